@@ -1,0 +1,39 @@
+# syntax=docker/dockerfile:1
+# One image for the service and the operator. The last stage has Python, our dependencies and our code; it needs no
+# shell, no package manager and no writable file system.
+ARG PYTHON_IMAGE=docker.io/library/python:3.13-slim-trixie
+
+FROM ${PYTHON_IMAGE} AS build
+ENV UV_COMPILE_BYTECODE=1 UV_LINK_MODE=copy UV_PYTHON_DOWNLOADS=never UV_NO_CACHE=1
+RUN python3 -m venv /opt/uv && /opt/uv/bin/pip install --no-cache-dir --quiet uv==0.13.9
+WORKDIR /build
+# Dependencies change seldom: a layer of their own, from the lock file, by hash.
+COPY pyproject.toml uv.lock ./
+RUN UV_PROJECT_ENVIRONMENT=/opt/scrap /opt/uv/bin/uv sync --frozen --no-dev --no-install-project --all-extras --python python3
+COPY README.md LICENSE ./
+COPY service service
+RUN UV_PROJECT_ENVIRONMENT=/opt/scrap /opt/uv/bin/uv sync --frozen --no-dev --no-editable --all-extras --python python3
+# What is in it, for who has to know: CycloneDX, from the lock file, hashes included.
+RUN /opt/uv/bin/uv export --frozen --no-dev --all-extras --no-emit-project --format cyclonedx1.5 --quiet \
+    --output-file /opt/scrap/sbom.cdx.json
+
+FROM ${PYTHON_IMAGE}
+ARG VERSION=dev
+ARG REVISION=unknown
+LABEL org.opencontainers.image.title="scrap" \
+      org.opencontainers.image.description="Answers a URL with the Open Graph of the page behind it" \
+      org.opencontainers.image.source="https://github.com/scrap-dev/scrap" \
+      org.opencontainers.image.licenses="Apache-2.0" \
+      org.opencontainers.image.version="${VERSION}" \
+      org.opencontainers.image.revision="${REVISION}"
+# Nothing is installed here ever again.
+RUN python3 -m pip uninstall --yes --quiet --root-user-action=ignore pip
+COPY --from=build /opt/scrap /opt/scrap
+# USER: the user below has no entry in /etc/passwd, and who asks for its name (kopf does) would find none.
+ENV PATH=/opt/scrap/bin:$PATH PYTHONUNBUFFERED=1 PYTHONDONTWRITEBYTECODE=1 USER=scrap \
+    SCRAP_HOST=0.0.0.0 SCRAP_MANAGEMENT_HOST=0.0.0.0
+USER 65532:65532
+WORKDIR /tmp
+EXPOSE 8080 8081
+ENTRYPOINT ["scrap"]
+CMD ["serve"]

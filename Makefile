@@ -1,0 +1,91 @@
+# Every command of the house; `make help` lists them. Needs Python 3.11 or newer, make, and a package index.
+PYTHON ?= python3
+UV_VERSION := 0.13.9
+UV := .uv/bin/uv
+# Python comes from this machine, never from a download.
+export UV_PYTHON_DOWNLOADS := never
+.DEFAULT_GOAL := help
+.PHONY: help setup run demo test coverage test-chart test-cluster lint format types contracts check fuzz bench soak bench-parser dashboards dashboards-preview docs alert-test image clean
+
+help: ## list the commands
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-18s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+$(UV):
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "scrap needs Python 3.11 or newer; this is " + sys.version.split()[0])'
+	@$(PYTHON) -m venv .uv || { rm -rf .uv; echo "python3 -m venv failed: on Debian, apt install python3-venv" >&2; exit 1; }
+	@.uv/bin/python -m pip install --quiet --disable-pip-version-check uv==$(UV_VERSION) || { rm -rf .uv; exit 1; }
+
+.venv/.locked: $(UV) uv.lock pyproject.toml
+	@$(UV) sync --frozen --quiet --python $(PYTHON)
+	@touch $@
+
+setup: .venv/.locked ## set up all that the other commands need
+
+run: setup ## serve on http://127.0.0.1:8080 (SCRAP_HOST, SCRAP_PORT)
+	@exec .venv/bin/scrap serve
+
+demo: setup ## the service, a local origin, a few calls and their answers; needs no network
+	@.venv/bin/python -m tests.demo
+
+test: setup ## run the tests
+	@.venv/bin/pytest
+
+coverage: setup ## run the tests and measure what they reach
+	@.venv/bin/pytest --cov --cov-report=term
+
+lint: setup ## style and layout of the code
+	@.venv/bin/ruff check
+	@.venv/bin/ruff format --check
+
+format: setup ## lay the code out
+	@.venv/bin/ruff check --fix
+	@.venv/bin/ruff format
+
+types: setup ## mypy, strict
+	@.venv/bin/mypy
+
+contracts: setup ## who may import whom
+	@.venv/bin/lint-imports
+
+test-chart: setup ## run the tests of the chart, its alerts and its dashboards; needs helm, helm-docs, kube-score, promtool
+	@.venv/bin/pytest tests/chart tests/alerts tests/dashboards
+
+test-cluster: setup ## run the tests on a real cluster, made for them by ../shared/cluster and gone afterwards
+	@tests/cluster/run
+
+check: lint types contracts test ## all that a commit has to pass
+
+fuzz: setup ## 200,000 generated and damaged pages against html5lib; takes most of an hour
+	@SCRAP_FUZZ=60 .venv/bin/pytest tests/property/test_opengraph.py -k "soup or damaged"
+
+bench: setup ## every benchmark but the soak, each beside what it is compared to; wants a quiet machine and wrk
+	@for file in $(filter-out %bench_soak.py,$(wildcard tests/benchmarks/bench_*.py)); do \
+	    echo "== $$file"; .venv/bin/python -m tests.benchmarks.$$(basename $$file .py) || exit 1; done
+
+soak: setup ## ten minutes of mixed abuse
+	@.venv/bin/python -m tests.benchmarks.bench_soak 10
+
+bench-parser: setup ## the express lane beside lexbor and html5lib, and its growth on nasty pages
+	@.venv/bin/python -m tests.benchmarks.bench_parser
+
+dashboards: setup ## make the dashboards' JSON
+	@.venv/bin/python -m scripts.dashboards
+
+dashboards-preview: setup ## draw the dashboards from a Prometheus (PROMETHEUS, NAMESPACE, JOB)
+	@$(UV) run --frozen --group pictures python -m scripts.dashboards.preview \
+	    --prometheus $(or $(PROMETHEUS),http://127.0.0.1:9090) --namespace $(or $(NAMESPACE),scrap) --job $(or $(JOB),scrap) docs/images
+
+docs: setup ## make the pages that are made from code
+	@.venv/bin/python -m scripts.settings_table > docs/settings.md
+	@.venv/bin/python -m scripts.chart_config
+	helm-docs --chart-search-root charts/scrap --sort-values-order file --skip-version-footer
+
+alert-test: setup ## a harmless alert of each grade through Alertmanager to Slack (NAMESPACE=scrap)
+	@.venv/bin/python -m scripts.alert_test --namespace $(or $(NAMESPACE),scrap) $(ARGS)
+
+image: ## build the container image localhost/scrap:dev
+	docker build --tag localhost/scrap:dev .
+	@docker image ls --format '{{.Repository}}:{{.Tag}} {{.Size}}' localhost/scrap:dev
+
+clean: ## remove what the commands made
+	rm -rf .uv .venv .cache .coverage* .hypothesis .mypy_cache .pytest_cache .ruff_cache .import_linter_cache build dist

@@ -1,0 +1,38 @@
+{{/* A dashboard's uid, at most 40 characters: the same for the same release. Takes (list $ name). */}}
+{{- define "scrap.dashboardUid" -}}
+{{- $ := index . 0 -}}
+{{- $name := include "scrap.fullname" $ -}}
+{{- $release := printf "%s/%s" $.Release.Namespace $name | sha256sum | trunc 8 -}}
+{{- printf "%s-%s-%s" ($name | trunc 20 | trimSuffix "-") $release (index . 1) }}
+{{- end }}
+
+{{/* Whether there are dashboards. A cluster that knows the stack's kinds has its Grafana, too. */}}
+{{- define "scrap.hasDashboards" -}}
+{{- include "scrap.enabled" (list . .Values.monitoring.dashboards.enabled "monitoring.coreos.com/v1/ServiceMonitor") }}
+{{- end }}
+
+{{/* A committed dashboard, turned to this release. Takes (list $ path). */}}
+{{- define "scrap.dashboard" -}}
+{{- $ := index . 0 -}}
+{{- $path := index . 1 -}}
+{{- $job := include "scrap.fullname" $ -}}
+{{- $dashboard := $.Files.Get $path | fromJson -}}
+{{- $_ := set $dashboard "uid" (include "scrap.dashboardUid" (list $ (base $path | trimSuffix ".json"))) -}}
+{{- /* Grafana wants titles unique in a folder. */}}
+{{- $_ := set $dashboard "title" (printf "%s (%s/%s)" $dashboard.title $.Release.Namespace $job) -}}
+{{- $alerts := $.Values.monitoring.prometheusRule.alerts -}}
+{{- $first := dict
+    "namespace" $.Release.Namespace
+    "job" $job
+    "objective" (toString $alerts.ScrapErrorBudgetBurn.objective)
+    "latency_objective" (toString $alerts.ScrapLatencyBudgetBurn.objective) -}}
+{{- range $variable := $dashboard.templating.list }}
+{{- with get $first $variable.name }}
+{{- $_ := set $variable "current" (dict "text" . "value" . "selected" true) }}
+{{- if eq $variable.type "constant" }}
+{{- $_ := set $variable "query" . }}
+{{- end }}
+{{- end }}
+{{- end }}
+{{- toJson $dashboard }}
+{{- end }}

@@ -1,0 +1,154 @@
+{{/* Names and labels. */}}
+{{- define "scrap.name" -}}
+{{- default .Chart.Name .Values.nameOverride | trunc 63 | trimSuffix "-" }}
+{{- end }}
+
+{{/* Short enough for the suffixes of other objects (-management, -operator) within 63 characters. */}}
+{{- define "scrap.fullname" -}}
+{{- $name := include "scrap.name" . }}
+{{- if .Values.fullnameOverride }}
+{{- .Values.fullnameOverride | trunc 50 | trimSuffix "-" }}
+{{- else if contains $name .Release.Name }}
+{{- .Release.Name | trunc 50 | trimSuffix "-" }}
+{{- else }}
+{{- printf "%s-%s" .Release.Name $name | trunc 50 | trimSuffix "-" }}
+{{- end }}
+{{- end }}
+
+{{- define "scrap.serviceAccountName" -}}
+{{- if .Values.serviceAccount.create }}
+{{- default (include "scrap.fullname" .) .Values.serviceAccount.name }}
+{{- else }}
+{{- default "default" .Values.serviceAccount.name }}
+{{- end }}
+{{- end }}
+
+{{/* What never changes, for selectors. Takes (list $ component). */}}
+{{- define "scrap.selectorLabels" -}}
+{{- $ := index . 0 -}}
+app.kubernetes.io/name: {{ include "scrap.name" $ }}
+app.kubernetes.io/instance: {{ $.Release.Name }}
+app.kubernetes.io/component: {{ index . 1 }}
+{{- end }}
+
+{{/* Every label of an object. Takes (list $ component). */}}
+{{- define "scrap.labels" -}}
+{{- $ := index . 0 -}}
+{{ include "scrap.selectorLabels" . }}
+app.kubernetes.io/version: {{ $.Chart.AppVersion | quote }}
+app.kubernetes.io/managed-by: {{ $.Release.Service }}
+helm.sh/chart: {{ printf "%s-%s" $.Chart.Name $.Chart.Version | replace "+" "_" }}
+{{- with $.Values.commonLabels }}
+{{ toYaml . }}
+{{- end }}
+{{- end }}
+
+{{/* The labels of a pod: nothing that changes with the chart's version alone, for it would roll the pods. Takes (list $ component). */}}
+{{- define "scrap.podLabels" -}}
+{{- $ := index . 0 -}}
+{{ include "scrap.selectorLabels" . }}
+{{- with $.Values.commonLabels }}
+{{ toYaml . }}
+{{- end }}
+{{- end }}
+
+{{/* What all our pods have in common: how they are pulled, confined and placed. */}}
+{{- define "scrap.podSpec" -}}
+{{- with .Values.imagePullSecrets }}
+imagePullSecrets:
+  {{- toYaml . | nindent 2 }}
+{{- end }}
+{{- with .Values.podSecurityContext }}
+securityContext:
+  {{- toYaml . | nindent 2 }}
+{{- end }}
+{{- with .Values.priorityClassName }}
+priorityClassName: {{ . }}
+{{- end }}
+{{- with .Values.nodeSelector }}
+nodeSelector:
+  {{- toYaml . | nindent 2 }}
+{{- end }}
+{{- with .Values.tolerations }}
+tolerations:
+  {{- toYaml . | nindent 2 }}
+{{- end }}
+{{- end }}
+
+{{/* The image, by digest or by tag. */}}
+{{- define "scrap.image" -}}
+{{- with .Values.image }}
+{{- if .digest }}
+{{- printf "%s@%s" .repository .digest }}
+{{- else }}
+{{- printf "%s:%s" .repository (.tag | default $.Chart.AppVersion) }}
+{{- end }}
+{{- end }}
+{{- end }}
+
+{{/* `auto`, on or off: "true" or nothing. Takes (list $ switch apiVersion/Kind). */}}
+{{- define "scrap.enabled" -}}
+{{- $ := index . 0 -}}
+{{- $switch := index . 1 | toString -}}
+{{- if or (eq $switch "true") (and (eq $switch "auto") ($.Capabilities.APIVersions.Has (index . 2))) }}true{{ end }}
+{{- end }}
+
+{{/* The service's variables: config.maxRedirects is SCRAP_MAX_REDIRECTS, config.sentryEnvironment is SENTRY_ENVIRONMENT,
+     as Sentry has it; null leaves it to the service. */}}
+{{- define "scrap.environment" -}}
+{{- range $name, $value := .Values.config }}
+{{- if not (kindIs "invalid" $value) }}
+{{- $text := "" }}
+{{- if kindIs "slice" $value }}
+{{- $text = join "," $value }}
+{{- else if kindIs "string" $value }}
+{{- $text = $value }}
+{{- else }}
+{{- $text = toJson $value }}
+{{- end }}
+{{ if not (hasPrefix "sentry" $name) }}SCRAP_{{ end }}{{ regexReplaceAll "[A-Z]" $name "_${0}" | upper }}: {{ $text | quote }}
+{{- end }}
+{{- end }}
+{{- end }}
+
+{{/* Values that contradict each other, said before anything is applied. */}}
+{{- define "scrap.validate" -}}
+{{- $end := add .Values.preStopSeconds (.Values.config.shutdown | default 25) -}}
+{{- if gt $end (int64 .Values.terminationGracePeriodSeconds) }}
+{{- fail (printf "terminationGracePeriodSeconds is %d, but preStopSeconds and config.shutdown together are %d: the kubelet would kill a pod that still answers" (int64 .Values.terminationGracePeriodSeconds) $end) }}
+{{- end }}
+{{- if gt (float64 (.Values.config.linger | default 0)) (float64 (.Values.config.shutdown | default 25)) }}
+{{- fail "config.linger is longer than config.shutdown: a pod would be stopped while it lingers" }}
+{{- end }}
+{{- if and .Values.autoscaling.enabled .Values.operator.enabled }}
+{{- fail "autoscaling.enabled and operator.enabled exclude each other: two that count the same pods undo each other's work" }}
+{{- end }}
+{{- range $name, $bounds := dict "autoscaling" .Values.autoscaling "operator.alertScaler" .Values.operator.alertScaler }}
+{{- if gt (int $bounds.minReplicas) (int $bounds.maxReplicas) }}
+{{- fail (printf "%s.minReplicas is above %s.maxReplicas" $name $name) }}
+{{- end }}
+{{- end }}
+{{- if and .Values.httpRoute.enabled (not .Values.httpRoute.parentRefs) }}
+{{- fail "httpRoute.enabled needs httpRoute.parentRefs: a route without a gateway leads nowhere" }}
+{{- end }}
+{{- end }}
+
+{{/* Ports of a NetworkPolicy, from the service's own words: 443 or "8000-8999". */}}
+{{- define "scrap.allowedPorts" -}}
+{{- range . }}
+{{- $ends := splitList "-" (toString .) }}
+- port: {{ first $ends }}
+  {{- if gt (len $ends) 1 }}
+  endPort: {{ last $ends }}
+  {{- end }}
+  protocol: TCP
+{{- end }}
+{{- end }}
+
+{{/* Every label of our ServiceMonitors: Prometheus selects by them. */}}
+{{- define "scrap.serviceMonitorLabels" -}}
+{{ include "scrap.labels" (list . "service") }}
+{{- with .Values.monitoring.serviceMonitor.labels }}
+{{ toYaml . }}
+{{- end }}
+{{- end }}

@@ -1,0 +1,80 @@
+{{/* From the raw rules of rules/ to a PrometheusRule; rules/README.md says what is filled in. */}}
+
+{{/* Puts every leaf of a map under its path: {a: {b: 1}} is a.b. Takes (list into prefix map). */}}
+{{- define "scrap.flatten" -}}
+{{- $into := index . 0 -}}
+{{- $prefix := index . 1 -}}
+{{- range $key, $value := index . 2 }}
+{{- if kindIs "map" $value }}
+{{- include "scrap.flatten" (list $into (printf "%s%s." $prefix $key) $value) }}
+{{- else }}
+{{- $_ := set $into (printf "%s%s" $prefix $key) (kindIs "string" $value | ternary $value (toJson $value)) }}
+{{- end }}
+{{- end }}
+{{- end }}
+
+{{/* Fills ${…} in; a name without a value is a mistake. Takes (list text words). */}}
+{{- define "scrap.fill" -}}
+{{- $text := index . 0 -}}
+{{- $words := index . 1 -}}
+{{- range $word := regexFindAll "\\$\\{[A-Za-z.]+\\}" $text -1 | uniq }}
+{{- $name := $word | trimPrefix "${" | trimSuffix "}" }}
+{{- if not (hasKey $words $name) }}{{ fail (printf "rules: there is no value for %s" $word) }}{{ end }}
+{{- $text = replace $word (get $words $name) $text }}
+{{- end }}
+{{- $text }}
+{{- end }}
+
+{{/* The words that every rule knows, as JSON. */}}
+{{- define "scrap.ruleWords" -}}
+{{- $job := include "scrap.fullname" . -}}
+{{- $words := dict
+    "namespace" .Release.Namespace
+    "job" $job
+    "scrap" (printf "namespace=%q,job=%q" .Release.Namespace $job)
+    "operator" (printf "namespace=%q,job=%q" .Release.Namespace (printf "%s-operator" $job)) -}}
+{{- include "scrap.flatten" (list $words "" .Values.monitoring.prometheusRule) }}
+{{- toJson $words }}
+{{- end }}
+
+{{/* The rules that a raw one gives, as JSON {"items": […]}. Takes (list $ rule words dashboard). */}}
+{{- define "scrap.rules" -}}
+{{- $root := index . 0 -}}
+{{- $raw := index . 1 -}}
+{{- $common := index . 2 -}}
+{{- $dashboard := index . 3 -}}
+{{- $settings := $root.Values.monitoring.prometheusRule -}}
+{{- $own := dict -}}
+{{- if hasKey $raw "alert" }}
+{{- if not (hasKey $settings.alerts $raw.alert) }}{{ fail (printf "rules: monitoring.prometheusRule.alerts has no %s" $raw.alert) }}{{ end }}
+{{- $own = get $settings.alerts $raw.alert }}
+{{- end }}
+{{- $items := list -}}
+{{- if dig "enabled" true $own }}
+{{- $each := dict "" dict -}}
+{{- if hasKey $raw "each" }}{{ $each = get $settings $raw.each }}{{ end }}
+{{- range $entry := keys $each | sortAlpha }}
+{{- $words := merge (dict) $common }}
+{{- include "scrap.flatten" (list $words "" $own) }}
+{{- if $entry }}
+{{- include "scrap.flatten" (list $words "" (get $each $entry)) }}
+{{- $_ := set $words "severity" (get $own.severity $entry) }}
+{{- end }}
+{{- $rule := include "scrap.fill" (list (omit $raw "each" | toYaml) $words) | fromYaml }}
+{{- if $rule.Error }}{{ fail (printf "rules: %s: %s" (toJson $raw) $rule.Error) }}{{ end }}
+{{- $_ := set $rule "labels" (merge (dict "namespace" $root.Release.Namespace) (default dict $rule.labels)) }}
+{{- if hasKey $raw "alert" }}
+{{- $_ := set $rule.annotations "runbook_url" (printf "%s/%s.md" (trimSuffix "/" $settings.runbooks) $raw.alert) }}
+{{- $_ := set $rule.annotations "dashboard_url" (include "scrap.dashboardUrl" (list $root $dashboard)) }}
+{{- end }}
+{{- $items = append $items $rule }}
+{{- end }}
+{{- end }}
+{{- dict "items" $items | toJson }}
+{{- end }}
+
+{{/* Where a dashboard is, with what it has to show chosen. Takes (list $ overview|nodes|operator). */}}
+{{- define "scrap.dashboardUrl" -}}
+{{- $root := index . 0 -}}
+{{- printf "%s/d/%s?var-namespace=%s&var-job=%s" (trimSuffix "/" $root.Values.monitoring.grafanaUrl) (include "scrap.dashboardUid" .) $root.Release.Namespace (include "scrap.fullname" $root) }}
+{{- end }}

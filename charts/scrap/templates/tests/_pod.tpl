@@ -1,0 +1,41 @@
+{{/* A pod of `helm test`: our own image with a script of ours. Takes (list $ name env). */}}
+{{- define "scrap.testPod" -}}
+{{- $ := index . 0 -}}
+apiVersion: v1
+kind: Pod
+metadata:
+  name: {{ include "scrap.fullname" $ }}-test-{{ index . 1 }}
+  namespace: {{ $.Release.Namespace }}
+  labels:
+    {{- include "scrap.labels" (list $ "test") | nindent 4 }}
+  annotations:
+    helm.sh/hook: test
+    # One that failed stays to be read, until the next run.
+    helm.sh/hook-delete-policy: before-hook-creation,hook-succeeded
+spec:
+  restartPolicy: Never
+  activeDeadlineSeconds: 240
+  automountServiceAccountToken: false
+  enableServiceLinks: false
+  terminationGracePeriodSeconds: 0
+  {{- include "scrap.podSpec" $ | nindent 2 }}
+  containers:
+    - name: test
+      image: {{ include "scrap.image" $ | quote }}
+      imagePullPolicy: {{ $.Values.image.pullPolicy }}
+      command: [python, -c]
+      args:
+        - |
+          {{- $.Files.Get (printf "files/test_%s.py" (index . 1)) | nindent 10 }}
+      {{- with $.Values.securityContext }}
+      securityContext:
+        {{- toYaml . | nindent 8 }}
+      {{- end }}
+      envFrom:
+        - configMapRef:
+            name: {{ include "scrap.fullname" $ }}
+      env:
+        {{- index . 2 | nindent 8 }}
+      resources:
+        {{- toYaml $.Values.resources | nindent 8 }}
+{{- end }}

@@ -1,0 +1,1 @@
+"""The dashboards' source: `python -m scripts.dashboards` writes charts/scrap/dashboards/*.json."""

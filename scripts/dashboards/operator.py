@@ -1,0 +1,222 @@
+"""Operator: what it decided, what it believed, and whether it is well."""
+
+from grafana_foundation_sdk.builders import dashboard as dashboards
+from grafana_foundation_sdk.models.dashboard import Dashboard
+
+from scripts.dashboards.overview import FIRES
+from scripts.dashboards.panels import (
+    BLUE,
+    GREEN,
+    GREY,
+    ORANGE,
+    RED,
+    Query,
+    State,
+    Steps,
+    board,
+    lines,
+    number,
+    states,
+)
+
+_GOOD = (State(1, "yes", GREEN), State(0, "no", RED))
+_BAD = (State(1, "yes", ORANGE), State(0, "no", GREEN))
+# The operator's own process is scraped as a job beside the service's.
+_PROCESS = 'namespace="$namespace", job="$job-operator"'
+
+
+def _scaled(direction: str) -> str:
+    """How often it scaled this way; `increase` would miss the first time, which makes the series."""
+    counted = f'scrap_operator_scalings_total{{@operator, direction="{direction}"}}'
+    before = f"sum({counted} offset $__range)"
+    return f"(sum(max_over_time({counted}[$__range])) or vector(0)) - ({before} or vector(0))"
+
+
+def _glance(found: dashboards.Dashboard) -> dashboards.Dashboard:
+    found = found.with_row(dashboards.Row("Is it well?"))
+    found = found.with_panel(
+        number(
+            "Age of its last tick",
+            "It looks four times a minute. Much older: it hangs, and is restarted soon.",
+            "s",
+            Query(f"max(scrap_operator_loop_age_seconds{{{_PROCESS}}})", "age"),
+            width=4,
+            steps=Steps(60, 180),
+            nothing="no operator",
+        )
+    )
+    found = found.with_panel(
+        number(
+            "Source of the alerts",
+            "Whether Alertmanager answers and the heartbeat fires. While it does not nothing is known, so "
+            "nothing is scaled in.",
+            "none",
+            Query("min(scrap_operator_source_up{@operator})", "up"),
+            width=4,
+            meanings=(State(1, "up", GREEN), State(0, "down", RED)),
+            steps=Steps(1, 0.5, falling=True),
+            decimals=0,
+            nothing="no operator",
+        )
+    )
+    found = found.with_panel(
+        number(
+            "Wanted by the alerts, not there",
+            "Replicas that the operator decided on and the Deployment is not told to have yet; for long: its "
+            "writes are refused, or it "
+            "only tries (DryRun).",
+            "none",
+            Query(
+                "abs(max(scrap_operator_desired_replicas{@operator}) "
+                "- max(scrap_operator_current_replicas{@operator}))",
+                "apart",
+            ),
+            width=4,
+            steps=Steps(1, 3),
+            decimals=0,
+            nothing="no operator",
+        )
+    )
+    found = found.with_panel(
+        number(
+            "Scaled, in this range",
+            "Changes that it wrote.",
+            "none",
+            Query(_scaled("Up"), "out", instant=True),
+            Query(_scaled("Down"), "in", instant=True),
+            width=6,
+            decimals=0,
+            nothing="0",
+        )
+    )
+    return found.with_panel(
+        number(
+            "Ticks without a decision, in this range",
+            "The API server refused or did not answer, or the AlertScaler cannot be read. A few are nothing: the "
+            "next tick makes good.",
+            "none",
+            Query(
+                "sum(increase(scrap_operator_problems_total{@operator}[$__range])) or vector(0)",
+                "problems",
+                instant=True,
+            ),
+            width=6,
+            steps=Steps(1, 20),
+            decimals=0,
+        )
+    )
+
+
+def _decisions(found: dashboards.Dashboard) -> dashboards.Dashboard:
+    found = found.with_row(dashboards.Row("What it decided, and why"))
+    found = found.with_panel(
+        lines(
+            "Replicas",
+            "decided: what the alerts call for, within bounds and pace. told: what the Deployment's scale says. "
+            "ready: what serves.",
+            "none",
+            Query("max(scrap_operator_desired_replicas{@operator})", "decided"),
+            Query("max(scrap_operator_current_replicas{@operator})", "told"),
+            Query("max(kube_deployment_status_replicas_ready{@deployment})", "ready"),
+            Query("max(scrap_operator_min_replicas{@operator})", "minimum"),
+            Query("max(scrap_operator_max_replicas{@operator})", "maximum"),
+            width=24,
+            stepped=True,
+            colors={"decided": ORANGE, "told": BLUE, "ready": GREEN, "minimum": GREY, "maximum": RED},
+            dashed=["minimum", "maximum"],
+            decimals=0,
+        )
+    )
+    found = found.with_panel(
+        states(
+            "Rules",
+            "Which rules fire, as the operator sees it.",
+            Query("max by (rule) (scrap_operator_rule_firing{@operator})", "{{rule}}"),
+            meanings=FIRES,
+            height=4,
+            nothing="no operator",
+        )
+    )
+    return found.with_panel(
+        lines(
+            "Decisions, by reason",
+            "How often a minute it came to which reason; docs/operator.md has the table.",
+            "cpm",
+            Query(
+                "sum by (reason) (rate(scrap_operator_decisions_total{@operator}[$__rate_interval])) * 60 > 0",
+                "{{reason}}",
+            ),
+            width=24,
+            stacked=True,
+        )
+    )
+
+
+def _beliefs(found: dashboards.Dashboard) -> dashboards.Dashboard:
+    found = found.with_row(dashboards.Row("What it believes"))
+    found = found.with_panel(
+        states(
+            "What should be",
+            "Ready: it reads its AlertScaler and finds its target. SourceAvailable: it knows what fires.",
+            Query('max by (type) (scrap_operator_condition{@operator, type=~"Ready|SourceAvailable"})', "{{type}}"),
+            meanings=_GOOD,
+            width=12,
+            nothing="no operator",
+        )
+    )
+    found = found.with_panel(
+        states(
+            "What should not last",
+            "Conflict: something else scales the same pods, so it keeps its hands off. Limited: the alerts ask "
+            "for more than the bounds allow.",
+            Query('max by (type) (scrap_operator_condition{@operator, type=~"Conflict|Limited"})', "{{type}}"),
+            meanings=_BAD,
+            width=12,
+            nothing="no operator",
+        )
+    )
+    polls = "rate(scrap_operator_poll_seconds_{}{{@operator}}[$__rate_interval])"
+    found = found.with_panel(
+        lines(
+            "Time of a poll",
+            "How long the source takes to say what fires.",
+            "s",
+            Query(f"histogram_quantile(0.5, sum by (le) ({polls.format('bucket')}))", "median"),
+            Query(f"sum({polls.format('sum')}) / sum({polls.format('count')})", "mean"),
+            Query(f"histogram_quantile(0.99, sum by (le) ({polls.format('bucket')}))", "99th percentile"),
+            logarithmic=True,
+            colors={"median": GREEN, "mean": BLUE, "99th percentile": ORANGE},
+        )
+    )
+    found = found.with_panel(
+        lines(
+            "CPU",
+            "Cores in use.",
+            "short",
+            Query(f"sum(rate(process_cpu_seconds_total{{{_PROCESS}}}[$__rate_interval]))", "cores"),
+        )
+    )
+    return found.with_panel(
+        lines(
+            "Memory",
+            "Resident memory, and the limit at which the kernel ends it.",
+            "bytes",
+            Query(f"max(process_resident_memory_bytes{{{_PROCESS}}})", "resident"),
+            Query(
+                'min(kube_pod_container_resource_limits{@namespace, resource="memory", pod=~"$job-operator-.*"})',
+                "limit",
+            ),
+            colors={"limit": RED},
+            dashed=["limit"],
+        )
+    )
+
+
+def build() -> Dashboard:
+    """The dashboard."""
+    found = board(
+        "operator", "scrap / Operator", "What scrap's operator decided, what it believed, and whether it is well."
+    )
+    for section in (_glance, _decisions, _beliefs):
+        found = section(found)
+    return found.build()

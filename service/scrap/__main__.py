@@ -1,0 +1,5 @@
+"""`python -m scrap`."""
+
+from scrap.cli import main
+
+main()

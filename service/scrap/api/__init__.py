@@ -1,0 +1,53 @@
+"""HTTP in: the public API, its errors and description, and the management port."""
+
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+
+from scrap.api import openapi, problem, scrap
+from scrap.api.calls import Calls
+from scrap.api.connection import ConnectionLimits
+from scrap.api.door import Door
+from scrap.api.management import management_app
+from scrap.api.refusals import Refusals
+from scrap.api.server import Server, ServerLimits, listen, url_of
+from scrap.events import Emit
+from scrap.preview import Previewer
+
+__all__ = [
+    "ROUTES",
+    "ConnectionLimits",
+    "Server",
+    "ServerLimits",
+    "listen",
+    "management_app",
+    "public_app",
+    "url_of",
+]
+
+ROUTES = frozenset({scrap.PATH, openapi.PATH})
+
+
+def public_app(previewer: Previewer, *, emit: Emit, version: str) -> Calls:
+    """Builds the public application.
+
+    Args:
+        previewer: makes the previews.
+        emit: where the events go.
+        version: the service's version, for the API's description.
+    """
+    description = openapi.render(version)
+
+    async def describe(request: Request) -> Response:
+        headers = {"X-Request-ID": request.scope["call"].request_id}
+        return Response(description, headers=headers, media_type="application/json")
+
+    routes = [
+        Route(scrap.PATH, scrap.ScrapEndpoint(previewer), methods=["GET"]),
+        Route(openapi.PATH, describe, methods=["GET"]),
+    ]
+    app = Starlette(routes=routes, exception_handlers=problem.HANDLERS)
+    app.router.redirect_slashes = False  # one path, one resource
+    refusals = Refusals(emit)
+    return Calls(app, routes=ROUTES, emit=emit, refusals=refusals, turn_away=Door(previewer, refusals).refusal)

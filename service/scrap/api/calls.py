@@ -1,0 +1,103 @@
+"""All calls to the public API, from their first byte to their last event."""
+
+import re
+import time
+from collections.abc import Callable
+
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from scrap.api.call import Call, new_request_id
+from scrap.api.refusals import UNMATCHED, Refusals
+from scrap.events import Emit, RequestEnded, RequestStarted
+
+# A caller's own id is taken over where it cannot hurt a log or a header.
+_SAFE_REQUEST_ID = re.compile(rb"[A-Za-z0-9._-]{1,64}")
+_READ = frozenset({b"x-request-id", b"traceparent", b"tracestate", b"if-none-match"})
+_UNTRACED = RequestStarted()
+
+# Looks at all that a caller says, where nothing else is under way, and may have an answer before it is a request.
+TurnAway = Callable[[bytes], bytes | None]
+
+
+def _welcome(data: bytes) -> None:
+    """Turns nobody away."""
+
+
+def _call(scope: Scope) -> Call:
+    """The call of a request, with what its headers say that counts here; repeated ones are one list (RFC 9110, 5.3)."""
+    headers: dict[bytes, bytes] = {}
+    for name, value in scope["headers"]:
+        if name in _READ:
+            headers[name] = headers[name] + b", " + value if name in headers else value
+    own_id = headers.get(b"x-request-id", b"")
+    request_id = str(own_id, "ascii") if _SAFE_REQUEST_ID.fullmatch(own_id) else new_request_id()
+    return Call(request_id, headers)
+
+
+def _started(call: Call) -> RequestStarted:
+    """The event, with the caller's trace where there is one (W3C Trace Context)."""
+    traceparent = call.headers.get(b"traceparent")
+    if traceparent is None:
+        return _UNTRACED
+    return RequestStarted(traceparent.decode("latin-1"), call.headers.get(b"tracestate", b"").decode("latin-1"))
+
+
+class Calls:
+    """ASGI middleware: gives every request its `Call` and says when it begins and ends.
+
+    Args:
+        app: the application that answers.
+        routes: the paths that exist; any other path is one and the same route to metrics and logs.
+        emit: where the events go.
+        refusals: answer who never becomes a call.
+        turn_away: refuses calls before they are any.
+    """
+
+    def __init__(
+        self,
+        app: ASGIApp,
+        *,
+        routes: frozenset[str],
+        emit: Emit,
+        refusals: Refusals,
+        turn_away: TurnAway = _welcome,
+    ) -> None:
+        self.refusals = refusals
+        self.turn_away = turn_away
+        self._app = app
+        self._routes = routes
+        self._emit = emit
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answers one request."""
+        call = scope["call"] = _call(scope)
+        path = scope["path"]
+        started = time.perf_counter()
+        self._emit(_started(call))
+        try:
+            await self._app(scope, receive, send)
+        except Exception as error:  # noqa: BLE001 - it was answered below us; here it is recorded
+            call.error = error
+        finally:
+            self._end(call, scope["method"], path if path in self._routes else UNMATCHED, started)
+
+    def _end(self, call: Call, method: str, route: str, started: float) -> None:
+        target = call.target
+        self._emit(
+            RequestEnded(
+                request_id=call.request_id,
+                method=method,
+                route=route,
+                status=call.status,
+                outcome=call.outcome,
+                reason=call.reason,
+                internal=call.internal,
+                target=target.href if target else "",
+                target_host=target.host if target else "",
+                upstream_status=call.upstream_status,
+                seconds=time.perf_counter() - started,
+                timings=call.timings,
+                cache=call.source,
+                error=call.error,
+            )
+        )

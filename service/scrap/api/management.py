@@ -1,0 +1,37 @@
+"""The house's own port: liveness, readiness, metrics. Nothing of it is on the public port."""
+
+from collections.abc import Callable
+
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import PlainTextResponse, Response
+from starlette.routing import Route
+
+from scrap.api import problem
+from scrap.api.calls import Calls
+from scrap.api.refusals import Refusals
+from scrap.events import ignore
+
+
+def management_app(*, is_ready: Callable[[], bool], exposition: Callable[[str], tuple[bytes, str]]) -> Calls:
+    """Builds the management application.
+
+    Args:
+        is_ready: says whether new calls are welcome; False while draining.
+        exposition: renders the metrics for an Accept header, as (body, content type).
+    """
+
+    async def livez(request: Request) -> Response:
+        return PlainTextResponse("ok\n")  # no dependencies: a restart would mend none of them
+
+    async def readyz(request: Request) -> Response:
+        return PlainTextResponse("ok\n") if is_ready() else PlainTextResponse("draining\n", 503)
+
+    async def metrics(request: Request) -> Response:
+        body, content_type = exposition(request.headers.get("accept", ""))
+        return Response(body, headers={"content-type": content_type})
+
+    routes = [Route("/livez", livez), Route("/readyz", readyz), Route("/metrics", metrics)]
+    app = Starlette(routes=routes, exception_handlers=problem.HANDLERS)
+    # Scrapes and probes are no calls: they would drown the figures of those that are.
+    return Calls(app, routes=frozenset(), emit=ignore, refusals=Refusals(ignore))

@@ -1,0 +1,153 @@
+"""The API's description (OpenAPI 3.1), built from the same tables that answer."""
+
+from typing import Any
+
+import orjson
+
+from scrap.api import problem, scrap
+from scrap.errors import Reason
+
+PATH = "/openapi.json"
+
+_STRING = {"type": "string"}
+_URL = {"type": "string", "format": "uri", "pattern": "^https?://"}
+_STRINGS = {"type": "array", "items": _STRING}
+
+
+def _object(properties: dict[str, Any], description: str) -> dict[str, Any]:
+    return {"type": "object", "description": description, "properties": properties}
+
+
+def _media(description: str, **more: Any) -> dict[str, Any]:
+    return _object({"url": _URL, "secure_url": _URL, "type": _STRING} | more, description)
+
+
+_SIZE = {"description": "Pixels; the page's own words where they are no whole number.", "type": ["integer", "string"]}
+
+_OPEN_GRAPH: dict[str, Any] = _object(
+    {
+        "title": _STRING,
+        "type": _STRING,
+        "url": _URL,
+        "image": _URL,
+        "description": _STRING,
+        "site_name": _STRING,
+        "locale": _STRING,
+        "determiner": _STRING,
+        "images": {"type": "array", "items": _media("og:image", width=_SIZE, height=_SIZE, alt=_STRING)},
+        "videos": {"type": "array", "items": _media("og:video", width=_SIZE, height=_SIZE, alt=_STRING)},
+        "audios": {"type": "array", "items": _media("og:audio")},
+        "locales_alternate": _STRINGS,
+        "article": _object({}, "article:*, as the page has it."),
+        "book": _object({}, "book:*, as the page has it."),
+        "profile": _object({}, "profile:*, as the page has it."),
+        "music": _object({}, "music:*, as the page has it."),
+        "video": _object({}, "video:*, as the page has it."),
+        "payment": _object({}, "payment:*, as the page has it."),
+        "properties": {
+            "description": "Every [property, content] of the page, in its order, decoded once and otherwise untouched.",
+            "type": "array",
+            "minItems": 1,
+            "items": {
+                "type": "array",
+                "items": {"type": ["string", "null"]},  # content is null where the page gives none
+                "minItems": 2,
+                "maxItems": 2,
+            },
+        },
+    },
+    "What the page's Open Graph says; {} where it has none. A member that the page does not fill is absent.",
+) | {"additionalProperties": False, "dependentRequired": {"title": ["properties"], "images": ["properties"]}}
+
+
+def _problem_schema(reasons: list[Reason]) -> dict[str, Any]:
+    schema = _object(
+        {
+            "type": {"enum": sorted({problem.type_of(reason) for reason in reasons})},
+            "title": _STRING,
+            "status": {"type": "integer"},
+            "detail": {"enum": sorted(reason.sentence for reason in reasons)},
+            "instance": {"type": "string", "description": "The request's id, as in X-Request-ID and the logs."},
+            "reason": {"enum": sorted(reason.value for reason in reasons)},
+            "fault": {"enum": sorted({reason.fault.value for reason in reasons})},
+            "upstream_status": {"type": "integer", "description": "What the page answered with."},
+        },
+        "A problem (RFC 9457).",
+    )
+    required = ["type", "title", "status", "detail", "instance", "reason", "fault"]
+    return schema | {"required": required, "additionalProperties": False}
+
+
+_REQUEST_ID = {"X-Request-ID": {"description": "The request's id.", "schema": _STRING, "required": True}}
+_RETRY_AFTER = {"Retry-After": {"description": "Seconds.", "schema": {"type": "integer", "minimum": 1}}}
+
+
+def _problems() -> dict[str, Any]:
+    by_status: dict[int, list[Reason]] = {}
+    for reason in Reason:
+        by_status.setdefault(problem.status_of(reason), []).append(reason)
+    return {
+        str(status): {
+            "description": " ".join(reason.sentence for reason in reasons),
+            "headers": _REQUEST_ID | (_RETRY_AFTER if status in {502, 503} else {}),
+            "content": {problem.MEDIA_TYPE: {"schema": _problem_schema(reasons)}},
+        }
+        for status, reasons in sorted(by_status.items())
+    }
+
+
+def _operation(responses: dict[str, Any]) -> dict[str, Any]:
+    return {
+        "summary": "The Open Graph of a page",
+        "parameters": [
+            {
+                "name": "url",
+                "in": "query",
+                "required": True,
+                "description": "The page's absolute http or https URL, percent-encoded.",
+                "schema": {"type": "string", "minLength": 1, "maxLength": 2048},
+                "example": "https://ogp.me/",
+            }
+        ],
+        "responses": responses,
+    }
+
+
+def render(version: str) -> bytes:
+    """The description as JSON."""
+    answer = {
+        "description": "The page's Open Graph; {} where it has none, or is not HTML.",
+        "headers": _REQUEST_ID
+        | {
+            "Cache-Control": {"description": "How long this answer may be kept.", "schema": _STRING},
+            "Age": {"description": "Seconds since it was made.", "schema": {"type": "integer", "minimum": 0}},
+            "ETag": {"description": "For If-None-Match.", "schema": _STRING},
+            "Server-Timing": {"description": "dns, connect, fetch and parse in milliseconds.", "schema": _STRING},
+        },
+    }
+    unchanged = {
+        "description": "The caller has this very answer already (If-None-Match).",
+        "headers": answer["headers"],
+    }
+    problems = {status: response for status, response in _problems().items() if status not in {"404", "405"}}
+    content = {"application/json": {"schema": {"$ref": "#/components/schemas/OpenGraph"}}}
+    get = _operation({"200": answer | {"content": content}, "304": unchanged} | problems)
+    head = _operation(
+        {"200": answer} | {s: {k: v for k, v in r.items() if k != "content"} for s, r in problems.items()}
+    )
+    return orjson.dumps(
+        {
+            "openapi": "3.1.0",
+            "info": {
+                "title": "scrap",
+                "version": version,
+                "summary": "Answers a URL with the Open Graph of the page behind it.",
+                "license": {"name": "Apache-2.0", "identifier": "Apache-2.0"},
+            },
+            "paths": {
+                scrap.PATH: {"get": get | {"operationId": "scrap"}, "head": head | {"operationId": "scrapHead"}},
+            },
+            "components": {"schemas": {"OpenGraph": _OPEN_GRAPH}},
+        },
+        option=orjson.OPT_INDENT_2,
+    )

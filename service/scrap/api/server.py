@@ -1,0 +1,107 @@
+"""One listening port: a socket, and uvicorn with every limit chosen on purpose."""
+
+import asyncio
+import contextlib
+import socket
+from collections.abc import AsyncIterator, Iterator
+from dataclasses import dataclass
+
+import uvicorn
+
+from scrap.api.calls import Calls
+from scrap.api.connection import ConnectionConfig, ConnectionLimits
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ServerLimits:
+    """How long a port waits for its callers."""
+
+    # Connections that the kernel holds until we accept them; it lets more wait for its next try, about a second later.
+    # All that wait are accepted in one turn of the event loop, at 0.1 ms each: more makes a flood everybody's.
+    backlog: int = 256
+    # Seconds that an idle connection is kept. Longer than most clients keep theirs, so that the client closes first:
+    # a server that closes first may meet a request that is already on its way.
+    keep_alive: int = 75
+    shutdown: int = 25  # seconds after the stop until what is still under way is cancelled
+    # Seconds for which a caller may leave what we sent unread; then the kernel drops the connection, whatever waits in
+    # it. A caller that stalls for longer has to ask again.
+    write: float = 10.0
+
+
+class Server(uvicorn.Server):
+    """A uvicorn server that is stopped by its owner, not by signals."""
+
+    def __init__(self, calls: Calls, *, limits: ServerLimits, connections: ConnectionLimits) -> None:
+        self._refusals = calls.refusals
+        super().__init__(
+            ConnectionConfig(
+                app=calls,
+                limits=connections,
+                refusals=calls.refusals,
+                turn_away=calls.turn_away,
+                loop="none",
+                ws="none",
+                lifespan="off",
+                interface="asgi3",
+                log_config=None,
+                access_log=False,  # our own log line knows more
+                proxy_headers=False,  # nothing here depends on who calls
+                server_header=False,
+                backlog=limits.backlog,
+                timeout_keep_alive=limits.keep_alive,
+                timeout_graceful_shutdown=limits.shutdown,
+            )
+        )
+
+    @contextlib.contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        """Captures none."""
+        yield
+
+    @contextlib.asynccontextmanager
+    async def running(self, listener: socket.socket) -> AsyncIterator["Server"]:
+        """Serves on a socket; at the end refuses new connections and lets the last answers out."""
+        served = asyncio.create_task(self.serve([listener]))
+        try:
+            yield self
+        finally:
+            self.should_exit = True
+            await served
+            self._refusals.tell()
+
+    async def drain(self, *, linger: float) -> None:
+        """Lets what is under way end; who comes meanwhile is served as well, but no connection is kept.
+
+        What is still under way when the shutdown's time has passed is left to it.
+
+        Args:
+            linger: seconds to go on at least, for callers that do not know yet.
+        """
+        close = (b"connection", b"close")
+        self.config.encoded_headers.append(close)  # from the next tick on
+        self.server_state.default_headers = [*self.server_state.default_headers, close]  # and at once
+        under_way = [*self.server_state.tasks, asyncio.create_task(asyncio.sleep(linger))]
+        await asyncio.wait(under_way, timeout=self.config.timeout_graceful_shutdown)
+
+
+def listen(host: str, port: int, *, limits: ServerLimits) -> socket.socket:
+    """Opens a listening socket.
+
+    Raises:
+        OSError: the address cannot be had.
+    """
+    try:
+        family = socket.AF_INET6 if ":" in host else socket.AF_INET
+        listener = socket.create_server((host, port), family=family, dualstack_ipv6=host == "::")
+    except OSError as error:
+        raise OSError(f"cannot listen on {host} port {port}: {error.strerror or error}") from error
+    # Connections inherit it (tcp(7)); other systems than Linux wait for their own time.
+    if hasattr(socket, "TCP_USER_TIMEOUT"):
+        listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, int(limits.write * 1000))
+    return listener
+
+
+def url_of(listener: socket.socket) -> str:
+    """Where to reach a listening socket."""
+    host, port = listener.getsockname()[:2]
+    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"

@@ -1,0 +1,162 @@
+"""Answers that are kept: in this process, and on a server that replicas share.
+
+`Cache` holds both levels; `freshness` decides for how long, `entry` is what is kept, `flight` makes simultaneous calls
+one piece of work, `headers` and `etag` speak HTTP to our own callers.
+"""
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, NamedTuple
+
+from scrap.cache.entry import Entry, State, settle
+from scrap.cache.memory import Memory
+from scrap.cache.remote import Remote
+from scrap.events import CacheLookup, Emit
+
+if TYPE_CHECKING:
+    from scrap.cache.shared import Shared
+
+# Events never change: one of each is made.
+_MEMORY = {
+    State.FRESH: CacheLookup("memory", "fresh"),
+    State.STALE: CacheLookup("memory", "stale"),
+    State.HELD: CacheLookup("memory", "stale"),
+    None: CacheLookup("memory", "miss"),
+}
+_SHARED = {
+    State.FRESH: CacheLookup("shared", "fresh"),
+    State.STALE: CacheLookup("shared", "stale"),
+    State.HELD: CacheLookup("shared", "stale"),
+    None: CacheLookup("shared", "miss"),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """How much is kept in this process."""
+
+    # Bytes of memory for answers, overhead included. A preview takes about 2 KB; more: fewer fetches, a larger process.
+    memory: int = 32 * 1024 * 1024
+
+
+class Hit(NamedTuple):
+    """An entry that may be answered now, and what else is to be done."""
+
+    entry: Entry
+    state: State
+
+
+@dataclass(frozen=True, slots=True)
+class Stats:
+    """How full the cache is."""
+
+    entries: int
+    used: int  # bytes
+    bound: int  # bytes
+    evicted: int  # entries that had to go for others, ever
+    shared_up: bool | None  # None: there is no shared level
+
+
+class Cache:
+    """Two levels of entries, keyed by normalized URL.
+
+    Args:
+        limits: how much is kept in this process.
+        remote: the shared level; without a URL there is none, and redis-py is not imported.
+        emit: told of every look-up and of the shared level's troubles.
+        clock: seconds since the epoch.
+
+    Raises:
+        ValueError: `remote.url` is not understood.
+    """
+
+    def __init__(
+        self,
+        limits: Limits,
+        remote: Remote,
+        *,
+        emit: Emit,
+        clock: Callable[[], float] = time.time,
+    ) -> None:
+        self._memory = Memory(limits.memory)
+        self._shared = _connect(remote, emit) if remote.url else None
+        self._emit = emit
+        self._clock = clock
+
+    def start(self) -> None:
+        """Begins to use the shared level, where there is one; needs a running loop."""
+        if self._shared is not None:
+            self._shared.start()
+
+    async def aclose(self) -> None:
+        """Lets the shared level go."""
+        if self._shared is not None:
+            await self._shared.aclose()
+
+    def peek(self, key: str) -> Hit | None:
+        """What this process can answer at once. The hot path: no I/O, about a microsecond."""
+        entry = self._memory.get(key)
+        state = None if entry is None else entry.state(self._clock())
+        self._emit(_MEMORY[state])
+        return None if entry is None or state is None else Hit(entry, state)
+
+    def has(self, key: str) -> bool:
+        """Whether `peek` would find something; nobody is told."""
+        entry = self._memory.get(key)
+        return entry is not None and entry.state(self._clock()) is not None
+
+    @property
+    def is_shared(self) -> bool:
+        """Whether there is a shared level that may know what this process does not."""
+        return self._shared is not None and self._shared.up
+
+    async def get(self, key: str) -> Hit | None:
+        """What the shared level can answer; it is kept here from then on.
+
+        An entry that is only good to stand in for a failure is kept, too, for `fail` to find, and is no hit.
+        """
+        if self._shared is None or not self._shared.up:
+            return None
+        entry = await self._shared.get(key)
+        state = None if entry is None else entry.state(self._clock())
+        self._emit(_SHARED[state])
+        if entry is None:
+            return None
+        held = self._memory.get(key)
+        if held is None or (held.stored, held.held_until) < (entry.stored, entry.held_until):
+            self._memory.put(key, entry)
+        return None if state is None else Hit(entry, state)
+
+    def put(self, key: str, entry: Entry) -> None:
+        """Keeps an entry in both levels, in the shared one soon or never; one of no use any more is not kept."""
+        left = entry.useful_until - self._clock()
+        if left <= 0:
+            return
+        self._memory.put(key, entry)
+        if self._shared is not None:
+            self._shared.put(key, entry, left)
+
+    def fail(self, key: str, failed: Entry) -> Entry:
+        """Keeps a failure, or the stale preview that stands in for it, and returns which is the answer."""
+        now = self._clock()
+        answer = settle(failed, self._memory.get(key), now)
+        if now < failed.fresh_until:
+            self.put(key, answer)
+        return answer
+
+    def stats(self) -> Stats:
+        """How full it is now."""
+        return Stats(
+            entries=len(self._memory),
+            used=self._memory.used,
+            bound=self._memory.bound,
+            evicted=self._memory.evicted,
+            shared_up=None if self._shared is None else self._shared.up,
+        )
+
+
+def _connect(remote: Remote, emit: Emit) -> "Shared":
+    from scrap.cache.shared import Shared  # noqa: PLC0415 - redis-py costs a start without a shared level nothing
+
+    return Shared(remote, emit=emit)

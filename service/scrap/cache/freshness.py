@@ -1,0 +1,208 @@
+"""How long a page may be shown again: RFC 9111 read by a cache of previews.
+
+The decision is pure: header fields, a time and a `Policy` in, a `Freshness` out. scrap is a shared cache (RFC 9111,
+section 1) whose requests are all alike and carry no credentials; what that means for `private` and `Vary` is said in
+docs/caching.md.
+"""
+
+import math
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, fields
+from email.utils import parsedate_to_datetime
+
+from scrap.errors import Outcome, Reason
+
+_LONGEST = 2**31  # seconds: what a delta-seconds too large to hold means (RFC 9111, section 1.2.2)
+
+# A directive: a token, and perhaps a token or a quoted string (RFC 9111, section 5.2). What is neither is skipped.
+_DIRECTIVE = re.compile(r"""([!#$%&'*+\-.^_`|~0-9A-Za-z]+)(?:=(?:"((?:[^"\\]|\\.)*+)"|([^\s,;"]*)))?""")
+_FIELDS = frozenset({"cache-control", "expires", "date", "age"})
+
+
+@dataclass(frozen=True, slots=True)
+class Policy:
+    """How long answers are kept. All in seconds, finite, 0 or more.
+
+    Raises:
+        ValueError: a value is negative or not finite, or the bounds are crossed.
+    """
+
+    # A preview lives at least so long whatever the page says, no-store included: one fetch a minute is what a busy link
+    # costs its site. 0 obeys every page to the letter, and then a page that says no-store is fetched for each call.
+    minimum: float = 60.0
+    # For a page that says nothing about its freshness. Longer: fewer fetches; edits to a page are seen later.
+    default: float = 600.0
+    # A preview is fresh at most so long, even from a page that says a year.
+    maximum: float = 86_400.0
+    # A failure (404, no DNS, a timeout, …) is answered again for so long without another fetch.
+    negative: float = 30.0
+    # A target that the guard refused. Short: DNS may be repaired; not 0, or refusing costs a look-up each time.
+    blocked: float = 10.0
+    # The longest Retry-After of a 429 or 503 that is honoured; a host that says a day is asked again after this.
+    retry_after: float = 300.0
+    # After a preview has gone stale, it is answered for so long while one refresh runs (RFC 5861, section 3). 0:
+    # callers wait for the refresh. A page's own stale-while-revalidate may shorten this, never lengthen it.
+    stale_while_revalidate: float = 600.0
+    # After a preview has gone stale, it stands in for so long when its page cannot be had (RFC 5861, section 4). A
+    # page's own stale-if-error may shorten this, never lengthen it.
+    stale_if_error: float = 86_400.0
+
+    def __post_init__(self) -> None:
+        for each in fields(self):
+            value = getattr(self, each.name)
+            if not (math.isfinite(value) and value >= 0):
+                raise ValueError(f"{each.name} must be 0 or more seconds, not {value}")
+        if self.minimum > self.maximum:
+            raise ValueError(f"minimum ({self.minimum}) is above maximum ({self.maximum})")
+
+
+@dataclass(frozen=True, slots=True)
+class Freshness:
+    """What a preview may be used for, in seconds.
+
+    Attributes:
+        lifetime: from now on, it is fresh for so long.
+        stale_while_revalidate: after that, it may be answered for so long while it is fetched again.
+        stale_if_error: after that lifetime, it may stand in for so long for a page that cannot be had.
+    """
+
+    lifetime: float
+    stale_while_revalidate: float = 0.0
+    stale_if_error: float = 0.0
+
+
+def of_page(headers: Iterable[tuple[str, str]], *, now: float, delay: float = 0.0, policy: Policy) -> Freshness:
+    """Decides how long the preview of a page may be used (RFC 9111, sections 4.2 and 5.2; RFC 5861).
+
+    Args:
+        headers: the answer's header fields, name and value, in order; repeated ones are repeated.
+        now: when the answer's head came, in seconds since the epoch.
+        delay: seconds from sending the request to then; they count as age (RFC 9111, section 4.2.3).
+        policy: the bounds.
+    """
+    values = _collect(headers)
+    directives = _directives(values.get("cache-control", []))
+    if _unstorable(directives):
+        return Freshness(policy.minimum)
+    generated = _date(values["date"][0]) if "date" in values else None
+    promised = _promised(directives, values, now if generated is None else generated)
+    if promised is None:
+        lifetime = min(max(policy.minimum, policy.default), policy.maximum)
+    else:
+        lifetime = min(max(policy.minimum, promised - _age(values, generated, now, delay)), policy.maximum)
+    return Freshness(
+        lifetime,
+        _window(directives, "stale-while-revalidate", policy.stale_while_revalidate),
+        _window(directives, "stale-if-error", policy.stale_if_error),
+    )
+
+
+def of_failure(reason: Reason, *, retry_after: float | None = None, policy: Policy) -> float:
+    """Decides for how many seconds a failure is answered again without another try; 0.0: it is not kept.
+
+    Args:
+        reason: why the call failed. A caller's and our own faults are never kept: they say nothing about the page.
+        retry_after: seconds for which the host asked not to be called again, where it did (RFC 9110, section 10.2.3).
+        policy: the bounds.
+    """
+    outcome = reason.outcome
+    if outcome is Outcome.BLOCKED:
+        return policy.blocked
+    if outcome not in {Outcome.UPSTREAM_ERROR, Outcome.TIMEOUT}:
+        return 0.0
+    if retry_after is None:
+        return policy.negative
+    return min(max(1.0, retry_after), policy.retry_after)
+
+
+def passing(reason: Reason, status: int | None) -> bool:
+    """Whether a failure says nothing about the page itself, so that a stale preview may stand in for it.
+
+    RFC 5861, section 4, names 500, 502, 503 and 504; a page that cannot be reached is the same case (RFC 9111, section
+    4.2.4), 408 and 429 ask for patience only, and a call that we shed never asked the page. A 404, a 410 or a 403 is
+    the page's own answer, and a target that is refused now must not be shown any more: nothing stands in for these.
+    """
+    if reason.outcome is Outcome.UPSTREAM_ERROR:
+        return status is None or status >= 500 or status in {408, 429}
+    return reason.outcome in {Outcome.TIMEOUT, Outcome.SHED}
+
+
+def _collect(headers: Iterable[tuple[str, str]]) -> dict[str, list[str]]:
+    """The few fields that count, by lower-case name."""
+    values: dict[str, list[str]] = {}
+    for name, value in headers:
+        lowered = name.lower()
+        if lowered in _FIELDS:
+            values.setdefault(lowered, []).append(value)
+    return values
+
+
+def _directives(values: list[str]) -> dict[str, str | None]:
+    """The directives of Cache-Control; of a repeated one the first counts (RFC 9111, section 4.2.1)."""
+    directives: dict[str, str | None] = {}
+    for match in _DIRECTIVE.finditer(", ".join(values)):
+        name, quoted, token = match.groups()
+        directives.setdefault(name.lower(), quoted if quoted is not None else token)
+    return directives
+
+
+def _unstorable(directives: Mapping[str, str | None]) -> bool:
+    """Whether the page asks not to be kept, or not to be shown unasked.
+
+    `private="Set-Cookie"` and `no-cache="…"` speak of single fields, none of which a preview holds (RFC 9111, sections
+    5.2.2.4 and .7), and beside must-understand a cache that knows the status ignores no-store (section 5.2.2.3).
+    """
+    if "no-store" in directives and "must-understand" not in directives:
+        return True
+    return any(name in directives and directives[name] is None for name in ("no-cache", "private"))
+
+
+def _promised(directives: Mapping[str, str | None], values: Mapping[str, list[str]], generated: float) -> float | None:
+    """The freshness lifetime that the page states, in seconds, or None (RFC 9111, section 4.2.1).
+
+    One that is stated and cannot be read is 0: stale.
+    """
+    for name in ("s-maxage", "max-age"):
+        if name in directives:
+            return _seconds(directives[name]) or 0
+    if "expires" not in values:
+        return None
+    expires = _date(values["expires"][0])
+    return 0.0 if expires is None else max(0.0, expires - generated)
+
+
+def _age(values: Mapping[str, list[str]], generated: float | None, now: float, delay: float) -> float:
+    """How old the answer was when it came, in seconds (RFC 9111, section 4.2.3)."""
+    stated = _seconds(values["age"][0].partition(",")[0].strip()) if "age" in values else None
+    apparent = 0.0 if generated is None else max(0.0, now - generated)
+    return max(apparent, (stated or 0) + max(0.0, delay))
+
+
+def _window(directives: Mapping[str, str | None], name: str, allowed: float) -> float:
+    """A window of staleness: what we allow, or less where the page says so.
+
+    must-revalidate and proxy-revalidate forbid it; s-maxage forbids it to a shared cache unless the page itself states
+    the window, as many do (RFC 9111, sections 4.2.4, 5.2.2.2, .8 and .10).
+    """
+    if "must-revalidate" in directives or "proxy-revalidate" in directives:
+        return 0.0
+    if name in directives:
+        return min(allowed, _seconds(directives[name]) or 0)
+    return 0.0 if "s-maxage" in directives else allowed
+
+
+def _seconds(text: str | None) -> int | None:
+    """Reads a delta-seconds (RFC 9111, section 1.2.2); None where it is none."""
+    if text is None or not (text.isascii() and text.isdigit()):
+        return None
+    digits = text.lstrip("0") or "0"
+    return min(int(digits), _LONGEST) if len(digits) <= 10 else _LONGEST
+
+
+def _date(text: str) -> float | None:
+    """Reads an HTTP date of any of its three formats (RFC 9110, section 5.6.7) as seconds since the epoch."""
+    try:
+        return parsedate_to_datetime(text).timestamp()
+    except (ValueError, TypeError, IndexError, OverflowError):
+        return None

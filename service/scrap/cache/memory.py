@@ -1,0 +1,55 @@
+"""The first level: this process's own memory, bounded by bytes."""
+
+from collections import OrderedDict
+
+from scrap.cache.entry import Entry
+
+
+class Memory:
+    """The entries used last, as many as fit.
+
+    Every operation takes constant time (putting: for each entry that must go), none waits.
+
+    Args:
+        bound: bytes that keys and entries may take together, overhead counted; 0 keeps nothing.
+    """
+
+    def __init__(self, bound: int) -> None:
+        self.bound = bound
+        self.used = 0
+        self.evicted = 0  # entries that had to go for others, ever
+        self._entries: OrderedDict[str, Entry] = OrderedDict()
+
+    def __len__(self) -> int:
+        return len(self._entries)
+
+    def get(self, key: str) -> Entry | None:
+        """The entry, which counts as used now."""
+        entry = self._entries.get(key)
+        if entry is not None:
+            self._entries.move_to_end(key)
+        return entry
+
+    def put(self, key: str, entry: Entry) -> None:
+        """Keeps an entry in place of the key's former one; one larger than the bound is not kept, nor the former."""
+        self.drop(key)
+        weight = _weight(key, entry)
+        if weight > self.bound:
+            return
+        self._entries[key] = entry
+        self.used += weight
+        while self.used > self.bound:
+            oldest, out = self._entries.popitem(last=False)
+            self.used -= _weight(oldest, out)
+            self.evicted += 1
+
+    def drop(self, key: str) -> None:
+        """Forgets a key, known or not."""
+        entry = self._entries.pop(key, None)
+        if entry is not None:
+            self.used -= _weight(key, entry)
+
+
+def _weight(key: str, entry: Entry) -> int:
+    """Bytes that an entry takes; keys are ASCII, a byte a character (urls.Target.href)."""
+    return len(key) + entry.size

@@ -1,0 +1,241 @@
+"""The second level: a Valkey or Redis server that all replicas share.
+
+It may be slow, gone, full, or full of strangers' values: whatever happens, a look-up is a miss after `Remote.timeout`
+seconds at the latest and nothing is raised. The first failure takes the level out of use; a task in the background
+tries until the server answers, so no caller pays for the trying.
+
+Look-ups that come while others are under way leave together as one pipeline, and so do writes: redis-py's asyncio
+client costs several times more per command than per pipelined command. No caller's cancellation reaches the client,
+which matters, for a command cut off in the middle costs it its connection.
+"""
+
+import asyncio
+import random
+from base64 import urlsafe_b64encode
+from dataclasses import dataclass
+from enum import StrEnum
+from hashlib import blake2b
+from typing import TypeVar
+
+from redis.asyncio import Redis
+from redis.asyncio.retry import Retry
+from redis.backoff import NoBackoff
+from redis.exceptions import (
+    AuthenticationError,
+    AuthorizationError,
+    NoPermissionError,
+    ResponseError,
+)
+from redis.exceptions import ConnectionError as RedisConnectionError
+from redis.exceptions import TimeoutError as RedisTimeoutError
+
+from scrap.cache.entry import VERSION, Entry, decode, encode
+from scrap.cache.remote import Remote
+from scrap.events import Emit, SharedCacheFailed
+
+T = TypeVar("T")
+_BATCH = 64  # commands in one pipeline: enough to share its cost, few enough to stay far below the timeout
+
+
+class Trouble(StrEnum):
+    """What was wrong with the shared level."""
+
+    TIMEOUT = "timeout"  # no answer in time
+    CONNECTION = "connection"  # refused, reset, closed, or still loading its data
+    AUTH = "auth"  # the password or its permissions
+    REFUSED = "refused"  # one command was: out of memory, a read-only replica, a value of another type
+    PROTOCOL = "protocol"  # not the server we expect
+    BACKLOG = "backlog"  # more came than it takes
+    ENTRY = "entry"  # a value that is no entry of ours
+
+
+@dataclass(frozen=True, slots=True)
+class _Read:
+    name: str
+    found: asyncio.Future[bytes]
+
+
+@dataclass(frozen=True, slots=True)
+class _Write:
+    key: str
+    entry: Entry
+    ttl: float
+
+
+class Shared:
+    """The entries that all replicas share, as long as the server plays along.
+
+    Args:
+        remote: the server and its limits.
+        emit: told of every trouble.
+
+    Raises:
+        ValueError: the URL is none that redis-py understands.
+    """
+
+    def __init__(self, remote: Remote, *, emit: Emit) -> None:
+        self.up = False  # whether the server answered when last asked
+        self._remote = remote
+        self._emit = emit
+        self._client = Redis.from_url(
+            remote.url,
+            socket_timeout=None,  # `_ask` limits the whole; a limit of each read and write would cost a third more
+            socket_connect_timeout=remote.timeout,
+            retry=Retry(NoBackoff(), 0),  # trying again is our own business
+            protocol=2,  # no handshake; what proxies and old servers speak, too
+            driver_info=None,
+        )
+        self._reads: asyncio.Queue[_Read] = asyncio.Queue(remote.backlog)
+        self._writes: asyncio.Queue[_Write] = asyncio.Queue(remote.backlog)
+        self._down = asyncio.Event()
+        self._down.set()
+        self._tasks: list[asyncio.Task[None]] = []
+
+    def start(self) -> None:
+        """Begins: the level is in use as soon as the server has answered for the first time."""
+        self._tasks = [asyncio.create_task(run) for run in (self._watch(), self._read(), self._write())]
+
+    async def aclose(self) -> None:
+        """Ends; writes that wait are lost."""
+        self._give_up()
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await self._client.aclose()
+
+    async def get(self, key: str) -> Entry | None:
+        """The entry that some replica stored, or None, after `Remote.timeout` seconds at the latest.
+
+        Not to be asked while the level is not `up`: then nobody answers before that.
+        """
+        read = _Read(_name(key), asyncio.get_running_loop().create_future())
+        try:
+            self._reads.put_nowait(read)
+            async with asyncio.timeout(self._remote.timeout):
+                data = await read.found
+        except asyncio.QueueFull:
+            self._report(Trouble.BACKLOG)
+            return None
+        except TimeoutError:
+            self._trip(Trouble.TIMEOUT)
+            return None
+        entry = decode(key, data)
+        if entry is None and data:
+            self._report(Trouble.ENTRY)
+        return entry
+
+    def put(self, key: str, entry: Entry, ttl: float) -> None:
+        """Stores an entry for `ttl` seconds, some time soon or never."""
+        if not self.up or entry.size > self._remote.value_bytes:
+            return
+        try:
+            self._writes.put_nowait(_Write(key, entry, ttl))
+        except asyncio.QueueFull:
+            self._report(Trouble.BACKLOG)
+
+    async def _read(self) -> None:
+        while True:
+            reads = await _batch(self._reads)
+            end = self._remote.value_bytes  # GETRANGE, for a stranger's value may be half a gigabyte
+            values = await self._ask([("GETRANGE", read.name, 0, end) for read in reads])
+            for read, value in zip(reads, values, strict=True):
+                if not read.found.done():
+                    read.found.set_result(value)
+
+    async def _write(self) -> None:
+        while True:
+            writes = await _batch(self._writes)
+            await self._ask(
+                [
+                    ("SET", _name(write.key), encode(write.key, write.entry), "PX", max(1, int(write.ttl * 1000)))
+                    for write in writes
+                ]
+            )
+
+    async def _ask(self, commands: list[tuple[str | bytes | int, ...]]) -> list[bytes]:
+        """Sends commands together; what came of each, b"" for nothing."""
+        pipeline = self._client.pipeline(transaction=False)
+        for command in commands:
+            pipeline.execute_command(*command)
+        try:
+            async with asyncio.timeout(self._remote.timeout):
+                answers = await pipeline.execute(raise_on_error=False)
+        except Exception as error:  # noqa: BLE001 - whatever it is, scrap goes on without; it is counted by its kind
+            self._trip(_trouble(error))
+            return [b""] * len(commands)
+        for answer in answers:
+            if isinstance(answer, Exception):
+                self._report(_trouble(answer))
+        return [answer if isinstance(answer, bytes) else b"" for answer in answers]
+
+    async def _watch(self) -> None:
+        """Takes the level into use when the server answers, at the start and after every failure."""
+        pause = 0.0
+        while True:
+            await self._down.wait()
+            await asyncio.sleep(pause * random.uniform(0.8, 1.2))  # noqa: S311 - replicas should not come back at once
+            if await self._answers():
+                self._down.clear()
+                self.up = True
+                pause = self._remote.retry_first
+            else:
+                pause = min(max(self._remote.retry_first, 2 * pause), self._remote.retry_last)
+
+    async def _answers(self) -> bool:
+        try:
+            async with asyncio.timeout(self._remote.timeout):
+                known = await self._client.ping()
+        except Exception as error:  # noqa: BLE001 - as above
+            self._report(_trouble(error))
+            return False
+        if not known:
+            self._report(Trouble.PROTOCOL)
+        return known
+
+    def _trip(self, trouble: Trouble) -> None:
+        """Takes the level out of use; many look-ups may fail of one cause, which is one trouble."""
+        if self.up:
+            self._report(trouble)
+            self._give_up()
+
+    def _give_up(self) -> None:
+        self.up = False
+        self._down.set()
+        while not self._writes.empty():
+            self._writes.get_nowait()
+        while not self._reads.empty():
+            read = self._reads.get_nowait()
+            if not read.found.done():
+                read.found.set_result(b"")
+
+    def _report(self, trouble: Trouble) -> None:
+        self._emit(SharedCacheFailed(trouble))
+
+
+async def _batch(queue: asyncio.Queue[T]) -> list[T]:
+    """What waits in the queue, at least one."""
+    batch = [await queue.get()]
+    while len(batch) < _BATCH and not queue.empty():
+        batch.append(queue.get_nowait())
+    return batch
+
+
+def _name(key: str) -> str:
+    """The server's name for a key: short, of our version, and silent about what people look at."""
+    digest = blake2b(key.encode(), digest_size=18).digest()
+    return f"scrap:{VERSION}:{urlsafe_b64encode(digest).decode()}"
+
+
+def _trouble(error: Exception) -> Trouble:
+    """The one place where redis-py's errors are read."""
+    match error:
+        case TimeoutError() | RedisTimeoutError():
+            return Trouble.TIMEOUT
+        case AuthenticationError() | AuthorizationError() | NoPermissionError():
+            return Trouble.AUTH
+        case ResponseError():
+            return Trouble.REFUSED
+        case RedisConnectionError() | OSError():
+            return Trouble.CONNECTION
+        case _:
+            return Trouble.PROTOCOL

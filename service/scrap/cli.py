@@ -1,0 +1,106 @@
+"""The command line: `scrap serve` and `scrap get URL`."""
+
+import sys
+from collections.abc import Callable
+from typing import Any
+
+import click
+import uvloop
+
+from scrap import __version__, app, urls
+from scrap.errors import Outcome, ScrapError
+from scrap.settings import GROUPS, Setting, SettingError, Settings
+
+# Exit codes of `scrap get`, by outcome; click itself ends with 2 where the command line is wrong.
+EXIT_CODES = {
+    Outcome.CALLER_ERROR: 2,
+    Outcome.BLOCKED: 3,
+    Outcome.UPSTREAM_ERROR: 4,
+    Outcome.TIMEOUT: 5,
+    Outcome.INTERNAL_ERROR: 70,
+}
+
+
+class GroupedCommand(click.Command):
+    """A command whose help lists its settings under their headings, each with its variable and its default."""
+
+    def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Writes each group of settings, then what is left."""
+        own = {param.name: param.get_help_record(ctx) for param in self.get_params(ctx)}
+        for heading, settings in GROUPS.items():
+            rows = [_row(setting) for setting in settings if own.pop(setting.key, None)]
+            if rows:
+                with formatter.section(heading):
+                    formatter.write_dl(rows)
+        with formatter.section("Other"):
+            formatter.write_dl([record for record in own.values() if record])
+
+
+def _row(setting: Setting) -> tuple[str, str]:
+    return f"--{setting.name}", f"{setting.help} [{setting.variable}: {setting.default_text or 'none'}]"
+
+
+def with_settings(*headings: str) -> Callable[[Callable[..., None]], Callable[..., None]]:
+    """Gives a command the settings under these headings, as flags and variables."""
+
+    def decorate(command: Callable[..., None]) -> Callable[..., None]:
+        for heading in reversed(headings):
+            for setting in reversed(GROUPS[heading]):
+                command = click.option(
+                    f"--{setting.name}",
+                    type=setting.type,
+                    default=setting.default,
+                    envvar=setting.variable,
+                    show_envvar=True,  # so that an error names it
+                )(command)
+        return command
+
+    return decorate
+
+
+@click.group(context_settings={"max_content_width": 100, "help_option_names": ["-h", "--help"]})
+@click.version_option(__version__, message="scrap %(version)s")
+def main() -> None:
+    """Answers a URL with the Open Graph (ogp.me) of the page behind it."""
+
+
+@main.command(cls=GroupedCommand, short_help="Serve the API.")
+@with_settings(*GROUPS)
+def serve(**values: Any) -> None:
+    """Serve GET /api/v1/scrap?url=… until SIGTERM or Ctrl-C.
+
+    Health and metrics are on the management port: /livez, /readyz and /metrics.
+    """
+    try:
+        uvloop.run(app.serve(Settings(values)))
+    except SettingError as error:
+        raise click.UsageError(str(error)) from None
+    except OSError as error:
+        raise click.ClickException(str(error)) from None
+
+
+@main.command(cls=GroupedCommand, short_help="Print the Open Graph of a page as JSON.")
+@click.argument("url")
+@with_settings("Load", "Fetching")
+def get(url: str, **values: Any) -> None:
+    """Print the Open Graph of the page at URL as JSON; {} where it has none.
+
+    Exit codes: 0 answered, 2 the URL cannot be read, 3 it may not be fetched, 4 the page could not be had,
+    5 it took too long, 70 something of ours failed.
+    """
+    try:
+        body = uvloop.run(_get(url, Settings(values)))
+    except SettingError as error:
+        raise click.UsageError(str(error)) from None
+    except ScrapError as error:
+        click.echo(f"scrap: {error.reason.sentence} ({error})", err=True)
+        sys.exit(EXIT_CODES[error.reason.outcome])
+    click.echo(body)
+
+
+async def _get(url: str, settings: Settings) -> bytes:
+    async with app.house(settings) as house:
+        entry, _, _, internal = await house.previewer.make(urls.parse(url))
+    if entry.reason:
+        raise ScrapError(entry.reason, internal)
+    return entry.body

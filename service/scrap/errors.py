@@ -1,0 +1,182 @@
+"""What can go wrong, whose fault it is, and what may be said of it.
+
+    ScrapError
+     ├── InvalidURL           the caller's URL cannot be read
+     ├── Blocked              the target may not be fetched
+     ├── UpstreamError        the page could not be had: the web's fault
+     ├── DeadlineExceeded     the page took too long: the web's fault
+     └── Overloaded           we are full: our fault
+
+Every error has a `Reason`; a reason has an `Outcome`, an outcome a `Fault`. The answer, the log line and the
+metrics all read these three, so they cannot disagree. What a caller is told is the reason's own sentence and
+nothing else; what only we may know travels in `ScrapError.internal`.
+"""
+
+from enum import StrEnum
+
+
+class Fault(StrEnum):
+    """Whose fault a failed call is."""
+
+    CALLER = "caller"
+    WEB = "web"
+    SERVICE = "service"
+
+
+class Outcome(StrEnum):
+    """How a call ended: the one label that metrics, logs and alerts count by."""
+
+    fault: Fault | None
+    status: int
+
+    def __new__(cls, value: str, fault: Fault | None, status: int) -> "Outcome":
+        member = str.__new__(cls, value)
+        member._value_ = value
+        member.fault = fault
+        member.status = status
+        return member
+
+    OK = "ok", None, 200
+    NO_OPEN_GRAPH = "no_open_graph", None, 200
+    CALLER_ERROR = "caller_error", Fault.CALLER, 400
+    BLOCKED = "blocked", Fault.CALLER, 403
+    UPSTREAM_ERROR = "upstream_error", Fault.WEB, 502
+    TIMEOUT = "timeout", Fault.WEB, 504
+    SHED = "shed", Fault.SERVICE, 503
+    INTERNAL_ERROR = "internal_error", Fault.SERVICE, 500
+
+
+class Reason(StrEnum):
+    """Why a call failed: a stable word, its outcome, and the sentence that a caller may read."""
+
+    outcome: Outcome
+    sentence: str
+
+    def __new__(cls, value: str, outcome: Outcome, sentence: str) -> "Reason":
+        member = str.__new__(cls, value)
+        member._value_ = value
+        member.outcome = outcome
+        member.sentence = sentence
+        return member
+
+    # The caller's URL, as a string.
+    URL_MISSING = "url_missing", Outcome.CALLER_ERROR, "Give the page's address as ?url=<percent-encoded>."
+    QUERY_UNKNOWN = "query_unknown", Outcome.CALLER_ERROR, "Only url is a parameter; percent-encode its & as %26."
+    URL_REPEATED = "url_repeated", Outcome.CALLER_ERROR, "Give one url, not several."
+    URL_TOO_LONG = "url_too_long", Outcome.CALLER_ERROR, "The url is longer than 2,048 characters."
+    URL_MALFORMED = "url_malformed", Outcome.CALLER_ERROR, "The url cannot be read as an absolute URL."
+    URL_SCHEME = "url_scheme", Outcome.CALLER_ERROR, "Only http and https URLs can be fetched."
+    URL_CREDENTIALS = (
+        "url_credentials",
+        Outcome.CALLER_ERROR,
+        "The url must not carry a user name or password.",
+    )
+
+    # The request to us.
+    NOT_FOUND = "not_found", Outcome.CALLER_ERROR, "There is nothing at this path."
+    METHOD_NOT_ALLOWED = "method_not_allowed", Outcome.CALLER_ERROR, "This path does not take that method."
+
+    REQUEST_MALFORMED = "request_malformed", Outcome.CALLER_ERROR, "This is not an HTTP/1.1 request."
+    REQUEST_TOO_LARGE = "request_too_large", Outcome.CALLER_ERROR, "The request has too many header bytes."
+    REQUEST_TIMEOUT = "request_timeout", Outcome.CALLER_ERROR, "The request took too long to arrive."
+
+    CALLER_LEFT = "caller_left", Outcome.CALLER_ERROR, "The caller did not wait for the answer."
+
+    # The target, by policy.
+    BLOCKED_NAME = "blocked_name", Outcome.BLOCKED, "Host names of this kind may not be fetched."
+    BLOCKED_PORT = "blocked_port", Outcome.BLOCKED, "This port may not be fetched."
+    BLOCKED_ADDRESS = "blocked_address", Outcome.BLOCKED, "The host is not on the public internet."
+
+    # The web.
+    DNS_FAILED = "dns_failed", Outcome.UPSTREAM_ERROR, "The host name does not resolve."
+    CONNECT_FAILED = "connect_failed", Outcome.UPSTREAM_ERROR, "The host does not accept connections."
+    TLS_FAILED = "tls_failed", Outcome.UPSTREAM_ERROR, "No trusted TLS connection to the host could be made."
+    PROTOCOL_ERROR = "protocol_error", Outcome.UPSTREAM_ERROR, "The host's answer is not valid HTTP."
+    HEADERS_TOO_LARGE = (
+        "headers_too_large",
+        Outcome.UPSTREAM_ERROR,
+        "The host's answer has too many header bytes.",
+    )
+    BODY_UNREADABLE = "body_unreadable", Outcome.UPSTREAM_ERROR, "The page's content coding cannot be undone."
+    REDIRECT_INVALID = (
+        "redirect_invalid",
+        Outcome.UPSTREAM_ERROR,
+        "The page redirects to something that is no URL.",
+    )
+    REDIRECT_LOOP = "redirect_loop", Outcome.UPSTREAM_ERROR, "The page redirects in a circle."
+    REDIRECT_LIMIT = "redirect_limit", Outcome.UPSTREAM_ERROR, "The page redirects too many times."
+    UPSTREAM_STATUS = "upstream_status", Outcome.UPSTREAM_ERROR, "The page answered with an error status."
+    TIMEOUT_TOTAL = "timeout_total", Outcome.TIMEOUT, "The page was not there within the deadline."
+    TIMEOUT_CONNECT = "timeout_connect", Outcome.TIMEOUT, "The host did not accept a connection in time."
+    TIMEOUT_FIRST_BYTE = "timeout_first_byte", Outcome.TIMEOUT, "The host did not begin to answer in time."
+
+    # Ourselves.
+    FULL = "full", Outcome.SHED, "All places are taken; come back a little later."
+    DRAINING = "draining", Outcome.SHED, "This instance is shutting down; try again."
+    INTERNAL = "internal", Outcome.INTERNAL_ERROR, "Something of ours failed; it has been recorded."
+
+    @property
+    def fault(self) -> Fault:
+        """Whose fault it is; every failure is somebody's."""
+        fault = self.outcome.fault
+        assert fault is not None  # noqa: S101 - a reason belongs to a failed outcome, by the table above
+        return fault
+
+
+class ScrapError(Exception):
+    """A call that failed for a known reason.
+
+    Args:
+        reason: what went wrong; its sentence is all that a caller reads.
+        internal: what only the log may say (addresses, a library's message).
+    """
+
+    def __init__(self, reason: Reason, internal: str = "") -> None:
+        super().__init__(f"{reason}: {internal}" if internal else str(reason))
+        self.reason = reason
+        self.internal = internal
+
+
+class InvalidURL(ScrapError):
+    """The caller's URL cannot be read; nothing was fetched."""
+
+
+class Blocked(ScrapError):
+    """The target may not be fetched; nothing was sent to it."""
+
+
+class UpstreamError(ScrapError):
+    """The page could not be had.
+
+    Args:
+        status: the HTTP status that the page answered with, where it did.
+        retry_after: seconds for which the host asked not to be called again (429 and 503), where it did.
+    """
+
+    def __init__(
+        self,
+        reason: Reason,
+        internal: str = "",
+        *,
+        status: int | None = None,
+        retry_after: float | None = None,
+    ) -> None:
+        super().__init__(reason, internal)
+        self.status = status
+        self.retry_after = retry_after
+
+
+class DeadlineExceeded(ScrapError):
+    """The page took too long."""
+
+
+class Overloaded(ScrapError):
+    """We are full.
+
+    Args:
+        retry_after: whole seconds after which a caller may try again.
+    """
+
+    def __init__(self, reason: Reason = Reason.FULL, internal: str = "", *, retry_after: int = 1) -> None:
+        super().__init__(reason, internal)
+        self.retry_after = retry_after

@@ -1,0 +1,150 @@
+"""What happens inside, said once: events that the core emits and `telemetry` turns into signals.
+
+An event never changes. No name of a metric, span or log field is known here. All durations are seconds of a monotonic
+clock. Words that telemetry counts by (a verdict, a lane, a level, a state) come from short fixed lists, never from a
+stranger.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+from scrap.errors import Outcome, Reason
+
+
+@dataclass(slots=True)
+class Timings:
+    """How long each phase of one fetch took, in seconds, summed over its hops; 0.0 where there was none."""
+
+    wait: float = 0.0  # for a free place
+    dns: float = 0.0
+    connect: float = 0.0  # TCP and TLS
+    first_byte: float = 0.0  # from the request sent to the answer's head
+    body: float = 0.0
+    parse: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class HopEnded:
+    """One request of a fetch has its answer's head, or failed."""
+
+    host: str
+    started: float  # seconds since the epoch
+    seconds: float
+    dns: float
+    connect: float
+    first_byte: float
+    status: int | None  # None where the hop failed before a status was read
+    reason: Reason | None  # why it failed
+
+
+@dataclass(frozen=True, slots=True)
+class FetchEnded:
+    """A fetch is over: its last hop's body was read as far as it was wanted."""
+
+    redirects: int
+    wire_bytes: int  # as received, headers not counted
+    decoded_bytes: int
+    body: float
+    truncated: bool
+
+
+@dataclass(frozen=True, slots=True)
+class TargetBlocked:
+    """The guard refused a target."""
+
+    verdict: str  # a value of fetch's Verdict: bounded
+
+
+@dataclass(frozen=True, slots=True)
+class PageParsed:
+    """A page's Open Graph was read."""
+
+    lane: str  # "express" or "html5lib"
+    unsure: str | None  # why the express lane gave up: bounded
+    started: float  # seconds since the epoch; the end less `seconds`
+    seconds: float  # of work, some of it done while the body was still arriving
+    bound: str | None = None  # which bound html5lib reached, so that the rest of the page did not count: bounded
+
+
+class CacheLookup(NamedTuple):
+    """A level of the cache was asked for a page."""
+
+    level: str  # "memory" or "shared"
+    state: str  # "fresh", "stale" or "miss"
+
+
+@dataclass(frozen=True, slots=True)
+class SharedCacheFailed:
+    """The shared level did not do what it was asked; the call went on without it."""
+
+    kind: str  # a value of cache's Trouble: bounded
+
+
+@dataclass(frozen=True, slots=True)
+class FlightJoined:
+    """A call found its page being fetched already and waits for that fetch instead of making one."""
+
+
+@dataclass(frozen=True, slots=True)
+class Shed:
+    """A fetch was refused because all places are taken."""
+
+
+@dataclass(frozen=True, slots=True)
+class FetchAdmitted:
+    """A fetch has its place."""
+
+    waited: float
+
+
+@dataclass(frozen=True, slots=True)
+class RequestStarted:
+    """A request's head is here.
+
+    Everything until its `RequestEnded` is emitted in the same context (contextvars) or in a task started from it.
+    """
+
+    traceparent: str = ""  # the caller's trace, as its headers say it (W3C Trace Context)
+    tracestate: str = ""
+
+
+@dataclass(slots=True)  # one is made for every call, and to freeze it would take 2 µs more
+class RequestEnded:
+    """A request was answered, or its caller left; or several were refused in the same moment."""
+
+    request_id: str
+    method: str
+    route: str  # the route's template, never a raw path
+    status: int
+    outcome: Outcome
+    reason: Reason | None
+    internal: str  # for the log alone
+    target: str  # the target's URL in full; how much of it is shown is the log's decision
+    target_host: str
+    upstream_status: int | None
+    seconds: float
+    timings: Timings = field(default_factory=Timings)
+    cache: str = ""  # what the answer was made from: "fresh", "stale", "joined", "miss"; "" where no page was sought
+    error: BaseException | None = None  # what was raised where `outcome` is INTERNAL_ERROR
+    calls: int = 1  # how many ended just so: those who are refused at the door are told together
+
+
+Event = (
+    HopEnded
+    | FetchEnded
+    | TargetBlocked
+    | PageParsed
+    | CacheLookup
+    | SharedCacheFailed
+    | FlightJoined
+    | FetchAdmitted
+    | Shed
+    | RequestStarted
+    | RequestEnded
+)
+Emit = Callable[[Event], None]
+
+
+def ignore(event: Event) -> None:
+    """Drops an event: for uses without telemetry."""

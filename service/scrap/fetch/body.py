@@ -1,0 +1,89 @@
+"""A page's bytes: decoded, counted, and ended at the limit."""
+
+from collections import deque
+from collections.abc import Iterator
+from time import perf_counter
+
+from scrap.fetch.coding import Decoder, codings
+from scrap.fetch.exchange import Exchange
+from scrap.fetch.limits import Limits
+
+
+class Body:
+    """The decoded body of one answer, as an asynchronous iterator of pieces that are never empty.
+
+    Attributes:
+        decoded_bytes: given so far.
+        truncated: there was more: the limit was reached, or the connection ended early.
+        seconds: spent waiting for bytes and decoding them.
+
+    Raises:
+        UpstreamError: while iterating: BODY_UNREADABLE or PROTOCOL_ERROR.
+    """
+
+    def __init__(self, exchange: Exchange, content_encoding: str, limits: Limits) -> None:
+        self.decoded_bytes = 0
+        self.truncated = False
+        self.seconds = 0.0
+        self._exchange = exchange
+        self._limit = limits.decoded_bytes
+        stack = codings(content_encoding, limits) if content_encoding else []
+        self._decoder = Decoder(stack, self._limit) if stack else None
+        self._pieces: Iterator[bytes] = iter(())
+        self._held: deque[bytes] = deque()
+        self._ended = False
+
+    async def beginning(self, size: int) -> bytes:
+        """Reads at least so many bytes where there are so many; they are given again by the iteration."""
+        while sum(map(len, self._held)) < size and (piece := await self._timed()):
+            self._held.append(piece)
+        return b"".join(self._held)[:size]
+
+    def leave(self) -> None:
+        """Ends the iteration here."""
+        self._held.clear()
+        self._ended = True
+
+    def __aiter__(self) -> "Body":
+        return self
+
+    async def __anext__(self) -> bytes:
+        piece = self._held.popleft() if self._held else await self._timed()
+        if not piece:
+            raise StopAsyncIteration
+        return piece
+
+    async def _timed(self) -> bytes:
+        started = perf_counter()
+        try:
+            return await self._next()
+        finally:
+            self.seconds += perf_counter() - started
+
+    async def _next(self) -> bytes:
+        while not self._ended:
+            for piece in self._pieces:
+                if piece:
+                    return self._count(piece)
+            if self._decoder is not None and self._decoder.overflowed:
+                self.truncated = True
+                break
+            data = await self._exchange.read()
+            if not data:
+                self.truncated = self._exchange.cut or self._unfinished()
+                break
+            self._pieces = self._decoder.feed(data) if self._decoder is not None else iter((data,))
+        self._ended = True
+        return b""
+
+    def _unfinished(self) -> bool:
+        """Says whether a coded body stops in the middle of its coding."""
+        return self._decoder is not None and self._exchange.body_bytes > 0 and not self._decoder.finished
+
+    def _count(self, piece: bytes) -> bytes:
+        room = self._limit - self.decoded_bytes
+        if len(piece) > room:
+            self.truncated = self._ended = True
+            piece = piece[:room]
+        self.decoded_bytes += len(piece)
+        return piece

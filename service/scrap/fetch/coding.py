@@ -1,0 +1,209 @@
+"""Content codings undone in bounded steps (RFC 9110, section 8.4).
+
+A decoder gives what it has in pieces of at most one step, lazily: whoever stops taking pieces stops the inflating. No
+layer of a stacked coding gives more than the page's limit, so nothing is inflated in order to be thrown away.
+"""
+
+import sys
+import zlib
+from collections.abc import Iterator
+from typing import Protocol
+
+import brotli
+
+from scrap.errors import Reason, UpstreamError
+from scrap.fetch.limits import Limits
+
+if sys.version_info >= (3, 14):
+    from compression import zstd
+else:
+    from backports import zstd
+
+ACCEPTED = "gzip, deflate, br, zstd"
+
+# Codings that exist and that we cannot undo. A word that is no coding at all (`utf-8`, `none`) is passed over, as
+# browsers do.
+_REFUSED = {"compress", "x-compress", "dcb", "dcz", "exi", "aes128gcm", "pack200-gzip"}
+_GZIP = zlib.MAX_WBITS | 16
+_ZSTD_WINDOW_LOG = 23  # 8 MiB, the most that HTTP allows (RFC 9659)
+
+
+class Coding(Protocol):
+    """Undoes one coding.
+
+    Attributes:
+        finished: the coded stream is whole as far as it is here.
+    """
+
+    @property
+    def finished(self) -> bool: ...
+
+    def feed(self, data: bytes) -> Iterator[bytes]:
+        """Yields what the data decodes to, piece by piece; raises `CODING_ERRORS`."""
+
+
+class Zlib:
+    """gzip (RFC 1952, with several members) and deflate (RFC 1950, or the bare RFC 1951 that some servers send).
+
+    What follows the end of a stream and begins no other member is ignored, as browsers do.
+    """
+
+    def __init__(self, step: int, *, gzip: bool) -> None:
+        self._step = step
+        self._gzip = gzip
+        self._inflater = zlib.decompressobj(_GZIP)
+        self._begun = gzip  # deflate: only the first two bytes tell which
+        self._start = b""
+        self._over = False
+
+    @property
+    def finished(self) -> bool:
+        return self._inflater.eof
+
+    def feed(self, data: bytes) -> Iterator[bytes]:
+        if not self._begun:
+            data = self._start = self._start + data
+            if len(data) < 2:
+                return
+            self._inflater = zlib.decompressobj(zlib.MAX_WBITS if _zlib_header(data) else -zlib.MAX_WBITS)
+            self._begun = True
+        while data and not self._over:
+            if self._inflater.eof:
+                self._over = not (self._gzip and data.startswith(b"\x1f"))
+                self._inflater = self._inflater if self._over else zlib.decompressobj(_GZIP)
+                continue
+            piece = self._inflater.decompress(data, self._step)
+            if piece:
+                yield piece
+            data = self._inflater.unused_data if self._inflater.eof else self._inflater.unconsumed_tail
+            if not data and len(piece) == self._step:
+                yield from self._rest()
+
+    def _rest(self) -> Iterator[bytes]:
+        """Yields what the inflater holds back when its last step was full and its input used up."""
+        while piece := self._inflater.decompress(b"", self._step):
+            yield piece
+
+
+class Brotli:
+    """br (RFC 7932). It inflates blocks of its own size, 32 KiB and more, and stops after the one that fills a step."""
+
+    def __init__(self, step: int) -> None:
+        self._step = step
+        self._inflater = brotli.Decompressor()
+
+    @property
+    def finished(self) -> bool:
+        finished: bool = self._inflater.is_finished()
+        return finished
+
+    def feed(self, data: bytes) -> Iterator[bytes]:
+        while not self.finished:
+            block = self._inflater.process(data, output_buffer_limit=self._step)
+            data = b""
+            for start in range(0, len(block), self._step):
+                yield block[start : start + self._step]
+            if not block and self._inflater.can_accept_more_data():
+                return
+
+
+class Zstd:
+    """zstd (RFC 8878), several frames, windows up to 8 MiB."""
+
+    def __init__(self, step: int) -> None:
+        self._step = step
+        self._inflater = _new_zstd()
+
+    @property
+    def finished(self) -> bool:
+        return self._inflater.eof
+
+    def feed(self, data: bytes) -> Iterator[bytes]:
+        while data or not (self._inflater.needs_input or self._inflater.eof):
+            if self._inflater.eof:
+                self._inflater = _new_zstd()
+            piece = self._inflater.decompress(data, self._step)
+            data = self._inflater.unused_data
+            if piece:
+                yield piece
+
+
+CODING_ERRORS = (zlib.error, brotli.error, zstd.ZstdError)
+
+
+def _new_zstd() -> zstd.ZstdDecompressor:
+    return zstd.ZstdDecompressor(options={zstd.DecompressionParameter.window_log_max: _ZSTD_WINDOW_LOG})
+
+
+def _zlib_header(data: bytes) -> bool:
+    """Tells RFC 1950 from bare RFC 1951 by the header's check bits."""
+    return data[0] & 0x0F == 8 and (data[0] << 8 | data[1]) % 31 == 0
+
+
+def codings(content_encoding: str, limits: Limits) -> list[Coding]:
+    """Reads a Content-Encoding header.
+
+    Returns:
+        What undoes each coding, outermost first; empty where there is nothing to undo.
+
+    Raises:
+        UpstreamError: BODY_UNREADABLE; the codings are too many or one is not ours to undo.
+    """
+    made: list[Coding] = []
+    step = limits.inflate_step
+    for word in reversed(content_encoding.lower().split(",")):
+        match word.strip():
+            case "gzip" | "x-gzip":
+                made.append(Zlib(step, gzip=True))
+            case "deflate":
+                made.append(Zlib(step, gzip=False))
+            case "br":
+                made.append(Brotli(step))
+            case "zstd":
+                made.append(Zstd(step))
+            case name if name in _REFUSED:
+                raise UpstreamError(Reason.BODY_UNREADABLE, f"coding {name}")
+        if len(made) > limits.codings:
+            raise UpstreamError(Reason.BODY_UNREADABLE, "too many codings")
+    return made
+
+
+class Decoder:
+    """Undoes all codings of a body.
+
+    Attributes:
+        overflowed: a layer reached the limit; the body ends here.
+    """
+
+    def __init__(self, stack: list[Coding], limit: int) -> None:
+        self._stack = stack
+        self._left = [limit] * len(stack)
+        self.overflowed = False
+
+    @property
+    def finished(self) -> bool:
+        """Every coded stream is whole as far as it is here."""
+        return all(coding.finished for coding in self._stack)
+
+    def feed(self, data: bytes) -> Iterator[bytes]:
+        """Yields what the data decodes to, piece by piece, none longer than a step.
+
+        Raises:
+            UpstreamError: BODY_UNREADABLE.
+        """
+        try:
+            yield from self._layer(0, data)
+        except CODING_ERRORS as error:
+            raise UpstreamError(Reason.BODY_UNREADABLE, f"{type(error).__name__}: {error}") from None
+
+    def _layer(self, index: int, data: bytes) -> Iterator[bytes]:
+        if index == len(self._stack):
+            yield data
+            return
+        for piece in self._stack[index].feed(data):
+            room = self._left[index]
+            self._left[index] -= len(piece)
+            self.overflowed = len(piece) > room
+            yield from self._layer(index + 1, piece[:room])
+            if self.overflowed:
+                return

@@ -1,0 +1,89 @@
+"""Connections to addresses that were checked; never to a name."""
+
+import asyncio
+import ssl
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from scrap.errors import Reason, UpstreamError
+from scrap.fetch.addresses import Address
+from scrap.fetch.exchange import READ_BYTES, Exchange
+from scrap.fetch.limits import Limits
+from scrap.urls import Target
+
+
+@dataclass(frozen=True, slots=True)
+class Connector:
+    """Opens a connection of its own for every request: there is no pool that could mix two origins up.
+
+    Args:
+        context: verifies the host's name, whatever address was connected to.
+    """
+
+    limits: Limits
+    context: ssl.SSLContext
+    buffer: memoryview = field(default_factory=lambda: memoryview(bytearray(READ_BYTES)))
+
+    async def send(self, request: bytes, target: Target, addresses: Sequence[Address]) -> Exchange:
+        """Sends a request to the first address that takes a connection.
+
+        The addresses are tried in order; while one does not answer, the next is tried beside it (RFC 8305).
+
+        Args:
+            request: the request's head; it is sent once.
+            target: gives the port, and the name that TLS is verified against.
+            addresses: where the target is, all of them checked; the first `limits.addresses` are tried.
+
+        Raises:
+            UpstreamError: CONNECT_FAILED or TLS_FAILED, for the last address that failed.
+        """
+        tried = addresses[: self.limits.addresses]
+        if len(tried) == 1:
+            return await self._connect(request, target, tried[0], eager=True)
+        exchange = await self._race(request, target, tried)
+        exchange.begin()
+        return exchange
+
+    async def _race(self, request: bytes, target: Target, addresses: Sequence[Address]) -> Exchange:
+        waiting = list(reversed(addresses))
+        attempts: set[asyncio.Task[Exchange]] = set()
+        failure: BaseException | None = None
+        try:
+            while waiting or attempts:
+                if waiting:
+                    attempts.add(asyncio.create_task(self._connect(request, target, waiting.pop(), eager=False)))
+                patience = self.limits.address_delay if waiting else None
+                done, _ = await asyncio.wait(attempts, timeout=patience, return_when=asyncio.FIRST_COMPLETED)
+                for attempt in done:
+                    attempts.discard(attempt)
+                    failure = attempt.exception()
+                    if failure is None:
+                        return attempt.result()
+        finally:
+            for attempt in attempts:
+                attempt.add_done_callback(_discard)
+                attempt.cancel()
+        raise failure or UpstreamError(Reason.CONNECT_FAILED, "no address")
+
+    async def _connect(self, request: bytes, target: Target, address: Address, *, eager: bool) -> Exchange:
+        secure = target.scheme == "https"
+        try:
+            _, exchange = await asyncio.get_running_loop().create_connection(
+                lambda: Exchange(request, self.limits, self.buffer, eager=eager),
+                str(address),
+                target.port,
+                ssl=self.context if secure else None,
+                # The name without its root dot: certificates have none (RFC 6066, section 3).
+                server_hostname=target.host.rstrip(".") if secure else None,
+            )
+        except ssl.SSLError as error:
+            raise UpstreamError(Reason.TLS_FAILED, f"{address}: {error}") from None
+        except OSError as error:
+            raise UpstreamError(Reason.CONNECT_FAILED, f"{address}: {error}") from None
+        return exchange
+
+
+def _discard(attempt: asyncio.Task[Exchange]) -> None:
+    """Closes what connected after all, between the race's end and its own cancellation."""
+    if not attempt.cancelled() and attempt.exception() is None:
+        attempt.result().abort()

@@ -1,0 +1,232 @@
+"""One request and its answer over one connection: HTTP/1.1 (RFC 9112), read by llhttp, bounded everywhere."""
+
+import asyncio
+from collections import deque
+from time import perf_counter
+from typing import cast
+
+import httptools
+
+from scrap.errors import Reason, ScrapError, UpstreamError
+from scrap.fetch.fields import Fields
+from scrap.fetch.limits import KIB, Limits
+
+READ_BYTES = 64 * KIB
+"""What one reading of a socket takes; while as much waits for the parser, the socket is left alone."""
+
+
+class Exchange(asyncio.BufferedProtocol):
+    """Sends a request once and holds what is answered, never more than its limits.
+
+    A body that ends before its framing says so is cut, not failed: what is held has the page's head, mostly.
+
+    Args:
+        request: the request's head.
+        buffer: what sockets are read into, at least READ_BYTES long. All exchanges of an event loop share it: between
+            its filling and its reading nothing else runs.
+        eager: send the request as soon as there is a connection; else when told to `begin`.
+    """
+
+    __slots__ = (
+        "_body",
+        "_buffer",
+        "_eager",
+        "_ended",
+        "_head",
+        "_head_bytes",
+        "_held",
+        "_limits",
+        "_loop",
+        "_parser",
+        "_paused",
+        "_request",
+        "_sent",
+        "_transport",
+        "_waiter",
+        "_wire_bytes",
+        "body_bytes",
+        "cut",
+        "fields",
+        "first_byte",
+        "status",
+    )
+
+    def __init__(self, request: bytes, limits: Limits, buffer: memoryview, *, eager: bool) -> None:
+        self.status = 0
+        self.fields: Fields = []  # of the answer's head
+        self.first_byte = 0.0  # seconds from the request to the head's end
+        self.body_bytes = 0  # as received, framing undone
+        self.cut = False  # the body ended before its framing said so, or at the limit
+        self._request = request
+        self._limits = limits
+        self._buffer = buffer
+        self._eager = eager
+        self._loop = asyncio.get_running_loop()
+        self._parser: httptools.HttpResponseParser | None = httptools.HttpResponseParser(self)
+        # A connection of our own for every request: there is nobody whose answer a lenient line end could smuggle in.
+        self._parser.set_dangerous_leniencies(lenient_optional_cr_before_lf=True, lenient_spaces_after_chunk_size=True)
+        self._transport: asyncio.Transport | None = None
+        self._head: asyncio.Future[None] = self._loop.create_future()
+        self._head_bytes = 0
+        self._wire_bytes = 0
+        self._sent = 0.0
+        self._body: deque[bytes] = deque()
+        self._held = 0  # bytes of body that wait to be read
+        self._paused = False
+        self._waiter: asyncio.Future[None] | None = None
+        self._ended: ScrapError | bool = False  # the body is over; or why it cannot go on
+
+    # What its user calls.
+
+    def begin(self) -> None:
+        """Sends the request."""
+        self._sent = perf_counter()
+        if self._transport is not None:
+            self._transport.write(self._request)
+
+    async def answer(self) -> None:
+        """Waits for the answer's head.
+
+        Raises:
+            UpstreamError: PROTOCOL_ERROR or HEADERS_TOO_LARGE.
+        """
+        await self._head
+
+    async def read(self) -> bytes:
+        """Waits for the next bytes of the body; none at its end.
+
+        Raises:
+            UpstreamError: PROTOCOL_ERROR, the framing is broken.
+        """
+        while not self._body:
+            if isinstance(self._ended, ScrapError):
+                raise self._ended
+            if self._ended:
+                return b""
+            if self._paused and self._transport is not None:
+                self._paused = False
+                self._transport.resume_reading()
+            self._waiter = self._loop.create_future()
+            try:
+                await self._waiter
+            finally:
+                self._waiter = None
+        piece = self._body.popleft()
+        self._held -= len(piece)
+        return piece
+
+    def abort(self) -> None:
+        """Ends the connection at once, whatever its state; nothing of it is left behind."""
+        self._parser = None  # it holds our methods: without this, a cycle
+        self._body.clear()
+        if not self._head.cancel() and not self._head.cancelled():
+            self._head.exception()  # seen: nobody has to be told any more
+        if not self._ended:
+            self._end(True)
+
+    # What the event loop calls.
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self._transport = cast("asyncio.Transport", transport)
+        if self._eager:
+            self.begin()
+
+    def get_buffer(self, sizehint: int) -> memoryview:
+        return self._buffer
+
+    def buffer_updated(self, nbytes: int) -> None:
+        if self._ended:
+            return
+        data = self._buffer[:nbytes]
+        self._wire_bytes += nbytes
+        if not self._head.done():
+            data = self._read_head(data)
+        if data and not self._ended:
+            self._feed(data)
+        if self._wire_bytes > self._limits.wire_bytes and not self._ended:
+            self.cut = True
+            self._end(True)
+
+    def eof_received(self) -> None:
+        """Lets the connection be closed: nobody answers half of one."""
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._transport = None
+        if not self._head.done():
+            self._fail(Reason.PROTOCOL_ERROR, f"closed before the end of the head: {exc or 'end of stream'}")
+        elif not self._ended:
+            self.cut = exc is not None or self._framed()
+            self._end(True)
+
+    # What the parser calls.
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        if not self._head.done():  # afterwards: a trailer, or a second answer nobody asked for
+            self.fields.append((name.lower(), value))
+
+    def on_headers_complete(self) -> None:
+        if self._head.done() or self._parser is None:
+            return
+        status = self._parser.get_status_code()
+        if status < 200:
+            self.fields.clear()  # an interim answer (RFC 9110, section 15.2); its bytes stay counted
+            return
+        self.status = status
+        self.first_byte = perf_counter() - self._sent
+        self._head.set_result(None)
+
+    def on_body(self, data: bytes) -> None:
+        if self._ended or not self._head.done():
+            return
+        self.body_bytes += len(data)
+        self._body.append(data)
+        self._held += len(data)
+        if self._held >= READ_BYTES // 2 and not self._paused and self._transport is not None:
+            self._paused = True
+            self._transport.pause_reading()
+        self._wake()
+
+    def on_message_complete(self) -> None:
+        if self._head.done() and not self._ended:
+            self._end(True)
+
+    # Inside.
+
+    def _read_head(self, data: memoryview) -> memoryview:
+        """Feeds what may still be head, and returns what is certainly none."""
+        room = self._limits.header_bytes - self._head_bytes
+        self._head_bytes += len(data)
+        self._feed(data[:room])
+        if not self._head.done() and self._head_bytes > self._limits.header_bytes:
+            self._fail(Reason.HEADERS_TOO_LARGE, f"more than {self._limits.header_bytes} bytes")
+        return data[room:]
+
+    def _framed(self) -> bool:
+        """Says whether the answer told its own length; else its end is the connection's (RFC 9112, section 6.3)."""
+        return any(name in (b"content-length", b"transfer-encoding") for name, _ in self.fields)
+
+    def _feed(self, data: memoryview) -> None:
+        if self._parser is None:
+            return
+        try:
+            self._parser.feed_data(data)
+        except (httptools.HttpParserError, httptools.HttpParserUpgrade) as error:
+            if not self._ended:  # what comes after the end of the answer is no concern of ours
+                self._fail(Reason.PROTOCOL_ERROR, f"{type(error).__name__}: {error}")
+
+    def _fail(self, reason: Reason, internal: str) -> None:
+        error = UpstreamError(reason, internal)
+        if not self._head.done():
+            self._head.set_exception(error)
+        self._end(error)
+
+    def _end(self, how: ScrapError | bool) -> None:
+        self._ended = how
+        transport, self._transport = self._transport, None
+        if transport is not None:
+            transport.abort()
+        self._wake()
+
+    def _wake(self) -> None:
+        if self._waiter is not None and not self._waiter.done():
+            self._waiter.set_result(None)

@@ -1,0 +1,47 @@
+"""How much of us one fetch may have."""
+
+from dataclasses import dataclass
+
+KIB = 1024
+MIB = 1024 * KIB
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """What a hostile web is held to. The total deadline is the caller's (`asyncio.timeout`): it spans all hops."""
+
+    # Seconds for a hop's name look-up, TCP and TLS together; then TIMEOUT_CONNECT. Lower loses far-away hosts.
+    connect_seconds: float = 4.0
+    # Seconds from a hop's request to the end of its answer's head; then TIMEOUT_FIRST_BYTE. Lower loses slow origins.
+    first_byte_seconds: float = 6.0
+    # Bytes of one answer's head, interim (1xx) heads included; then HEADERS_TOO_LARGE. Browsers take 256 KiB, Node 16.
+    header_bytes: int = 64 * KIB
+    # Bytes read from one connection, framing included; then the page is cut there and `truncated`. Bounds what decodes
+    # to nothing: chunk extensions, empty members, trailers.
+    wire_bytes: int = 4 * MIB
+    # Bytes of a page after decoding, and of what any layer of a stacked coding gives; then `truncated`, never an error.
+    # The last og: tag of real pages lies at up to 991 KB: lower loses previews.
+    decoded_bytes: int = MIB
+    # Bytes that one decompression step may give: what is inflated beyond the parser's need, and how long a step holds
+    # the event loop (64 KiB: about 0.1 ms).
+    inflate_step: int = 64 * KIB
+    # Content codings stacked on one body; then BODY_UNREADABLE. Real pages have one.
+    codings: int = 2
+    # Redirects followed; then REDIRECT_LIMIT.
+    redirects: int = 5
+    # Cookies taken from one answer, the first ones; RFC 6265 asks for 50 a domain. Each costs us about 20 µs.
+    cookies: int = 50
+    # Checked addresses tried for one hop, in the resolver's order.
+    addresses: int = 4
+    # Seconds after which the next address is tried beside the one that has not answered yet (RFC 8305, section 5).
+    address_delay: float = 0.25
+    # Fetches under way at one host name at once; more wait, inside their own deadline. Lower is more polite, slower.
+    per_host: int = 16
+    # Fetches that wait for one host name; more are told FULL at once, so one slow host cannot hold the whole house.
+    per_host_waiting: int = 64
+    # Seconds for which a host's Retry-After (429, 503) is honoured at most; it may ask for a year.
+    retry_after_seconds: float = 60.0
+    # Hosts whose Retry-After is remembered at once; the one that ends first makes room. About 200 bytes each.
+    retry_after_hosts: int = 1024
+    # Threads that look names up (getaddrinfo blocks): names of dead name servers hold up to this many at once.
+    resolver_threads: int = 32

@@ -1,0 +1,40 @@
+"""What an operator allows, and how we introduce ourselves."""
+
+import re
+from dataclasses import dataclass
+from ipaddress import IPv4Network, IPv6Network
+
+from scrap import __version__
+
+USER_AGENT = f"Mozilla/5.0 (compatible; scrap/{__version__}; +https://github.com/scrap-dev/scrap)"
+_FIELD_VALUE = re.compile(r"[\x21-\x7e](?:[\x20-\x7e]*[\x21-\x7e])?")  # RFC 9110, section 5.5, without obs-text
+
+
+@dataclass(frozen=True, slots=True)
+class Policy:
+    """Which targets are let through beyond the public web.
+
+    Raises:
+        ValueError: a header's value is none, or a host suffix is not ASCII.
+    """
+
+    # Networks that may be fetched though they are not public. They win over the address table, and over nothing else.
+    networks: tuple[IPv4Network | IPv6Network, ...] = ()
+    # Names that may be looked up though their kind is refused: "origin.demo.svc" is that name, ".demo.svc" every name
+    # below. They are looked up with the machine's search domains. Their *addresses* still have to be public or in
+    # `networks`: a name never opens a network.
+    hosts: tuple[str, ...] = ()
+    # Ports that may be connected to.
+    ports: frozenset[int] = frozenset({80, 443})
+    # The User-Agent header: who we are, honestly, and where to read about us.
+    user_agent: str = USER_AGENT
+    # The Accept-Language header: the language of pages that have several.
+    accept_language: str = "en"
+
+    def __post_init__(self) -> None:
+        for name, value in (("user_agent", self.user_agent), ("accept_language", self.accept_language)):
+            if not _FIELD_VALUE.fullmatch(value):
+                raise ValueError(f"{name} must be printable ASCII, not {value!r}")
+        for host in self.hosts:
+            if not host.isascii() or not host.strip("."):
+                raise ValueError(f"hosts must be ASCII names, not {host!r}")

@@ -1,0 +1,43 @@
+"""Names to addresses, on threads of our own.
+
+The event loop's own threads will not do: asyncio's default executor has `cpus + 4`, uvloop's has four, and a name whose
+servers do not answer holds one for many seconds.
+"""
+
+import asyncio
+import socket
+from collections.abc import Awaitable, Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+
+from scrap.fetch import guard
+
+Resolve = Callable[[str], Awaitable[Sequence[str]]]
+"""Looks a host name up once and returns its addresses as text, best first; raises OSError where it has none."""
+
+
+class Resolver:
+    """The system's resolver (getaddrinfo: /etc/hosts, DNS, RFC 6724 order).
+
+    Args:
+        threads: look-ups at once; more wait.
+        relative: names that are looked up with the machine's search domains (see `Policy.hosts`). All others are looked
+            up as absolute names: in a cluster `example.com` is not tried as `example.com.default.svc.cluster.local`
+            first, which is four look-ups fewer and nothing to be fooled by.
+    """
+
+    def __init__(self, threads: int, relative: tuple[str, ...] = ()) -> None:
+        self._relative = relative
+        self._executor = ThreadPoolExecutor(threads, thread_name_prefix="resolver")
+
+    async def __call__(self, host: str) -> list[str]:
+        name = host if guard.names(self._relative, host) else host.rstrip(".") + "."
+        return await asyncio.get_running_loop().run_in_executor(self._executor, _addresses, name.encode("ascii"))
+
+    def close(self) -> None:
+        """Waits for nobody: a thread that is still asking ends by its own time limit."""
+        self._executor.shutdown(wait=False, cancel_futures=True)
+
+
+def _addresses(name: bytes) -> list[str]:
+    infos = socket.getaddrinfo(name, None, type=socket.SOCK_STREAM)
+    return list(dict.fromkeys(str(info[4][0]) for info in infos))

@@ -1,0 +1,107 @@
+"""Which charset a page is in, and how its bytes become text (WHATWG Encoding, and HTML, section 13.2.3).
+
+The order: byte order mark, HTTP header, the first declaration by a meta, valid UTF-8, windows-1252. Labels are read
+by the standard's table, so `euc-kr` is what browsers call so (cp949), `gb2312` is gb18030, `latin1` is windows-1252.
+"""
+
+import codecs
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cache
+
+import webencodings
+
+# Where the standard's decoder is a wider one than Python's of that name.
+_WIDER = {"gbk": "gb18030"}
+_BOMS = ((codecs.BOM_UTF8, "utf-8"), (codecs.BOM_UTF16_BE, "utf-16be"), (codecs.BOM_UTF16_LE, "utf-16le"))
+_FIRST_OF_BOM = frozenset(mark[:1] for mark, _ in _BOMS)
+LONGEST_BOM = 3
+
+# In these, the bytes of a tag may mean something else. In all others the bytes of HTML's grammar (ASCII but for
+# letters, digits and @[\]^_`{|}~) are never part of another character, so a page can be scanned as bytes.
+_OPAQUE = frozenset({"utf-16be", "utf-16le", "iso-2022-jp", "replacement"})
+
+_IN_CONTENT = re.compile(
+    rb"""[cC][hH][aA][rR][sS][eE][tT][\t\n\f\r ]*=[\t\n\f\r ]*(?:"([^"]*)"|'([^']*)'|([^"'\t\n\f\r ;][^\t\n\f\r ;]*))"""
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Charset:
+    """A charset of the WHATWG table.
+
+    Attributes:
+        name: the standard's name, in lower case.
+        codec: Python's codec.
+        opaque: whether text must be decoded before tags can be found in it.
+    """
+
+    name: str
+    codec: codecs.CodecInfo
+    opaque: bool
+
+    def decode(self, data: bytes | bytearray) -> str:
+        """Decodes; what is malformed becomes U+FFFD."""
+        return self.codec.decode(data, "replace")[0]
+
+    def decoder(self) -> codecs.IncrementalDecoder:
+        """Makes a decoder for what comes in pieces."""
+        assert self.codec.incrementaldecoder  # noqa: S101 - every codec of the table has one
+        return self.codec.incrementaldecoder("replace")
+
+
+@cache  # by the standard's names: some forty
+def _charset(name: str) -> Charset:
+    encoding = webencodings.lookup(name)
+    assert encoding  # noqa: S101 - a name is a label of itself
+    codec = codecs.lookup(_WIDER[name]) if name in _WIDER else encoding.codec_info
+    return Charset(name, codec, name in _OPAQUE)
+
+
+UTF_8 = _charset("utf-8")
+WINDOWS_1252 = _charset("windows-1252")
+
+
+def labelled(label: str) -> Charset | None:
+    """Finds a charset by one of its labels; None where the standard knows no such label."""
+    encoding = webencodings.lookup(label)
+    return _charset(encoding.name) if encoding else None
+
+
+def marked(data: bytes) -> tuple[Charset, int] | None:
+    """Finds a byte order mark at the beginning; returns its charset and its length."""
+    if data[:1] not in _FIRST_OF_BOM:
+        return None
+    for mark, name in _BOMS:
+        if data.startswith(mark):
+            return _charset(name), len(mark)
+    return None
+
+
+def declared(attributes: Mapping[bytes, bytes]) -> Charset | None:
+    """Reads the charset that a meta declares (HTML, section 13.2.3.2), if its label is known."""
+    label = attributes.get(b"charset")
+    if label is None:
+        if attributes.get(b"http-equiv", b"").lower() != b"content-type":
+            return None
+        named = _IN_CONTENT.search(attributes.get(b"content", b""))
+        if not named:
+            return None
+        label = named[1] or named[2] or named[3] or b""
+    charset = labelled(label.decode("latin-1"))
+    if charset is None:
+        return None
+    # The declaration itself was readable as ASCII, so it cannot mean UTF-16.
+    if charset.name.startswith("utf-16"):
+        return UTF_8
+    return WINDOWS_1252 if charset.name == "x-user-defined" else charset
+
+
+def undeclared(data: bytes | bytearray) -> Charset:
+    """Judges a page that says nothing: UTF-8 where all of it is, but for a character cut at the end."""
+    try:
+        codecs.utf_8_decode(data, "strict", False)
+    except UnicodeDecodeError:
+        return WINDOWS_1252
+    return UTF_8

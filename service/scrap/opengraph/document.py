@@ -1,0 +1,86 @@
+"""What was found in a page: its metas in order, and what is needed to read them."""
+
+import re
+from collections.abc import Container, Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+NAMESPACES = frozenset({"og", "article", "book", "profile", "music", "video", "payment"})
+
+_TOKEN = re.compile(r"[^\t\n\f\r ]+")
+_ASCII_LOWER = str.maketrans("ABCDEFGHIJKLMNOPQRSTUVWXYZ", "abcdefghijklmnopqrstuvwxyz")
+# The IRIs of ogp.me, and that of the protocol's first year, which pages still carry.
+_IRI = re.compile(r"https?://(?:www\.)?(?:ogp\.me/ns(?:/(article|book|profile|music|video|payment))?|"
+                  r"opengraphprotocol\.org/schema)[#/]?")  # fmt: skip
+
+Meta = tuple[str, str | None]
+
+
+class Unsure(StrEnum):
+    """Why the express lane cannot vouch for what it found: what came before a meta that counts."""
+
+    FOREIGN = "foreign"  # svg, math: other rules for tokens
+    SELECT = "select"  # drops the metas inside
+    TABLE = "table"  # moves the metas inside before itself
+    TEMPLATE = "template"  # hides the metas inside, and is not closed by every end tag
+    FRAMESET = "frameset"  # may drop the body that came before
+    PLAINTEXT = "plaintext"  # turns the rest into text, unless it is ignored
+    COMMENT = "comment"  # one that begins with NUL, which html5lib ends elsewhere
+    PREFIX = "prefix"  # a namespace has another name here
+
+
+class Bound(StrEnum):
+    """Why html5lib did not read a page to its end; what it had found by then counts."""
+
+    SECONDS = "seconds"
+    ELEMENTS = "elements"
+    NESTING = "nesting"
+    CRASH = "crash"  # html5lib's own assertions do not hold on every page
+
+
+@dataclass(frozen=True, slots=True)
+class Document:
+    """The Open Graph of a page as it is written, in the order of html5lib's tree.
+
+    Attributes:
+        metas: (property, content) of each token of a known namespace: the property in lower case, the content as
+            parsed, None where the tag has none.
+        base: the first `<base href>`, as written.
+        prefixes: names that the page gives to namespaces beside their own; `{"x": "og"}`.
+        bound: why the page was not read to its end.
+    """
+
+    metas: list[Meta]
+    base: str | None = None
+    prefixes: Mapping[str, str] = field(default_factory=dict)
+    bound: Bound | None = None
+
+
+def properties(value: str, namespaces: Container[str] = NAMESPACES) -> list[str]:
+    """Splits a `property` or `name` attribute into its tokens of known namespaces, in lower case."""
+    found = []
+    for token in _TOKEN.findall(value):
+        # ASCII alone has cases here, as everywhere in HTML.
+        lower = token.lower() if token.isascii() else token.translate(_ASCII_LOWER)
+        namespace, colon, _ = lower.partition(":")
+        if colon and namespace in namespaces:
+            found.append(lower)
+    return found
+
+
+def declared_prefixes(attributes: Mapping[str, str]) -> dict[str, str]:
+    """Reads the names that an element's `prefix` (RDFa 1.1, section 7.4) and `xmlns:` attributes give to namespaces.
+
+    Returns:
+        Only names that are not the namespace's own: those always count.
+    """
+    words = _TOKEN.findall(attributes.get("prefix", ""))
+    pairs = list(zip(words[::2], words[1::2], strict=False))
+    pairs += [(name[5:], value) for name, value in attributes.items() if name.startswith("xmlns")]
+    found = {}
+    for name, iri in pairs:
+        known = _IRI.fullmatch(iri.strip("\t\n\f\r "))
+        prefix = name.strip(":").translate(_ASCII_LOWER)
+        if known and prefix and prefix not in NAMESPACES:
+            found[prefix] = known[1] or "og"
+    return found

@@ -1,0 +1,22 @@
+"""How much of a page is read, and how much html5lib is given."""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """Bounds of reading one page; the cap on its bytes is the fetch's.
+
+    Attributes:
+        after_head: bytes read on after the first `</head>`, before a page whose Open Graph is there may stop.
+            Less loses tags that a stray element pushed out of the head; more reads bytes that say nothing.
+        seconds: CPU time that html5lib may take. An honest page of 1 MiB takes about half a second.
+        elements: elements that html5lib may build; each costs about 1 KiB of memory while the tree lives.
+        nesting: open elements at which html5lib stops. Its cost grows with the depth at every tag; browsers
+            stop at 512, and no real page comes near.
+    """
+
+    after_head: int = 16 * 1024
+    seconds: float = 1.5
+    elements: int = 100_000
+    nesting: int = 512

@@ -1,0 +1,147 @@
+r"""The part of HTML's token grammar that finds metas, as regular expressions over bytes (HTML, section 13.2.5).
+
+All are linear: quantifiers are possessive (`*+`), so what was matched is never tried another way. Bytes will do: the
+grammar is ASCII, and in every charset that is scanned this way none of its bytes is part of another character.
+"""
+
+import re
+
+from scrap.opengraph.document import NAMESPACES
+
+RAW_TEXT = ("script", "style", "title", "textarea", "iframe", "noframes", "noembed", "xmp")
+DECLARING = ("base", "html", "head")
+DOUBTFUL = ("svg", "math", "select", "table", "template", "frameset", "plaintext")
+
+
+def _compile(pattern: str) -> re.Pattern[bytes]:
+    return re.compile(pattern.encode(), re.VERBOSE)
+
+
+def _any_case(name: str) -> str:
+    return "".join(f"[{letter}{letter.upper()}]" for letter in name)  # faster than re.IGNORECASE
+
+
+def _names(*names: str) -> str:
+    """A tag's name, whole; by first letter, so that most tags fail on that."""
+    rests: dict[str, list[str]] = {}
+    for name in names:
+        rests.setdefault(name[0], []).append(_any_case(name[1:]))
+    choices = (f"{_any_case(first)}(?:{'|'.join(rest)})" for first, rest in rests.items())
+    return f"(?:{'|'.join(choices)})(?=[{_S}/>])"
+
+
+_S = r"\t\n\f\r\x20"
+_VALUE = rf"""(?: "[^"]*+" | '[^']*+' | [^{_S}>"'][^{_S}>]*+ )"""
+_ATTRIBUTE_NAME = rf"[^{_S}/>][^{_S}/>=]*+"  # it may even begin with =
+
+# What follows a tag's name, up to its >. A name that is followed by = has a value, or the tag is not complete.
+_ATTRIBUTES = rf"""
+    (?: [{_S}/]*+ {_ATTRIBUTE_NAME} (?: ={_VALUE} | [{_S}]*+=[{_S}]*+(?:{_VALUE}|(?=>)) | (?![{_S}]*+=) ) )*+
+    [{_S}/]*+
+"""
+_KNOWN = f"(?:{'|'.join(map(_any_case, sorted(NAMESPACES)))}):"
+_NAMED = r'(?:property|name)="{}"'.format
+
+# A meta has no say if none of its attributes has: the most of them, and this is how to leave them behind at once.
+_MUTE_META = rf"""
+    {_names("meta")}
+    (?: [{_S}]++ (?:
+        (?: content | data-[a-z-]++ | itemprop | id | class ) ="[^"]*+"
+        | {_NAMED(rf'(?!{_KNOWN})[^"&{_S}]*+')}
+        | http-equiv="(?!{_any_case("content")}-{_any_case("type")}")[^"&]*+"
+    ) )*+
+    [{_S}/]*+
+"""
+
+# Short texts, read at once; most scripts and all titles are.
+_SHORT_TEXT = "|".join(
+    rf"{_names(name)} {_ATTRIBUTES} > [^<]{{0,300}}+ </{_any_case(name)}>" for name in ("script", "style", "title")
+)
+
+# Everything that is neither a meta with a say nor changes how the rest is read.
+_IRRELEVANT = rf"""(?:
+    [^<]++
+    | <(?:
+        / (?!{_names("head")}) [a-zA-Z][^{_S}/>]*+ {_ATTRIBUTES} >
+        | (?!{_names("meta", *RAW_TEXT, *DECLARING, *DOUBTFUL)}) [a-zA-Z][^{_S}/>]*+ {_ATTRIBUTES} >
+        | {_MUTE_META} >
+        | {_SHORT_TEXT}
+        | !---?+>                               # a comment that ends where it begins
+        | (?: !(?!--) | \? | /(?![a-zA-Z]) ) [^>]*+ >   # doctype and bogus comments
+        | (?=[^a-zA-Z!/?])                      # text after all
+    )
+)*+"""
+
+# What matters, once all of it is there; else nothing. `lastindex` says what it is.
+TOKEN = _compile(rf"""{_IRRELEVANT} (?: <(?:
+    {_names("meta")} [{_S}]++ {_NAMED('([^"&]*+)')} [{_S}]++ content="([^"]*+)" [{_S}/]*+ >
+    | {_names("meta")} ({_ATTRIBUTES}) >
+    | ({_names(*RAW_TEXT)}) {_ATTRIBUTES} >
+    | (!--) (?= -?+[^\0-] | -- )
+    | /{_names("head")} ({_ATTRIBUTES}) >
+    | ({_names(*DECLARING)}) ({_ATTRIBUTES}) >
+    | ({_names(*DOUBTFUL)}) {_ATTRIBUTES} >
+    | (!---?+\0)
+) )?+""")
+(_, USUAL_META, META, RAW, COMMENT, END_OF_HEAD, _, DECLARATION, DOUBT, STRANGE_COMMENT) = range(1, 11)
+
+# Text without tags: what to look for, and for each group of that: the text to go on in (None: among tags), and how
+# far from the match's end. An end tag is read again among tags, for its attributes.
+Text = tuple[re.Pattern[bytes], tuple[tuple[bytes | None, int], ...]]
+_SCRIPT = _any_case("script")
+TEXTS: dict[bytes, Text] = {
+    **{name.encode(): (_compile(rf"<(?=(/){_names(name)})"), ((None, -1),)) for name in RAW_TEXT},
+    b"comment": (_compile(r"(--)!?>"), ((None, 0),)),
+    # The script data states (HTML, section 13.2.5.4 and 13.2.5.18 following): a comment hides the tags of a script.
+    b"script": (
+        _compile(rf"<(?: (?=(/){_names('script')}) | (!)(?=--) )"),
+        ((None, -1), (b"script escaped", 0)),
+    ),
+    b"script escaped": (
+        _compile(rf"(--)> | <(?: (?=(/){_names('script')}) | ({_SCRIPT})[{_S}/>] )"),
+        ((b"script", 0), (None, -1), (b"script in script", 0)),
+    ),
+    b"script in script": (
+        _compile(rf"(--)> | <(/){_SCRIPT}[{_S}/>]"),
+        ((b"script", 0), (b"script escaped", 0)),
+    ),
+}
+LONGEST_END = len("</textarea ")  # so much of a text is looked at again when there is more of it
+
+# The beginning of a tag that may have a say, wherever it stands: for where TOKEN's grammar may not hold.
+ANYWHERE = _compile(rf"<({_names('meta', *DECLARING)}) ([^<>]*+) (>?)")
+
+_COMPLETE = _compile(_ATTRIBUTES)
+_ATTRIBUTE = _compile(rf"""
+    [{_S}/]*+ ({_ATTRIBUTE_NAME}) (?: [{_S}]*+=[{_S}]*+ (?: "([^"]*+)" | '([^']*+)' | ([^{_S}>"'][^{_S}>]*+) | ) )?+
+""")
+# Namespaces under their own names; what nearly all pages declare that declare anything.
+_OWN_NAME = _compile(rf"""
+    (?<![^{_S}"':])
+    (?: (?:{"|".join(sorted(NAMESPACES))}) (?::[{_S}]++|=["']) https?://(?:ogp\.me/ns|opengraphprotocol\.org/schema)
+      | fb (?::[{_S}]++|=["']) https?://ogp\.me/ns/fb )
+""")
+_KNOWN_TOKEN = _compile(rf"(?<![^{_S}]){_KNOWN}")
+
+
+def is_complete(written: bytes) -> bool:
+    """Says whether what stands between a tag's name and a `>` is all of its attributes: no quote is open."""
+    return _COMPLETE.fullmatch(written) is not None
+
+
+def attributes(written: bytes) -> dict[bytes, bytes]:
+    """Reads the attributes of a complete tag: names in lower case, the first of each counts, values as written."""
+    found = _ATTRIBUTE.findall(written)
+    return {name.lower(): double or single or bare for name, double, single, bare in reversed(found)}
+
+
+def names_known(written: bytes) -> bool:
+    """Says whether a token of an attribute without references is of a known namespace."""
+    return _KNOWN_TOKEN.search(written) is not None
+
+
+def may_rename(written: bytes) -> bool:
+    """Says whether a tag may give a namespace a name that is not its own."""
+    if b"ogp.me" in written:
+        written = _OWN_NAME.sub(b"", written)
+    return b"ogp.me" in written or b"opengraphprotocol" in written or b"&" in written

@@ -1,0 +1,124 @@
+"""The model of ogp.me: from a page's ordered metas to the answer. Field by field in docs/json.md.
+
+One pass, in the order of the page. A root (`og:image`) opens an object and closes the one before; what is written
+beneath it (`og:image:width`) belongs to the object that is open, and opens one where there is none.
+"""
+
+from typing import Any
+
+from scrap import urls
+from scrap.opengraph.document import NAMESPACES, Document
+
+_SIMPLE = frozenset({"title", "type", "description", "site_name", "locale", "determiner"})
+_MEDIA = {"image": "images", "video": "videos", "audio": "audios"}
+_LINKS = frozenset({"url", "secure_url"})
+_SIZES = frozenset({"width", "height"})
+_OF_MEDIA = _LINKS | _SIZES | {"", "type", "alt"}
+_ARRAYS = frozenset(
+    {
+        *("article:author", "article:tag", "book:author", "book:tag"),
+        *("music:musician", "video:director", "video:writer", "video:tag"),
+    }
+)
+_OBJECTS = frozenset({"music:song", "music:album", "video:actor"})  # arrays whose items have properties of their own
+_VERTICALS = NAMESPACES - {"og"}
+FIELDS = (
+    *("title", "type", "url", "image", "description", "site_name", "locale", "determiner"),
+    *("images", "videos", "audios", "locales_alternate"),
+    *("article", "book", "profile", "music", "video", "payment"),
+)
+_LONGEST_SIZE = 9  # digits; beyond, it is no size
+
+
+def open_graph(document: Document, url: str) -> dict[str, Any]:
+    """Says what a page's Open Graph means.
+
+    Args:
+        document: what the page says.
+        url: where it was found, after redirects; relative URLs are made absolute by its `<base>`, or this.
+
+    Returns:
+        An object for JSON; empty where the page has no Open Graph.
+    """
+    if not document.metas:
+        return {}
+    answer = _Answer((document.base and urls.resolve(url, document.base)) or url)
+    for name, content in document.metas:
+        namespace, _, rest = name.partition(":")
+        answer.add(document.prefixes.get(namespace, namespace), rest, content or "")
+    return {**answer.fields(), "properties": [[name, content] for name, content in document.metas]}
+
+
+class _Answer:
+    def __init__(self, base: str) -> None:
+        self._base = base
+        self._fields: dict[str, Any] = {}
+        self._open: dict[str, dict[str, Any]] = {}  # of each kind of object, the last
+
+    def fields(self) -> dict[str, Any]:
+        """What was said, in the order of docs/json.md; nothing that is empty."""
+        for kind, plural in _MEDIA.items():
+            items = [item for item in self._fields.get(plural, ()) if item]
+            self._fields[plural] = items
+            if kind == "image":
+                self._fields[kind] = next((item["url"] for item in items if "url" in item), None)
+        return {key: self._fields[key] for key in FIELDS if self._fields.get(key)}
+
+    def add(self, namespace: str, name: str, content: str) -> None:
+        kind, _, rest = name.partition(":")
+        if namespace != "og":
+            self._vertical(namespace, name, content)
+        elif kind in _MEDIA and (rest in _OF_MEDIA or kind not in _VERTICALS):
+            self._medium(kind, rest, content)
+        elif kind in _VERTICALS:  # og:article:author and the like are not by the book, but they are meant
+            self._vertical(kind, rest, content)
+        elif not content or content.isspace():
+            return
+        elif name in _SIMPLE:
+            self._fields.setdefault(name, content)
+        elif name == "locale:alternate":
+            self._fields.setdefault("locales_alternate", []).append(content)
+        elif name == "url" and (link := self._absolute(content)):
+            self._fields.setdefault("url", link)
+
+    def _medium(self, kind: str, name: str, content: str) -> None:
+        value: str | int | None = content
+        if name in _LINKS or not name:
+            value = self._absolute(content)
+        elif name in _SIZES:
+            value = _size(content)
+        is_root = not name or (name == "url" and value != self._open.get(kind, {}).get("url"))
+        if is_root or kind not in self._open:
+            self._begin(kind, self._fields.setdefault(_MEDIA[kind], []))
+        if value not in (None, ""):
+            self._open[kind].setdefault(name or "url", value)
+
+    def _vertical(self, namespace: str, name: str, content: str) -> None:
+        if not name or not content or content.isspace():
+            return
+        fields = self._fields.setdefault(namespace, {})
+        full = f"{namespace}:{name}"
+        kind, _, rest = full.rpartition(":")
+        if full in _ARRAYS:
+            fields.setdefault(name, []).append(content)
+        elif full in _OBJECTS:
+            self._begin(full, fields.setdefault(name, []))["value"] = content
+        elif kind in _OBJECTS:
+            if kind not in self._open:
+                self._begin(kind, fields.setdefault(kind.partition(":")[2], []))
+            self._open[kind].setdefault(rest, content)
+        else:
+            fields.setdefault(name, content)
+
+    def _begin(self, kind: str, items: list[dict[str, Any]]) -> dict[str, Any]:
+        items.append({})
+        self._open[kind] = items[-1]
+        return items[-1]
+
+    def _absolute(self, link: str) -> str | None:
+        return urls.resolve(self._base, link) if link and not link.isspace() else None
+
+
+def _size(text: str) -> str | int:
+    digits = text.strip()
+    return int(digits) if digits.isascii() and digits.isdigit() and len(digits) <= _LONGEST_SIZE else text

@@ -1,0 +1,231 @@
+"""The express lane: finds what html5lib would find, by jumping from one tag that matters to the next.
+
+html5lib puts every meta into its tree in the order of the page, except in and after the elements of
+`markup.DOUBTFUL`; and until the first of them, tokens follow from the bytes alone. So up to there, the scanner's list
+is the tree's. Beyond, it reads on as if nothing had happened, to know where to stop; and if anything there could
+count, in whatever way it is read, it says that it is not sure.
+"""
+
+import sys
+from collections.abc import Callable
+
+from scrap.opengraph import charset as charsets
+from scrap.opengraph import markup
+from scrap.opengraph.charset import Charset
+from scrap.opengraph.document import Document, Meta, Unsure, declared_prefixes, properties
+from scrap.opengraph.references import unescape
+
+_DOUBTS = {
+    b"svg": Unsure.FOREIGN,
+    b"math": Unsure.FOREIGN,
+    b"select": Unsure.SELECT,
+    b"table": Unsure.TABLE,
+    b"template": Unsure.TEMPLATE,
+    b"frameset": Unsure.FRAMESET,
+    b"plaintext": Unsure.PLAINTEXT,
+}
+
+
+_ENOUGH_TAGS = 1000  # to look at on the caller's thread; html5lib has a bound of its own
+
+# The names that nearly all metas have, as they are written and as they are meant.
+_USUAL = {
+    name.encode(): (name,)
+    for name in (
+        *("og:title", "og:type", "og:url", "og:description", "og:site_name", "og:locale", "og:locale:alternate"),
+        *("og:image", "og:image:url", "og:image:secure_url", "og:image:type", "og:image:width", "og:image:height"),
+        *("og:image:alt", "og:video", "og:video:url", "og:video:secure_url", "og:video:type", "og:video:width"),
+        *("og:video:height", "og:video:tag", "og:updated_time", "article:published_time", "article:modified_time"),
+        *("article:author", "article:section", "article:tag", "article:publisher"),
+    )
+}
+
+
+class Scanner:
+    """Reads a page from bytes, as they come.
+
+    Args:
+        charset: the page's, where it is known; else the first that a meta declares is taken.
+        after_head: bytes to read on after the first `</head>`.
+
+    Attributes:
+        data: what it was fed; once it is closed, nothing beyond the place to stop.
+        enough: whether that place was reached.
+        charset: the page's charset, as far as it is known; once it is closed, it is.
+    """
+
+    def __init__(self, charset: Charset | None, after_head: int) -> None:
+        self.data = bytearray()
+        self.enough = False
+        self.charset = charset
+        self._after_head = after_head
+        self._at = 0  # what is before was read
+        self._retry = 0  # the length at which an incomplete tag is worth another look
+        self._text: bytes | None = None  # the text that we are in
+        self._in_head = True
+        self._stop = sys.maxsize  # where to ask whether that is enough
+        self._found: list[tuple[bytes, bytes | None]] = []  # property or name, and content, as written
+        self._base: bytes | None = None
+        self._doubt: Unsure | None = None
+        self._doubt_at = 0
+        self._unsure: Unsure | None = None
+
+    def feed(self, data: bytes) -> bool:
+        """Takes the next bytes; returns whether enough was read."""
+        if not self.enough:
+            self.data += data
+            # An incomplete tag is read again from its beginning: only when twice as much is there, to stay linear.
+            if len(self.data) >= min(self._retry, self._stop):
+                self._scan()
+        return self.enough
+
+    def close(self) -> Document | Unsure:
+        """Reads what is left, now that no more comes; an incomplete tag is none."""
+        if not self.enough:
+            self._scan()
+        if self.enough:
+            del self.data[self._stop :]
+        if self.charset is None:
+            self.charset = charsets.undeclared(self.data)
+        if self._doubt and not self._unsure and self._may_follow(self._doubt_at):
+            self._unsure = self._doubt
+        return self._unsure or self._document(self.charset.decode)
+
+    def _scan(self) -> None:
+        self._read(min(len(self.data), self._stop))
+        if len(self.data) >= self._stop:
+            if self._has_card():
+                self.enough = True
+            else:
+                self._stop = sys.maxsize
+                self._read(len(self.data))
+
+    def _read(self, end: int) -> None:
+        data = self.data
+        while self._text is None or self._leave_text(end):
+            token = markup.TOKEN.match(data, self._at, end)
+            assert token  # noqa: S101 - it matches always, if nothing
+            self._at = token.end()
+            kind = token.lastindex
+            if kind == markup.USUAL_META:
+                key, content = token.group(markup.USUAL_META - 1, markup.USUAL_META)
+                if key in _USUAL or markup.names_known(key):
+                    self._found.append((key, content))
+            elif kind == markup.META:
+                self._meta(token[markup.META])
+            elif kind == markup.RAW:
+                self._text = token[markup.RAW].lower()
+            elif kind == markup.COMMENT:
+                self._text = b"comment"
+            elif kind == markup.END_OF_HEAD:
+                if self._in_head:
+                    self._in_head = False
+                    self._stop = self._at + self._after_head
+                    end = min(end, self._stop)
+            elif kind == markup.DECLARATION:
+                self._declaration(token[markup.DECLARATION - 1].lower(), token[markup.DECLARATION])
+            elif kind == markup.DOUBT:
+                self._wonder(_DOUBTS[token[markup.DOUBT].lower()])
+            elif kind == markup.STRANGE_COMMENT:
+                self._wonder(Unsure.COMMENT)
+                self._text = b"comment"
+            else:
+                self._retry = end + (end - self._at)
+                return
+
+    def _leave_text(self, end: int) -> bool:
+        while self._text is not None:
+            pattern, nexts = markup.TEXTS[self._text]
+            found = pattern.search(self.data, self._at, end)
+            if not found:
+                self._at = max(self._at, end - markup.LONGEST_END)
+                return False
+            self._text, offset = nexts[(found.lastindex or 1) - 1]
+            self._at = found.end() + offset
+        return True
+
+    def _meta(self, written: bytes) -> None:
+        if self.charset and b":" not in written and b"&" not in written:
+            return  # it can name no namespace
+        attributes = markup.attributes(written)
+        if self.charset is None:
+            self.charset = charsets.declared(attributes)
+        key = _key(attributes)
+        if key:
+            self._found.append((key, attributes.get(b"content")))
+        if markup.may_rename(written) and _renames(attributes):
+            self._unsure = self._unsure or Unsure.PREFIX
+
+    def _declaration(self, name: bytes, written: bytes) -> None:
+        if name == b"base":
+            if self._base is None:
+                self._base = markup.attributes(written).get(b"href")
+        elif markup.may_rename(written) and _renames(markup.attributes(written)):
+            self._unsure = self._unsure or Unsure.PREFIX
+
+    def _wonder(self, why: Unsure) -> None:
+        if why is Unsure.FRAMESET:  # the only one that takes back what came before
+            self._unsure = self._unsure or why
+        elif not self._doubt:
+            self._doubt, self._doubt_at = why, self._at
+
+    def _may_follow(self, start: int) -> bool:
+        """Says whether anything from there on could count, if tags began anywhere."""
+        for number, tag in enumerate(markup.ANYWHERE.finditer(self.data, start)):
+            name, written, closed = tag.groups()
+            if not closed or not markup.is_complete(written) or number == _ENOUGH_TAGS:
+                return True
+            attributes = markup.attributes(written)
+            if b"href" in attributes if name.lower() == b"base" else _key(attributes) or _renames(attributes):
+                return True
+        return False
+
+    def _has_card(self) -> bool:
+        """The stop rule: og:title and another og: property were seen."""
+        names = {name for key, _ in self._found for name in properties(_value(key, _latin_1)) if name.startswith("og:")}
+        return "og:title" in names and len(names) > 1
+
+    def _document(self, decode: Callable[[bytes], str]) -> Document:
+        metas: list[Meta] = []
+        for key, content in self._found:
+            text = None if content is None else _value(content, decode)
+            for name in _USUAL.get(key) or properties(_value(key, decode)):
+                metas.append((name, text))  # noqa: PERF401 - there is one, and a comprehension costs more
+        return Document(metas, None if self._base is None else _value(self._base, decode))
+
+
+def _key(attributes: dict[bytes, bytes]) -> bytes | None:
+    """The attribute by which a meta counts: `property`, or else `name`."""
+    for name in (b"property", b"name"):
+        key = attributes.get(name)
+        if key and _counts(key):
+            return key
+    return None
+
+
+def _counts(key: bytes) -> bool:
+    if b"&" in key:
+        return bool(properties(_value(key, _latin_1)))
+    return markup.names_known(key)
+
+
+def _latin_1(data: bytes) -> str:
+    return data.decode("latin-1")
+
+
+def _value(written: bytes, decode: Callable[[bytes], str]) -> str:
+    """What html5lib makes of an attribute's value."""
+    # As in the page, bytes of the grammar follow: there ends a character that is cut off (gb18030 wants to see three).
+    text = written.decode("ascii") if written.isascii() else decode(written + b">>>")[:-3]
+    if "\r" in text:
+        text = text.replace("\r\n", "\n").replace("\r", "\n")
+    if "\0" in text:
+        text = text.replace("\0", "\ufffd")
+    return unescape(text) if "&" in text else text
+
+
+def _renames(attributes: dict[bytes, bytes]) -> bool:
+    """Says whether a tag gives a namespace a name that is not its own."""
+    if b"prefix" not in attributes and not any(name.startswith(b"xmlns") for name in attributes):
+        return False
+    return bool(declared_prefixes({_latin_1(name): _value(value, _latin_1) for name, value in attributes.items()}))

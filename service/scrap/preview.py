@@ -1,0 +1,182 @@
+"""The use case: from a page's URL to its Open Graph, fetched at most once however many ask."""
+
+import asyncio
+import time
+from collections.abc import Awaitable, Callable
+from functools import partial
+from typing import NamedTuple
+
+import orjson
+
+from scrap import opengraph
+from scrap.admission import Admission
+from scrap.cache import Cache, entry
+from scrap.cache.entry import Entry, State
+from scrap.cache.flight import Flights
+from scrap.cache.freshness import Policy, of_page
+from scrap.errors import DeadlineExceeded, Outcome, Overloaded, Reason, ScrapError
+from scrap.events import Emit, FetchAdmitted, PageParsed, Timings
+from scrap.fetch import Fetcher, Page
+from scrap.urls import Target
+
+# Reads a text with html5lib, somewhere that does not hold up the event loop.
+ReadWithHtml5lib = Callable[[str], Awaitable[opengraph.Document]]
+
+MISS = "miss"  # the source of a preview that was fetched for its call
+_AT_ONCE = Timings()  # of an answer that was there already
+
+
+class Preview(NamedTuple):
+    """The answer to one call.
+
+    Attributes:
+        entry: what is sent: a page's Open Graph, or why there is none to be had.
+        source: where it came from: "fresh" or "stale" from the cache, or "miss": it was fetched.
+        timings: how long each phase of the fetch took.
+        internal: what only the log may say of a failure.
+    """
+
+    entry: Entry
+    source: str
+    timings: Timings
+    internal: str = ""
+
+
+class Previewer:
+    """Makes previews.
+
+    Args:
+        fetcher: fetches pages.
+        cache: keeps answers.
+        freshness: for how long it keeps them.
+        admission: lets only so many fetches run at once.
+        parsing: what a page may cost to parse.
+        read_with_html5lib: parses what the express lane is not sure of.
+        deadline: seconds for everything, from the wait for a place to the last byte parsed.
+        emit: where the events go.
+        clock: seconds since the epoch.
+    """
+
+    def __init__(
+        self,
+        *,
+        fetcher: Fetcher,
+        cache: Cache,
+        freshness: Policy,
+        admission: Admission,
+        parsing: opengraph.Limits,
+        read_with_html5lib: ReadWithHtml5lib,
+        deadline: float,
+        emit: Emit,
+        clock: Callable[[], float] = time.time,
+    ) -> None:
+        self._fetcher = fetcher
+        self._cache = cache
+        self._freshness = freshness
+        self._admission = admission
+        self._parsing = parsing
+        self._read_with_html5lib = read_with_html5lib
+        self._deadline = deadline
+        self._emit = emit
+        self._clock = clock
+        self._flights: Flights[Preview] = Flights(emit=emit)
+
+    def peek(self, target: Target) -> Preview | None:
+        """The answer that is there already, if there is one; a stale one is refreshed behind its caller's back."""
+        hit = self._cache.peek(target.href)
+        if hit is None:
+            return None
+        if hit.state is State.STALE and not self._admission.is_full:  # in a full house, callers come first
+            self._flights.launch(target.href, partial(self._make, target, only_fresh=True))
+        return Preview(hit.entry, "fresh" if hit.state is State.FRESH else "stale", _AT_ONCE)
+
+    @property
+    def is_strained(self) -> bool:
+        """Whether calls that need a fetch are refused, some or all."""
+        return not self._cache.is_shared and self._admission.is_strained
+
+    def let_in(self) -> bool:
+        """Lets a call in that needs a fetch, if it may."""
+        return self._admission.let_in()
+
+    def knows(self, target: Target) -> bool:
+        """Whether a call needs no fetch of its own: the answer is there, or under way."""
+        return self._cache.has(target.href) or target.href in self._flights
+
+    def refuse(self) -> Overloaded:
+        """Notes that a call is refused; gives the error that says so."""
+        return self._admission.refuse()
+
+    async def make(self, target: Target) -> Preview:
+        """Fetches a page and reads its Open Graph, or joins who is doing so.
+
+        A failure for a known reason is an answer, too; it is kept for a while, like any other.
+
+        Raises:
+            Overloaded: this instance is shutting down.
+        """
+        return await self._flights.run(target.href, partial(self._make, target, only_fresh=False))
+
+    async def aclose(self) -> None:
+        """Ends what is under way."""
+        await self._flights.aclose()
+
+    async def _make(self, target: Target, *, only_fresh: bool) -> Preview:
+        timings = Timings()
+        try:
+            async with asyncio.timeout(self._deadline):
+                hit = await self._cache.get(target.href)
+                if hit and (hit.state is not State.STALE or not only_fresh):
+                    return Preview(hit.entry, "fresh" if hit.state is State.FRESH else "stale", timings)
+                made = await self._admitted(target, timings)
+        except TimeoutError:
+            return self._failed(target, DeadlineExceeded(Reason.TIMEOUT_TOTAL), timings)
+        except ScrapError as error:
+            return self._failed(target, error, timings)
+        self._cache.put(target.href, made)
+        return Preview(made, MISS, timings)
+
+    def _failed(self, target: Target, error: ScrapError, timings: Timings) -> Preview:
+        failed = entry.failure(error, policy=self._freshness, now=self._clock())
+        answer = self._cache.fail(target.href, failed)
+        return Preview(answer, MISS if answer is failed else "stale", timings, error.internal)
+
+    async def _admitted(self, target: Target, timings: Timings) -> Entry:
+        started = time.perf_counter()
+        async with self._admission.enter():
+            timings.wait = time.perf_counter() - started
+            self._emit(FetchAdmitted(timings.wait))
+            return await self._fetch(target, timings)
+
+    async def _fetch(self, target: Target, timings: Timings) -> Entry:
+        async with self._fetcher.open(target, timings) as page:
+            arrived = self._clock()
+            delay = timings.first_byte
+            reading = await self._read(page, timings) if page.is_html else None
+        graph = await self._parse(reading, page.url, timings) if reading else {}
+        return entry.preview(
+            orjson.dumps(graph),
+            Outcome.OK if graph else Outcome.NO_OPEN_GRAPH,
+            of_page(page.headers, now=arrived, delay=delay, policy=self._freshness),
+            now=self._clock(),
+        )
+
+    async def _read(self, page: Page, timings: Timings) -> opengraph.Reading:
+        """Reads a page as it arrives, until it has said enough."""
+        reader = opengraph.PageReader(charset=page.charset, limits=self._parsing)
+        async for chunk in page.chunks():
+            started = time.perf_counter()
+            enough = reader.feed(chunk)
+            timings.parse += time.perf_counter() - started
+            if enough:
+                break
+        return reader.close()
+
+    async def _parse(self, reading: opengraph.Reading, url: str, timings: Timings) -> dict[str, object]:
+        started = time.perf_counter()
+        document = reading.document or await self._read_with_html5lib(reading.text)
+        graph = opengraph.open_graph(document, url)
+        timings.parse += time.perf_counter() - started
+        lane = "html5lib" if reading.unsure else "express"
+        self._emit(PageParsed(lane, reading.unsure, self._clock() - timings.parse, timings.parse, document.bound))
+        return graph

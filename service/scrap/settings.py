@@ -1,0 +1,457 @@
+"""Every setting, once: its flag, its `SCRAP_…` variable, its unit, and what follows from it.
+
+The crafts define what they need as small frozen dataclasses with defaults, and say at length there what each field
+costs; here every field that an operator may set gets its name. `scrap --help`, docs/settings.md and the chart's values
+are made from `GROUPS`, or tested against it.
+"""
+
+import ipaddress
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any, TypeVar, cast
+
+import click
+
+from scrap import admission, api, cache, fetch, telemetry
+from scrap.cache import freshness, remote
+from scrap.telemetry.sentry import SentrySettings
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class Serving:
+    """Where the service listens, and how it ends."""
+
+    host: str = "127.0.0.1"
+    port: int = 8080
+    management_host: str = "127.0.0.1"
+    management_port: int = 8081
+    linger: float = 0.0  # seconds
+
+
+@dataclass(frozen=True, slots=True)
+class Calls:
+    """What one call may take."""
+
+    deadline: float = 8.0  # seconds
+    html5lib_workers: int = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Setting:
+    """One setting.
+
+    Attributes:
+        name: "max-redirects" is the flag --max-redirects and the variable SCRAP_MAX_REDIRECTS.
+        craft: whose it is.
+        field: the field of `craft` that it sets; its default is the default.
+        type: what click reads and validates it with.
+        help: one sentence: what it does, in which unit, and what follows.
+        secret: its value is never shown, and belongs into a Secret.
+        standard: the variable's name where others chose it; else it is SCRAP_ and the setting's own.
+    """
+
+    name: str
+    craft: type[Any]
+    field: str
+    type: click.ParamType[Any]
+    help: str
+    secret: bool = False
+    standard: str = ""
+
+    @property
+    def key(self) -> str:
+        """Its name in Python."""
+        return self.name.replace("-", "_")
+
+    @property
+    def variable(self) -> str:
+        """Its environment variable."""
+        return self.standard or f"SCRAP_{self.key.upper()}"
+
+    @property
+    def default(self) -> Any:
+        """Its value where nobody says otherwise."""
+        return getattr(self.craft(), self.field)
+
+    @property
+    def default_text(self) -> str:
+        """The default as a person would write it."""
+        match self.default:
+            case tuple() | frozenset():
+                return ",".join(map(str, sorted(self.default)))
+            case bool():
+                return str(self.default).lower()
+            case float():
+                return f"{self.default:g}"
+            case _:
+                return str(self.default)
+
+
+class CommaSeparated(click.ParamType[Any]):
+    """Several values as one word: items between commas, white space around them ignored.
+
+    Args:
+        name: what the items are.
+        read: reads one item; raises ValueError.
+        collect: makes the items one value.
+    """
+
+    def __init__(self, name: str, read: Callable[[str], Any], collect: Callable[[Iterable[Any]], Any] = tuple) -> None:
+        self.name = name
+        self._read = read
+        self._collect = collect
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        """Reads every item; fails with the first that cannot be read."""
+        if not isinstance(value, str):
+            return value  # a default
+        try:
+            return self._collect(self._read(item.strip()) for item in value.split(",") if item.strip())
+        except ValueError as error:
+            self.fail(str(error), param, ctx)
+
+
+def _ports(text: str) -> range:
+    """Reads a port, or several as 8000-8999."""
+    first, _, last = text.partition("-")
+    last = last or first
+    if not (first.isdecimal() and last.isdecimal() and 0 < int(first) <= int(last) < 65536):
+        raise ValueError(f"{text!r} is neither a port nor a range of ports")
+    return range(int(first), int(last) + 1)
+
+
+def _union(ranges: Iterable[range]) -> frozenset[int]:
+    return frozenset(port for ports in ranges for port in ports)
+
+
+_POSITIVE = click.FloatRange(min=0, min_open=True)
+_SECONDS = click.FloatRange(min=0)
+_COUNT = click.IntRange(min=1)
+_NONE_OR_MORE = click.IntRange(min=0)
+_PORT = click.IntRange(0, 65535)
+_NETWORKS = CommaSeparated("networks", ipaddress.ip_network)
+_PORTS = CommaSeparated("ports", _ports, _union)
+_NAMES = CommaSeparated("names", str)
+
+# Under the heading where a person looks for it.
+GROUPS: Mapping[str, tuple[Setting, ...]] = {
+    "Serving": (
+        Setting("host", Serving, "host", click.STRING, "Address of the public port; 0.0.0.0 or :: for every one."),
+        Setting("port", Serving, "port", _PORT, "The public port; 0 takes a free one."),
+        Setting("management-host", Serving, "management_host", click.STRING, "Address of the management port."),
+        Setting(
+            "management-port",
+            Serving,
+            "management_port",
+            _PORT,
+            "Port of /livez, /readyz, /metrics; 0 takes a free one.",
+        ),
+        Setting(
+            "linger",
+            Serving,
+            "linger",
+            _SECONDS,
+            "Seconds to go on serving after SIGTERM, for callers who do not know yet; no connection is kept meanwhile.",
+        ),
+        Setting(
+            "shutdown",
+            api.ServerLimits,
+            "shutdown",
+            _COUNT,
+            "Seconds after SIGTERM until what is under way is given up.",
+        ),
+        Setting(
+            "keep-alive",
+            api.ServerLimits,
+            "keep_alive",
+            _COUNT,
+            "Seconds that an idle connection is kept; more than clients keep theirs, so that they close first.",
+        ),
+        Setting(
+            "backlog",
+            api.ServerLimits,
+            "backlog",
+            _COUNT,
+            "Connections that wait to be accepted; the kernel refuses more.",
+        ),
+        Setting(
+            "connections",
+            api.ConnectionLimits,
+            "connections",
+            _COUNT,
+            "Connections open at once; one more is answered 503. Each costs about 10 KiB.",
+        ),
+        Setting(
+            "request-bytes",
+            api.ConnectionLimits,
+            "head_bytes",
+            _COUNT,
+            "Bytes of a request's line and headers; more is answered 431.",
+        ),
+        Setting(
+            "request-seconds",
+            api.ConnectionLimits,
+            "head_seconds",
+            _POSITIVE,
+            "Seconds for a request's line and headers to arrive; slower is answered 408.",
+        ),
+        Setting(
+            "write-seconds",
+            api.ServerLimits,
+            "write",
+            _POSITIVE,
+            "Seconds for which a caller may leave its answer unread; then the connection is cut.",
+        ),
+    ),
+    "Load": (
+        Setting(
+            "deadline", Calls, "deadline", _POSITIVE, "Seconds for a whole call, wait and redirects included; then 504."
+        ),
+        Setting(
+            "max-fetches",
+            admission.Limits,
+            "capacity",
+            _COUNT,
+            "Fetches at once; more need more memory (up to 1.2 MB each), fewer are taken by stuck origins sooner.",
+        ),
+        Setting(
+            "max-waiting",
+            admission.Limits,
+            "waiting",
+            _NONE_OR_MORE,
+            "Calls of a burst that may wait for their turn; one more is answered 503 at once.",
+        ),
+        Setting(
+            "max-wait",
+            admission.Limits,
+            "patience",
+            _SECONDS,
+            "Seconds that a burst may wait; where calls have waited on and on for longer, more are answered 503.",
+        ),
+        Setting(
+            "html5lib-workers",
+            Calls,
+            "html5lib_workers",
+            _COUNT,
+            "Threads for the few pages that need a full parse; more take the event loop's time.",
+        ),
+    ),
+    "Fetching": (
+        Setting(
+            "allowed-networks",
+            fetch.Policy,
+            "networks",
+            _NETWORKS,
+            "Networks (CIDR, comma-separated) that may be fetched though they are not public.",
+        ),
+        Setting(
+            "allowed-hosts",
+            fetch.Policy,
+            "hosts",
+            _NAMES,
+            "Host names that may be looked up though their kind is refused; .example for all below. "
+            "Their addresses still have to be public or in an allowed network.",
+        ),
+        Setting(
+            "allowed-ports",
+            fetch.Policy,
+            "ports",
+            _PORTS,
+            "Ports and ranges of them (80,8000-8999) that may be fetched.",
+        ),
+        Setting("user-agent", fetch.Policy, "user_agent", click.STRING, "The User-Agent header: who we are."),
+        Setting(
+            "accept-language",
+            fetch.Policy,
+            "accept_language",
+            click.STRING,
+            "The Accept-Language header: the language of pages that have several.",
+        ),
+        Setting(
+            "connect-seconds",
+            fetch.Limits,
+            "connect_seconds",
+            _POSITIVE,
+            "Seconds for a hop's look-up, TCP and TLS; then 504. Less loses hosts that are far away.",
+        ),
+        Setting(
+            "first-byte-seconds",
+            fetch.Limits,
+            "first_byte_seconds",
+            _POSITIVE,
+            "Seconds from a hop's request to the end of its answer's head; then 504. Less loses slow origins.",
+        ),
+        Setting("max-redirects", fetch.Limits, "redirects", _NONE_OR_MORE, "Redirects followed; then 502."),
+        Setting("max-header-bytes", fetch.Limits, "header_bytes", _COUNT, "Bytes of one answer's head; more is 502."),
+        Setting(
+            "max-page-bytes",
+            fetch.Limits,
+            "decoded_bytes",
+            _COUNT,
+            "Bytes of a page after decoding; the rest is not read. Less than 1 MiB loses previews.",
+        ),
+        Setting(
+            "max-per-host",
+            fetch.Limits,
+            "per_host",
+            _COUNT,
+            "Fetches at one host at once; more wait. Less is more polite, and slower.",
+        ),
+        Setting(
+            "max-waiting-per-host",
+            fetch.Limits,
+            "per_host_waiting",
+            _NONE_OR_MORE,
+            "Fetches that wait for one host; one more is answered 503, so that a slow host does not hold the house.",
+        ),
+        Setting(
+            "max-retry-after",
+            fetch.Limits,
+            "retry_after_seconds",
+            _SECONDS,
+            "Seconds for which a host's Retry-After is honoured at most.",
+        ),
+    ),
+    "Cache": (
+        Setting(
+            "cache-bytes",
+            cache.Limits,
+            "memory",
+            _NONE_OR_MORE,
+            "Bytes of memory for answers, about 2 KB each; less means more fetches. 0 keeps none.",
+        ),
+        Setting(
+            "cache-url",
+            remote.Remote,
+            "url",
+            click.STRING,
+            "A Valkey or Redis server that replicas share: redis://, rediss:// or unix://; empty for none.",
+            secret=True,
+        ),
+        Setting(
+            "cache-timeout",
+            remote.Remote,
+            "timeout",
+            _POSITIVE,
+            "Seconds that a look-up there may add to a call; slower is as good as gone.",
+        ),
+        Setting(
+            "cache-min",
+            freshness.Policy,
+            "minimum",
+            _SECONDS,
+            "Seconds that a preview is fresh at least, no-store included; 0 obeys every page to the letter.",
+        ),
+        Setting(
+            "cache-default",
+            freshness.Policy,
+            "default",
+            _SECONDS,
+            "Seconds that a preview is fresh whose page does not say.",
+        ),
+        Setting("cache-max", freshness.Policy, "maximum", _SECONDS, "Seconds that a preview is fresh at most."),
+        Setting(
+            "cache-failures",
+            freshness.Policy,
+            "negative",
+            _SECONDS,
+            "Seconds for which a failure is answered without another try.",
+        ),
+        Setting(
+            "stale-while-revalidate",
+            freshness.Policy,
+            "stale_while_revalidate",
+            _SECONDS,
+            "Seconds after that for which a stale preview is answered while one refresh runs; 0 makes callers wait.",
+        ),
+        Setting(
+            "stale-if-error",
+            freshness.Policy,
+            "stale_if_error",
+            _SECONDS,
+            "Seconds after that for which a stale preview stands in for a page that cannot be had.",
+        ),
+    ),
+    "Logs": (
+        Setting(
+            "log-format",
+            telemetry.LogSettings,
+            "format",
+            click.Choice(["auto", "json", "text"]),
+            "One JSON object a line, or text for a person; auto is text on a terminal.",
+        ),
+        Setting(
+            "log-level",
+            telemetry.LogSettings,
+            "level",
+            click.Choice(["debug", "info", "warning", "error"]),
+            "What is left out below it; at warning there is no line a call, only our own failures.",
+        ),
+        Setting(
+            "log-queries",
+            telemetry.LogSettings,
+            "queries",
+            click.BOOL,
+            "Log targets with their query strings, which may hold secrets.",
+        ),
+    ),
+    "Errors": (
+        Setting(
+            "sentry-dsn",
+            SentrySettings,
+            "dsn",
+            click.STRING,
+            "Where failures of our own are reported; empty for nowhere.",
+            secret=True,
+            standard="SENTRY_DSN",
+        ),
+        Setting(
+            "sentry-environment",
+            SentrySettings,
+            "environment",
+            click.STRING,
+            "Which deployment this is, for Sentry.",
+            standard="SENTRY_ENVIRONMENT",
+        ),
+        Setting(
+            "sentry-traces-sample-rate",
+            SentrySettings,
+            "traces_sample_rate",
+            click.FloatRange(0, 1),
+            "The share of calls that are sent to Sentry as transactions; each costs about 50 µs.",
+            standard="SENTRY_TRACES_SAMPLE_RATE",
+        ),
+    ),
+}
+
+SETTINGS: tuple[Setting, ...] = tuple(setting for group in GROUPS.values() for setting in group)
+
+
+class SettingError(Exception):
+    """A setting is wrong; the message names it."""
+
+
+class Settings:
+    """All settings, as the crafts take them: `settings[fetch.Limits]`.
+
+    Args:
+        values: by `Setting.key`; what is missing keeps its default.
+
+    Raises:
+        SettingError: a craft refuses its values.
+    """
+
+    def __init__(self, values: Mapping[str, Any]) -> None:
+        given: dict[type[Any], dict[str, Any]] = {setting.craft: {} for setting in SETTINGS}
+        for setting in SETTINGS:
+            if setting.key in values:
+                given[setting.craft][setting.field] = values[setting.key]
+        try:
+            self._crafts = {craft: craft(**of_craft) for craft, of_craft in given.items()}
+        except ValueError as error:
+            raise SettingError(str(error)) from error
+
+    def __getitem__(self, craft: type[T]) -> T:
+        return cast("T", self._crafts[craft])

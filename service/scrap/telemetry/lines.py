@@ -1,0 +1,115 @@
+"""How log lines look. No I/O."""
+
+import json
+from datetime import UTC, datetime
+from functools import lru_cache
+from typing import Any, Final, Protocol
+
+import orjson
+
+from scrap.events import RequestEnded
+from scrap.telemetry.fields import Fields, kind_fields, own_fields, request_fields, target_fields
+from scrap.telemetry.trace import Trace
+
+_MEMORABLE: Final = 512  # characters: what is remembered of targets is bounded, and few links are longer
+
+
+class Lines(Protocol):
+    """A look of lines. Times are seconds since the epoch."""
+
+    def request(self, now: float, event: RequestEnded, trace: Trace | None, queries: bool) -> bytes:
+        """The line of a call; see `request_fields`."""
+        ...
+
+    def record(self, now: float, fields: Fields) -> bytes:
+        """Any other line."""
+        ...
+
+
+class JsonLines:
+    """One object a line, for machines.
+
+    The line of a call is put together from pieces of an object, of which only the last is new: the second, what
+    calls have in common that went alike, and calls for one page, are remembered. All fields through one dictionary
+    take twice as long.
+    """
+
+    def request(self, now: float, event: RequestEnded, trace: Trace | None, queries: bool) -> bytes:
+        """The line of a call; see `request_fields`."""
+        second = int(now)
+        target_piece = _remembered_target if len(event.target) <= _MEMORABLE else _target_piece
+        return b'%b%03dZ",%b%b%b' % (
+            _second_piece(second),
+            int((now - second) * 1000),
+            _kind_piece(event.outcome, event.method, event.route, event.status, event.cache, event.reason),
+            target_piece(event.target, event.target_host, queries),
+            _last_piece(own_fields(event, trace, queries)),
+        )
+
+    def record(self, now: float, fields: Fields) -> bytes:
+        """Any other line."""
+        second = int(now)
+        return b'%b%03dZ",%b' % (_second_piece(second), int((now - second) * 1000), _last_piece(fields))
+
+
+def _last_piece(fields: Fields) -> bytes:
+    """What stands behind an object's opening brace, and the line's end."""
+    try:
+        return orjson.dumps(fields, option=orjson.OPT_APPEND_NEWLINE)[1:]
+    except TypeError:  # a lone surrogate, which no UTF-8 can say; JSON's escapes can
+        return json.dumps(fields).encode()[1:] + b"\n"
+
+
+def _piece(fields: Fields) -> bytes:
+    """What stands between an object's braces, when more comes."""
+    return _last_piece(fields)[:-2] + b","
+
+
+@lru_cache(1)
+def _second_piece(second: int) -> bytes:
+    return f'{{"time":"{datetime.fromtimestamp(second, UTC):%Y-%m-%dT%H:%M:%S}.'.encode()
+
+
+@lru_cache(256)
+def _kind_piece(*kind: Any) -> bytes:
+    return _piece(kind_fields(*kind))
+
+
+def _target_piece(target: str, host: str, queries: bool) -> bytes:
+    return _piece(target_fields(target, host, queries))
+
+
+_remembered_target = lru_cache(1024)(_target_piece)
+
+
+class TextLines:
+    """A line for a person; nothing in it can steer a terminal."""
+
+    def request(self, now: float, event: RequestEnded, trace: Trace | None, queries: bool) -> bytes:
+        """The line of a call; see `request_fields`."""
+        rest = request_fields(event, trace, queries=queries)
+        route, target = rest.pop("route"), rest.pop("target")
+        del rest["event"], rest["target_host"]
+        level, status, outcome, seconds = (rest.pop(name) for name in ("level", "status", "outcome", "seconds"))
+        what = _plain(f"{rest.pop('method')} {target or route}")
+        return _text(now, level, f"{status} {outcome:<14} {seconds * 1000:8.1f} ms  {what}", rest)
+
+    def record(self, now: float, fields: Fields) -> bytes:
+        """Any other line."""
+        rest = dict(fields)
+        del rest["event"]
+        level = rest.pop("level")
+        return _text(now, level, _plain(f"{rest.pop('logger')}: {rest.pop('message')}"), rest)
+
+
+def _text(now: float, level: str, what: str, rest: Fields) -> bytes:
+    time = datetime.fromtimestamp(now, UTC)
+    exception = rest.pop("exception", "")
+    tail = [_plain(f"{name}={value}") for name, value in rest.items()]
+    first = " ".join([f"{time:%H:%M:%S}.{time.microsecond // 1000:03d}", f"{level:<7}", what, *tail])
+    lines = [first, *(f"    {_plain(line)}" for line in exception.splitlines())]
+    return "\n".join(lines).encode("utf-8", "backslashreplace") + b"\n"
+
+
+def _plain(text: str) -> str:
+    return text if text.isprintable() else "".join(c if c.isprintable() else repr(c)[1:-1] for c in text)

@@ -1,0 +1,92 @@
+"""The SDK, put together: what is wanted is started here, and ended in bounded time."""
+
+import logging
+import os
+import threading
+import time
+from collections.abc import Callable
+from typing import NamedTuple
+
+from opentelemetry.exporter.otlp.proto.http._log_exporter import OTLPLogExporter
+from opentelemetry.exporter.otlp.proto.http.metric_exporter import OTLPMetricExporter
+from opentelemetry.sdk._logs import LoggerProvider
+from opentelemetry.sdk._logs.export import BatchLogRecordProcessor
+from opentelemetry.sdk.resources import OTELResourceDetector, Resource
+from opentelemetry.sdk.trace import TracerProvider
+from opentelemetry.sdk.trace.export import BatchSpanProcessor
+from prometheus_client import CollectorRegistry
+
+from scrap.telemetry.logs import LogSettings
+from scrap.telemetry.otel.encoding import SpanExporter
+from scrap.telemetry.otel.records import Records
+from scrap.telemetry.otel.registry import RegistryExport
+from scrap.telemetry.otel.signals import Signals
+from scrap.telemetry.otel.spans import Spans, bound_of
+from scrap.telemetry.sinks import Sink
+
+
+class _End(NamedTuple):
+    """How a signal ends."""
+
+    flush: Callable[[], None]  # sends what waits, for as long as that takes
+    give_up: Callable[[], None]  # tells the exporter to try no more
+
+
+class Exporting:
+    """Sends signals over OTLP until it is closed.
+
+    The SDK queues spans and log records within bounds and sends them from threads of its own; a queue that is full
+    drops what comes. Nothing global of OpenTelemetry is set.
+
+    Args:
+        signals: what is wanted.
+        version: the service's.
+        registry: the metrics to send.
+        logs: which log lines to send, and what of them.
+
+    Attributes:
+        sinks: the sinks it brings; see `fan_out`.
+        log_handlers: for the standard logging; see `capture_logging`.
+    """
+
+    def __init__(self, signals: Signals, *, version: str, registry: CollectorRegistry, logs: LogSettings) -> None:
+        resource = _resource(version)
+        self.sinks: list[Sink] = []
+        self.log_handlers: list[logging.Handler] = []
+        self._ends: list[_End] = []
+        if signals.traces:
+            sampler = TracerProvider(shutdown_on_exit=False).sampler  # what the variables say
+            span_exporter = SpanExporter()
+            processor = BatchSpanProcessor(span_exporter)
+            self.sinks.append(Spans(processor.on_end, sampler, bound_of(os.environ), resource, version))
+            self._ends.append(_End(processor.shutdown, span_exporter.shutdown))
+        if signals.metrics:
+            metric_exporter = OTLPMetricExporter()
+            export = RegistryExport(registry, metric_exporter, resource, version, signals.metric_interval)
+            self._ends.append(_End(export.shutdown, metric_exporter.shutdown))
+        if signals.logs:
+            loggers = LoggerProvider(resource=resource, shutdown_on_exit=False)
+            log_exporter = OTLPLogExporter()
+            loggers.add_log_record_processor(BatchLogRecordProcessor(log_exporter))
+            records = Records(loggers.get_logger("scrap", version), logs)
+            self.sinks.append(records)
+            self.log_handlers.append(records.handler)
+            self._ends.append(_End(loggers.shutdown, log_exporter.shutdown))
+
+    def close(self, timeout: float = 2.0) -> None:
+        """Sends what waits, for `timeout` seconds at most over all signals."""
+        deadline = time.monotonic() + timeout
+        ends, self._ends = self._ends, []
+        threads = [threading.Thread(target=end.flush, daemon=True) for end in ends]
+        for thread in threads:
+            thread.start()
+        for thread, end in zip(threads, ends, strict=True):
+            thread.join(max(0.0, deadline - time.monotonic()))
+            if thread.is_alive():
+                end.give_up()
+
+
+def _resource(version: str) -> Resource:
+    """Who sends: OTEL_RESOURCE_ATTRIBUTES and OTEL_SERVICE_NAME, over our own name and version."""
+    given = OTELResourceDetector().detect().attributes
+    return Resource.create({"service.name": "scrap", "service.version": version, **given})

@@ -1,0 +1,242 @@
+"""Traces: a server span for a call, and under it one a hop, one for the body and one for the parse.
+
+Every span is made when it is over, from the times that events tell: the core knows nothing of spans, and a call that
+is not sampled costs one random number. They find their call by a context variable, which a fetch inherits; a fetch
+that several calls share belongs to the one that began it.
+
+Trace context is read from the caller (W3C Trace Context) and never written to a page's host.
+"""
+
+import random
+import time
+import traceback
+from collections.abc import Callable, Mapping
+from contextvars import ContextVar
+from typing import Final, NamedTuple
+
+from opentelemetry.context import Context
+from opentelemetry.sdk.resources import Resource
+from opentelemetry.sdk.trace import Event, ReadableSpan
+from opentelemetry.sdk.trace.sampling import Decision, Sampler, TraceIdRatioBased
+from opentelemetry.sdk.util.instrumentation import InstrumentationScope
+from opentelemetry.trace import (
+    SpanContext,
+    SpanKind,
+    Status,
+    StatusCode,
+    TraceFlags,
+    format_span_id,
+    format_trace_id,
+    get_current_span,
+)
+from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
+from opentelemetry.util.types import AttributeValue
+
+from scrap.events import FetchEnded, HopEnded, PageParsed, RequestEnded, RequestStarted
+from scrap.telemetry.redact import redact_text
+from scrap.telemetry.sinks import Handlers
+from scrap.telemetry.trace import Trace, current_trace
+
+_Attributes = dict[str, AttributeValue]
+_ROOT: Final = Context()
+_SAMPLED: Final = TraceFlags(TraceFlags.SAMPLED)
+_UNSET: Final = Status(StatusCode.UNSET)
+_ERROR: Final = Status(StatusCode.ERROR)
+_ids: Final = random.Random()  # noqa: S311 - ids tell spans apart; nothing is secret about them
+
+
+class _Server(NamedTuple):
+    """The server span of a call, while the call goes on."""
+
+    context: SpanContext
+    parent: SpanContext | None
+    started: int  # nanoseconds since the epoch
+
+
+# Of the current call, where it is recorded.
+_current_server: ContextVar[_Server | None] = ContextVar("_current_server", default=None)
+
+
+def bound_of(environment: Mapping[str, str]) -> int:
+    """The bound below which the low half of a new trace's id has to be for it to be sampled.
+
+    For samplers that decide by the id alone (OpenTelemetry specification, TraceIdRatioBased); any other is to be
+    asked about every call.
+    """
+    if environment.get("OTEL_TRACES_SAMPLER", "") not in {"traceidratio", "parentbased_traceidratio"}:
+        return TraceIdRatioBased.get_bound_for_rate(1.0)
+    try:
+        return TraceIdRatioBased(float(environment.get("OTEL_TRACES_SAMPLER_ARG", ""))).bound
+    except ValueError:  # the SDK has said so, and samples everything
+        return TraceIdRatioBased.get_bound_for_rate(1.0)
+
+
+class Spans:
+    """Makes spans of events. A sink; see `fan_out`.
+
+    Args:
+        end: takes a span that is over.
+        sampler: decides which traces are recorded.
+        bound: see `bound_of`: spares the sampler most of its work.
+        resource: who sends.
+        version: the service's.
+    """
+
+    name = "traces"
+
+    def __init__(
+        self, end: Callable[[ReadableSpan], None], sampler: Sampler, bound: int, resource: Resource, version: str
+    ) -> None:
+        self._end = end
+        self._sampler = sampler
+        self._bound = bound
+        self._resource = resource
+        self._scope = InstrumentationScope("scrap", version)
+        self._propagator = TraceContextTextMapPropagator()
+        self.handlers: Handlers = {
+            RequestStarted: self._request_started,
+            HopEnded: self._hop_ended,
+            FetchEnded: self._fetch_ended,
+            PageParsed: self._page_parsed,
+            RequestEnded: self._request_ended,
+        }
+
+    def _request_started(self, event: RequestStarted) -> None:
+        low = _ids.getrandbits(64)
+        if event.traceparent:
+            carrier = {"traceparent": event.traceparent, "tracestate": event.tracestate}
+            caller = self._propagator.extract(carrier, _ROOT)
+            parent = get_current_span(caller).get_span_context()
+            if parent.is_valid:
+                self._begin(parent.trace_id, caller, parent)
+                return
+        if low < self._bound:
+            self._begin(_ids.getrandbits(64) << 64 | low or 1, _ROOT, None)
+        elif current_trace.get():  # of a call before on the same connection
+            current_trace.set(None)
+            _current_server.set(None)
+
+    def _begin(self, trace_id: int, caller: Context, parent: SpanContext | None) -> None:
+        sampling = self._sampler.should_sample(caller, trace_id, "call", SpanKind.SERVER)
+        is_recorded = sampling.decision is Decision.RECORD_AND_SAMPLE
+        if not is_recorded and not parent:
+            current_trace.set(None)
+            _current_server.set(None)
+            return
+        flags = _SAMPLED if is_recorded else TraceFlags.get_default()
+        context = SpanContext(trace_id, _ids.getrandbits(64) or 1, False, flags, sampling.trace_state)
+        current_trace.set(Trace(format_trace_id(trace_id), format_span_id(context.span_id), is_recorded))
+        _current_server.set(_Server(context, parent, time.time_ns()) if is_recorded else None)
+
+    def _hop_ended(self, event: HopEnded) -> None:
+        attributes: _Attributes = {"http.request.method": "GET", "server.address": event.host}
+        for phase in ("dns", "connect", "first_byte"):
+            attributes[f"scrap.{phase}.duration"] = getattr(event, phase)
+        error = None
+        if event.status is not None:
+            attributes["http.response.status_code"] = event.status
+            error = str(event.status) if event.status >= 400 else None
+        if event.reason:
+            error = event.reason
+        self._add("GET", event.started, event.seconds, attributes, kind=SpanKind.CLIENT, error=error)
+
+    def _fetch_ended(self, event: FetchEnded) -> None:
+        attributes: _Attributes = {
+            "http.response.body.size": event.wire_bytes,
+            "scrap.decoded_bytes": event.decoded_bytes,
+            "scrap.redirects": event.redirects,
+            "scrap.truncated": event.truncated,
+        }
+        self._add("read body", time.time() - event.body, event.body, attributes)
+
+    def _page_parsed(self, event: PageParsed) -> None:
+        attributes: _Attributes = {"scrap.lane": event.lane}
+        if event.unsure:
+            attributes["scrap.unsure"] = event.unsure
+        if event.bound:
+            attributes["scrap.bound"] = event.bound
+        self._add("parse", event.started, event.seconds, attributes)
+
+    def _add(
+        self,
+        name: str,
+        started: float,
+        seconds: float,
+        attributes: _Attributes,
+        *,
+        kind: SpanKind = SpanKind.INTERNAL,
+        error: str | None = None,
+    ) -> None:
+        """Adds a span under the current call's, with times of the past."""
+        server = _current_server.get()
+        if server is None:
+            return
+        if error:
+            attributes["error.type"] = error
+        its = server.context
+        start = int(started * 1e9)
+        self._end(
+            ReadableSpan(
+                name,
+                SpanContext(its.trace_id, _ids.getrandbits(64) or 1, False, its.trace_flags, its.trace_state),
+                its,
+                self._resource,
+                attributes,
+                kind=kind,
+                status=_ERROR if error else _UNSET,
+                start_time=start,
+                end_time=start + int(seconds * 1e9),
+                instrumentation_scope=self._scope,
+            )
+        )
+
+    def _request_ended(self, event: RequestEnded) -> None:
+        server = _current_server.get()
+        if server is None:
+            return
+        now = time.time_ns()
+        self._end(
+            ReadableSpan(
+                f"{event.method} {event.route}",
+                server.context,
+                server.parent,
+                self._resource,
+                _call_attributes(event),
+                [_exception(event.error, now)] if event.error else (),
+                kind=SpanKind.SERVER,
+                status=_ERROR if event.status >= 500 else _UNSET,
+                start_time=server.started,
+                end_time=now,
+                instrumentation_scope=self._scope,
+            )
+        )
+
+
+def _exception(error: BaseException, now: int) -> Event:
+    attributes: _Attributes = {
+        "exception.type": type(error).__qualname__,
+        "exception.message": redact_text(str(error)),
+        "exception.stacktrace": redact_text("".join(traceback.format_exception(error))),
+    }
+    return Event("exception", attributes, now)
+
+
+def _call_attributes(event: RequestEnded) -> _Attributes:
+    attributes: _Attributes = {
+        "http.request.method": event.method,
+        "http.route": event.route,
+        "http.response.status_code": event.status,
+        "url.scheme": "http",
+        "scrap.outcome": event.outcome,
+        "scrap.request_id": event.request_id,
+    }
+    if event.target_host:
+        attributes["scrap.target.host"] = event.target_host
+    if event.cache:
+        attributes["scrap.cache"] = event.cache
+    if event.reason:
+        attributes["scrap.reason"] = event.reason
+        attributes["scrap.fault"] = event.reason.fault
+        if event.status >= 500:
+            attributes["error.type"] = event.reason
+    return attributes

@@ -1,0 +1,62 @@
+"""Our own unexpected failures."""
+
+import sentry_sdk
+from sentry_sdk.utils import event_from_exception
+
+from scrap.errors import Outcome
+from scrap.events import RequestEnded
+from scrap.telemetry.redact import redact_text
+from scrap.telemetry.sentry.allowance import Allowance
+from scrap.telemetry.sinks import Handlers
+from scrap.telemetry.trace import current_trace
+
+
+class Errors:
+    """Sends the exceptions behind `INTERNAL_ERROR`; never the web's failures or the callers'. A sink; see `fan_out`.
+
+    With each goes what helps to find the call (request id, route, the target's host, the trace) and nothing of who
+    made it. Queries and credentials are taken out of every URL in a message.
+
+    Args:
+        client: Sentry's.
+        allowance: how many are enough.
+    """
+
+    name = "sentry"
+
+    def __init__(self, client: sentry_sdk.Client, allowance: Allowance | None = None) -> None:
+        self._client = client
+        self._allowance = allowance or Allowance()
+        self.handlers: Handlers = {RequestEnded: self._request_ended}
+
+    def _request_ended(self, ended: RequestEnded) -> None:
+        if ended.outcome is Outcome.INTERNAL_ERROR and ended.error and self._allowance.take(_kind(ended.error)):
+            self._send(ended, ended.error)
+
+    def _send(self, ended: RequestEnded, error: BaseException) -> None:
+        mechanism = {"type": "scrap", "handled": True}
+        event, hint = event_from_exception(error, client_options=self._client.options, mechanism=mechanism)
+        for exception in event["exception"]["values"]:
+            exception["value"] = redact_text(exception["value"])
+        event["transaction"] = f"{ended.method} {ended.route}"
+        event["tags"] = {
+            "request_id": ended.request_id,
+            "route": ended.route,
+            "method": ended.method,
+            "target_host": ended.target_host,
+        }
+        event["extra"] = {"seconds": ended.seconds, "suppressed_before": self._allowance.suppressed}
+        if trace := current_trace.get():
+            event["contexts"] = {"trace": {"trace_id": trace.trace_id, "span_id": trace.span_id}}
+        self._allowance.suppressed = 0
+        self._client.capture_event(event, hint)
+
+
+def _kind(error: BaseException) -> tuple[type[BaseException], str, int]:
+    """What makes two errors one: the type, and the line that raised."""
+    traceback = error.__traceback__
+    if not traceback:
+        return type(error), "", 0
+    while traceback.tb_next:
+        traceback = traceback.tb_next
+    return type(error), traceback.tb_frame.f_code.co_filename, traceback.tb_lineno

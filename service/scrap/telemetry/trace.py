@@ -1,0 +1,24 @@
+"""Which trace the current request belongs to."""
+
+from contextvars import ContextVar
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Trace:
+    """A request's place in its trace, as logs and exemplars name it.
+
+    Attributes:
+        trace_id: 32 lower-case hexadecimal digits (W3C Trace Context).
+        span_id: 16 of them: the request's own span.
+        sampled: the trace is recorded, so that looking for it finds something.
+    """
+
+    trace_id: str
+    span_id: str
+    sampled: bool
+
+
+# Set by `otel` where it runs, when a request starts. A fetch runs in the request's context or in a task started from
+# it, so its events find their request without the core carrying anything.
+current_trace: ContextVar[Trace | None] = ContextVar("current_trace", default=None)

@@ -1,0 +1,104 @@
+"""URLs: what a caller may name, in one spelling; and what a page's links mean.
+
+Parsing is the WHATWG URL standard's (ada), so `http://0177.0.0.1/` and `http://bücher.example/ä` mean here what
+they mean to a browser. What the standard would quietly repair inside the authority, a guard must not: it is refused.
+"""
+
+import re
+from dataclasses import dataclass
+
+import ada_url
+
+from scrap.errors import InvalidURL, Reason
+
+MAX_LENGTH = 2048  # characters; longer ones are no links that people share
+_MAX_LENGTH_BEYOND = 4 * MAX_LENGTH  # of a redirect's target, which carries state between pages, and once encoded
+
+# The authority as it was written, up to the first of / ? # (RFC 3986, section 3.2).
+_AUTHORITY = re.compile(r"(?:[A-Za-z][A-Za-z0-9+.\-]*:(?://)?|//)([^/?#]*)")
+_UNSAFE_ANYWHERE = re.compile(r"[\x00-\x1f\x7f]")
+_UNSAFE_IN_AUTHORITY = re.compile(r"[\s\\%<>\"^`{|}\x00-\x20\x7f-\xa0]")
+# An http(s) URL as the standard writes it down again (WHATWG URL, section 4.5), up to its fragment: in this one
+# spelling the parts are found by their delimiters.
+_SERIALIZED = re.compile(r"(https?)://(?:([^/@]*)@)?(\[[^\]]*\]|[^/:]+)(?::(\d+))?(/[^#]*)")
+_DEFAULT_PORTS = {"http": 80, "https": 443}
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """A page to fetch: absolute, http or https, ASCII, normalized, without a fragment.
+
+    Attributes:
+        href: the URL in its one spelling; the key under which it is cached.
+        scheme: "http" or "https".
+        host: the ASCII host; an IPv6 address without its brackets.
+        port: the port to connect to, always given.
+        path: path and query, for the request line.
+    """
+
+    href: str
+    scheme: str
+    host: str
+    port: int
+    path: str
+
+    @property
+    def authority(self) -> str:
+        """The value of the Host header (RFC 9110, section 7.2)."""
+        host = f"[{self.host}]" if ":" in self.host else self.host
+        return host if self.port == _DEFAULT_PORTS[self.scheme] else f"{host}:{self.port}"
+
+
+def parse(text: str, *, base: str | None = None) -> Target:
+    """Reads the URL of a page.
+
+    Args:
+        text: the URL as given: by a caller (absolute), or by a redirect (relative to `base`).
+        base: the URL of the page that redirected.
+
+    Raises:
+        InvalidURL: it is too long, malformed, not http(s), or carries credentials.
+    """
+    if len(text) > (MAX_LENGTH if base is None else _MAX_LENGTH_BEYOND):
+        raise InvalidURL(Reason.URL_TOO_LONG)
+    if _UNSAFE_ANYWHERE.search(text) or text != text.strip():
+        raise InvalidURL(Reason.URL_MALFORMED)
+    written = _AUTHORITY.match(text)
+    if written and _UNSAFE_IN_AUTHORITY.search(written[1]):
+        raise InvalidURL(Reason.URL_MALFORMED)
+    try:
+        href = ada_url.join_url(base, text) if base else ada_url.normalize_url(text)
+    except ValueError:
+        raise InvalidURL(Reason.URL_MALFORMED) from None
+    parts = _SERIALIZED.match(href)
+    if parts is None:
+        raise InvalidURL(Reason.URL_SCHEME)
+    scheme, credentials, host, port, path = parts.groups()
+    if credentials is not None or (written and "@" in written[1]):
+        raise InvalidURL(Reason.URL_CREDENTIALS)
+    if len(href) > _MAX_LENGTH_BEYOND:
+        raise InvalidURL(Reason.URL_TOO_LONG)
+    return Target(
+        href=parts[0],
+        scheme=scheme,
+        host=host.strip("[]"),
+        port=int(port) if port else _DEFAULT_PORTS[scheme],
+        path=path,
+    )
+
+
+def resolve(base: str, link: str) -> str | None:
+    """Makes a link of a page absolute.
+
+    Args:
+        base: the page's base URL, absolute.
+        link: what the page says.
+
+    Returns:
+        The absolute URL, or None where it is none or neither http nor https.
+    """
+    try:
+        url = ada_url.join_url(base, link)
+    except ValueError:
+        return None
+    return url if url.startswith(("https://", "http://")) else None

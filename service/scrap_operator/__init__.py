@@ -1,0 +1,1 @@
+"""The operator: replicas from the alert state."""

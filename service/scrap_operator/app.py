@@ -1,0 +1,111 @@
+"""Puts the operator together: kopf watches, the loops decide, the web answers."""
+
+import asyncio
+import logging
+import time
+from collections.abc import Awaitable, Callable
+from contextlib import AsyncExitStack
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+import kopf
+
+from scrap_operator import kube, source
+from scrap_operator.loop import Loops, Scaler
+from scrap_operator.manifest import GROUP, PLURAL, VERSION
+from scrap_operator.telemetry import Metrics
+from scrap_operator.web import serving
+
+_log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """What a process is told.
+
+    Attributes:
+        namespace: the one whose AlertScalers are served; None: the one that the process runs in.
+        host: the address to answer /healthz and /metrics on.
+        port: its port.
+        patience: seconds by which a loop may miss its tick until /healthz fails. A tick that meets a hanging API
+            server takes up to two minutes: less restarts a process that has nothing wrong with it.
+        definition_wait: seconds between two looks for the CustomResourceDefinition, while it is not there.
+    """
+
+    namespace: str | None = None
+    host: str = "0.0.0.0"  # noqa: S104 - the pod's address is what the kubelet and Prometheus ask
+    port: int = 8080
+    patience: float = 180.0
+    definition_wait: float = 5.0
+
+
+async def run(settings: Settings) -> None:
+    """Runs until SIGTERM or SIGINT.
+
+    Raises:
+        kube.KubeError: there is nothing to log in with.
+    """
+    login = kube.log_in()
+    namespace = settings.namespace or login.default_namespace or "default"
+    async with AsyncExitStack() as stack:
+        api = await stack.enter_async_context(kube.new_client(login))
+        polls = await stack.enter_async_context(source.new_client())
+        cluster = kube.Kube(api, namespace)
+        loops = Loops(lambda name: Scaler(name, cluster, partial(source.poll, polls), metrics, time.time))
+        metrics = Metrics(loops.age)
+        await stack.enter_async_context(
+            serving(settings.host, settings.port, metrics, loops.lateness, settings.patience)
+        )
+        stack.push_async_callback(loops.stop)
+        await _until_served(cluster, settings.definition_wait)  # kopf looks for it once and never again
+        _log.info("watching the AlertScalers of namespace %s", namespace)
+        await kopf.operator(
+            registry=_registry(loops, stack.aclose), settings=_kopf_settings(), standalone=True, namespaces=[namespace]
+        )
+
+
+async def _until_served(cluster: kube.Kube, wait: float) -> None:
+    while True:
+        try:
+            if await cluster.served():
+                return
+            _log.warning("the API server knows no %s.%s yet: is the definition installed?", PLURAL, GROUP)
+        except kube.KubeError as error:
+            _log.warning("%s", error)
+        await asyncio.sleep(wait)
+
+
+def _registry(loops: Loops, close: Callable[[], Awaitable[None]]) -> kopf.OperatorRegistry:
+    registry = kopf.OperatorRegistry()
+
+    # Neither a timer, nor a daemon, nor a delete handler: each would put a finalizer on the object.
+    @kopf.on.event(GROUP, VERSION, PLURAL, registry=registry)
+    async def changed(type: str | None, name: str, meta: kopf.Meta, **_: Any) -> None:  # noqa: A002 - kopf's word
+        if type == "DELETED":
+            loops.gone(name)
+        else:
+            loops.seen(name, int(meta["generation"]))
+
+    @kopf.on.cleanup(registry=registry)
+    async def stop(**_: Any) -> None:  # kopf would wait for five seconds for each task that it did not make
+        await close()
+
+    @kopf.on.login(registry=registry)
+    def log_in(**_: Any) -> kopf.ConnectionInfo:
+        return kube.log_in()
+
+    return registry
+
+
+def _kopf_settings() -> kopf.OperatorSettings:
+    settings = kopf.OperatorSettings()
+    settings.scanning.disabled = True  # it would need to list the cluster's definitions and namespaces
+    settings.posting.enabled = False  # the events are ours
+    settings.queueing.idle_timeout = 1  # both are waited for at the end, for handlers that do nothing for long
+    settings.queueing.exit_timeout = 1
+    settings.watching.server_timeout = 300
+    settings.watching.client_timeout = 301
+    settings.watching.connect_timeout = 10
+    settings.networking.error_backoffs = (1, 1, 2, 3, 5)  # a watch returns at most 5 s after the API server
+    return settings

@@ -1,0 +1,101 @@
+"""The command line: `scrap-operator run`."""
+
+import asyncio
+import logging
+
+import click
+import kopf
+
+from scrap_operator import app
+from scrap_operator.kube import KubeError
+
+DEFAULTS = app.Settings()
+
+
+@click.group(context_settings={"auto_envvar_prefix": "SCRAP_OPERATOR", "help_option_names": ["-h", "--help"]})
+@click.version_option(package_name="scrap")
+def main() -> None:
+    """Replicas from the alert state: scales what AlertScalers name while alerts fire."""
+
+
+@main.command(context_settings={"show_default": True})
+@click.option(
+    "--namespace",
+    show_envvar=True,
+    envvar="SCRAP_OPERATOR_NAMESPACE",
+    show_default="the one it runs in",
+    help="The namespace whose AlertScalers are served.",
+)
+@click.option(
+    "--host",
+    show_envvar=True,
+    envvar="SCRAP_OPERATOR_HOST",
+    default=DEFAULTS.host,
+    help="The address to answer /healthz and /metrics on.",
+)
+@click.option(
+    "--port",
+    show_envvar=True,
+    envvar="SCRAP_OPERATOR_PORT",
+    default=DEFAULTS.port,
+    type=click.IntRange(0, 65535),
+    help="Its port.",
+)
+@click.option(
+    "--patience",
+    show_envvar=True,
+    envvar="SCRAP_OPERATOR_PATIENCE",
+    default=DEFAULTS.patience,
+    type=click.FloatRange(min=0),
+    help="Seconds by which a loop may miss its tick until /healthz fails.",
+)
+@click.option(
+    "--definition-wait",
+    show_envvar=True,
+    envvar="SCRAP_OPERATOR_DEFINITION_WAIT",
+    default=DEFAULTS.definition_wait,
+    type=click.FloatRange(min=0.1),
+    help="Seconds between two looks for the AlertScaler's definition, while it is not installed.",
+)
+@click.option(
+    "--log-format",
+    show_envvar=True,
+    envvar="SCRAP_OPERATOR_LOG_FORMAT",
+    default="json",
+    type=click.Choice(["json", "text"]),
+    help="How to write the log.",
+)
+@click.option(
+    "--log-level",
+    show_envvar=True,
+    envvar="SCRAP_OPERATOR_LOG_LEVEL",
+    default="info",
+    type=click.Choice(["debug", "info", "warning"]),
+    help="From which level on.",
+)
+def run(
+    *,
+    namespace: str | None,
+    host: str,
+    port: int,
+    patience: float,
+    definition_wait: float,
+    log_format: str,
+    log_level: str,
+) -> None:
+    """Runs the operator until SIGTERM."""
+    kopf.configure(
+        verbose=log_level == "debug",
+        quiet=log_level == "warning",
+        log_format=kopf.LogFormat.JSON if log_format == "json" else kopf.LogFormat.FULL,
+    )
+    if log_level != "debug":  # a line for each request and each event watched
+        for chatty in ("httpx2", "kopf.objects"):
+            logging.getLogger(chatty).setLevel(logging.WARNING)
+    settings = app.Settings(
+        namespace=namespace, host=host, port=port, patience=patience, definition_wait=definition_wait
+    )
+    try:
+        asyncio.run(app.run(settings))
+    except KubeError as error:
+        raise click.ClickException(str(error)) from error

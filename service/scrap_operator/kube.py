@@ -1,0 +1,214 @@
+"""The Kubernetes API, as little of it as the Role grants: one method, one request.
+
+kopf watches; these requests are ours, over an HTTP client of ours: kopf's own client is no public interface, and its
+retries (up to a minute) are not what a loop with a period wants. Its log-in is public and is what both use.
+"""
+
+import asyncio
+import time
+from collections.abc import AsyncGenerator
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+import httpx2
+import kopf
+
+from scrap_operator.manifest import GROUP, KIND, PLURAL, VERSION, Body
+from scrap_operator.model import Reference
+
+MANAGER = "scrap-operator"  # the field manager: who owns spec.replicas, by the API server's books
+TIMEOUT = 10  # seconds for one request as a whole
+_TOKEN_LIFE = 60  # seconds after which a token is read again: the kubelet renews the file
+
+
+class KubeError(Exception):
+    """The API server did not do what was asked.
+
+    Args:
+        message: what was asked and what it said.
+        status: its HTTP status; None where there was no answer.
+    """
+
+    def __init__(self, message: str, status: int | None = None) -> None:
+        super().__init__(message)
+        self.status = status
+
+
+class NotFound(KubeError):
+    """There is no such thing (404)."""
+
+
+class Stale(KubeError):
+    """Somebody else wrote first (409)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Scale:
+    """A target's scale subresource: https://kubernetes.io/docs/reference/kubernetes-api/autoscaling/scale-v1/"""
+
+    replicas: int
+    version: str  # the resourceVersion that it was read at
+
+
+def log_in() -> kopf.ConnectionInfo:
+    """The pod's service account, or else the kubeconfig.
+
+    Raises:
+        KubeError: there is neither.
+    """
+    settings = kopf.OperatorSettings()
+    login = kopf.login_with_service_account(settings=settings) or kopf.login_with_kubeconfig(settings=settings)
+    if login is None:
+        raise KubeError("neither a service account nor a kubeconfig to log in with")
+    return login
+
+
+class _Bearer(httpx2.Auth):
+    """Sends the log-in's token, read again now and then."""
+
+    def __init__(self, login: kopf.ConnectionInfo) -> None:
+        self._headers = login.as_http_headers()
+        self._read_at = time.monotonic()
+
+    async def async_auth_flow(self, request: httpx2.Request) -> AsyncGenerator[httpx2.Request, httpx2.Response]:
+        """See httpx2.Auth."""
+        if time.monotonic() - self._read_at > _TOKEN_LIFE:
+            self._headers = log_in().as_http_headers()
+            self._read_at = time.monotonic()
+        request.headers.update(self._headers)
+        yield request
+
+
+def new_client(login: kopf.ConnectionInfo) -> httpx2.AsyncClient:
+    """A client for `Kube`."""
+    return httpx2.AsyncClient(
+        base_url=login.server,
+        verify=login.as_ssl_context(),
+        auth=_Bearer(login),
+        timeout=TIMEOUT,
+        trust_env=False,
+        headers={"User-Agent": MANAGER, "Accept": "application/json"},
+    )
+
+
+class Kube:
+    """What the operator asks of one namespace. Every method raises `KubeError`."""
+
+    def __init__(self, client: httpx2.AsyncClient, namespace: str) -> None:
+        self._client = client
+        self._namespace = namespace
+        self._plurals: dict[tuple[str, str], str] = {}
+
+    async def served(self) -> bool:
+        """Whether the API server knows AlertScalers."""
+        try:
+            resources = await self._ask("GET", f"/apis/{GROUP}/{VERSION}")
+        except NotFound:
+            return False
+        return any(resource["name"] == PLURAL for resource in resources["resources"])
+
+    async def alert_scalers(self) -> list[Body]:
+        """All of the namespace."""
+        items: list[Body] = (await self._ask("GET", self._scalers()))["items"]
+        return items
+
+    async def horizontal_autoscalers(self) -> list[Body]:
+        """All of the namespace; KEDA's ScaledObjects show as such, too."""
+        path = f"/apis/autoscaling/v2/namespaces/{self._namespace}/horizontalpodautoscalers"
+        items: list[Body] = (await self._ask("GET", path))["items"]
+        return items
+
+    async def scale(self, target: Reference) -> Scale:
+        """Reads a target's scale."""
+        scale = await self._ask("GET", await self._scale_path(target))
+        return Scale(scale["spec"].get("replicas", 0), scale["metadata"]["resourceVersion"])
+
+    async def write_scale(self, target: Reference, replicas: int, version: str) -> None:
+        """Writes a target's replicas, if it is still what was read.
+
+        Raises:
+            Stale: it is not.
+        """
+        patch = {"metadata": {"resourceVersion": version}, "spec": {"replicas": replicas}}
+        await self._patch(await self._scale_path(target), patch)
+
+    async def write_status(self, name: str, status: Body) -> None:
+        """Merges into an AlertScaler's status."""
+        await self._patch(f"{self._scalers()}/{name}/status", {"status": status})
+
+    async def say(self, about: Body, reason: str, message: str, *, warning: bool) -> None:
+        """Posts an event about an AlertScaler."""
+        now = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+        metadata = about["metadata"]
+        event = {
+            "metadata": {"generateName": f"{metadata['name']}.", "namespace": self._namespace},
+            "involvedObject": {
+                "apiVersion": f"{GROUP}/{VERSION}",
+                "kind": KIND,
+                "name": metadata["name"],
+                "namespace": self._namespace,
+                "uid": metadata["uid"],
+                "resourceVersion": metadata["resourceVersion"],
+            },
+            "type": "Warning" if warning else "Normal",
+            "reason": reason,
+            "message": message,
+            "firstTimestamp": now,
+            "lastTimestamp": now,
+            "count": 1,
+            "source": {"component": MANAGER},
+            "reportingComponent": MANAGER,
+        }
+        await self._ask("POST", f"/api/v1/namespaces/{self._namespace}/events", json=event)
+
+    def _scalers(self) -> str:
+        return f"/apis/{GROUP}/{VERSION}/namespaces/{self._namespace}/{PLURAL}"
+
+    async def _scale_path(self, target: Reference) -> str:
+        """The path of a target's scale; the plural of its kind is discovered once.
+
+        Raises:
+            NotFound: its kind is unknown, or has no scale.
+        """
+        group = f"/apis/{target.api_version}" if "/" in target.api_version else f"/api/{target.api_version}"
+        key = target.api_version, target.kind
+        if key not in self._plurals:
+            resources = (await self._ask("GET", group))["resources"]
+            names = {resource["name"] for resource in resources}
+            plurals = [r["name"] for r in resources if r["kind"] == target.kind and f"{r['name']}/scale" in names]
+            if not plurals:
+                raise NotFound(f"{target.api_version} {target.kind} has no scale", 404)
+            self._plurals[key] = plurals[0]
+        return f"{group}/namespaces/{self._namespace}/{self._plurals[key]}/{target.name}/scale"
+
+    async def _patch(self, path: str, patch: Body) -> None:
+        await self._ask(
+            "PATCH",
+            f"{path}?fieldManager={MANAGER}",
+            json=patch,
+            headers={"Content-Type": "application/merge-patch+json"},
+        )
+
+    async def _ask(self, method: str, path: str, **more: Any) -> Any:
+        asked = f"{method} {path.partition('?')[0]}"
+        try:
+            async with asyncio.timeout(TIMEOUT):
+                answer = await self._client.request(method, path, **more)
+            if answer.is_success:
+                return answer.json()
+        except TimeoutError:
+            raise KubeError(f"{asked}: no answer within {TIMEOUT} s") from None
+        except (httpx2.HTTPError, ValueError) as error:
+            raise KubeError(f"{asked}: {type(error).__name__} {error}".rstrip()) from error
+        kinds = {404: NotFound, 409: Stale}
+        raise kinds.get(answer.status_code, KubeError)(f"{asked}: {_problem(answer)}", answer.status_code)
+
+
+def _problem(answer: httpx2.Response) -> str:
+    """What an answer of failure says: a Status object's message, or its text where it is none."""
+    try:
+        message = answer.json()["message"]
+    except (KeyError, TypeError, ValueError):
+        message = answer.text[:200].strip()
+    return f"{answer.status_code} {message}"

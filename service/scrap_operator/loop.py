@@ -1,0 +1,221 @@
+"""One loop for each AlertScaler: read, poll, decide, write, report; every `interval`.
+
+Each tick reads the AlertScaler anew, so nothing depends on a watch that may hang or be late. What a watch sees only
+starts a loop, ends it, or makes it tick at once.
+"""
+
+import asyncio
+import logging
+import time
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field, replace
+
+from scrap_operator import manifest
+from scrap_operator.decision import Decision, Reason, decide, notice
+from scrap_operator.kube import Kube, KubeError, NotFound, Stale
+from scrap_operator.manifest import Body, InvalidSpec
+from scrap_operator.model import Direction, Memory, Observation, Source, Spec, Target
+from scrap_operator.telemetry import Metrics
+
+ATTEMPTS = 3  # to read, decide and write within one tick, where somebody else writes in between
+INTERVAL = 15  # seconds from tick to tick, where the spec cannot be asked
+
+_WARNINGS = {
+    Reason.TARGET_NOT_FOUND,
+    Reason.CONFLICT,
+    Reason.SOURCE_UNAVAILABLE,
+    Reason.HEARTBEAT_MISSING,
+    Reason.AT_MAXIMUM,
+}
+# Reasons that come and go with a poll or a step: no event tells of them.
+_PASSING = {Reason.SOURCE_FAILING, Reason.RATE_LIMITED, Reason.STABILIZING}
+
+_log = logging.getLogger(__name__)
+
+Poll = Callable[[Source], Awaitable[Observation]]
+Clock = Callable[[], float]
+
+
+class Gone(Exception):
+    """The AlertScaler was deleted."""
+
+
+@dataclass(slots=True)
+class Scaler:
+    """Ticks for one AlertScaler.
+
+    Args:
+        clock: seconds since the epoch.
+    """
+
+    name: str
+    kube: Kube
+    poll: Poll
+    metrics: Metrics
+    clock: Clock
+    _uid: str = ""
+    _memory: Memory = field(default_factory=Memory)
+
+    async def tick(self) -> int:
+        """Decides once and acts on it; gives back the seconds until the next tick.
+
+        Raises:
+            Gone: there is no such AlertScaler any more.
+            KubeError: the API server did not answer.
+        """
+        scalers = await self.kube.alert_scalers()
+        body = next((body for body in scalers if body["metadata"]["name"] == self.name), None)
+        if body is None:
+            raise Gone
+        if self._uid != body["metadata"]["uid"]:
+            self._uid, self._memory = body["metadata"]["uid"], manifest.memory_of(body)
+        interval = INTERVAL
+        try:
+            spec = manifest.spec_of(body)
+            interval = spec.source.interval
+            await self._act(body, spec, scalers)
+        except InvalidSpec as invalid:
+            await self._give_up("InvalidSpec", f"The spec cannot be read: {invalid}.", body)
+        except KubeError as refused:
+            if refused.status is None:
+                raise
+            await self._give_up("Refused", f"The API server refused: {refused}.", body)
+        return interval
+
+    async def _act(self, body: Body, spec: Spec, scalers: list[Body]) -> None:
+        rivals = manifest.rivals_of(body, scalers, await self.kube.horizontal_autoscalers())
+        started = time.monotonic()
+        observation = await self.poll(spec.source)
+        self.metrics.polled(self.name, time.monotonic() - started)
+        decision = await self._decide_and_write(spec, rivals, observation)
+        self._memory = decision.memory
+        await self._report(body, spec, decision)
+
+    async def _decide_and_write(self, spec: Spec, rivals: tuple[str, ...], observation: Observation) -> Decision:
+        for attempt in range(1, ATTEMPTS + 1):
+            try:
+                scale = await self.kube.scale(spec.target)
+            except NotFound:
+                return decide(spec, Target(None, rivals), observation, self._memory, self._now())
+            decision = decide(spec, Target(scale.replicas, rivals), observation, self._memory, self._now())
+            if not decision.writes or decision.desired is None:
+                return decision
+            try:
+                await self.kube.write_scale(spec.target, decision.desired, scale.version)
+            except Stale:
+                _log.info("%s: somebody else wrote first, attempt %d of %d", self.name, attempt, ATTEMPTS)
+                continue
+            self.metrics.scaled(self.name, Direction.UP if decision.desired > scale.replicas else Direction.DOWN)
+            return replace(decision, memory=notice(decision.memory, decision.desired, self._now()))
+        raise Stale(f"{spec.target} was written by somebody else {ATTEMPTS} times in a row", 409)
+
+    async def _report(self, body: Body, spec: Spec, decision: Decision) -> None:
+        status = manifest.status_of(decision, body, self._now())
+        self.metrics.decided(self.name, spec, decision, manifest.conditions_of(status))
+        news = decision.reason != body.get("status", {}).get("reason") and decision.reason not in _PASSING
+        if decision.writes or news:
+            _log.info(
+                "%s: %s",
+                self.name,
+                decision.sentence,
+                extra={"alertscaler": self.name, "reason": decision.reason.value, "desired": decision.desired},
+            )
+        if manifest.outdated(status, body, spec.source.settle // 4):
+            await self.kube.write_status(self.name, status)
+        if decision.writes or news:
+            warning = decision.reason in _WARNINGS
+            await self.kube.say(body, decision.reason, decision.sentence, warning=warning)
+
+    async def _give_up(self, reason: str, sentence: str, body: Body) -> None:
+        """Says that there is no decision, where even that may fail."""
+        self.metrics.failed(self.name)
+        status = manifest.status_of_problem(reason, sentence, body, self._now())
+        if manifest.outdated(status, body, 0):
+            _log.warning("%s: %s", self.name, sentence, extra={"alertscaler": self.name, "reason": reason})
+            await self.kube.write_status(self.name, status)
+            await self.kube.say(body, reason, sentence, warning=True)
+
+    def _now(self) -> int:
+        return int(self.clock())
+
+
+@dataclass(slots=True)
+class _Running:
+    """A loop and when it is due."""
+
+    generation: int
+    task: asyncio.Task[None] | None = None
+    awake: asyncio.Event = field(default_factory=asyncio.Event)
+    ticked: float = field(default_factory=time.monotonic)  # when a tick last ended, however it did
+    interval: int = INTERVAL
+
+
+class Loops:
+    """The loops of all AlertScalers; what a watch sees goes in here."""
+
+    def __init__(self, new_scaler: Callable[[str], Scaler]) -> None:
+        self._new_scaler = new_scaler
+        self._running: dict[str, _Running] = {}
+
+    def seen(self, name: str, generation: int) -> None:
+        """An AlertScaler is there, perhaps edited: the next tick is now."""
+        running = self._running.get(name)
+        if running is None:
+            running = self._running[name] = _Running(generation)
+            running.task = asyncio.create_task(self._follow(name, running), name=f"alertscaler {name}")
+        elif running.generation != generation:
+            running.generation = generation
+            running.awake.set()
+
+    def gone(self, name: str) -> None:
+        """An AlertScaler was deleted; its target stays as it is."""
+        running = self._running.pop(name, None)
+        if running and running.task:
+            running.task.cancel()
+
+    async def stop(self) -> None:
+        """Ends all loops; a tick that is under way does not finish."""
+        tasks = [running.task for running in self._running.values() if running.task]
+        for name in list(self._running):
+            self.gone(name)
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+    def age(self) -> float:
+        """Seconds since the oldest of the last ticks; 0 where there is no loop."""
+        return max((time.monotonic() - running.ticked for running in self._running.values()), default=0.0)
+
+    def lateness(self) -> float:
+        """Seconds by which the latest loop has missed its next tick; not above 0 where none has."""
+        late = (time.monotonic() - running.ticked - running.interval for running in self._running.values())
+        return max(late, default=0.0)
+
+    async def _follow(self, name: str, running: _Running) -> None:
+        scaler = self._new_scaler(name)
+        try:
+            while True:
+                started = time.monotonic()
+                running.awake.clear()
+                await self._tick(scaler, running)
+                running.ticked = time.monotonic()
+                try:
+                    async with asyncio.timeout(max(0.0, started + running.interval - running.ticked)):
+                        await running.awake.wait()
+                except TimeoutError:
+                    pass
+        except Gone:
+            self._running.pop(name, None)
+        finally:
+            scaler.metrics.forget(name)
+
+    @staticmethod
+    async def _tick(scaler: Scaler, running: _Running) -> None:
+        try:
+            running.interval = await scaler.tick()
+        except Gone:
+            raise
+        except KubeError as error:
+            scaler.metrics.failed(scaler.name)
+            _log.warning("%s: %s", scaler.name, error, extra={"alertscaler": scaler.name})
+        except Exception:  # noqa: BLE001 - a mistake of ours must end neither this loop nor the others'
+            scaler.metrics.failed(scaler.name)
+            _log.exception("%s: the tick failed", scaler.name, extra={"alertscaler": scaler.name})

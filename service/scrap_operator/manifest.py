@@ -1,0 +1,302 @@
+"""The AlertScaler as the API server holds it: its spec read, its status written, its memory both.
+
+The defaults of fields that are not there are the model's: a cluster may have an older definition than this operator,
+for Helm does not upgrade what is in `crds/`.
+"""
+
+import re
+from collections.abc import Iterable, Mapping
+from datetime import UTC, datetime, timedelta
+from typing import Any
+from urllib.parse import urlsplit
+
+from scrap_operator.decision import Decision, Reason
+from scrap_operator.model import (
+    DOWN_BY_DEFAULT,
+    UP_BY_DEFAULT,
+    Behavior,
+    Direction,
+    Effect,
+    Leaning,
+    Memory,
+    Mode,
+    Policy,
+    PolicyType,
+    Reference,
+    Rule,
+    Select,
+    Source,
+    SourceKind,
+    Spec,
+)
+
+GROUP = "scaling.scrap.dev"
+VERSION = "v1alpha1"
+PLURAL = "alertscalers"
+KIND = "AlertScaler"
+
+Body = Mapping[str, Any]
+
+_DURATION = re.compile(r"(?:(\d+)h)?(?:(\d+)m)?(?:(\d+)s)?")
+_PORTS = {SourceKind.ALERTMANAGER: 9093, SourceKind.PROMETHEUS: 9090}
+# Decisions on which nothing is done, or nothing could be.
+_NOT_READY = {
+    Reason.SUSPENDED,
+    Reason.TARGET_NOT_FOUND,
+    Reason.CONFLICT,
+    Reason.SCALED_TO_ZERO,
+    Reason.SOURCE_UNAVAILABLE,
+}
+# Doubts in which the source and its heartbeat are there all the same.
+_AVAILABLE = {Reason.SOURCE_FAILING, Reason.SETTLING}
+
+
+class InvalidSpec(Exception):
+    """A spec that the schema should have refused: the cluster's definition is not this operator's."""
+
+
+# The spec.
+
+
+def spec_of(body: Body) -> Spec:
+    """Reads an AlertScaler's spec.
+
+    Raises:
+        InvalidSpec: something that must be there is not, or is nothing that is known.
+    """
+    try:
+        return _spec(body["spec"], body["metadata"]["namespace"])
+    except KeyError as missing:
+        raise InvalidSpec(f"{missing} is missing") from missing
+    except (AttributeError, TypeError, ValueError) as wrong:
+        raise InvalidSpec(str(wrong)) from wrong
+
+
+def _spec(spec: Body, namespace: str) -> Spec:
+    behavior = spec.get("behavior", {})
+    return Spec(
+        target=_reference(spec["scaleTargetRef"]),
+        minimum=int(spec.get("minReplicas", 1)),
+        maximum=int(spec["maxReplicas"]),
+        source=_source(spec["source"], namespace),
+        rules=tuple(_rule(rule) for rule in spec["rules"]),
+        mode=Mode(spec.get("mode", Mode.ACTIVE)),
+        up=_behavior(behavior.get("scaleUp", {}), UP_BY_DEFAULT),
+        down=_behavior(behavior.get("scaleDown", {}), DOWN_BY_DEFAULT),
+    )
+
+
+def _reference(reference: Body) -> Reference:
+    return Reference(
+        reference.get("apiVersion", "apps/v1"),
+        reference.get("kind", "Deployment"),
+        reference["name"],
+    )
+
+
+def _source(source: Body, namespace: str) -> Source:
+    kind = SourceKind(source.get("kind", SourceKind.ALERTMANAGER))
+    url = _checked(source["url"]) if "url" in source else _service_url(source["service"], kind, namespace)
+    given: dict[str, Any] = {
+        name: _seconds(source[name]) for name in ("interval", "timeout", "settle") if name in source
+    }
+    if "failureThreshold" in source:
+        given["failure_threshold"] = int(source["failureThreshold"])
+    if "heartbeat" in source:
+        given["heartbeat"] = dict(source["heartbeat"])
+    return Source(url=url, kind=kind, heed_silences=source.get("silences") == "Heed", **given)
+
+
+def _checked(url: str) -> str:
+    """A base URL whose host and port can be ones, which no pattern can say."""
+    _ = urlsplit(url).port
+    return url.rstrip("/")
+
+
+def _service_url(service: Body, kind: SourceKind, namespace: str) -> str:
+    host = f"{service['name']}.{service.get('namespace', namespace)}.svc"
+    return f"{service.get('scheme', 'http')}://{host}:{service.get('port', _PORTS[kind])}{service.get('path', '')}"
+
+
+def _seconds(text: str) -> int:
+    """Reads a duration such as 1h30m, 2m or 15s."""
+    parts = _DURATION.fullmatch(text)
+    if parts is None:
+        raise ValueError(f"{text!r} is no duration")
+    hours, minutes, seconds = (int(part or 0) for part in parts.groups())
+    return int(timedelta(hours=hours, minutes=minutes, seconds=seconds).total_seconds())
+
+
+def _rule(rule: Body) -> Rule:
+    return Rule(rule["name"], dict(rule["matchers"]), Effect(rule["effect"]), int(rule.get("step", 1)))
+
+
+def _behavior(behavior: Body, default: Behavior) -> Behavior:
+    policies = tuple(
+        Policy(PolicyType(policy["type"]), int(policy["value"]), int(policy["periodSeconds"]))
+        for policy in behavior.get("policies", ())
+    )
+    return Behavior(
+        window=int(behavior.get("stabilizationWindowSeconds", default.window)),
+        policies=policies or default.policies,
+        select=Select(behavior.get("selectPolicy", default.select)),
+    )
+
+
+# The memory, in the status.
+
+
+def memory_of(body: Body) -> Memory:
+    """Reads back what `status_of` wrote; an empty memory where nothing was."""
+    status = body.get("status", {})
+    source = status.get("source", {})
+    leaning = status.get("leaning")
+    return Memory(
+        replicas=status.get("currentReplicas"),
+        polled=_time(source.get("lastPollTime")),
+        failures=source.get("failures", 0),
+        heard_since=_time(source.get("heardSince")),
+        leaning=leaning and Leaning(Direction(leaning["direction"]), _from_text(leaning["since"])),
+        scaled_up=_time(status.get("lastScaleUpTime")),
+        scaled_down=_time(status.get("lastScaleDownTime")),
+    )
+
+
+def _time(text: str | None) -> int | None:
+    return None if text is None else _from_text(text)
+
+
+def _from_text(text: str) -> int:
+    return int(datetime.fromisoformat(text).timestamp())
+
+
+def _text(time: int | None) -> str | None:
+    return None if time is None else datetime.fromtimestamp(time, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+# The status.
+
+
+def status_of(decision: Decision, body: Body, now: int) -> dict[str, Any]:
+    """The status that says a decision, as a merge patch (RFC 7396): None removes a field.
+
+    Args:
+        decision: what was decided, its memory already that of any write.
+        body: the AlertScaler that it was decided for; its conditions' transition times are kept.
+        now: seconds since the epoch.
+    """
+    memory, leaning = decision.memory, decision.memory.leaning
+    return {
+        "observedGeneration": body["metadata"]["generation"],
+        "currentReplicas": memory.replicas,
+        "desiredReplicas": decision.desired,
+        "reason": decision.reason.value,
+        "message": decision.sentence,
+        "firing": list(decision.firing),
+        "lastScaleUpTime": _text(memory.scaled_up),
+        "lastScaleDownTime": _text(memory.scaled_down),
+        "source": {
+            "lastPollTime": _text(memory.polled),
+            "failures": memory.failures,
+            "heardSince": _text(memory.heard_since),
+        },
+        "leaning": leaning and {"direction": leaning.direction.value, "since": _text(leaning.since)},
+        "conditions": _dated(_conditions(decision), body, now),
+    }
+
+
+def status_of_problem(reason: str, sentence: str, body: Body, now: int) -> dict[str, Any]:
+    """The status that says that nothing could be decided or done; what else is known stays.
+
+    Args:
+        reason: the problem in a word.
+        sentence: and in a sentence.
+    """
+    others = [
+        dict(condition) for condition in body.get("status", {}).get("conditions", ()) if condition["type"] != "Ready"
+    ]
+    ready = _condition("Ready", ok=False, reason=reason, message=sentence)
+    return {"reason": reason, "message": sentence, "conditions": _dated([ready, *others], body, now)}
+
+
+def outdated(status: dict[str, Any], body: Body, patience: int) -> bool:
+    """Whether a status says something that the AlertScaler's does not; the time of the last poll alone can wait.
+
+    Args:
+        patience: seconds for which it can.
+    """
+    held = body.get("status", {})
+    changed = {name: value for name, value in status.items() if name != "source" and value != held.get(name)}
+    if changed or "source" not in status:
+        return bool(changed)
+    new, old = status["source"], held.get("source", {})
+    polled, before = _time(new["lastPollTime"]), _time(old.get("lastPollTime"))
+    late = polled is not None and (before is None or not 0 <= polled - before < patience)
+    return late or any(new[name] != old.get(name) for name in ("failures", "heardSince"))
+
+
+def rivals_of(body: Body, scalers: Iterable[Body], autoscalers: Iterable[Body]) -> tuple[str, ...]:
+    """Who else scales an AlertScaler's target: an HPA, or another AlertScaler that writes."""
+    writing = [
+        other
+        for other in scalers
+        if other["metadata"]["name"] != body["metadata"]["name"]
+        and other["spec"].get("mode", Mode.ACTIVE) == Mode.ACTIVE
+    ]
+    candidates = [(KIND, other) for other in writing] + [("HorizontalPodAutoscaler", other) for other in autoscalers]
+    own = _identity(body)
+    return tuple(f"{kind}/{other['metadata']['name']}" for kind, other in candidates if _identity(other) == own)
+
+
+def _identity(scaler: Body) -> tuple[str, str, str]:
+    """A target's group, kind and name: its version says nothing."""
+    target = _reference(scaler["spec"]["scaleTargetRef"])
+    return target.api_version.rpartition("/")[0], target.kind, target.name
+
+
+def conditions_of(status: Body) -> dict[str, bool]:
+    """Which of a status' conditions are true."""
+    return {condition["type"]: condition["status"] == "True" for condition in status["conditions"]}
+
+
+def _conditions(decision: Decision) -> list[dict[str, Any]]:
+    reason, doubt = decision.reason, decision.doubt
+    ready = _condition("Ready", ok=reason not in _NOT_READY, reason=reason, message=decision.sentence)
+    if doubt:
+        available = _condition(
+            "SourceAvailable", ok=doubt.reason in _AVAILABLE, reason=doubt.reason, message=doubt.sentence
+        )
+    else:
+        available = _condition("SourceAvailable", ok=True, reason="Believed", message="Source and heartbeat are there.")
+    conflict = reason is Reason.CONFLICT
+    return [
+        ready,
+        available,
+        _condition(
+            "Conflict",
+            ok=conflict,
+            reason=reason if conflict else "NoRival",
+            message=decision.sentence if conflict else "Nothing else scales the target.",
+        ),
+        _condition(
+            "Limited",
+            ok=decision.limited,
+            reason=reason if decision.limited else "WithinBounds",
+            message=decision.sentence if decision.limited else "Nothing is granted less than it asks for.",
+        ),
+    ]
+
+
+def _condition(kind: str, *, ok: bool, reason: str, message: str) -> dict[str, Any]:
+    return {"type": kind, "status": "True" if ok else "False", "reason": str(reason), "message": message}
+
+
+def _dated(conditions: list[dict[str, Any]], body: Body, now: int) -> list[dict[str, Any]]:
+    """Gives each condition the time since which its status has been what it is."""
+    before = {condition["type"]: condition for condition in body.get("status", {}).get("conditions", ())}
+    for condition in conditions:
+        old = before.get(condition["type"], {})
+        same = old.get("status") == condition["status"]
+        condition["lastTransitionTime"] = old["lastTransitionTime"] if same else _text(now)
+        condition["observedGeneration"] = body["metadata"]["generation"]
+    return conditions

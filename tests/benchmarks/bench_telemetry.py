@@ -1,0 +1,205 @@
+"""What telemetry costs: the same service on one core, without any, with metrics and logs, and with traces as well.
+
+    python -m tests.benchmarks.bench_telemetry [--rounds 20] [--seconds 1] [--only hits|misses]
+
+Hits are answered from memory, the case in which telemetry weighs most; misses are fetched from a local origin, a page
+with a head of the median size, every URL new. Each variant is a process of its own on the first core: `scrap serve`
+itself but for the one without telemetry (telemetry_app). wrk, the origin, the reader of the log and the receiver of
+the traces share the second. The variants are loaded in turns, a short round each and each time in another order, so
+that the machine's moods meet all alike.
+
+`cpu` is the processor time that the process took for a call, with all its threads. `cost` is the part of the
+throughput that telemetry took, compared round by round: of calls a second, and of the calls that a second of processor
+time is good for, which is steadier where the machine has other things to do. All are medians, with the quartiles.
+"""
+
+import argparse
+import asyncio
+import contextlib
+import itertools
+import os
+import re
+import statistics
+import subprocess
+import sys
+import tempfile
+import threading
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import cast
+from urllib.parse import quote
+
+from tests.benchmarks.load import require_wrk
+from tests.integration.telemetry.receivers import receiver
+
+CONNECTIONS = 16
+HEAD = 23_000  # bytes up to </head>, as the median page has
+PAGE = (
+    b'<!doctype html><html><head><meta charset="utf-8"><title>A page</title>'
+    b'<meta property="og:title" content="A page"><meta property="og:type" content="article">'
+    b'<meta property="og:image" content="/picture.jpg"><meta property="og:url" content="https://example.org/page">'
+    b"<script>" + b"var a = [1, 2, 3]; " * (HEAD // 19) + b"</script></head><body>" + b"<p>Text.</p>" * 3000
+)
+OFF, ON, TRACED = VARIANTS = ("off", "metrics and logs", "and traces, 10 %")
+BARS = {ON: "5 %", TRACED: "10 %"}
+SETTINGS = {
+    "SCRAP_PORT": "0",
+    "SCRAP_MANAGEMENT_PORT": "0",
+    "SCRAP_ALLOWED_NETWORKS": "127.0.0.0/8",
+    "SCRAP_ALLOWED_PORTS": "1-65535",
+    "SCRAP_CACHE_MIN": "3600",
+    "SCRAP_MAX_FETCHES": "64",
+    "SCRAP_MAX_PER_HOST": "64",
+}
+
+# Every request asks for a page that nobody asked for before.
+UNIQUE = """
+local n = {start}
+request = function()
+  n = n + 1
+  return wrk.format("GET", "{path}" .. n)
+end
+"""
+
+
+class Origin(asyncio.Protocol):
+    """Answers any request with the page and closes."""
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self._transport = cast("asyncio.Transport", transport)
+
+    def data_received(self, data: bytes) -> None:
+        head = b"HTTP/1.1 200 OK\r\nContent-Type: text/html\r\nConnection: close\r\nContent-Length: %d\r\n\r\n"
+        self._transport.write(head % len(PAGE) + PAGE)
+        self._transport.close()
+
+
+@contextlib.contextmanager
+def origin() -> Iterator[str]:
+    """Runs a web to fetch; gives its address."""
+    loop = asyncio.new_event_loop()
+    listening = loop.run_until_complete(loop.create_server(Origin, "127.0.0.1", 0, backlog=1024))
+    thread = threading.Thread(target=loop.run_forever, daemon=True)
+    thread.start()
+    try:
+        yield f"http://127.0.0.1:{listening.sockets[0].getsockname()[1]}"
+    finally:
+        loop.call_soon_threadsafe(loop.stop)
+        thread.join()
+
+
+@dataclass
+class Server:
+    """A running variant and what was measured of it."""
+
+    name: str
+    url: str
+    pid: int
+    rates: list[float] = field(default_factory=list)  # calls a second
+    cpu: list[float] = field(default_factory=list)  # microseconds a call
+
+    def processor_seconds(self) -> float:
+        """What its threads have used so far (proc(5), schedstat)."""
+        threads = Path(f"/proc/{self.pid}/task").glob("*/schedstat")
+        return sum(int(thread.read_text().split()[0]) for thread in threads) / 1e9
+
+    def load(self, seconds: int, page: str, script: Path, start: int) -> None:
+        """Loads it for one round."""
+        path = f"/api/v1/scrap?url={quote(page, safe='')}"
+        script.write_text(UNIQUE.format(start=start, path=path))
+        options = ["-s", str(script)] if start else []
+        before = self.processor_seconds()
+        command = ["wrk", "-t1", f"-c{CONNECTIONS}", f"-d{seconds}s", *options, self.url + path]
+        said = subprocess.run(command, capture_output=True, text=True, check=True).stdout
+        if "Non-2xx" in said or "Socket errors" in said:
+            raise SystemExit(f"{self.name} failed:\n{said}")
+        self.rates.append(float(re.findall(r"Requests/sec:\s+([\d.]+)", said)[0]))
+        requests = int(re.findall(r"(\d+) requests in", said)[0])
+        self.cpu.append((self.processor_seconds() - before) / requests * 1e6)
+
+    def forget(self) -> None:
+        """Forgets what was measured."""
+        self.rates.clear()
+        self.cpu.clear()
+
+
+@contextlib.contextmanager
+def server(variant: str, core: int, collector: str) -> Iterator[Server]:
+    """Starts a variant on a core."""
+    module = ["tests.benchmarks.telemetry_app"] if variant == OFF else ["scrap", "serve"]
+    traces = {
+        "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT": f"{collector}/v1/traces",
+        "OTEL_TRACES_SAMPLER": "parentbased_traceidratio",
+        "OTEL_TRACES_SAMPLER_ARG": "0.1",
+    }
+    environment = os.environ | SETTINGS | (traces if variant == TRACED else {})
+    command = ["taskset", "-c", str(core), sys.executable, "-m", *module]
+    with subprocess.Popen(
+        command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+    ) as process:
+        assert process.stdout
+        found = next(filter(None, (re.search(r"serving on (http://\S+?),", line) for line in process.stdout)), None)
+        if not found:
+            raise SystemExit(f"{variant} did not start")
+        with subprocess.Popen(["cat"], stdin=process.stdout, stdout=subprocess.DEVNULL):
+            try:
+                yield Server(variant, found[1], process.pid)
+            finally:
+                process.terminate()
+
+
+def quartiles(values: Sequence[float], form: str) -> str:
+    """The median, and the quartiles beside it."""
+    low, middle, high = statistics.quantiles(values, n=4)
+    return f"{middle:{form}} ({low:{form}} to {high:{form}})"
+
+
+def table(servers: Sequence[Server]) -> str:
+    """The figures, a line a variant."""
+    off = servers[0]
+    lines = [f"{'':<18}{'calls/s':<24}{'cost of calls/s':<28}{'cpu µs':<28}{'cost by cpu':<26}bar"]
+    for one in servers:
+        calls = [1 - mine / its for mine, its in zip(one.rates, off.rates, strict=True)]
+        cpu = [1 - its / mine for mine, its in zip(one.cpu, off.cpu, strict=True)]
+        costs = ("", "") if one is off else (quartiles(calls, ".1%"), quartiles(cpu, ".1%"))
+        lines.append(
+            f"{one.name:<18}{quartiles(one.rates, '.0f'):<24}{costs[0]:<28}"
+            f"{quartiles(one.cpu, '.1f'):<28}{costs[1]:<26}{BARS.get(one.name, '')}"
+        )
+    return "\n".join(lines)
+
+
+def main() -> None:
+    """Runs the benchmark."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--rounds", type=int, default=20)
+    parser.add_argument("--seconds", type=int, default=1)
+    parser.add_argument("--only", choices=["hits", "misses"])
+    arguments = parser.parse_args()
+    require_wrk()
+    first, *_, last = sorted(os.sched_getaffinity(0))
+    os.sched_setaffinity(0, {last})  # and with us all that we start, but the variants
+    with contextlib.ExitStack() as stack:
+        collector = stack.enter_context(receiver()).url
+        web = stack.enter_context(origin())
+        servers = [stack.enter_context(server(variant, first, collector)) for variant in VARIANTS]
+        script = Path(stack.enter_context(tempfile.TemporaryDirectory())) / "unique.lua"
+        numbers = itertools.count(1)
+        orders = itertools.cycle(itertools.permutations(servers))
+        for traffic in ("hits", "misses"):
+            if arguments.only not in {traffic, None}:
+                continue
+            for number in range(arguments.rounds + 1):
+                for one in next(orders):
+                    start = next(numbers) * 1_000_000 if traffic == "misses" else 0
+                    one.load(arguments.seconds, f"{web}/{traffic}/", script, start)
+                    if number == 0:  # that was the warm-up
+                        one.forget()
+            print(f"{traffic}, {arguments.rounds} rounds of {arguments.seconds} s\n{table(servers)}\n", flush=True)
+            for one in servers:
+                one.forget()
+
+
+if __name__ == "__main__":
+    main()

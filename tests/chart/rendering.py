@@ -1,0 +1,210 @@
+"""The chart, rendered: for the tests that read its objects."""
+
+import functools
+import json
+import os
+import shutil
+import subprocess
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, TypeAlias
+
+import yaml
+
+ROOT = Path(__file__).parent.parent.parent
+CHART = ROOT / "charts" / "scrap"
+NAMESPACE = "demo"
+CACHE = Path(os.environ.get("SCRAP_CLUSTER_CACHE", Path.home() / ".cache" / "scrap-cluster"))  # the tests' cluster's
+
+Object: TypeAlias = dict[str, Any]
+
+# What a cluster with kube-prometheus-stack says it knows.
+MONITORING = ("monitoring.coreos.com/v1/ServiceMonitor",)
+
+# One set of values for every switch of the chart: each has to render, and the API server has to take what it renders.
+MATRIX: dict[str, Object] = {
+    "as it comes": {},
+    "a digest and pull secrets": {
+        "image": {"digest": "sha256:" + "0" * 64},
+        "imagePullSecrets": [{"name": "registry"}],
+    },
+    "every name replaced": {"nameOverride": "og", "fullnameOverride": "previews", "commonLabels": {"team": "web"}},
+    "settings": {"config": {"deadline": 2.5, "maxRedirects": 0, "allowedNetworks": ["10.9.0.0/16"], "cacheMin": None}},
+    "secrets": {"secrets": {"sentryDsn": {"name": "sentry"}, "cacheUrl": {"name": "cache", "key": "url"}}},
+    "more of everything": {
+        "extraEnv": [{"name": "OTEL_SERVICE_NAME", "value": "scrap"}],
+        "extraEnvFrom": [{"secretRef": {"name": "more", "optional": True}}],
+        "extraVolumes": [{"name": "tmp", "emptyDir": {}}],
+        "extraVolumeMounts": [{"name": "tmp", "mountPath": "/tmp"}],  # noqa: S108 - inside the container
+        "podAnnotations": {"a": "b"},
+        "podLabels": {"c": "d"},
+        "deploymentAnnotations": {"e": "f"},
+        "priorityClassName": "system-cluster-critical",
+        "nodeSelector": {"kubernetes.io/os": "linux"},
+        "tolerations": [{"operator": "Exists"}],
+        "affinity": {"podAntiAffinity": {}},
+        "topologySpreadConstraints": [],
+        "dnsConfig": {"options": [{"name": "ndots", "value": "1"}]},
+    },
+    "a load balancer on two stacks": {
+        "listenAddress": "::",
+        "service": {
+            "type": "LoadBalancer",
+            "nodePort": 30080,
+            "ipFamilyPolicy": "PreferDualStack",
+            "trafficDistribution": "PreferClose",
+            "annotations": {"a": "b"},
+        },
+    },
+    "an autoscaler": {"autoscaling": {"enabled": True, "behavior": {"scaleDown": {"stabilizationWindowSeconds": 60}}}},
+    "an operator without its object": {"operator": {"enabled": True, "alertScaler": {"create": False}}},
+    "an ingress": {
+        "ingress": {"enabled": True, "className": "nginx", "tls": [{"secretName": "tls", "hosts": ["scrap.local"]}]}
+    },
+    "a network policy that names its callers": {
+        "networkPolicy": {
+            "ingress": {"http": [{"podSelector": {}}]},
+            "egress": {"extra": [{"to": [{"podSelector": {}}], "ports": [{"port": 6379}]}]},
+        }
+    },
+    "nothing that can be left out": {
+        "serviceAccount": {"create": False},
+        "networkPolicy": {"enabled": False},
+        "podDisruptionBudget": {"enabled": False},
+        "monitoring": {"serviceMonitor": {"enabled": False}},
+    },
+}
+
+# What needs kinds that a bare cluster does not know.
+MATRIX_OF_KINDS: dict[str, Object] = {
+    "a route": {"httpRoute": {"enabled": True, "parentRefs": [{"name": "public"}], "hostnames": ["scrap.local"]}},
+    "an operator": {
+        "operator": {
+            "enabled": True,
+            "alertScaler": {"maxReplicas": 4, "behavior": {"scaleDown": {"stabilizationWindowSeconds": 60}}},
+        },
+        "monitoring": {"serviceMonitor": {"enabled": True}},
+    },
+    "an operator with rules of its own": {
+        "operator": {
+            "enabled": True,
+            "alertScaler": {
+                "mode": "DryRun",
+                "source": {"kind": "Prometheus", "url": "http://prometheus.example:9090"},
+                "rules": [{"name": "busy", "matchers": {"alertname": "Busy"}, "effect": "ScaleUp", "step": 2}],
+            },
+        }
+    },
+    "alerts, told at work and not by Slack alone": {
+        "monitoring": {
+            "prometheusRule": {"enabled": True, "labels": {"release": "other"}},
+            "alertmanagerConfig": {
+                "enabled": True,
+                "critical": {"also": {"pagerdutyConfigs": [{"routingKey": {"name": "pagerduty", "key": "key"}}]}},
+                "warning": {"hours": {"enabled": True}},
+                "info": {"enabled": True},
+            },
+        }
+    },
+    "a service monitor": {
+        "monitoring": {
+            "serviceMonitor": {
+                "enabled": True,
+                "interval": "15s",
+                "scrapeTimeout": "5s",
+                "relabelings": [{"action": "labeldrop", "regex": "pod_template_hash"}],
+                "metricRelabelings": [{"action": "labeldrop", "regex": "le"}],
+            }
+        }
+    },
+}
+
+
+def no_cluster() -> str:
+    """Why there is no cluster to test on; empty where there is one.
+
+    Somebody's own cluster is none, unless SCRAP_CLUSTER_TESTS says so: these tests define kinds and drain nodes.
+    """
+    kubeconfig = os.environ.get("KUBECONFIG")
+    if kubeconfig and (CACHE in Path(kubeconfig).parents or os.environ.get("SCRAP_CLUSTER_TESTS") == "required"):
+        return ""
+    return "no cluster for tests here: see tests/cluster/run"
+
+
+def tool(name: str) -> str | None:
+    """Where a cluster tool is: on the PATH, or where the cluster's set-up puts it."""
+    return shutil.which(name) or shutil.which(name, path=CACHE / "bin")
+
+
+class ChartError(Exception):
+    """Helm refuses to render; its own words."""
+
+
+def template(values: Object, *, knows: Sequence[str] = (), helm: str = "helm", release: str = "scrap") -> str:
+    """`helm template`, as text.
+
+    Args:
+        values: what differs from values.yaml.
+        knows: kinds of the cluster, as apiVersion/Kind.
+        helm: helm or helm3.
+        release: its name.
+
+    Raises:
+        ChartError: the values are refused.
+    """
+    return _template(json.dumps(values), tuple(knows), helm, release)
+
+
+@functools.cache
+def _template(values: str, knows: tuple[str, ...], helm: str, release: str) -> str:
+    program = tool(helm)
+    assert program, f"no {helm}"
+    command = [program, "template", release, str(CHART), "--namespace", NAMESPACE, "--kube-version", "1.34.0"]
+    for kind in knows:
+        command += ["--api-versions", kind]
+    done = subprocess.run([*command, "--values", "-"], input=values, capture_output=True, text=True, check=False)
+    if done.returncode:
+        raise ChartError(done.stderr)
+    return done.stdout
+
+
+def render(values: Object, *, knows: Sequence[str] = (), helm: str = "helm", release: str = "scrap") -> list[Object]:
+    """The objects that these values give, `helm test`'s pods included. See `template`."""
+    text = template(values, knows=knows, helm=helm, release=release)
+    return [item for item in yaml.load_all(text, Loader=yaml.CSafeLoader) if item]
+
+
+def is_hook(item: Object) -> bool:
+    """Is it applied by `helm test` alone?"""
+    return "helm.sh/hook" in (item["metadata"].get("annotations") or {})
+
+
+def one(objects: Sequence[Object], kind: str, name: str = "scrap") -> Object:
+    """The object of this kind and name."""
+    found = [item for item in objects if item["kind"] == kind and item["metadata"]["name"] == name]
+    assert len(found) == 1, [(item["kind"], item["metadata"]["name"]) for item in objects]
+    return found[0]
+
+
+def component_of(item: Object) -> str:
+    """Which part an object or a pod belongs to: service, management, operator or test."""
+    component: str = item["metadata"]["labels"]["app.kubernetes.io/component"]
+    return component
+
+
+def pods_of(objects: Sequence[Object]) -> list[Object]:
+    """Every pod that these objects give, those of `helm test` as well."""
+    templates = [item["spec"]["template"] for item in objects if item["kind"] == "Deployment"]
+    return [*templates, *(item for item in objects if item["kind"] == "Pod")]
+
+
+def pod_of(objects: Sequence[Object]) -> Object:
+    """The service's pod template."""
+    (template,) = [item for item in pods_of(objects) if component_of(item) == "service"]
+    return template
+
+
+def container_of(objects: Sequence[Object]) -> Object:
+    """The service's container."""
+    container: Object = pod_of(objects)["spec"]["containers"][0]
+    return container

@@ -1,0 +1,30 @@
+"""kube-score's opinion: nothing critical, but for what is argued here."""
+
+import subprocess
+
+import pytest
+import yaml
+
+from tests.chart.rendering import MATRIX, Object, is_hook, render, tool
+
+pytestmark = pytest.mark.needs("helm", "kube-score")
+
+ACCEPTED = {
+    # A version is built once: the image that is there is the right one, and a registry that is down stops no rollout.
+    "container-image-pull-policy",
+    # One process uses one core at most; a limit would only throttle its event loop, and with it every caller.
+    "--ignore-container-cpu-limit",
+}
+
+
+@pytest.mark.parametrize(
+    "values", [MATRIX["as it comes"], MATRIX["an ingress"], MATRIX["an operator without its object"]]
+)
+def test_nothing_is_critical(values: Object) -> None:
+    flags = [item if item.startswith("--") else f"--ignore-test={item}" for item in sorted(ACCEPTED)]
+    command = [str(tool("kube-score")), "score", "--output-format", "ci", *flags, "-"]
+    # Not the pods of `helm test`, which have to reach whatever the test asks.
+    installed = yaml.safe_dump_all(item for item in render(values) if not is_hook(item))
+    done = subprocess.run(command, input=installed, capture_output=True, text=True, check=False)
+    assert "[OK]" in done.stdout
+    assert [line for line in done.stdout.splitlines() if line.startswith("[CRITICAL]")] == []

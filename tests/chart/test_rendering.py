@@ -1,0 +1,206 @@
+"""What the values give: the objects that `helm install` applies."""
+
+import re
+from typing import Any
+
+import pytest
+import yaml
+
+from tests.chart.rendering import (
+    MATRIX,
+    MATRIX_OF_KINDS,
+    MONITORING,
+    ROOT,
+    Object,
+    component_of,
+    container_of,
+    is_hook,
+    one,
+    pod_of,
+    pods_of,
+    render,
+)
+
+pytestmark = pytest.mark.needs("helm")
+
+EVERYTHING = {**MATRIX, **MATRIX_OF_KINDS}
+
+
+@pytest.fixture(params=list(EVERYTHING.values()), ids=list(EVERYTHING))
+def objects(request: pytest.FixtureRequest) -> list[Object]:
+    """The objects of each set of values."""
+    return render(request.param, release="scrap")
+
+
+def selected(selector: Object, labels: Object) -> bool:
+    """Does a selector of labels take these?"""
+    return selector.items() <= labels.items()
+
+
+def test_every_object_is_in_the_namespace_and_labelled(objects: list[Object]) -> None:
+    for item in objects:
+        labels = item["metadata"]["labels"]
+        assert item["metadata"]["namespace"] == "demo"
+        assert labels["app.kubernetes.io/instance"] == "scrap"
+        assert labels["app.kubernetes.io/managed-by"] == "Helm"
+        assert len(item["metadata"]["name"]) <= 63
+
+
+def test_a_selector_takes_the_pods_of_one_component(objects: list[Object]) -> None:
+    for item in objects:
+        match item["kind"]:
+            case "Service":
+                selector = item["spec"]["selector"]
+            case "Deployment" | "PodDisruptionBudget":
+                selector = item["spec"]["selector"]["matchLabels"]
+            case "NetworkPolicy":
+                selector = item["spec"]["podSelector"]["matchLabels"]
+            case _:
+                continue
+        component = "service" if component_of(item) == "management" else component_of(item)
+        taken = [component_of(pod) for pod in pods_of(objects) if selected(selector, pod["metadata"]["labels"])]
+        assert taken == [component], item
+
+
+def test_only_the_operator_has_a_token_and_no_pod_has_service_links(objects: list[Object]) -> None:
+    """A Service called scrap would set SCRAP_PORT, which is a setting, to tcp://…."""
+    for pod in pods_of(objects):
+        assert pod["spec"].get("automountServiceAccountToken", True) is (component_of(pod) == "operator")
+        assert pod["spec"]["enableServiceLinks"] is False
+
+
+def test_every_pod_is_restricted(objects: list[Object]) -> None:
+    """Pod Security *restricted*; a real API server is asked in test_api_server.py."""
+    for pod in pods_of(objects):
+        (container,) = pod["spec"]["containers"]
+        assert pod["spec"]["securityContext"]["runAsNonRoot"] is True
+        assert container["securityContext"]["readOnlyRootFilesystem"] is True
+        assert container["securityContext"]["capabilities"] == {"drop": ["ALL"]}
+        assert container["resources"]["limits"]["memory"]
+
+
+def test_the_end_of_a_pod_fits() -> None:
+    spec = pod_of(render({}))["spec"]
+    pause = spec["containers"][0]["lifecycle"]["preStop"]["sleep"]["seconds"]
+    settings = one(render({}), "ConfigMap")["data"]
+    assert pause == 10
+    assert float(settings["SCRAP_LINGER"]) + float(settings["SCRAP_DEADLINE"]) < float(settings["SCRAP_SHUTDOWN"])
+    assert pause + float(settings["SCRAP_SHUTDOWN"]) < spec["terminationGracePeriodSeconds"]
+
+
+def test_a_rollout_never_has_fewer_pods_than_wanted() -> None:
+    assert one(render({}), "Deployment")["spec"]["strategy"]["rollingUpdate"] == {"maxSurge": 1, "maxUnavailable": 0}
+
+
+def test_a_changed_setting_rolls_the_pods_and_nothing_else_does() -> None:
+    def checksum(values: Object) -> str:
+        annotation: str = pod_of(render(values))["metadata"]["annotations"]["checksum/config"]
+        return annotation
+
+    assert checksum({"config": {"deadline": 7}}) != checksum({})
+    assert pod_of(render({"replicaCount": 5, "service": {"port": 81}})) == pod_of(render({}))
+
+
+@pytest.mark.parametrize(
+    ("config", "variable", "text"),
+    [
+        ({"deadline": 2.5}, "SCRAP_DEADLINE", "2.5"),
+        ({"maxPageBytes": 16777216}, "SCRAP_MAX_PAGE_BYTES", "16777216"),  # and not 1.6777216e+07
+        ({"maxRedirects": 0}, "SCRAP_MAX_REDIRECTS", "0"),
+        ({"logQueries": True}, "SCRAP_LOG_QUERIES", "true"),
+        ({"html5libWorkers": 2}, "SCRAP_HTML5LIB_WORKERS", "2"),
+        ({"allowedPorts": [80, "8000-8080"]}, "SCRAP_ALLOWED_PORTS", "80,8000-8080"),
+        ({"allowedNetworks": ["10.0.0.0/8", "fd00::/8"]}, "SCRAP_ALLOWED_NETWORKS", "10.0.0.0/8,fd00::/8"),
+        ({"userAgent": 'a "b" #c'}, "SCRAP_USER_AGENT", 'a "b" #c'),
+        ({"deadline": None}, "SCRAP_DEADLINE", None),
+    ],
+)
+def test_a_setting_is_a_variable(config: Object, variable: str, text: str | None) -> None:
+    assert one(render({"config": config}), "ConfigMap")["data"].get(variable) == text
+
+
+def test_secrets_come_from_secrets() -> None:
+    container = container_of(render(MATRIX["secrets"]))
+    sources = {item["name"]: item.get("valueFrom") for item in container["env"]}
+    assert sources["SENTRY_DSN"] == {"secretKeyRef": {"name": "sentry", "key": "SENTRY_DSN"}}
+    assert sources["SCRAP_CACHE_URL"] == {"secretKeyRef": {"name": "cache", "key": "url"}}
+    assert not {"SENTRY_DSN", "SCRAP_CACHE_URL"} & {item["name"] for item in container_of(render({}))["env"]}
+
+
+@pytest.mark.parametrize(
+    ("image", "name"),
+    [
+        ({}, "ghcr.io/scrap-dev/scrap:0.1.0"),
+        ({"repository": "localhost/scrap", "tag": "dev"}, "localhost/scrap:dev"),
+        ({"tag": "dev", "digest": "sha256:" + "a" * 64}, "ghcr.io/scrap-dev/scrap@sha256:" + "a" * 64),
+    ],
+)
+def test_the_image(image: Object, name: str) -> None:
+    objects = render({"image": image})
+    assert container_of(objects)["image"] == name
+    assert all(item["spec"]["containers"][0]["image"] == name for item in objects if is_hook(item))
+
+
+def test_replicas_are_left_to_who_counts_them() -> None:
+    assert one(render({"replicaCount": 3}), "Deployment")["spec"]["replicas"] == 3
+    assert "replicas" not in one(render(MATRIX["an autoscaler"]), "Deployment")["spec"]
+    assert "replicas" not in one(render(MATRIX["an operator without its object"]), "Deployment")["spec"]
+
+
+def test_the_operator_may_scale_one_deployment_and_no_more() -> None:
+    objects = render(MATRIX_OF_KINDS["an operator"])
+    assert {item["kind"] for item in objects} & {"ClusterRole", "ClusterRoleBinding"} == set()
+    rules = one(objects, "Role", "scrap-operator")["rules"]
+    (scale,) = [rule for rule in rules if rule["resources"] == ["deployments/scale"]]
+    assert scale["resourceNames"] == [one(objects, "AlertScaler")["spec"]["scaleTargetRef"]["name"]]
+    assert {verb for rule in rules for verb in rule["verbs"]} == {"get", "list", "watch", "patch", "create"}
+    assert one(objects, "Deployment", "scrap-operator")["spec"]["strategy"] == {"type": "Recreate"}
+
+
+def test_the_operators_rights_are_those_of_its_document() -> None:
+    """Tried with exactly these in tests/cluster/operator."""
+    block = re.search(r"```yaml role\n(.*?)```", (ROOT / "docs" / "operator.md").read_text(), re.DOTALL)
+    assert block
+    role = one(render(MATRIX_OF_KINDS["an operator"]), "Role", "scrap-operator")
+    assert role["rules"] == yaml.safe_load(block[1])["rules"]
+
+
+def test_the_alert_scaler_heeds_the_alerts_of_its_own_namespace() -> None:
+    (scaler,) = [item for item in render(MATRIX_OF_KINDS["an operator"]) if item["kind"] == "AlertScaler"]
+    assert {rule["effect"] for rule in scaler["spec"]["rules"]} == {"ScaleUp", "Hold"}
+    assert {rule["matchers"]["namespace"] for rule in scaler["spec"]["rules"]} == {"demo"}
+
+
+@pytest.mark.parametrize(
+    ("switch", "knows", "there"),
+    [("auto", (), False), ("auto", MONITORING, True), (True, (), True), (False, MONITORING, False)],
+)
+def test_a_service_monitor_where_it_can_be(switch: Any, knows: tuple[str, ...], there: bool) -> None:
+    objects = render({"monitoring": {"serviceMonitor": {"enabled": switch}}}, knows=knows)
+    assert any(item["kind"] == "ServiceMonitor" for item in objects) is there
+
+
+def test_the_service_monitor_finds_the_management_port() -> None:
+    objects = render({}, knows=MONITORING)
+    monitor = one(objects, "ServiceMonitor")
+    service = one(objects, "Service", "scrap-management")
+    assert monitor["metadata"]["labels"]["release"] == "kube-prometheus-stack"
+    assert selected(monitor["spec"]["selector"]["matchLabels"], service["metadata"]["labels"])
+    assert not selected(monitor["spec"]["selector"]["matchLabels"], one(objects, "Service")["metadata"]["labels"])
+    (endpoint,) = monitor["spec"]["endpoints"]
+    assert endpoint["port"] in {port["name"] for port in service["spec"]["ports"]}
+    assert {"targetLabel": "job", "replacement": "scrap"} in endpoint["relabelings"]
+
+
+def test_the_management_port_stays_inside() -> None:
+    objects = render(MATRIX["a load balancer on two stacks"])
+    assert [port["name"] for port in one(objects, "Service")["spec"]["ports"]] == ["http"]
+    assert one(objects, "Service", "scrap-management")["spec"]["clusterIP"] == "None"
+
+
+def test_no_fields_come_twice_from_two_releases_of_one_namespace() -> None:
+    """Two releases side by side have no object and no selector in common."""
+    first, second = render({}, release="scrap"), render({}, release="other")
+    names = [{(item["kind"], item["metadata"]["name"]) for item in objects} for objects in (first, second)]
+    assert not names[0] & names[1]
+    assert not selected(one(first, "Service")["spec"]["selector"], pod_of(second)["metadata"]["labels"])

@@ -1,0 +1,136 @@
+"""The values: complete, documented, and refused where they make no sense."""
+
+import json
+import re
+import subprocess
+import tomllib
+from typing import Any
+
+import pytest
+import yaml
+
+from scrap.settings import SETTINGS
+from scripts import chart_config
+from tests.chart.rendering import CHART, MATRIX, MATRIX_OF_KINDS, ROOT, ChartError, Object, render, template, tool
+
+VALUES: Object = yaml.safe_load((CHART / "values.yaml").read_text())
+SCHEMA: Object = json.loads((CHART / "values.schema.json").read_text())
+
+# Nobody documents these: a group's values speak for it, and an object in Kubernetes' own form is documented whole.
+GROUPS = (
+    r"^(image|config|secrets(\.\w+)?|resources(\.\w+)?|service|serviceAccount|probes|strategy|podDisruptionBudget"
+    r"|autoscaling|operator(\.(resources(\.\w+)?|alertScaler))?|ingress|httpRoute|networkPolicy(\.(ingress|egress|egress\.dns))?|monitoring(\.(serviceMonitor|dashboards|prometheusRule|alertmanagerConfig))?|tests)$"
+)
+INSIDES = (
+    r"^(operator\.alertScaler\.source|podSecurityContext|securityContext|probes\.\w+|networkPolicy\.ingress\.management"
+    r"|networkPolicy\.egress\.dns\.to|monitoring\.(serviceMonitor|dashboards)\.labels"
+    r"|monitoring\.(prometheusRule|alertmanagerConfig))\."
+)
+
+
+@pytest.mark.parametrize("write", [chart_config.written_values, chart_config.written_schema])
+def test_config_is_the_services_own_table(write: Any) -> None:
+    path = CHART / ("values.yaml" if write is chart_config.written_values else "values.schema.json")
+    assert write(path.read_text()) == path.read_text(), "run scripts/chart_config.py"
+
+
+def test_every_setting_can_be_set() -> None:
+    """A setting is in `config`, or fixed by the chart, or from a Secret; and nothing else is."""
+    names = {setting.name for setting in SETTINGS}
+    secret = {setting.name for setting in SETTINGS if setting.secret}
+    configured = {re.sub("[A-Z]", lambda letter: "-" + letter[0].lower(), key) for key in VALUES["config"]}
+    assert configured | chart_config.FIXED | secret == names
+    assert secret == {"cache-url", "sentry-dsn"}, "a new secret setting needs a place in `secrets`"
+
+
+def test_the_image_is_this_services() -> None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    assert yaml.safe_load((CHART / "Chart.yaml").read_text())["appVersion"] == project["version"]
+
+
+# Objects in the form of another's schema, where most keys are optional.
+NATIVE = (".probes.", ".dnsConfig", ".monitoring.alertmanagerConfig", ".monitoring.prometheusRule")
+
+
+def closed_objects(schema: Object, values: Any, path: str = "") -> list[str]:
+    """Paths where the schema and values.yaml do not have the same keys."""
+    if "properties" not in schema or not isinstance(values, dict):
+        return []
+    of_schema = schema["properties"].keys() - {"global"}
+    # A null in values.yaml is a key that Helm drops; optional keys of Kubernetes' own forms may be absent.
+    wrong = [f"{path}.{key} is not in the schema" for key in values.keys() - of_schema]
+    if not path.startswith(NATIVE):
+        wrong += [f"{path}.{key} is not in values.yaml" for key in of_schema - values.keys()]
+    if schema.get("additionalProperties") is not False:
+        wrong.append(f"{path} takes any key")
+    for key, inner in values.items():
+        wrong += closed_objects(schema["properties"].get(key, {}), inner, f"{path}.{key}")
+    return wrong
+
+
+def test_the_schema_knows_every_value_and_no_other() -> None:
+    assert closed_objects(SCHEMA, VALUES) == []
+
+
+TYPOS = [
+    ({"replicas": 3}, "replicas"),
+    ({"replicaCount": "two"}, "/replicaCount"),
+    ({"image": {"digets": ""}}, "digets"),
+    ({"image": {"digest": "latest"}}, "/image/digest"),
+    ({"config": {"maxRedirect": 3}}, "maxRedirect"),
+    ({"config": {"deadline": "8s"}}, "/config/deadline"),
+    ({"config": {"deadline": 0}}, "/config/deadline"),
+    ({"config": {"cacheUrl": "redis://:password@cache"}}, "cacheUrl"),
+    ({"config": {"logLevel": "loud"}}, "/config/logLevel"),
+    ({"config": {"allowedNetworks": "10.0.0.0/8"}}, "/config/allowedNetworks"),
+    ({"monitoring": {"serviceMonitor": {"enabled": "yes"}}}, "/monitoring/serviceMonitor/enabled"),
+    ({"networkPolicy": {"egress": {"dns": {"ports": []}}}}, "/networkPolicy/egress/dns/ports"),
+    ({"probes": {"liveness": {"path": "/"}}}, "path"),
+    # What each value alone may be, but not all of them together:
+    ({"config": {"shutdown": 60}}, "terminationGracePeriodSeconds is 45"),
+    ({"terminationGracePeriodSeconds": 20}, "terminationGracePeriodSeconds is 20"),
+    ({"config": {"linger": 30}}, "config.linger is longer than config.shutdown"),
+    ({"autoscaling": {"enabled": True}, "operator": {"enabled": True}}, "exclude each other"),
+    ({"operator": {"alertScaler": {"minReplicas": 11}}}, "operator.alertScaler.minReplicas is above"),
+    ({"operator": {"alertScaler": {"mode": "Dry"}}}, "/operator/alertScaler/mode"),
+    ({"httpRoute": {"enabled": True}}, "needs httpRoute.parentRefs"),
+]
+
+
+@pytest.mark.needs("helm")
+@pytest.mark.parametrize(("values", "word"), TYPOS, ids=[json.dumps(values) for values, _ in TYPOS])
+def test_a_mistake_is_refused_and_named(values: Object, word: str) -> None:
+    with pytest.raises(ChartError, match=re.escape(word)):
+        template(values)
+
+
+@pytest.mark.needs("helm3")
+@pytest.mark.parametrize(("values", "word"), [TYPOS[0], TYPOS[-1]], ids=["by the schema", "by a template"])
+def test_helm_3_refuses_as_well(values: Object, word: str) -> None:
+    with pytest.raises(ChartError, match=re.escape(word)):
+        template(values, helm="helm3")
+
+
+@pytest.mark.needs("helm", "helm3")
+@pytest.mark.parametrize("values", [*MATRIX.values(), *MATRIX_OF_KINDS.values()], ids=[*MATRIX, *MATRIX_OF_KINDS])
+def test_both_helms_render_the_same(values: Object) -> None:
+    assert render(values) == render(values, helm="helm3")
+
+
+@pytest.mark.needs("helm")
+def test_helm_lint_finds_nothing() -> None:
+    done = subprocess.run(
+        [str(tool("helm")), "lint", "--strict", "--quiet", CHART], capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stdout
+
+
+@pytest.mark.needs("helm-docs")
+def test_the_readme_is_current_and_every_value_documented() -> None:
+    command = [str(tool("helm-docs")), "--chart-search-root", str(CHART), "--sort-values-order", "file"]
+    strict = ["--documentation-strict-mode", "-y", "", "-z", f"{GROUPS},{INSIDES}"]
+    done = subprocess.run(
+        [*command, *strict, "--skip-version-footer", "--dry-run"], capture_output=True, text=True, check=False
+    )
+    assert "without documentation" not in done.stderr, done.stderr
+    assert done.stdout.strip() == (CHART / "README.md").read_text().strip(), f"write it anew: {done.args}"

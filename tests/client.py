@@ -1,0 +1,37 @@
+"""A caller of the service: plain `http.client`, so that nothing of ours is on both ends of the wire."""
+
+import http.client
+import json
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import quote, urlsplit
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What came back."""
+
+    status: int
+    headers: http.client.HTTPMessage
+    body: bytes
+
+    @property
+    def json(self) -> Any:
+        """The body, read as JSON."""
+        return json.loads(self.body)
+
+
+def request(base: str, path: str, *, method: str = "GET", headers: dict[str, str] | None = None) -> Answer:
+    """One request on a connection of its own."""
+    connection = http.client.HTTPConnection(urlsplit(base).netloc, timeout=30)
+    try:
+        connection.request(method, path, headers=headers or {})
+        answer = connection.getresponse()
+        return Answer(answer.status, answer.headers, answer.read())
+    finally:
+        connection.close()
+
+
+def scrap(base: str, url: str, **options: Any) -> Answer:
+    """Asks for the preview of a page."""
+    return request(base, f"/api/v1/scrap?url={quote(url, safe='')}", **options)

@@ -1,0 +1,270 @@
+"""Something to be alerted of: a release with quick alerts, a web that can be slow or gone, callers, a small disk."""
+
+import json
+import subprocess
+import threading
+import time
+import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import cached_property
+from http.client import HTTPConnection
+from itertools import count
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote
+
+from tests.chart.rendering import ROOT
+from tests.cluster.clusters import IMAGE, STACK, Namespace, Object, call, may_scrape, run
+
+DISK = ROOT.parent / "shared" / "cluster" / "disk"
+MOUNT = "/mnt/scrap-disk"
+# The nodes of such a cluster share their disks: one of them is enough.
+SELECTOR = f'mountpoint="{MOUNT}",nodename="node-1"'
+
+# Seconds where they are minutes, minutes where they are hours; whatever is not here is as it comes.
+QUICK: Object = {
+    "replicaCount": 1,
+    "preStopSeconds": 1,
+    "podDisruptionBudget": {"enabled": False},
+    "operator": {"enabled": True, "alertScaler": {"create": False}},
+    "monitoring": {
+        "prometheusRule": {
+            "rateWindow": "20s",
+            "cpuWindow": "20s",
+            "selectors": {"filesystems": SELECTOR},
+            "burn": {
+                "hour": {"long": "1m", "short": "20s", "for": "5s"},
+                "hours": {"long": "2m", "short": "30s", "for": "1h"},
+            },
+            "disk": {"window": "30s", "recent": "15s", "usual": "2m", "every": "5s"},
+            "alerts": {
+                "ScrapDown": {"for": "5s"},
+                "ScrapRejectingLoad": {"for": "5s"},
+                "ScrapUpstreamFailing": {"many": {"for": "5s"}},
+                "ScrapNodeDiskGrowing": {"for": "10s"},
+                "ScrapNodeDiskFilling": {"for": "15s", "within": "1m"},
+                "ScrapNodeDiskFull": {"for": "10s"},
+            },
+        },
+        "alertmanagerConfig": {
+            "critical": {"wait": "1s", "interval": "5s"},
+            "warning": {"groupBy": ["alertname"], "wait": "1s", "interval": "5s"},
+        },
+    },
+}
+
+# A page answers at once, or after a second where its path begins with /slow.
+WEB = """
+import http.server, time
+
+PAGE = b'<!doctype html><html><head><meta property="og:title" content="A page"></head></html>'
+
+class Web(http.server.BaseHTTPRequestHandler):
+    def do_GET(self):
+        time.sleep(1 if self.path.startswith("/slow") else 0)
+        self.send_response(200)
+        self.send_header("Content-Type", "text/html")
+        self.send_header("Content-Length", str(len(PAGE)))
+        self.end_headers()
+        self.wfile.write(PAGE)
+
+    def log_message(self, *_):
+        pass
+
+http.server.ThreadingHTTPServer(("", 8080), Web).serve_forever()
+"""
+
+
+def values(namespace: Namespace) -> Object:
+    """A release with few places, so that few calls fill it."""
+    return {**QUICK, "config": {**may_scrape(namespace), "maxFetches": 4, "maxWaiting": 2, "maxWait": 0.1, "linger": 0}}
+
+
+def start_web(namespace: Namespace) -> None:
+    """Runs the web, as Service `web`."""
+    labels = {"app": "web"}
+    container = {
+        "name": "web",
+        "image": IMAGE,
+        "command": ["python", "-c", WEB],
+        "readinessProbe": {"tcpSocket": {"port": 8080}, "periodSeconds": 1},
+        "securityContext": {"allowPrivilegeEscalation": False, "capabilities": {"drop": ["ALL"]}},
+    }
+    security = {"runAsNonRoot": True, "runAsUser": 65532, "seccompProfile": {"type": "RuntimeDefault"}}
+    spec = {"containers": [container], "securityContext": security, "terminationGracePeriodSeconds": 0}
+    deployment = {
+        "apiVersion": "apps/v1",
+        "kind": "Deployment",
+        "metadata": {"name": "web"},
+        "spec": {"selector": {"matchLabels": labels}, "template": {"metadata": {"labels": labels}, "spec": spec}},
+    }
+    service = {
+        "apiVersion": "v1",
+        "kind": "Service",
+        "metadata": {"name": "web"},
+        "spec": {"selector": labels, "ports": [{"port": 80, "targetPort": 8080}]},
+    }
+    namespace.kubectl("apply", "-f", "-", given=json.dumps(deployment) + "\n" + json.dumps(service))
+
+
+def fetch(url: str, method: str = "GET") -> str:
+    """What a URL answers."""
+    with urllib.request.urlopen(urllib.request.Request(url, method=method), timeout=10) as answer:
+        body: str = answer.read().decode()
+        return body
+
+
+@dataclass(frozen=True)
+class Stack:
+    """The monitoring stack's parts, by address: names resolve in pods only."""
+
+    @cached_property
+    def _namespace(self) -> Namespace:
+        return Namespace(STACK)
+
+    @cached_property
+    def prometheus(self) -> str:
+        """Its URL."""
+        return f"http://{self._namespace.address('kube-prometheus-stack-prometheus')}:9090"
+
+    @cached_property
+    def slack(self) -> str:
+        """The URL of what stands in Slack's place."""
+        return f"http://{self._namespace.address('slack')}"
+
+    def ask(self, path: str) -> Any:
+        """What Prometheus' API answers."""
+        return json.loads(fetch(f"{self.prometheus}/api/v1/{path}"))["data"]
+
+    def value(self, expression: str) -> float:
+        """The one value of an expression."""
+        ((_, value),) = (sample["value"] for sample in self.ask(f"query?query={quote(expression)}")["result"])
+        return float(value)
+
+    def firing(self, namespace: str) -> list[str]:
+        """The alerts of a namespace that somebody is told of."""
+        query = f'ALERTS{{alertstate="firing",namespace="{namespace}",severity=~"critical|warning"}}'
+        return [sample["metric"]["alertname"] for sample in self.ask(f"query?query={quote(query)}")["result"]]
+
+    def rules(self, namespace: str) -> list[Object]:
+        """Our rules, as Prometheus has them."""
+        groups = self.ask("rules")["groups"]
+        return [rule for group in groups if f"/{namespace}-scrap-" in group["file"] for rule in group["rules"]]
+
+    def metrics_of(self, labels: str, port: int, namespace: str = STACK) -> str:
+        """What a pod exports, asked for directly."""
+        pods = Namespace(namespace).get("pods", "-l", labels)["items"]
+        return fetch(f"http://{pods[0]['status']['podIP']}:{port}/metrics")
+
+    def alertmanager_configuration(self) -> str:
+        """The configuration that Prometheus' operator made, as Alertmanager has loaded it."""
+        url = f"http://{self._namespace.address('kube-prometheus-stack-alertmanager')}:9093/api/v2/status"
+        original: str = json.loads(fetch(url))["config"]["original"]
+        return original
+
+    def hurry(self) -> None:
+        """Has the kubelet bring changed Secrets and ConfigMaps to the pods: now, and not within a minute."""
+        for pod in self._namespace.get("pods", "-l", "app.kubernetes.io/managed-by=prometheus-operator")["items"]:
+            self._namespace.kubectl("annotate", "--overwrite", "pod", pod["metadata"]["name"], f"hurry={time.time()}")
+
+
+@dataclass(frozen=True)
+class Message:
+    """What came to a channel."""
+
+    channel: str
+    title: str
+    text: str
+    color: str
+
+    @property
+    def resolved(self) -> bool:
+        """Does it say that something is over?"""
+        return self.color == "good"
+
+
+class Capture:
+    """The messages, as Slack would have them."""
+
+    def __init__(self, url: str) -> None:
+        self._url = url
+
+    def forget(self) -> None:
+        """Forgets them."""
+        fetch(self._url, "DELETE")
+
+    def messages(self) -> list[Message]:
+        """All of them, in order."""
+        found = []
+        for item in json.loads(fetch(self._url)):
+            (attachment,) = item["message"]["attachments"]
+            found.append(Message(item["path"].strip("/"), attachment["title"], attachment["text"], attachment["color"]))
+        return found
+
+    def about(self, runbook: str) -> list[Message]:
+        """Those about one alert: a firing one links to its runbook, a resolved one names it."""
+        return [
+            message
+            for message in self.messages()
+            if f"/{runbook}.md|" in message.text or f"✅ {runbook} is over" in message.text
+        ]
+
+
+class Callers:
+    """Calls, each for another page, so that no cache answers.
+
+    Attributes:
+        kind: what is asked for, page or slow.
+    """
+
+    def __init__(self, namespace: Namespace, kind: str, workers: int, pause: float) -> None:
+        self._host = namespace.address()
+        self._target = f"http://web.{namespace.name}.svc/{kind}"
+        self._pause = pause
+        self._numbers = count()
+        self._stopped = threading.Event()
+        self._threads = [threading.Thread(target=self._work) for _ in range(workers)]
+
+    def _work(self) -> None:
+        while not self._stopped.wait(self._pause):
+            connection = HTTPConnection(self._host, 80, timeout=10)
+            try:
+                connection.request("GET", call(f"{self._target}/{next(self._numbers)}/{time.time()}"))
+                connection.getresponse().read()
+            except OSError:
+                self._stopped.wait(0.5)  # nobody is there just now
+            finally:
+                connection.close()
+
+    @contextmanager
+    def calling(self) -> Iterator[None]:
+        """Calls within the block."""
+        for thread in self._threads:
+            thread.start()
+        try:
+            yield
+        finally:
+            self._stopped.set()
+            for thread in self._threads:
+                thread.join()
+
+
+class Disk:
+    """A small real disk of the node's: 64 MiB."""
+
+    def __init__(self, script: Path = DISK) -> None:
+        self._script = script
+
+    def make(self) -> None:
+        """Mounts it, empty."""
+        run(self._script, "64")
+
+    def write(self, mebibytes: int) -> None:
+        """Writes so much more to it."""
+        subprocess.run([self._script, "write", str(mebibytes)], check=True, capture_output=True)
+
+    def empty(self) -> None:
+        """Empties it."""
+        run(self._script, "empty")

@@ -1,0 +1,255 @@
+"""Alerts on a real cluster: things break, and the right messages come to the right channel, once, and are resolved.
+
+Nothing waits for longer than it has to; the whole takes about four minutes.
+"""
+
+import shutil
+import subprocess
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from urllib.parse import quote
+
+import pytest
+import yaml
+
+from tests.alerts.rules import alerts, rules
+from tests.cluster.alerts.scene import DISK, SELECTOR, Callers, Capture, Disk, Message, Stack, start_web, values
+from tests.cluster.clusters import Namespace, until
+
+# Another one each time: Alertmanager remembers for minutes what it has told of an earlier run.
+NAME = f"alerts-{int(time.time())}"
+BROKEN = (
+    "ScrapUpstreamFailing",
+    "ScrapErrorBudgetBurn",
+    "ScrapRejectingLoad",
+    "ScrapDown",
+    "ScrapNodeDiskGrowing",
+    "ScrapNodeDiskFilling",
+    "ScrapNodeDiskFull",
+)
+pytestmark = pytest.mark.skipif(not DISK.exists(), reason=f"no {DISK.name} script of the cluster's here")
+
+
+@pytest.fixture(scope="module")
+def stack() -> Stack:
+    return Stack()
+
+
+@pytest.fixture(scope="module")
+def namespace() -> Iterator[Namespace]:
+    """A release with quick alerts, and its Slack Secret."""
+    found = Namespace(NAME)
+    found.create()
+    try:
+        literals = [f"--from-literal={grade}=http://slack.monitoring.svc/{grade}" for grade in ("critical", "warning")]
+        found.kubectl("create", "secret", "generic", "scrap-slack", *literals)
+        start_web(found)
+        found.kubectl("autoscale", "deployment/web", "--min=1", "--max=1")  # so that there is one to be measured
+        found.install(values(found))
+        found.kubectl("rollout", "status", "deployment/web", "--timeout=60s")
+        yield found
+    finally:
+        found.delete()
+
+
+@pytest.fixture(scope="module")
+def slack(stack: Stack, namespace: Namespace) -> Capture:
+    """The channels, once rules and routes have arrived."""
+    capture = Capture(stack.slack)
+
+    def arrived() -> bool:
+        stack.hurry()
+        return (
+            f"{NAME}/scrap/critical" in stack.alertmanager_configuration()
+            and len(stack.rules(NAME)) >= len(rules())
+            and all(rule["health"] == "ok" for rule in stack.rules(NAME))
+            and bool(stack.ask(f'query?query=up{{namespace="{NAME}",job="scrap"}}==1')["result"])
+        )
+
+    until("rules, routes and targets are there", arrived, 120)
+    # Until its first scrape the release was down, by its quick alerts.
+    until("nothing fires any more", lambda: stack.firing(NAME) == [], 60)
+    time.sleep(6)  # what is over is told within Alertmanager's interval
+    capture.forget()
+    return capture
+
+
+@pytest.fixture(scope="module")
+def disk_story(stack: Stack, slack: Capture) -> Iterator[threading.Thread]:
+    """A disk that grows, fills and stays full, beside the other tests: it takes longer than they do."""
+    disk = Disk()
+    if stack.ask(f"query?query=node_filesystem_size_bytes{{{SELECTOR}}}")["result"]:
+        disk.empty()  # it is there from an earlier run
+    else:
+        disk.make()
+
+    def story() -> None:
+        time.sleep(50)  # what is usual: nothing
+        for _ in range(8):  # 1.6 % of its size every 3 s: in a minute half of it is left still
+            disk.write(1)
+            time.sleep(3)
+        for _ in range(9):  # 7 % every 3 s
+            disk.write(4)
+            time.sleep(3)
+        time.sleep(6)  # until that is measured
+        left, size = (stack.value(f"node_filesystem_{what}_bytes{{{SELECTOR}}}") for what in ("avail", "size"))
+        disk.write(round((left - 0.125 * size) / 2**20))  # and there it stays
+
+    thread = threading.Thread(target=story, daemon=True)
+    thread.start()
+    yield thread
+    thread.join()
+    disk.empty()
+
+
+def is_told(slack: Capture, alert: str, channel: str, *, seconds: float = 90) -> Message:
+    """The one message that an alert gives, and that it came to one channel."""
+    until(f"{alert} is told", lambda: bool(slack.about(alert)), seconds)
+    firing = [message for message in slack.about(alert) if not message.resolved]
+    assert [message.channel for message in firing] == [channel], firing
+    (message,) = firing
+    for part in (
+        "*Since* ",
+        "*To do* ",
+        f"/{alert}.md|Runbook>",
+        "&amp;from=",
+        "|Dashboard at that time>",
+        "|Silence>",
+    ):
+        assert part in message.text, message.text
+    return message
+
+
+def is_over(slack: Capture, alert: str, channel: str, *, seconds: float = 90) -> Message:
+    """The message that says so; still there was one firing."""
+    until(f"{alert} is over", lambda: slack.about(alert)[-1].resolved, seconds)
+    assert [(message.channel, message.resolved) for message in slack.about(alert)] == [
+        (channel, False),
+        (channel, True),
+    ]
+    message = slack.about(alert)[-1]
+    assert message.title.startswith("✅ Resolved: ")
+    assert " It lasted " in message.text
+    return message
+
+
+def metrics_in(stack: Stack, expression: str) -> set[str]:
+    """The metrics that an expression reads, by Prometheus' own parser."""
+    found: set[str] = set()
+
+    def walk(node: object) -> None:
+        if isinstance(node, dict):
+            if node.get("type") in ("vectorSelector", "matrixSelector") and node.get("name"):
+                found.add(node["name"])
+            for child in node.values():
+                walk(child)
+        elif isinstance(node, list):
+            for child in node:
+                walk(child)
+
+    walk(stack.ask(f"parse_query?query={quote(expression)}"))
+    return found
+
+
+def test_no_rule_reads_a_metric_that_nothing_exports(stack: Stack, namespace: Namespace, slack: Capture) -> None:
+    exported = set(stack.ask("label/__name__/values"))
+    sources = (
+        stack.metrics_of("app.kubernetes.io/component=service", 8081, namespace.name),
+        stack.metrics_of("app.kubernetes.io/component=operator", 8081, namespace.name),  # it has no AlertScaler here
+        stack.metrics_of("app=prometheus-operator", 8080),  # which this stack does not scrape
+    )
+    for line in "\n".join(sources).splitlines():
+        if line.startswith("# TYPE "):
+            _, _, name, kind = line.split()
+            exported |= {name, f"{name}_total"} if kind == "counter" else {name}
+    exported |= {rule["record"] for rule in rules() if "record" in rule}
+    read = {name for rule in rules() for name in metrics_in(stack, rule["expr"])}
+    assert len(read) > 40
+    assert read - exported == set()
+
+
+def test_every_alert_reaches_the_receiver_of_its_grade(stack: Stack, slack: Capture, tmp_path: Path) -> None:
+    """amtool, on what Prometheus' operator made of our AlertmanagerConfig."""
+    amtool = shutil.which("amtool")
+    assert amtool
+    (tmp_path / "alertmanager.yaml").write_text(stack.alertmanager_configuration())
+    subprocess.run([amtool, "check-config", "alertmanager.yaml"], cwd=tmp_path, check=True, capture_output=True)
+    receivers = {"critical": "critical", "warning": "warning", "info": "nobody", "none": "nobody"}
+
+    def receiver(**labels: str) -> str:
+        pairs = [f"{name}={value}" for name, value in labels.items()]
+        command = [amtool, "config", "routes", "test", "--config.file=alertmanager.yaml", *pairs]
+        return subprocess.run(command, cwd=tmp_path, check=True, capture_output=True, text=True).stdout.strip()
+
+    for alert in alerts():
+        grade = alert["labels"]["severity"]
+        assert receiver(alertname=alert["alert"], namespace=NAME, severity=grade) == f"{NAME}/scrap/{receivers[grade]}"
+    assert receiver(alertname="ScrapDown", namespace="elsewhere", severity="critical") == "null"
+    assert receiver(alertname="KubePodCrashLooping", namespace=NAME, severity="warning") == f"{NAME}/scrap/warning"
+
+    inhibited = yaml.safe_load(stack.alertmanager_configuration())["inhibit_rules"]
+    ours = [rule for rule in inhibited if f'namespace="{NAME}"' in rule.get("source_matchers", ())]
+    assert len(ours) == 2
+    assert all(f'namespace="{NAME}"' in rule["target_matchers"] for rule in ours)
+
+
+@pytest.mark.usefixtures("disk_story")
+def test_the_web_is_gone(namespace: Namespace, slack: Capture) -> None:
+    with Callers(namespace, "page", workers=2, pause=0.1).calling():
+        time.sleep(5)
+        namespace.kubectl("scale", "deployment/web", "--replicas=0")
+        message = is_told(slack, "ScrapUpstreamFailing", "warning")
+        assert message.title.startswith("🟠 This week: ")
+        assert "of the pages that scrap is asked for cannot be had" in message.title
+        namespace.kubectl("scale", "deployment/web", "--replicas=1")
+        is_over(slack, "ScrapUpstreamFailing", "warning")
+
+
+@pytest.mark.usefixtures("disk_story")
+def test_too_much_comes(namespace: Namespace, slack: Capture) -> None:
+    with Callers(namespace, "page", workers=1, pause=0.1).calling():
+        with Callers(namespace, "slow", workers=16, pause=0.2).calling():
+            message = is_told(slack, "ScrapErrorBudgetBurn", "critical")
+            assert message.title.startswith("🔴 Act now: ")
+            is_told(slack, "ScrapRejectingLoad", "warning")
+        is_over(slack, "ScrapErrorBudgetBurn", "critical", seconds=120)
+        is_over(slack, "ScrapRejectingLoad", "warning")
+    assert slack.about("ScrapSaturated") == []  # it fired, and goes to nobody
+
+
+@pytest.mark.usefixtures("disk_story")
+def test_no_pod_is_left(namespace: Namespace, slack: Capture) -> None:
+    namespace.kubectl("scale", "deployment/scrap", "--replicas=0")
+    message = is_told(slack, "ScrapDown", "critical")
+    assert message.title == "🔴 Act now: No pod of scrap answers"
+    namespace.kubectl("scale", "deployment/scrap", "--replicas=1")
+    is_over(slack, "ScrapDown", "critical")
+
+
+def test_a_disk_grows_fills_and_is_full(slack: Capture, disk_story: threading.Thread) -> None:
+    growing = is_told(slack, "ScrapNodeDiskGrowing", "warning")
+    assert "/mnt/scrap-disk on " in growing.title
+    filling = is_told(slack, "ScrapNodeDiskFilling", "critical")
+    assert "% are left" in filling.text
+    disk_story.join()
+    is_over(slack, "ScrapNodeDiskFilling", "critical")
+    is_over(slack, "ScrapNodeDiskGrowing", "warning")
+    is_told(slack, "ScrapNodeDiskFull", "warning")
+    Disk().empty()
+    is_over(slack, "ScrapNodeDiskFull", "warning")
+
+
+def test_nothing_else_was_told(slack: Capture) -> None:
+    named = [
+        "ErrorBudgetBurn",
+        "RejectingLoad",
+        "UpstreamFailing",
+        "Down",
+        "NodeDiskGrowing",
+        "NodeDiskFilling",
+        "NodeDiskFull",
+    ]
+    expected = [message for alert in named for message in slack.about(f"Scrap{alert}")]
+    assert len(slack.messages()) == len(expected) == 2 * len(named), [m.title for m in slack.messages()]

@@ -1,0 +1,179 @@
+"""A real cluster: the one that KUBECONFIG names, with its tools."""
+
+import json
+import os
+import subprocess
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, TypeAlias
+from urllib.parse import quote
+
+from tests.chart.rendering import CHART
+
+Object: TypeAlias = dict[str, Any]
+
+IMAGE = os.environ.get("SCRAP_TEST_IMAGE", "localhost/scrap:dev")
+STACK = "monitoring"  # the namespace of Prometheus and all that
+RESTRICTED = {"pod-security.kubernetes.io/enforce": "restricted", "pod-security.kubernetes.io/warn": "restricted"}
+
+
+class CommandError(Exception):
+    """A command failed; its own words."""
+
+
+def run(*command: str | Path, given: str | None = None) -> str:
+    """What a command prints.
+
+    Args:
+        given: its standard input.
+
+    Raises:
+        CommandError: it failed.
+    """
+    done = subprocess.run(command, input=given, capture_output=True, text=True, check=False)
+    if done.returncode:
+        raise CommandError(f"{' '.join(map(str, command))}: {done.stdout}{done.stderr}")
+    return done.stdout
+
+
+def until(what: str, holds: Callable[[], bool], seconds: float = 60) -> None:
+    """Waits for a condition.
+
+    Raises:
+        TimeoutError: it did not come.
+    """
+    deadline = time.monotonic() + seconds
+    while not holds():
+        if time.monotonic() > deadline:
+            raise TimeoutError(f"not within {seconds} s: {what}")
+        time.sleep(0.2)
+
+
+class Namespace:
+    """A namespace of a test's own, where Pod Security *restricted* is enforced."""
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+
+    def create(self) -> None:
+        """Makes it."""
+        metadata = {"name": self.name, "labels": RESTRICTED}
+        run(
+            "kubectl",
+            "apply",
+            "-f",
+            "-",
+            given=json.dumps({"apiVersion": "v1", "kind": "Namespace", "metadata": metadata}),
+        )
+
+    def delete(self) -> None:
+        """Ends it and all that is in it."""
+        run("kubectl", "delete", "namespace", self.name, "--wait=true", "--timeout=120s")
+
+    def kubectl(self, *arguments: str, given: str | None = None) -> str:
+        """kubectl, in this namespace."""
+        return run("kubectl", "--namespace", self.name, *arguments, given=given)
+
+    def get(self, *arguments: str) -> Object:
+        """An object, or a list of them."""
+        found: Object = json.loads(self.kubectl("get", *arguments, "-o", "json"))
+        return found
+
+    def helm(self, *arguments: str | Path, values: Object | None = None, helm: str = "helm") -> str:
+        """helm or helm3, in this namespace; values are given as a file."""
+        if values is None:
+            return run(helm, "--namespace", self.name, *arguments)
+        image, _, tag = IMAGE.rpartition(":")
+        whole = {"image": {"repository": image, "tag": tag}, **values}
+        return run(helm, "--namespace", self.name, *arguments, "--values", "-", given=json.dumps(whole))
+
+    def install(self, values: Object, *, release: str = "scrap", helm: str = "helm") -> str:
+        """`helm install` of the chart, until it is ready; gives what it says."""
+        return self.helm("install", release, CHART, "--wait", "--timeout", "120s", values=values, helm=helm)
+
+    def upgrade(self, values: Object, *, release: str = "scrap", helm: str = "helm") -> str:
+        """`helm upgrade` to these values, until it is ready; gives what it says."""
+        return self.helm("upgrade", release, CHART, "--wait", "--timeout", "180s", values=values, helm=helm)
+
+    def pods(self, component: str = "service") -> list[Object]:
+        """Pods of the service, those on their way out as well."""
+        items: list[Object] = self.get("pods", "-l", f"app.kubernetes.io/component={component}")["items"]
+        return items
+
+    def address(self, service: str = "scrap") -> str:
+        """The cluster address of a Service."""
+        address: str = self.get("service", service)["spec"]["clusterIP"]
+        return address
+
+
+ORIGIN = """
+import http.server
+
+PAGE = b'<!doctype html><html><head><meta property="og:title" content="In the cluster"></head></html>'
+
+class Origin(http.server.BaseHTTPRequestHandler):
+    def do_GET(self):
+        self.send_response(200)
+        self.send_header("Content-Type", "text/html")
+        self.send_header("Content-Length", str(len(PAGE)))
+        self.end_headers()
+        self.wfile.write(PAGE)
+
+    def log_message(self, *_):
+        pass
+
+http.server.ThreadingHTTPServer.request_queue_size = 256
+http.server.ThreadingHTTPServer(("", 8080), Origin).serve_forever()
+"""
+
+
+def start_origin(namespace: Namespace) -> None:
+    """Runs a web in the cluster, as Service `origin`; see `may_scrape` for what the service has to be told."""
+    labels = {"app": "origin"}
+    container = {
+        "name": "origin",
+        "image": IMAGE,
+        "command": ["python", "-c", ORIGIN],
+        "ports": [{"containerPort": 8080, "name": "http"}],
+        "readinessProbe": {"tcpSocket": {"port": "http"}, "periodSeconds": 1},
+        "securityContext": {"allowPrivilegeEscalation": False, "capabilities": {"drop": ["ALL"]}},
+    }
+    security = {"runAsNonRoot": True, "runAsUser": 65532, "seccompProfile": {"type": "RuntimeDefault"}}
+    template = {
+        "metadata": {"labels": labels},
+        "spec": {
+            "containers": [container],
+            "securityContext": security,
+            "terminationGracePeriodSeconds": 0,
+            "nodeSelector": {"kubernetes.io/hostname": "node-1"},  # the other one is drained
+        },
+    }
+    deployment = {
+        "apiVersion": "apps/v1",
+        "kind": "Deployment",
+        "metadata": {"name": "origin"},
+        "spec": {"selector": {"matchLabels": labels}, "template": template},
+    }
+    service = {
+        "apiVersion": "v1",
+        "kind": "Service",
+        "metadata": {"name": "origin"},
+        "spec": {"selector": labels, "ports": [{"port": 80, "targetPort": "http"}]},
+    }
+    namespace.kubectl("apply", "-f", "-", given=json.dumps(deployment) + "\n" + json.dumps(service))
+    namespace.kubectl("rollout", "status", "deployment/origin", "--timeout=60s")
+
+
+def may_scrape(namespace: Namespace) -> Object:
+    """The settings that let the service fetch `origin` and the pods of `helm test`, by name and by address."""
+    return {
+        "allowedHosts": [f".{namespace.name}.svc"],
+        "allowedNetworks": ["10.96.0.0/16", "10.244.0.0/16"],
+        "allowedPorts": [80, 443, 8080],
+    }
+
+
+def call(page: str) -> str:
+    """The path that asks the service for a page."""
+    return f"/api/v1/scrap?url={quote(page, safe='')}"

@@ -1,0 +1,40 @@
+"""A cluster, or one clear line that says why there is none."""
+
+import os
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.chart.rendering import no_cluster
+from tests.cluster.clusters import Namespace
+
+HERE = Path(__file__).parent
+
+
+def missing() -> str:
+    """What is not there of what a cluster test needs; empty: nothing."""
+    tools = ("kubectl", "helm", "helm3")
+    return no_cluster() or ", ".join(f"no {tool} on the PATH" for tool in tools if not shutil.which(tool))
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Skips what runs on a cluster where there is none; where the cluster is a must, pytest ends."""
+    problem = missing()
+    if problem and os.environ.get("SCRAP_CLUSTER_TESTS") == "required":
+        pytest.exit(f"the cluster tests have to run, and cannot: {problem}", 1)
+    if problem:
+        for item in items:
+            if HERE in item.path.parents:
+                item.add_marker(pytest.mark.skip(problem))
+
+
+@pytest.fixture(scope="module")
+def namespace(request: pytest.FixtureRequest) -> Iterator[Namespace]:
+    """A namespace for the tests of one file."""
+    name = str(request.module.__name__).rpartition(".")[2].removeprefix("test_").replace("_", "-")
+    found = Namespace(name)
+    found.create()
+    yield found
+    found.delete()

@@ -1,0 +1,214 @@
+"""Something to look at: the service and its operator on a cluster, a web that does all a web does, and callers.
+
+`python -m tests.cluster.dashboards.scene 900` makes it, has it called for 900 seconds, and leaves it there: for the
+pictures in docs/dashboards.md. The web hangs for a while in it, and there is a rollout.
+"""
+
+import asyncio
+import contextlib
+import itertools
+import json
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from urllib.parse import quote
+
+from tests.cluster.clusters import IMAGE, Namespace, Object, may_scrape, run
+
+NAME = "shop"
+
+# What a page's path says is what it does.
+WEB = """
+import http.server, time
+
+GRAPH = '<!doctype html><html><head><meta property="og:title" content="A page"></head><body>%s</body></html>'
+PAGES = {"graph": GRAPH % ("text " * 4000), "none": "<!doctype html><title>Nothing</title>"}
+
+class Web(http.server.BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+
+    def do_GET(self):
+        kind = self.path.split("/")[1]
+        time.sleep({"slow": 0.7, "hangs": 20}.get(kind, 0.002))
+        status = {"moved": 302, "gone": 404, "broken": 500}.get(kind, 200)
+        body = PAGES["none" if kind == "none" else "graph"].encode() if status == 200 else b""
+        self.send_response(status)
+        if status == 302:
+            self.send_header("Location", self.path.replace("moved", "graph"))
+        self.send_header("Content-Type", "text/html")
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    def log_message(self, *_):
+        pass
+
+http.server.ThreadingHTTPServer(("", 8080), Web).serve_forever()
+"""
+
+# Of forty calls: most for a few pages that everybody wants, the others for something new each.
+MIX = (
+    *["popular"] * 14,
+    *["graph"] * 12,
+    *["none"] * 2,
+    *["moved"] * 2,
+    *["slow"] * 4,
+    *["gone"] * 2,
+    "broken",
+    "hangs",
+    "inside",
+    "nonsense",
+)
+
+
+# The same while the web hangs: calls wait for it, and fill the service.
+HANGING = tuple("hangs" if kind in {"graph", "slow"} else kind for kind in MIX)
+
+
+def values(namespace: Namespace) -> Object:
+    """A service with few places, so that few calls fill it, and the operator beside it."""
+    return {
+        "replicaCount": 1,
+        "preStopSeconds": 1,
+        "config": {**may_scrape(namespace), "deadline": 3, "maxFetches": 8, "maxWaiting": 8, "shutdown": 5},
+        "podDisruptionBudget": {"enabled": False},
+        "operator": {"enabled": True, "alertScaler": {"minReplicas": 2, "maxReplicas": 4}},
+    }
+
+
+def start_web(namespace: Namespace) -> None:
+    """Runs it, as Service `web`."""
+    labels = {"app": "web"}
+    container = {
+        "name": "web",
+        "image": IMAGE,
+        "command": ["python", "-c", WEB],
+        "readinessProbe": {"tcpSocket": {"port": 8080}, "periodSeconds": 1},
+        "securityContext": {"allowPrivilegeEscalation": False, "capabilities": {"drop": ["ALL"]}},
+    }
+    security = {"runAsNonRoot": True, "runAsUser": 65532, "seccompProfile": {"type": "RuntimeDefault"}}
+    spec = {"containers": [container], "securityContext": security, "terminationGracePeriodSeconds": 0}
+    deployment = {
+        "apiVersion": "apps/v1",
+        "kind": "Deployment",
+        "metadata": {"name": "web"},
+        "spec": {"selector": {"matchLabels": labels}, "template": {"metadata": {"labels": labels}, "spec": spec}},
+    }
+    service = {
+        "apiVersion": "v1",
+        "kind": "Service",
+        "metadata": {"name": "web"},
+        "spec": {"selector": labels, "ports": [{"port": 80, "targetPort": 8080}]},
+    }
+    namespace.kubectl("apply", "-f", "-", given=json.dumps(deployment) + "\n" + json.dumps(service))
+
+
+def page(kind: str, number: int, namespace: str) -> str:
+    """What to ask the service for."""
+    host = f"http://web.{namespace}.svc"
+    match kind:
+        case "popular":
+            return f"{host}/graph/popular/{number % 7}"
+        case "inside":
+            return "http://127.0.0.1/"
+        case "nonsense":
+            return "no-url-at-all"
+        case _:
+            return f"{host}/{kind}/{number}"
+
+
+class Callers:
+    """Calls at a steady pace, on a connection each; what is answered is for the dashboards to say.
+
+    Args:
+        pace: calls a second.
+
+    Attributes:
+        mix: what they ask for, in turn.
+    """
+
+    def __init__(self, address: str, namespace: str, pace: float) -> None:
+        self.mix = MIX
+        self._pace = pace
+        self._address = address
+        self._namespace = namespace
+        self._stopped = threading.Event()
+
+    def stop(self) -> None:
+        """Ends them."""
+        self._stopped.set()
+
+    def work(self) -> None:
+        """Calls until `stop`."""
+        asyncio.run(self._work())
+
+    async def _work(self) -> None:
+        async with asyncio.TaskGroup() as calls:
+            for number in itertools.count():
+                if self._stopped.is_set():
+                    return
+                calls.create_task(self._call(page(self.mix[number % len(self.mix)], number, self._namespace)))
+                await asyncio.sleep(1 / self._pace)
+
+    async def _call(self, target: str) -> None:
+        request = f"GET /api/v1/scrap?url={quote(target, safe='')} HTTP/1.1\r\nHost: scrap\r\nConnection: close\r\n\r\n"
+        with contextlib.suppress(OSError, TimeoutError):
+            async with asyncio.timeout(10):
+                reader, writer = await asyncio.open_connection(self._address, 80)
+                try:
+                    writer.write(request.encode())
+                    await reader.read()
+                finally:
+                    writer.close()
+
+
+@contextmanager
+def called(namespace: Namespace, pace: float = 15) -> Iterator[Callers]:
+    """Has the service called within the block."""
+    callers = Callers(namespace.address(), namespace.name, pace)
+    worker = threading.Thread(target=callers.work)
+    worker.start()
+    try:
+        yield callers
+    finally:
+        callers.stop()
+        worker.join()
+
+
+def prometheus() -> str:
+    """The URL of the stack's Prometheus."""
+    address = run(
+        "kubectl",
+        "--namespace",
+        "monitoring",
+        "get",
+        "service",
+        "kube-prometheus-stack-prometheus",
+        "-o",
+        "jsonpath={.spec.clusterIP}",
+    )
+    return f"http://{address}:9090"
+
+
+def main() -> None:
+    """Makes the scene and has it called for as many seconds as told."""
+    seconds = float(sys.argv[1])
+    namespace = Namespace(NAME)
+    namespace.create()
+    start_web(namespace)
+    namespace.install(values(namespace))
+    with called(namespace) as callers:
+        time.sleep(seconds * 0.2)
+        callers.mix = HANGING
+        time.sleep(seconds * 0.35)
+        callers.mix = MIX
+        time.sleep(seconds * 0.2)
+        namespace.upgrade({**values(namespace), "podAnnotations": {"rollout": "2"}})
+        time.sleep(seconds * 0.25)
+    print(prometheus())
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,133 @@
+"""Every query of every panel, on the real Prometheus of a real cluster, while calls come in."""
+
+import time
+from collections.abc import Iterator
+
+import promql_parser
+import pytest
+
+from scripts.dashboards.prometheus import Prometheus, Series
+from scripts.dashboards.reading import Panel, View
+from tests.cluster.clusters import Namespace
+from tests.cluster.dashboards.scene import called, prometheus, start_web, values
+from tests.dashboards.boards import ANNOTATIONS, BOARDS, PANELS, QUERIES, VARIABLES
+from tests.dashboards.units import selectors
+
+# What has every right to be empty here, and why.
+EMPTY = {
+    "overview: Alerts A": "nothing fires yet",
+}
+# Without a HorizontalPodAutoscaler nothing has its bounds, and what is usual for a disk takes days to be known.
+ABSENT = {
+    "scrap_operator_problems_total",
+    "kube_horizontalpodautoscaler_spec_max_replicas",
+    "kube_horizontalpodautoscaler_spec_min_replicas",
+    "scrap:node_filesystem_fill:usual",
+}
+PATIENCE = 90  # seconds; the totals are added up once a minute
+
+Answers = dict[str, list[Series]]
+
+
+def ask(source: Prometheus, view: View) -> Answers:
+    """What each query gives."""
+    return {title: view.ask(source, target) for title, (_, target) in QUERIES.items()}
+
+
+def empty(answers: Answers) -> set[str]:
+    """The queries that gave no number at all."""
+    return {title for title, found in answers.items() if not any(series.points for series in found)}
+
+
+@pytest.fixture(scope="module")
+def namespace() -> Iterator[Namespace]:
+    """One that never was: what Prometheus remembers of an earlier one would be in the totals, and rightly so."""
+    found = Namespace(f"dashboards-{time.time():.0f}")
+    found.create()
+    yield found
+    found.delete()
+
+
+@pytest.fixture(scope="module")
+def source() -> Prometheus:
+    return Prometheus(prometheus())
+
+
+@pytest.fixture(scope="module")
+def answers(namespace: Namespace, source: Prometheus) -> Iterator[Answers]:
+    """What they give as soon as all but the listed ones give something, or at last."""
+    start_web(namespace)
+    namespace.install(values(namespace))
+    begun = time.time()
+    variables = {**VARIABLES, "namespace": namespace.name}
+    with called(namespace):
+        while True:
+            now = time.time()
+            found = ask(source, View(variables, now - 300, now, step=5, scrape=5))
+            if empty(found) <= set(EMPTY) or now - begun > PATIENCE:
+                break
+            time.sleep(1)
+        yield found
+
+
+@pytest.mark.parametrize("title", QUERIES)
+def test_a_query_returns_data(title: str, answers: Answers) -> None:
+    if title not in EMPTY:
+        assert any(series.points for series in answers[title])
+
+
+@pytest.mark.parametrize("name", ANNOTATIONS)
+def test_an_annotation_can_be_asked_for(name: str, answers: Answers, namespace: Namespace, source: Prometheus) -> None:
+    """The pods were new and the operator scaled them to its minimum: all but scaling in has happened."""
+    now = time.time()
+    view = View({**VARIABLES, "namespace": namespace.name}, now - 300, now, step=5, scrape=5)
+    found = view.ask(source, ANNOTATIONS[name])
+    assert bool(found) == (name != "Scaled in")
+
+
+def test_every_metric_that_is_named_is_there(answers: Answers, source: Prometheus) -> None:
+    view = View(VARIABLES, 0, 300)
+    expressions = [target.expression for target in (*(target for _, target in QUERIES.values()), *ANNOTATIONS.values())]
+    named = {found.name for text in expressions for found in selectors(promql_parser.parse(view.fill(text)))}
+    assert named - ABSENT <= source.metrics()
+
+
+# What a share, a time or a size can be at all here: a wrong unit is off by a thousand.
+POSSIBLE = {
+    "percentunit": (0, 1),
+    "s": (0, 60),
+    "bytes": (2**20, 2**40),
+    "reqps": (0, 1000),
+    "cpm": (0, 1000),
+    "locale": (0, 100_000),
+}
+_SIGNED = (
+    "Growth an hour",
+    "Level in 4 hours",
+    "Fullest disk in 4 hours",
+    "Error budget left",
+    "Budgets left",
+    "Servers, now",
+)
+
+
+@pytest.mark.parametrize("panel", PANELS.values(), ids=PANELS)
+def test_values_fit_their_unit(panel: Panel, answers: Answers) -> None:
+    for title, (other, target) in QUERIES.items():
+        unit = panel.override(target.legend, "unit") or panel.unit
+        if other is panel and unit in POSSIBLE and panel.title not in _SIGNED:
+            low, high = POSSIBLE[unit]
+            values_there = [value for series in answers[title] for _, value in series.points]
+            assert all(low <= value <= high for value in values_there), title
+
+
+def test_the_totals_are_the_calls(answers: Answers) -> None:
+    """All came within the range; but `increase` does not see what a pod counted before its first scrape."""
+    (there,) = answers["overview: Calls in total A"]
+    (ever,) = answers["overview: Calls in total B"]
+    assert ever.points[0][1] >= 0.85 * there.points[0][1] - 30
+
+
+def test_the_chart_brings_them(namespace: Namespace, answers: Answers) -> None:
+    found = namespace.get("configmaps", "-l", "grafana_dashboard=1")["items"]
+    assert len(found) == len(BOARDS)

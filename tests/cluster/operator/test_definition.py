@@ -1,0 +1,94 @@
+"""What the API server makes of an AlertScaler before any operator sees it."""
+
+from collections.abc import Callable
+from copy import deepcopy
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from scrap_operator import manifest
+from scrap_operator.model import DOWN_BY_DEFAULT, UP_BY_DEFAULT, Mode, Source
+from tests.cluster.operator.conftest import Json, Namespace, documented, kubectl
+
+pytestmark = pytest.mark.usefixtures("definition")
+
+Edit = Callable[[Json], Any]
+
+
+def edited(edit: Edit) -> Json:
+    """The document's sample, with a mistake in it."""
+    sample: Json = deepcopy(documented("sample"))
+    edit(sample["spec"])
+    return sample
+
+
+def rule(**fields: Any) -> Edit:
+    return lambda spec: spec["rules"][0].update(fields)
+
+
+def source(**fields: Any) -> Edit:
+    return lambda spec: spec["source"].update(fields)
+
+
+MISTAKES: dict[str, tuple[Edit, str]] = {
+    "minimum above maximum": (lambda spec: spec.update(minReplicas=11), "minReplicas must not be above maxReplicas"),
+    "minimum of none": (lambda spec: spec.update(minReplicas=0), "greater than or equal to 1"),
+    "no maximum": (lambda spec: spec.pop("maxReplicas"), "spec.maxReplicas: Required value"),
+    "no target": (lambda spec: spec.pop("scaleTargetRef"), "spec.scaleTargetRef: Required value"),
+    "no rules": (lambda spec: spec.update(rules=[]), "should have at least 1 items"),
+    "two rules of one name": (lambda spec: spec["rules"][1].update(name="saturated"), "Duplicate value"),
+    "a step of none": (rule(step=0), "greater than or equal to 1"),
+    "a step down": (rule(step=-1), "greater than or equal to 1"),
+    "an effect of its own": (rule(effect="Explode"), 'supported values: "ScaleUp", "ScaleDown", "Hold"'),
+    "a rule that matches all": (rule(matchers={}), "should have at least 1 properties"),
+    "a mode of its own": (lambda spec: spec.update(mode="Maybe"), 'supported values: "Active", "DryRun", "Suspended"'),
+    "a fallback": (lambda spec: spec.update(fallback="Minimum"), 'supported values: "Hold"'),
+    "two sources": (source(url="http://elsewhere"), "give either service or url"),
+    "no source": (lambda spec: spec["source"].pop("service"), "give either service or url"),
+    "a URL of a file": (lambda spec: spec.update(source={"url": "file:///etc/passwd"}), "spec.source.url"),
+    "an interval of none": (source(interval="0s"), "interval must be a second or longer"),
+    "a duration without a unit": (source(settle="120"), "spec.source.settle"),
+    "a timeout above the interval": (source(timeout="16s"), "timeout must not be longer than interval"),
+    "a settle time of one poll": (source(settle="29s"), "settle must be at least twice the interval"),
+    "no heartbeat": (source(heartbeat={}), "should have at least 1 properties"),
+    "a policy without a period": (
+        lambda spec: spec.update(behavior={"scaleUp": {"policies": [{"type": "Pods", "value": 1}]}}),
+        "periodSeconds: Required value",
+    ),
+}
+
+
+@pytest.mark.parametrize(("edit", "says"), MISTAKES.values(), ids=MISTAKES)
+def test_a_mistake_is_refused_and_named(edit: Edit, says: str) -> None:
+    assert says in kubectl("create", "--dry-run=server", "--filename", "-", given=edited(edit), fails=True)
+
+
+def test_a_misspelt_field_is_refused() -> None:
+    misspelt = edited(lambda spec: spec.update(maxReplica=3))
+    assert 'unknown field "spec.maxReplica"' in kubectl(
+        "create", "--dry-run=server", "--validate=strict", "--filename", "-", given=misspelt, fails=True
+    )
+
+
+def test_the_definitions_defaults_are_the_models(bare: Namespace) -> None:
+    bare.kubectl("create", "--filename", "-", given=documented("sample"))
+    spec = manifest.spec_of(bare.get("alertscaler", "scrap"))
+    assert spec.source == Source("http://kube-prometheus-stack-alertmanager.monitoring.svc:9093")
+    assert (spec.up, spec.down, spec.mode) == (UP_BY_DEFAULT, DOWN_BY_DEFAULT, Mode.ACTIVE)
+    assert spec == replace(manifest.spec_of(documented("sample") | {"metadata": {"namespace": bare.name}}))
+
+
+@pytest.mark.parametrize(
+    ("field", "says"),
+    [
+        ("als", "turns firing alerts into replicas"),
+        ("als.spec.source", "Where the alerts are asked for"),
+        ("als.spec.source.settle", "before anything is scaled in"),
+        ("als.spec.rules", "ScaleUp outweighs Hold"),
+        ("als.spec.behavior.scaleDown.policies", "one change each period"),
+        ("als.status.conditions", "Ready: decisions are acted on"),
+    ],
+)
+def test_explain_explains(field: str, says: str) -> None:
+    assert says in " ".join(kubectl("explain", field).split())

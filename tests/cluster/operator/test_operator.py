@@ -1,0 +1,444 @@
+"""The operator at work: a process, a real API server, a real Alertmanager, and hands that interfere."""
+
+import contextlib
+import json
+import subprocess
+import time
+from collections.abc import AsyncIterator, Callable
+
+import pytest
+
+from scrap_operator import kube, source
+from scrap_operator.loop import Scaler
+from scrap_operator.model import Observation, Reference, Source
+from scrap_operator.telemetry import Metrics
+from tests.cluster.operator.conftest import (
+    DEFINITION,
+    ROOT,
+    Json,
+    Namespace,
+    Signals,
+    deployment,
+    documented,
+    kubectl,
+    wait_for,
+)
+from tests.integration.operator.alertmanager import eventually
+
+Make = Callable[..., Json]
+
+
+def apply(namespace: Namespace, *objects: Json) -> None:
+    namespace.kubectl("apply", "--filename", "-", given=list(objects))
+
+
+# From an alert to pods.
+
+
+def test_a_firing_alert_becomes_replicas_within_an_interval_and_two_seconds(
+    namespace: Namespace, signals: Signals, scaler: Make
+) -> None:
+    namespace.deploy(replicas=3)
+    apply(namespace, scaler())
+    wait_for(namespace, "Steady")
+    signals.fire("Saturated")
+    fired = time.monotonic()
+    eventually(lambda: namespace.replicas() == 5, 5)
+    assert time.monotonic() - fired <= 1 + 2
+
+    wait_for(namespace, "RateLimited")
+    status = namespace.get("alertscaler", "scrap")["status"]
+    assert (status["currentReplicas"], status["desiredReplicas"], status["firing"]) == (5, 5, ["saturated"])
+    assert status["observedGeneration"] == 1
+    assert status["lastScaleUpTime"]
+    assert namespace.conditions() == {
+        "Ready": ("True", "RateLimited"),
+        "SourceAvailable": ("True", "Believed"),
+        "Conflict": ("False", "NoRival"),
+        "Limited": ("True", "RateLimited"),
+    }
+    event = eventually(lambda: [event for event in namespace.events() if event["reason"] == "ScaleUp"])[0]
+    assert (event["message"], event["type"]) == ("3 → 5 replicas: saturated fires.", "Normal")
+    assert namespace.metric('scrap_operator_desired_replicas{alertscaler="scrap"}') == 5
+    assert namespace.metric('scrap_operator_scalings_total{alertscaler="scrap",direction="Up"}') == 1
+
+    table = namespace.kubectl("get", "als").splitlines()
+    assert table[0].split() == ["NAME", "TARGET", "CURRENT", "DESIRED", "REASON", "FIRING", "AGE"]
+    assert table[1].split()[:6] == ["scrap", "scrap", "5", "5", "RateLimited", '["saturated"]']
+
+    # Who owns the count, by the API server's books: the chart must not render one.
+    fields = namespace.get("deployment", "scrap", "--show-managed-fields")["metadata"]["managedFields"]
+    ours = next(entry for entry in fields if entry["manager"] == "scrap-operator")
+    assert (ours["subresource"], ours["fieldsV1"]) == ("scale", {"f:spec": {"f:replicas": {}}})
+
+
+def test_down_and_hold(namespace: Namespace, signals: Signals, scaler: Make) -> None:
+    namespace.deploy(replicas=4)
+    signals.fire("Hold", "Idle")
+    apply(namespace, scaler())
+    wait_for(namespace, "Held")
+    assert namespace.replicas() == 4
+    signals.end("Hold")
+    eventually(lambda: namespace.replicas() == 3)
+
+
+def test_the_bounds_and_a_zero_by_hand(namespace: Namespace, scaler: Make) -> None:
+    namespace.deploy(replicas=20)
+    apply(namespace, scaler())
+    eventually(lambda: namespace.replicas() == 9)
+    namespace.kubectl("scale", "deployment/scrap", "--replicas=0")
+    wait_for(namespace, "ScaledToZero")
+    apply(namespace, scaler(minReplicas=2))
+    eventually(lambda: namespace.get("alertscaler", "scrap")["status"]["observedGeneration"] == 2)
+    assert namespace.replicas() == 0
+    namespace.kubectl("scale", "deployment/scrap", "--replicas=1")
+    eventually(lambda: namespace.replicas() == 2)
+
+
+def test_a_dry_run_says_what_it_would_do_and_suspended_nothing(
+    namespace: Namespace, signals: Signals, scaler: Make
+) -> None:
+    namespace.deploy(replicas=3)
+    signals.fire("Saturated")
+    apply(namespace, scaler(mode="DryRun"))
+    wait_for(namespace, "ScaleUp")
+    status = namespace.get("alertscaler", "scrap")["status"]
+    assert (status["currentReplicas"], status["desiredReplicas"]) == (3, 5)
+    assert "DryRun" in status["message"]
+    apply(namespace, scaler(mode="Suspended"))
+    wait_for(namespace, "Suspended")
+    assert namespace.replicas() == 3
+    apply(namespace, scaler())
+    eventually(lambda: namespace.replicas() == 5)
+
+
+# Rights.
+
+
+def test_the_role_grants_what_is_needed_and_nothing_else(bare: Namespace, definition: None) -> None:
+    review = {
+        "apiVersion": "authorization.k8s.io/v1",
+        "kind": "SelfSubjectRulesReview",
+        "spec": {"namespace": bare.name},
+    }
+    as_operator = ["--kubeconfig", str(bare.kubeconfig)]
+    rules = json.loads(
+        kubectl(*as_operator, "create", "--validate=false", "-o", "json", "--filename", "-", given=review)
+    )["status"]
+    own = {"authorization.k8s.io", "authentication.k8s.io"}  # what everybody may ask about themselves
+    granted = [
+        (group, resource, verb, name)
+        for rule in rules["resourceRules"]
+        for group in rule["apiGroups"]
+        for resource in rule["resources"]
+        for verb in rule["verbs"]
+        for name in rule.get("resourceNames", [""])
+        if group not in own
+    ]
+    asked = [
+        (group, resource, verb, name)
+        for rule in documented("role")["rules"]
+        for group in rule["apiGroups"]
+        for resource in rule["resources"]
+        for verb in rule["verbs"]
+        for name in rule.get("resourceNames", [""])
+    ]
+    assert sorted(granted) == sorted(asked)
+
+
+FORBIDDEN = [
+    "get secrets",
+    "list pods",
+    "get deployments/scrap",
+    "patch deployments/scrap",
+    "get deployments/other --subresource=scale",
+    "update deployments/scrap --subresource=scale",
+    "update alertscalers/scrap",
+    "delete alertscalers/scrap",
+    "create alertscalers",
+    "list events",
+    "list alertscalers --namespace=default",
+    "list alertscalers --all-namespaces",
+    "list customresourcedefinitions",
+    "list namespaces",
+    "get leases",
+]
+
+
+def test_everything_else_is_forbidden(bare: Namespace, definition: None) -> None:
+    as_operator = ["kubectl", "--kubeconfig", str(bare.kubeconfig), "--namespace", bare.name, "auth", "can-i"]
+    for forbidden in FORBIDDEN:
+        done = subprocess.run([*as_operator, *forbidden.split()], capture_output=True, text=True, check=False)
+        assert done.stdout.strip() == "no", (forbidden, done)
+
+
+def test_a_target_that_the_role_does_not_name_is_said_to_be_refused(namespace: Namespace, scaler: Make) -> None:
+    namespace.deploy("other")
+    apply(namespace, scaler(target="other"))
+    wait_for(namespace, "Refused")
+    assert namespace.conditions()["Ready"] == ("False", "Refused")
+    assert "403" in namespace.get("alertscaler", "scrap")["status"]["message"]
+    assert namespace.ask("/healthz")[0] == 200
+
+
+def test_a_target_that_is_not_there_yet(namespace: Namespace, scaler: Make, signals: Signals) -> None:
+    signals.fire("Saturated")
+    apply(namespace, scaler())
+    wait_for(namespace, "TargetNotFound")
+    assert namespace.conditions()["Ready"] == ("False", "TargetNotFound")
+    namespace.deploy(replicas=2)
+    eventually(lambda: namespace.replicas() == 4)
+
+
+# Other hands.
+
+
+def test_a_chart_that_renders_replicas_conflicts_and_one_that_does_not_leaves_them(
+    namespace: Namespace, signals: Signals, scaler: Make
+) -> None:
+    server_side = ("apply", "--server-side", "--field-manager=helm", "--filename", "-")
+    namespace.kubectl(*server_side, given=deployment("scrap", 3))
+    signals.fire("Saturated")
+    apply(namespace, scaler())
+    eventually(lambda: namespace.replicas() == 5)
+    conflict = namespace.kubectl(*server_side, given=deployment("scrap", 3), fails=True)
+    assert 'conflict with "scrap-operator"' in conflict
+    namespace.kubectl(*server_side, given=deployment("scrap", None))  # helm gives the field up
+    assert namespace.replicas() == 5
+
+
+def test_an_hpa_beside_it_is_a_conflict(namespace: Namespace, signals: Signals, scaler: Make) -> None:
+    namespace.deploy(replicas=3)
+    namespace.kubectl("autoscale", "deployment/scrap", "--min=1", "--max=9", "--name=by-cpu")
+    signals.fire("Saturated")
+    apply(namespace, scaler())
+    wait_for(namespace, "Conflict")
+    assert namespace.conditions()["Conflict"] == ("True", "Conflict")
+    assert "HorizontalPodAutoscaler/by-cpu" in namespace.get("alertscaler", "scrap")["status"]["message"]
+    assert namespace.replicas() == 3
+    assert namespace.metric('scrap_operator_condition{alertscaler="scrap",type="Conflict"}') == 1
+    namespace.kubectl("delete", "hpa", "by-cpu")
+    eventually(lambda: namespace.replicas() == 5)
+
+
+def test_of_two_on_one_target_neither_writes(namespace: Namespace, signals: Signals, scaler: Make) -> None:
+    namespace.deploy(replicas=3)
+    apply(namespace, scaler("first"), scaler("second"))
+    wait_for(namespace, "Conflict", "first")
+    wait_for(namespace, "Conflict", "second")
+    signals.fire("Saturated")
+    eventually(lambda: namespace.get("alertscaler", "first")["status"]["firing"] == ["saturated"])
+    assert namespace.replicas() == 3
+    namespace.kubectl("delete", "alertscaler", "second")
+    eventually(lambda: namespace.replicas() == 5)
+    eventually(lambda: 'alertscaler="second"' not in namespace.ask("/metrics")[1])
+
+
+class Interfering(kube.Kube):
+    """Lets somebody scale the target between our read and our write, as often as it is told."""
+
+    times = 1
+
+    async def write_scale(self, target: Reference, replicas: int, version: str) -> None:
+        if self.times:
+            self.times -= 1
+            while True:  # the deployment's controller writes, too
+                current = await self.scale(target)
+                with contextlib.suppress(kube.Stale):
+                    await super().write_scale(target, current.replicas + 1, current.version)
+                    break
+        await super().write_scale(target, replicas, version)
+
+
+@pytest.fixture
+async def as_operator(bare: Namespace, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Interfering]:
+    """The operator's own client, with its own rights, inside this process."""
+    with monkeypatch.context() as patched:
+        patched.setenv("KUBECONFIG", str(bare.kubeconfig))
+        login = kube.log_in()
+    async with kube.new_client(login) as client:
+        yield Interfering(client, bare.name)
+
+
+async def tick(cluster: kube.Kube) -> None:
+    async with source.new_client() as client:
+
+        async def poll(asked: Source) -> Observation:
+            return await source.poll(client, asked)
+
+        await Scaler("scrap", cluster, poll, Metrics(lambda: 0.0), time.time).tick()
+
+
+async def test_a_409_is_read_again_and_decided_again(
+    bare: Namespace, definition: None, signals: Signals, scaler: Make, as_operator: Interfering
+) -> None:
+    bare.deploy(replicas=3)
+    signals.fire("Saturated")
+    apply(bare, scaler())
+    await tick(as_operator)
+    assert bare.replicas() == 3 + 1 + 2  # theirs, then ours on top of it
+    assert bare.get("alertscaler", "scrap")["status"]["desiredReplicas"] == 6
+
+
+async def test_after_three_409s_it_gives_up_until_the_next_tick(
+    bare: Namespace, definition: None, signals: Signals, scaler: Make, as_operator: Interfering
+) -> None:
+    bare.deploy(replicas=2)
+    signals.fire("Saturated")
+    apply(bare, scaler())
+    as_operator.times = 3
+    await tick(as_operator)
+    assert bare.replicas() == 2 + 3
+    assert bare.reason() == "Refused"
+    await tick(as_operator)
+    assert bare.replicas() == 5 + 2
+
+
+async def test_anything_with_a_scale_can_be_a_target(
+    bare: Namespace, definition: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    template = deployment("scrap", 2)["spec"]
+    apply(
+        bare,
+        scalable("apps/v1", "StatefulSet", template),
+        scalable("v1", "ReplicationController", template | {"selector": {"app": "scrap"}}),
+    )
+    async with kube.new_client(kube.log_in()) as client:  # the administrator's rights
+        cluster = kube.Kube(client, bare.name)
+        for version, kind in (("apps/v1", "StatefulSet"), ("v1", "ReplicationController")):
+            target = Reference(version, kind, "scrap")
+            scale = await cluster.scale(target)
+            await cluster.write_scale(target, scale.replicas + 1, scale.version)
+            assert (await cluster.scale(target)).replicas == 3
+            with pytest.raises(kube.Stale):
+                await cluster.write_scale(target, 9, scale.version)
+        with pytest.raises(kube.NotFound):
+            await cluster.scale(Reference("v1", "ConfigMap", "scrap"))
+
+
+def scalable(version: str, kind: str, spec: Json) -> Json:
+    return {"apiVersion": version, "kind": kind, "metadata": {"name": "scrap"}, "spec": spec}
+
+
+# Deletion.
+
+
+def test_deleting_it_leaves_the_replicas_and_hangs_nowhere(
+    namespace: Namespace, signals: Signals, scaler: Make
+) -> None:
+    namespace.deploy(replicas=3)
+    signals.fire("Saturated")
+    apply(namespace, scaler())
+    eventually(lambda: namespace.replicas() == 5)
+    assert "finalizers" not in namespace.get("alertscaler", "scrap")["metadata"]
+    assert not namespace.get("alertscaler", "scrap")["metadata"].get("annotations", {}).keys() - {
+        "kubectl.kubernetes.io/last-applied-configuration"
+    }
+    namespace.kubectl("delete", "alertscaler", "scrap", "--timeout=5s")
+    eventually(lambda: "alertscaler=" not in namespace.ask("/metrics")[1])
+    assert namespace.replicas() == 5
+    apply(namespace, scaler(minReplicas=7))  # the same name is a new one
+    eventually(lambda: namespace.replicas() == 7)
+
+
+def test_deleting_it_without_an_operator_hangs_nowhere_either(namespace: Namespace, scaler: Make) -> None:
+    namespace.deploy(replicas=3)
+    apply(namespace, scaler())
+    eventually(namespace.reason)
+    assert namespace.stop() == 0
+    namespace.kubectl("delete", "alertscaler", "scrap", "--timeout=5s")
+    assert namespace.replicas() == 3
+
+
+# Restarts.
+
+
+def test_an_operator_that_restarts_has_lost_nothing(namespace: Namespace, signals: Signals, scaler: Make) -> None:
+    namespace.deploy(replicas=4)
+    signals.fire("Saturated")
+    long = {"source": scaler()["spec"]["source"] | {"settle": "1m"}}
+    apply(namespace, scaler(**long))
+    eventually(lambda: namespace.replicas() == 6)
+    wait_for(namespace, "RateLimited")
+    before = namespace.get("alertscaler", "scrap")["status"]
+    namespace.stop()
+    namespace.start()
+    eventually(lambda: namespace.metric('scrap_operator_decisions_total{alertscaler="scrap",reason="RateLimited"}'))
+    after = namespace.get("alertscaler", "scrap")["status"]
+    kept = ("lastScaleUpTime", "leaning", "conditions", "currentReplicas")
+    assert [before[name] for name in kept] == [after[name] for name in kept]
+    assert before["source"]["heardSince"] == after["source"]["heardSince"]
+    assert namespace.replicas() == 6
+
+
+def test_an_api_server_that_is_killed_under_it(namespace: Namespace, signals: Signals, scaler: Make) -> None:
+    namespace.deploy(replicas=3)
+    apply(namespace, scaler())
+    wait_for(namespace, "Steady")
+    restart = ROOT / "../shared/cluster/restart"
+    if not restart.exists():
+        pytest.skip("no ../shared/cluster/restart to kill the API server with")
+    subprocess.run([restart, "kube-apiserver", "15"], check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    signals.fire("Saturated")
+    assert namespace.ask("/healthz")[0] == 200  # nothing that a restart of ours would mend
+    assert namespace.metric('scrap_operator_problems_total{alertscaler="scrap"}') > 0
+    eventually(api_server_is_back, 30)
+    eventually(lambda: namespace.replicas() == 5, 10)
+    # The watch is back, too: a new one is seen, a deleted one forgotten.
+    apply(namespace, scaler("late", mode="Suspended"))
+    wait_for(namespace, "Suspended", "late", 30)
+    namespace.kubectl("delete", "alertscaler", "late")
+    eventually(lambda: 'alertscaler="late"' not in namespace.ask("/metrics")[1])
+    assert namespace.operator
+    assert namespace.operator.poll() is None
+
+
+def api_server_is_back() -> bool:
+    done = subprocess.run(["kubectl", "get", "--raw", "/readyz"], capture_output=True, check=False)
+    return done.returncode == 0
+
+
+def test_it_waits_for_its_definition(bare: Namespace, scaler: Make, definition: None) -> None:
+    kubectl("delete", "--filename", str(DEFINITION))
+    bare.run()
+    eventually(lambda: "is the definition installed?" in bare.written(), 20)
+    assert bare.ask("/healthz")[0] == 200
+    kubectl("apply", "--server-side", "--filename", str(DEFINITION))
+    eventually(lambda: "watching the AlertScalers" in bare.written(), 20)
+    bare.deploy(replicas=20)
+    eventually(lambda: applied(bare, scaler()), 20)
+    eventually(lambda: bare.replicas() == 9)
+
+
+def applied(namespace: Namespace, body: Json) -> bool:
+    """kubectl's own discovery may be a moment behind."""
+    done = subprocess.run(
+        ["kubectl", "--namespace", namespace.name, "apply", "--filename", "-"],
+        input=json.dumps(body),
+        text=True,
+        capture_output=True,
+        check=False,
+    )
+    return done.returncode == 0
+
+
+def test_it_needs_less_than_100_mib(namespace: Namespace, scaler: Make) -> None:
+    namespace.deploy()
+    apply(namespace, scaler())
+    eventually(namespace.reason)
+    assert namespace.metric("process_resident_memory_bytes") < 100 * 1024 * 1024
+
+
+def test_the_log_is_json_and_says_why(namespace: Namespace, signals: Signals, scaler: Make) -> None:
+    namespace.deploy(replicas=3)
+    signals.fire("Saturated")
+    apply(namespace, scaler())
+    eventually(lambda: namespace.replicas() == 5)
+    eventually(lambda: "ScaleUp" in namespace.written())
+    lines = [json.loads(line) for line in namespace.written().splitlines()]
+    line = next(line for line in lines if line.get("reason") == "ScaleUp")
+    assert (line["alertscaler"], line["desired"], line["message"]) == (
+        "scrap",
+        5,
+        "scrap: 3 → 5 replicas: saturated fires.",
+    )

@@ -1,0 +1,80 @@
+"""`helm install`, `helm test` and `helm uninstall` beside the monitoring stack, with both Helms."""
+
+import json
+
+import pytest
+
+from tests.cluster.clusters import Namespace, Object, may_scrape, run, until
+
+HELMS = ("helm", "helm3")
+
+
+def ours() -> list[str]:
+    """Every object in the cluster that carries a label of a release of ours."""
+    kinds = run("kubectl", "api-resources", "--verbs=list", "-o", "name").split()
+    kinds = [kind for kind in kinds if not kind.startswith("events")]
+    found = json.loads(
+        run(
+            "kubectl",
+            "get",
+            ",".join(kinds),
+            "-A",
+            "-l",
+            "app.kubernetes.io/name=scrap",
+            "-o",
+            "json",
+            "--ignore-not-found",
+        )
+        or '{"items": []}'
+    )
+    return [f"{item['kind']}/{item['metadata']['name']}" for item in found["items"]]
+
+
+@pytest.mark.parametrize("helm", HELMS)
+def test_install_test_and_uninstall(namespace: Namespace, helm: str) -> None:
+    notes = namespace.install({"config": may_scrape(namespace)}, helm=helm)
+    assert "OK: Prometheus monitoring/kube-prometheus-stack-prometheus takes our ServiceMonitor." in notes
+
+    said = namespace.helm("test", "scrap", helm=helm)
+    assert said.count("Succeeded") == 2, said
+
+    namespace.helm("uninstall", "scrap", "--wait", helm=helm)
+    until("nothing of ours is left", lambda: ours() == [])
+
+
+def test_the_namespace_takes_no_pod_that_is_not_restricted(namespace: Namespace) -> None:
+    """What the installs above prove, they prove in a namespace that refuses others."""
+    with pytest.raises(Exception, match="violates PodSecurity"):
+        namespace.kubectl("run", "free", "--image=localhost/scrap:dev", "--privileged")
+
+
+def test_as_it_comes_it_fetches_nothing_inside(namespace: Namespace) -> None:
+    """The default settings: `helm test` finds that the service refuses the test's own pod, and passes."""
+    namespace.install({"monitoring": {"serviceMonitor": {"enabled": False}}})
+    said = namespace.helm("test", "scrap", "--logs")
+    assert "which is inside" in said
+    assert "its image can scrape it" in said
+    namespace.helm("uninstall", "scrap", "--wait")
+
+
+@pytest.mark.parametrize("helm", HELMS)
+def test_the_operator_counts_the_pods_and_helm_lets_it(namespace: Namespace, helm: str) -> None:
+    def replicas() -> int:
+        return int(namespace.get("deployment", "scrap")["spec"]["replicas"])
+
+    def values(bound: int) -> Object:
+        return {"operator": {"enabled": True, "alertScaler": {"minReplicas": bound}}, "config": {"deadline": bound}}
+
+    namespace.install(values(2), helm=helm)
+    until("the operator brings the pods up to its minimum", lambda: replicas() == 2)
+
+    namespace.upgrade(values(3), helm=helm)
+    until("and up to a new one", lambda: replicas() == 3)
+    assert len(namespace.pods("operator")) == 1
+
+    if helm == "helm":  # the tests are the same; once is enough for the minute that Prometheus takes
+        said = namespace.helm("test", "scrap")
+        assert said.count("Succeeded") == 2, said
+
+    namespace.helm("uninstall", "scrap", "--wait", helm=helm)
+    until("nothing of ours is left", lambda: ours() == [])

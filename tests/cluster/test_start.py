@@ -1,0 +1,48 @@
+"""How fast a new pod serves."""
+
+import time
+import urllib.request
+from collections.abc import Iterator
+
+import pytest
+
+from tests.cluster.clusters import Namespace, call, until
+
+
+@pytest.fixture(scope="module")
+def service(namespace: Namespace) -> Iterator[Namespace]:
+    """A service that has no pod yet."""
+    namespace.install({"replicaCount": 0})
+    yield namespace
+    namespace.helm("uninstall", "scrap", "--wait")
+
+
+def started_at(namespace: Namespace, pod: str) -> float:
+    """When the first process of a pod's container started, in seconds since the epoch, to 10 ms."""
+    script = (
+        "import os,time; print(open('/proc/1/stat').read().rpartition(')')[2].split()[19], open('/proc/uptime').read())"
+    )
+    ticks, uptime = namespace.kubectl("exec", pod, "--", "python", "-c", script).split()[:2]
+    return time.time() - float(uptime) + int(ticks) / 100
+
+
+def test_a_new_pod_answers_within_two_seconds(service: Namespace) -> None:
+    service.kubectl("scale", "deployment/scrap", "--replicas=1")
+    until("it has an address", lambda: any(pod["status"].get("podIP") for pod in service.pods()), 30)
+    (pod,) = service.pods()
+    url = f"http://{pod['status']['podIP']}:8080{call('http://127.0.0.1/')}"
+
+    def answers() -> bool:
+        try:
+            urllib.request.urlopen(url, timeout=5)
+        except urllib.error.HTTPError as error:
+            return error.code == 403  # it refuses what is inside: it works
+        except OSError:
+            return False
+        return True
+
+    until("it answers", answers, 30)
+    answered = time.time()
+    started = started_at(service, pod["metadata"]["name"])
+    print(f"first answer {answered - started:.2f} s after the container's start")
+    assert answered - started < 2

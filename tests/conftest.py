@@ -1,0 +1,30 @@
+"""Rules for every test."""
+
+import os
+from collections.abc import Generator
+
+import pytest
+
+# Where everything that a test may need is installed, a skipped test is a hole, and fails.
+_SKIPPED_TESTS_FAIL = os.environ.get("SKIPPED_TESTS_FAIL") == "1"
+
+
+def _without_skips(report: pytest.TestReport | pytest.CollectReport) -> None:
+    if _SKIPPED_TESTS_FAIL and report.skipped and not hasattr(report, "wasxfail"):
+        report.outcome = "failed"
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport() -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """Turns a skip into a failure where nothing may be skipped."""
+    report = yield
+    _without_skips(report)
+    return report
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_make_collect_report() -> Generator[None, pytest.CollectReport, pytest.CollectReport]:
+    """The same for a whole file."""
+    report = yield
+    _without_skips(report)
+    return report

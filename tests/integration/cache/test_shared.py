@@ -1,0 +1,422 @@
+"""The shared level against a real server: in use, full of rubbish, slow, gone, and back."""
+
+import asyncio
+import shutil
+import subprocess
+import time
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import cast
+
+import pytest
+
+from scrap.cache import Cache, Hit, Limits
+from scrap.cache.entry import Entry, State, encode, failure, preview
+from scrap.cache.freshness import Freshness, Policy
+from scrap.cache.remote import Remote
+from scrap.cache.shared import _name
+from scrap.errors import Outcome, Reason, UpstreamError
+from scrap.events import CacheLookup, Event, SharedCacheFailed
+from tests.integration.cache.redis_server import DEADLINE, Server, until
+
+KEY = "https://example.com/somebody/secret"
+
+
+class Replica:
+    """A cache with its events, as one replica of the service has it."""
+
+    def __init__(self, remote: Remote) -> None:
+        self.events: list[Event] = []
+        self.cache = Cache(Limits(), remote, emit=self.events.append)
+
+    @property
+    def up(self) -> bool:
+        return self.cache.stats().shared_up is True
+
+    def tried(self) -> bool:
+        """Whether the server has disappointed."""
+        return bool(self.troubles)
+
+    @property
+    def troubles(self) -> list[str]:
+        return [event.kind for event in self.events if isinstance(event, SharedCacheFailed)]
+
+
+@asynccontextmanager
+async def replica(url: str, *, patience: float = 2.0, backlog: int = 1024, up: bool = True) -> AsyncIterator[Replica]:
+    remote = Remote(url, timeout=patience, retry_first=0.01, retry_last=0.05, value_bytes=100_000, backlog=backlog)
+    made = Replica(remote)
+    made.cache.start()
+    try:
+        if up:
+            await until(lambda: made.up)
+        yield made
+    finally:
+        async with asyncio.timeout(DEADLINE):
+            await made.cache.aclose()
+
+
+def page(body: bytes = b"{}", freshness: Freshness = Freshness(100, 50, 500), age: float = 0.0) -> Entry:  # noqa: B008 - frozen
+    return preview(body, Outcome.OK, freshness, now=time.time() - age)
+
+
+async def stored(server: Server, key: str) -> bytes:
+    """What the server holds once the write has come there."""
+    await until(lambda: server.admin.type(_name(key)) == b"string")
+    return cast("bytes", server.admin.get(_name(key)))
+
+
+async def test_what_one_replica_stores_another_finds_and_keeps(server: Server) -> None:
+    async with replica(server.url) as first, replica(server.url) as second:
+        assert await second.cache.get(KEY) is None
+        first.cache.put(KEY, page())
+        await stored(server, KEY)
+        hit = await second.cache.get(KEY)
+        assert hit == first.cache.peek(KEY)
+        assert hit is not None
+        assert hit.state is State.FRESH
+        assert second.cache.peek(KEY) == hit
+        assert second.events == [
+            CacheLookup("shared", "miss"),
+            CacheLookup("shared", "fresh"),
+            CacheLookup("memory", "fresh"),
+        ]
+
+
+async def test_the_server_forgets_an_entry_when_it_is_of_no_use_any_more(server: Server) -> None:
+    async with replica(server.url) as here:
+        here.cache.put(KEY, page(freshness=Freshness(100, 50, 500)))
+        await stored(server, KEY)
+        assert 590_000 < server.admin.pttl(_name(KEY)) <= 600_000
+
+
+async def test_the_server_is_not_told_what_people_look_at(server: Server) -> None:
+    async with replica(server.url) as here:
+        here.cache.put(KEY, page())
+        data = await stored(server, KEY)
+        assert server.admin.keys() == [_name(KEY).encode()]
+        assert _name(KEY).startswith("scrap:1:")
+        assert b"example" not in data + _name(KEY).encode()
+
+
+async def test_a_database_of_its_own(server: Server) -> None:
+    async with replica(server.url[:-1] + "3") as here:
+        here.cache.put(KEY, page())
+        await until(lambda: server.admin.info("keyspace").get("db3"))
+
+
+async def test_a_failure_travels_too(server: Server) -> None:
+    error = UpstreamError(Reason.UPSTREAM_STATUS, status=429, retry_after=60.0)
+    async with replica(server.url) as first, replica(server.url) as second:
+        answer = first.cache.fail(KEY, failure(error, policy=Policy(), now=time.time()))
+        await stored(server, KEY)
+        assert await second.cache.get(KEY) == Hit(answer, State.FRESH)
+
+
+async def test_an_entry_that_can_only_stand_in_is_found_when_it_must(server: Server) -> None:
+    old = page(b"old", age=200.0)
+    async with replica(server.url) as first, replica(server.url) as second:
+        first.cache.put(KEY, old)
+        await stored(server, KEY)
+        assert await second.cache.get(KEY) is None
+        failed = failure(UpstreamError(Reason.CONNECT_FAILED), policy=Policy(), now=time.time())
+        assert second.cache.fail(KEY, failed).body == b"old"
+        # The others learn that the page need not be tried for a moment.
+        first.events.clear()
+        await until(lambda: server.admin.get(_name(KEY)) != encode(KEY, old))
+        hit = await first.cache.get(KEY)
+        assert hit is not None
+        assert hit.state is State.HELD
+        assert first.events[-1] == CacheLookup("shared", "stale")
+        assert first.cache.peek(KEY) == hit
+
+
+async def test_a_newer_entry_in_memory_stays(server: Server) -> None:
+    async with replica(server.url) as first, replica(server.url) as second:
+        first.cache.put(KEY, page(b"old", age=10.0))
+        await stored(server, KEY)
+        newer = page(b"new")
+        second.cache.put(KEY, newer)
+        server.admin.set(_name(KEY), encode(KEY, page(b"old", age=10.0)))
+        await second.cache.get(KEY)
+        assert second.cache.peek(KEY) == Hit(newer, State.FRESH)
+
+
+async def test_many_look_ups_at_once_each_find_their_own(server: Server) -> None:
+    keys = [f"https://example.com/{number}" for number in range(300)]
+    async with replica(server.url) as first, replica(server.url) as second:
+        for key in keys:
+            first.cache.put(key, page(key.encode()))
+        await until(lambda: server.admin.dbsize() == len(keys))
+        hits = await asyncio.gather(*(second.cache.get(key) for key in keys))
+        assert [hit and hit.entry.body.decode() for hit in hits] == keys
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        b"rubbish",
+        encode(KEY, page())[:-1],
+        encode("https://example.org/", page()),
+        b"\xff" * 5_000_000,
+        encode(KEY, page(bytes(200_000))),
+    ],
+    ids=["rubbish", "cut", "foreign", "huge rubbish", "too large an entry"],
+)
+async def test_what_is_no_entry_of_ours_is_a_miss(server: Server, value: bytes) -> None:
+    async with replica(server.url) as here:
+        server.admin.set(_name(KEY), value)
+        assert await here.cache.get(KEY) is None
+        assert here.troubles == ["entry"]
+        assert here.up
+        here.cache.put(KEY, page(b"whole"))
+        await until(lambda: server.admin.strlen(_name(KEY)) == len(encode(KEY, page(b"whole"))))
+        assert (await here.cache.get(KEY)) is not None
+
+
+async def test_a_value_of_another_type_is_a_miss_and_is_written_over(server: Server) -> None:
+    async with replica(server.url) as here:
+        server.admin.rpush(_name(KEY), "x")
+        assert await here.cache.get(KEY) is None
+        assert here.troubles == ["refused"]
+        assert here.up
+        here.cache.put(KEY, page())
+        await stored(server, KEY)
+
+
+async def test_a_large_entry_stays_at_home(server: Server) -> None:
+    async with replica(server.url) as here:
+        here.cache.put(KEY, page(bytes(100_001)))
+        here.cache.put(KEY + "2", page())
+        await stored(server, KEY + "2")
+        assert server.admin.dbsize() == 1
+        assert here.cache.peek(KEY) is not None
+
+
+async def test_a_full_server_refuses_writes_and_is_read_all_the_same(server: Server) -> None:
+    async with replica(server.url) as first, replica(server.url) as second:
+        first.cache.put(KEY, page())
+        await stored(server, KEY)
+        server.admin.config_set("maxmemory", "1")
+        first.cache.put(KEY + "2", page())
+        await until(lambda: first.troubles == ["refused"])
+        assert await second.cache.get(KEY) is not None
+        assert first.up
+
+
+async def test_killed_and_brought_back(server: Server) -> None:
+    async with replica(server.url) as here:
+        here.cache.put(KEY, page())
+        await stored(server, KEY)
+        server.kill()
+        assert await here.cache.get(KEY) is None
+        assert not here.up
+        assert here.cache.peek(KEY) is not None
+        here.cache.put(KEY, page(b"local"))  # nobody waits for it
+        before = len(here.troubles)
+        await until(lambda: len(here.troubles) > before + 3)  # it keeps trying
+        assert set(here.troubles) == {"connection"}
+        server.start()
+        await until(lambda: here.up)
+        here.cache.put(KEY, page())
+        await stored(server, KEY)
+        assert await here.cache.get(KEY) is not None
+
+
+async def test_restarted_between_two_calls_is_not_noticed(server: Server) -> None:
+    async with replica(server.url) as here:
+        assert await here.cache.get(KEY) is None
+        server.kill()
+        await asyncio.to_thread(server.start)  # and the loop sees the connection end
+        assert await here.cache.get(KEY) is None
+        here.cache.put(KEY, page())
+        await stored(server, KEY)
+        assert here.troubles == []
+
+
+async def test_not_there_at_the_start(server: Server) -> None:
+    server.kill()
+    async with replica(server.url, up=False) as here:
+        assert await here.cache.get(KEY) is None
+        await until(lambda: here.troubles)
+        server.start()
+        await until(lambda: here.up)
+
+
+async def test_hung_costs_one_timeout_and_then_nothing(server: Server) -> None:
+    async with replica(server.url, patience=0.5) as here:
+        here.cache.put(KEY, page())
+        await stored(server, KEY)
+        server.freeze()
+        try:
+            started = time.monotonic()
+            assert await asyncio.gather(*(here.cache.get(KEY) for _ in range(500))) == [None] * 500
+            assert time.monotonic() - started < 5.0  # one after another would take minutes
+            assert here.troubles == ["timeout"]  # one cause, one trouble
+            assert not here.up
+            assert await here.cache.get(KEY) is None
+            assert here.cache.peek(KEY) is not None
+            await until(lambda: len(here.troubles) > 2)
+            assert set(here.troubles) == {"timeout"}
+        finally:
+            server.thaw()
+        await until(lambda: here.up)
+        hit = await here.cache.get(KEY)
+        assert hit is not None
+        assert hit.state is State.FRESH
+
+
+async def test_a_hung_write_takes_the_level_out_of_use(server: Server) -> None:
+    async with replica(server.url, patience=0.5) as here:
+        server.freeze()
+        try:
+            here.cache.put(KEY, page())
+            await until(lambda: not here.up)
+            assert here.troubles[0] == "timeout"
+        finally:
+            server.thaw()
+
+
+async def test_callers_who_leave_while_it_hangs_harm_nobody(server: Server) -> None:
+    keys = [f"https://example.com/{number}" for number in range(50)]
+    async with replica(server.url, patience=5.0) as here:
+        for key in keys:
+            here.cache.put(key, page(key.encode()))
+        await until(lambda: server.admin.dbsize() == len(keys))
+        server.freeze()
+        try:
+            leaving = [asyncio.create_task(here.cache.get(key)) for key in keys[:25]]
+            await asyncio.sleep(0)
+            staying = [asyncio.create_task(here.cache.get(key)) for key in keys[25:]]
+            await asyncio.sleep(0)
+            for task in leaving:
+                task.cancel()
+            await asyncio.gather(*leaving, return_exceptions=True)
+        finally:
+            server.thaw()
+        hits = await asyncio.gather(*staying)
+        assert [hit and hit.entry.body.decode() for hit in hits] == keys[25:]
+        assert here.troubles == []
+
+
+async def test_closing_while_it_hangs(server: Server) -> None:
+    server.freeze()
+    try:
+        async with replica(server.url, up=False, patience=0.5) as here:
+            waiting = asyncio.create_task(here.cache.get(KEY))
+        assert await waiting is None
+    finally:
+        server.thaw()
+
+
+async def test_closing_lets_those_go_who_wait(server: Server) -> None:
+    async with replica(server.url, patience=0.5) as here:
+        server.freeze()
+        leaving, *waiting = [asyncio.create_task(here.cache.get(f"{KEY}{number}")) for number in range(100, 0, -1)]
+        await asyncio.sleep(0)
+        waiting.pop().cancel()
+        leaving.cancel()
+    server.thaw()
+    assert await asyncio.gather(*waiting) == [None] * 98
+
+
+async def test_nothing_queues_without_bound(server: Server) -> None:
+    async with replica(server.url, backlog=2) as here:
+        for number in range(5):
+            here.cache.put(f"{KEY}{number}", page())
+        assert here.troubles == ["backlog"] * 3
+        here.events.clear()
+        await asyncio.gather(*(here.cache.get(f"{KEY}{number}") for number in range(100, 105)))
+        assert here.troubles == ["backlog"] * 3
+        assert here.up
+
+
+@pytest.fixture
+def locked(server: Server, tmp_path: Path) -> Iterator[Server]:
+    """A server with a password and with a user who may do next to nothing."""
+    locked = Server(tmp_path, "--requirepass", "open sesame", "--user", "weak", "on", ">weak", "+ping", "~*")
+    locked.start()
+    yield locked
+    locked.kill()
+
+
+async def test_a_password(locked: Server) -> None:
+    address = f"127.0.0.1:{locked.port}/0"
+    async with replica(f"redis://:open%20sesame@{address}") as here:
+        here.cache.put(KEY, page())
+    for url in (f"redis://{address}", f"redis://:wrong@{address}"):
+        async with replica(url, up=False) as here:
+            await until(here.tried)
+            assert set(here.troubles) == {"auth"}
+            assert not here.up
+    async with replica(f"redis://weak:weak@{address}") as here:
+        assert await here.cache.get(KEY) is None
+        assert here.troubles == ["auth"]
+
+
+@pytest.fixture
+def secured(server: Server, tmp_path: Path) -> Iterator[Server]:
+    """A server that speaks TLS beside its plain port, with a certificate of its own making."""
+    if shutil.which("openssl") is None:
+        pytest.skip("openssl is not installed")
+    key, certificate = tmp_path / "key.pem", tmp_path / "certificate.pem"
+    subprocess.run(
+        [
+            *(
+                "openssl",
+                "req",
+                "-x509",
+                "-newkey",
+                "ec",
+                "-pkeyopt",
+                "ec_paramgen_curve:P-256",
+                "-nodes",
+                "-days",
+                "1",
+            ),
+            *("-subj", "/CN=localhost", "-addext", "subjectAltName=DNS:localhost"),
+            *("-keyout", str(key), "-out", str(certificate)),
+        ],
+        check=True,
+        capture_output=True,
+    )
+    plain = Server(tmp_path)
+    secured = Server(
+        tmp_path,
+        *("--tls-port", str(plain.port), "--tls-auth-clients", "no"),
+        *("--tls-cert-file", str(certificate), "--tls-key-file", str(key), "--tls-ca-cert-file", str(certificate)),
+    )
+    secured.start()
+    secured.secure_url = f"rediss://localhost:{plain.port}/0"
+    yield secured
+    secured.kill()
+
+
+async def test_tls_is_verified(secured: Server, tmp_path: Path) -> None:
+    trusted = f"{secured.secure_url}?ssl_ca_certs={tmp_path / 'certificate.pem'}"
+    async with replica(trusted) as here:
+        here.cache.put(KEY, page())
+        await stored(secured, KEY)
+    for url in (secured.secure_url, trusted.replace("localhost", "127.0.0.1")):  # not trusted; not its name
+        async with replica(url, up=False) as here:
+            await until(here.tried)
+            assert set(here.troubles) == {"connection"}
+
+
+@pytest.mark.parametrize(
+    "answer", [b"HTTP/1.1 400 Bad Request\r\n\r\n", b":x\r\n", b"$-7\r\n", b"*9999999\r\n", b"\xff\xfe", b""]
+)
+async def test_a_server_of_another_kind_is_never_in_use(answer: bytes) -> None:
+    async def speak(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.read(100)
+        writer.write(answer)
+        writer.close()
+
+    stranger = await asyncio.start_server(speak, "127.0.0.1", 0)
+    port = stranger.sockets[0].getsockname()[1]
+    async with stranger, replica(f"redis://127.0.0.1:{port}/0", up=False) as here:
+        await until(lambda: len(here.troubles) > 1)
+        assert set(here.troubles) <= {"protocol", "connection", "timeout"}
+        assert await here.cache.get(KEY) is None
+        assert not here.up

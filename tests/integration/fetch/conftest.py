@@ -1,0 +1,85 @@
+"""A fetcher with small limits that may reach loopback, and the watch that it leaves nothing behind."""
+
+from collections.abc import AsyncIterator, Callable
+from dataclasses import dataclass, field
+from ipaddress import ip_network
+
+import pytest
+
+from scrap import urls
+from scrap.events import Event, Timings
+from scrap.fetch import Fetcher, Limits, Policy, tls
+from tests.hostile.watch import nothing_left_behind
+
+LOOPBACK = (ip_network("127.0.0.0/8"), ip_network("::1/128"))
+TRUST = tls.context()
+QUICK = Limits(connect_seconds=2, first_byte_seconds=0.3)
+
+
+@pytest.fixture(params=[False, True], ids=["asyncio", "uvloop"])
+def anyio_backend(request: pytest.FixtureRequest) -> tuple[str, dict[str, bool]]:
+    """The loop that serves, and the one that everybody has."""
+    return "asyncio", {"use_uvloop": request.param}
+
+
+@pytest.fixture(autouse=True)
+async def _nothing_left_behind() -> AsyncIterator[None]:
+    async with nothing_left_behind():
+        yield
+
+
+@dataclass
+class Got:
+    """What a fetch gave."""
+
+    url: str
+    is_html: bool
+    charset: str | None
+    body: bytes
+    truncated: bool
+    timings: Timings
+
+
+@dataclass
+class Client:
+    """A fetcher and what it told of itself."""
+
+    fetcher: Fetcher
+    events: list[Event] = field(default_factory=list)
+
+    async def get(self, url: str) -> Got:
+        """Fetches a page to its end."""
+        timings = Timings()
+        async with self.fetcher.open(urls.parse(url), timings) as page:
+            body = b"".join([chunk async for chunk in page.chunks()])
+            return Got(page.url, page.is_html, page.charset, body, page.truncated, timings)
+
+
+Make = Callable[..., Client]
+
+
+@pytest.fixture
+async def make() -> AsyncIterator[Make]:
+    """Makes clients that may reach loopback on every port."""
+    made: list[Client] = []
+
+    def make(**changes: object) -> Client:
+        events: list[Event] = []
+        arguments: dict[str, object] = {
+            "limits": QUICK,
+            "policy": Policy(networks=LOOPBACK, ports=frozenset(range(1, 65536))),
+            "ssl_context": TRUST,
+            **changes,
+        }
+        client = Client(Fetcher(emit=events.append, **arguments), events)  # type: ignore[arg-type] # as the test says
+        made.append(client)
+        return client
+
+    yield make
+    for client in made:
+        await client.fetcher.aclose()
+
+
+@pytest.fixture
+def client(make: Make) -> Client:
+    return make()

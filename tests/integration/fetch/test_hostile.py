@@ -1,0 +1,119 @@
+"""A hostile origin: every answer has a known end, in bounded time and memory, and the next request is served."""
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator
+
+import pytest
+
+from scrap import urls
+from scrap.errors import Reason, ScrapError
+from scrap.events import Timings
+from scrap.fetch import Limits
+from tests.hostile.answers import BOMBS, CARD, EVERY, MIB, bomb, by_path
+from tests.hostile.origin import Origin, serving
+from tests.hostile.watch import CAN_MEASURE, peak_memory
+from tests.integration.fetch.conftest import Client, Make
+
+BOUND = 5.0  # seconds that no answer here may take; all of them are limited to less than one
+
+
+@pytest.fixture
+async def origin() -> AsyncIterator[Origin]:
+    for coding in BOMBS:
+        bomb(coding)  # made, and kept, before anything is timed or weighed
+    async with serving(by_path(EVERY)) as origin:
+        yield origin
+
+
+@pytest.fixture
+def quick(make: Make) -> Client:
+    """Gives an answer's head a quarter of a second."""
+    return make(limits=Limits(first_byte_seconds=0.25))
+
+
+async def alive(client: Client, origin: Origin) -> None:
+    """The next request is served."""
+    assert (await client.get(origin.url("/alive"))).body == CARD
+
+
+@pytest.mark.parametrize(
+    ("path", "reason"),
+    [
+        ("/silent", Reason.TIMEOUT_FIRST_BYTE),
+        ("/head-drip", Reason.TIMEOUT_FIRST_BYTE),
+        ("/half-closed", Reason.PROTOCOL_ERROR),
+        ("/closed", Reason.PROTOCOL_ERROR),
+        ("/endless-header-fields", Reason.HEADERS_TOO_LARGE),
+        ("/endless-header-value", Reason.HEADERS_TOO_LARGE),
+        ("/interim-flood", Reason.HEADERS_TOO_LARGE),
+        ("/http-0.9", Reason.PROTOCOL_ERROR),
+        ("/no-status", Reason.PROTOCOL_ERROR),
+        ("/upgrade", Reason.PROTOCOL_ERROR),
+        ("/chunk-soup", Reason.PROTOCOL_ERROR),
+        ("/loop", Reason.REDIRECT_LOOP),
+        ("/file", Reason.REDIRECT_INVALID),
+        ("/metadata", Reason.BLOCKED_ADDRESS),
+    ],
+)
+async def test_answer_that_is_none(quick: Client, origin: Origin, path: str, reason: Reason) -> None:
+    async with asyncio.timeout(BOUND):
+        with pytest.raises(ScrapError) as caught:
+            await quick.get(origin.url(path))
+    assert caught.value.reason is reason
+    await alive(quick, origin)
+
+
+@pytest.mark.parametrize(
+    "path",
+    ["/endless-body", "/endless-chunk-extension", "/endless-trailer", "/short", *(p for p in EVERY if "bomb" in p)],
+)
+async def test_body_without_an_end_is_cut(quick: Client, origin: Origin, path: str) -> None:
+    async with asyncio.timeout(BOUND):
+        got = await quick.get(origin.url(path))
+    assert got.truncated
+    assert len(got.body) <= Limits().decoded_bytes
+    await alive(quick, origin)
+
+
+async def test_body_that_drips_ends_with_the_callers_deadline(quick: Client, origin: Origin) -> None:
+    """A byte every while keeps the connection alive, not the worker."""
+    with pytest.raises(TimeoutError):
+        async with asyncio.timeout(0.3):
+            await quick.get(origin.url("/body-drip"))
+    await alive(quick, origin)
+
+
+async def test_bytes_after_the_answer_are_ignored(quick: Client, origin: Origin) -> None:
+    got = await quick.get(origin.url("/long"))
+    assert (got.body, got.truncated) == (CARD, False)
+
+
+async def test_endless_download_is_not_read(quick: Client, origin: Origin) -> None:
+    got = await quick.get(origin.url("/binary"))
+    assert (got.is_html, got.body) == (False, b"")
+
+
+@pytest.mark.skipif(not CAN_MEASURE, reason="peak memory is read from Linux's /proc")
+async def test_memory_is_bounded(quick: Client, origin: Origin) -> None:
+    await alive(quick, origin)
+    for path in EVERY:
+        with peak_memory() as growth, contextlib.suppress(ScrapError, TimeoutError):
+            async with asyncio.timeout(0.5):
+                await quick.get(origin.url(path))
+        assert growth.bytes < 16 * MIB, path
+
+
+@pytest.mark.skipif(not CAN_MEASURE, reason="peak memory is read from Linux's /proc")
+async def test_a_slow_parser_is_not_read_ahead_of(quick: Client, origin: Origin) -> None:
+    """What waits for the parser is bounded, however fast the origin is."""
+    async with quick.fetcher.open(urls.parse(origin.url("/endless-body")), Timings()) as answer:
+        chunks = aiter(answer.chunks())
+        first = await anext(chunks)
+        for _ in range(50):
+            await asyncio.sleep(0)
+        with peak_memory() as growth:
+            for _ in range(500):
+                await asyncio.sleep(0)
+    assert first
+    assert growth.bytes < 2 * MIB

@@ -1,0 +1,318 @@
+"""Polls of a real Alertmanager, of a real Prometheus, and of servers that are neither."""
+
+import asyncio
+import signal
+import subprocess
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import httpx2
+import pytest
+
+from scrap_operator.decision import Reason, decide
+from scrap_operator.model import (
+    Effect,
+    Lost,
+    Memory,
+    Observation,
+    Reference,
+    Rule,
+    Seen,
+    Source,
+    SourceKind,
+    Spec,
+    Target,
+)
+from scrap_operator.source import MAX_BYTES, poll
+from tests.integration.operator.alertmanager import Alertmanager, binary, eventually, free_port
+
+NOW = 1_800_000_000
+
+
+def by_name(observation: Observation) -> dict[str, tuple[bool, bool]]:
+    """(silenced, fresh) of each alert."""
+    assert isinstance(observation, Seen), observation
+    return {alert.labels["alertname"]: (alert.silenced, alert.fresh) for alert in observation.alerts}
+
+
+def problem(observation: Observation) -> str:
+    assert isinstance(observation, Lost), observation
+    return observation.problem
+
+
+async def until(look: Callable[[], Awaitable[bool]]) -> None:
+    """Looks until it is so; an alert's life is some seconds, since the source's Date header has no parts of one."""
+    for _ in range(60):
+        if await look():
+            return
+        await asyncio.sleep(0.1)
+    pytest.fail("not so within 6 s")
+
+
+# Alertmanager, as it is.
+
+
+async def test_a_firing_alert(shared_alertmanager: Alertmanager, client: httpx2.AsyncClient) -> None:
+    shared_alertmanager.send("Firing", namespace="shop")
+    observation = await poll(client, Source(shared_alertmanager.url))
+    assert by_name(observation)["Firing"] == (False, True)
+    assert isinstance(observation, Seen)
+    alert = next(alert for alert in observation.alerts if alert.labels["alertname"] == "Firing")
+    assert alert.labels == {"alertname": "Firing", "severity": "none", "namespace": "shop"}
+
+
+async def test_a_silenced_alert(shared_alertmanager: Alertmanager, client: httpx2.AsyncClient) -> None:
+    shared_alertmanager.send("Silenced")
+    shared_alertmanager.silence("Silenced")
+    eventually(lambda: shared_alertmanager.state("Silenced")["silencedBy"])
+    assert by_name(await poll(client, Source(shared_alertmanager.url)))["Silenced"] == (True, True)
+
+
+async def test_an_inhibited_alert_fires_all_the_same(
+    shared_alertmanager: Alertmanager, client: httpx2.AsyncClient
+) -> None:
+    shared_alertmanager.send("Inhibitor", severity="critical")
+    shared_alertmanager.send("Inhibited")
+    eventually(lambda: shared_alertmanager.state("Inhibited")["inhibitedBy"])
+    assert by_name(await poll(client, Source(shared_alertmanager.url)))["Inhibited"] == (False, True)
+
+
+async def test_a_resolved_alert_is_gone(shared_alertmanager: Alertmanager, client: httpx2.AsyncClient) -> None:
+    shared_alertmanager.send("Resolved")
+    assert "Resolved" in by_name(await poll(client, Source(shared_alertmanager.url)))
+    shared_alertmanager.resolve("Resolved")
+    assert "Resolved" not in by_name(await poll(client, Source(shared_alertmanager.url)))
+
+
+async def test_an_alert_that_its_sender_does_not_repeat_goes_stale_before_it_ends(
+    shared_alertmanager: Alertmanager, client: httpx2.AsyncClient
+) -> None:
+    shared_alertmanager.send("Abandoned", ends_in=4)
+    assert by_name(await poll(client, Source(shared_alertmanager.url)))["Abandoned"] == (False, True)
+
+    async def stale() -> bool:
+        return by_name(await poll(client, Source(shared_alertmanager.url)))["Abandoned"] == (False, False)
+
+    await until(stale)
+
+
+async def test_a_restarted_alertmanager_has_forgotten_and_says_that_it_is_young(
+    alertmanager: Alertmanager, client: httpx2.AsyncClient
+) -> None:
+    alertmanager.send("Watchdog", "Hold")
+
+    async def old() -> bool:
+        observation = await poll(client, Source(alertmanager.url))
+        return isinstance(observation, Seen) and observation.uptime >= 2
+
+    await until(old)
+    alertmanager.restart()
+    alertmanager.send("Watchdog")  # Prometheus repeats this one first
+    observation = await poll(client, Source(alertmanager.url))
+    assert by_name(observation) == {"Watchdog": (False, True)}
+    assert isinstance(observation, Seen)
+    assert observation.uptime < 2
+
+
+async def test_what_a_restarted_alertmanager_does_not_say_is_not_believed(
+    alertmanager: Alertmanager, client: httpx2.AsyncClient
+) -> None:
+    spec = Spec(
+        target=Reference("apps/v1", "Deployment", "scrap"),
+        minimum=1,
+        maximum=9,
+        source=Source(alertmanager.url),
+        rules=(
+            Rule("saturated", {"alertname": "Saturated"}, Effect.SCALE_UP),
+            Rule("hold", {"alertname": "Hold"}, Effect.HOLD),
+        ),
+    )
+    calm = Memory(replicas=5, polled=NOW - 15, heard_since=NOW - 3600)
+    alertmanager.send("Watchdog", "Hold")
+    held = decide(spec, Target(5), await poll(client, spec.source), calm, NOW)
+    alertmanager.restart()
+    alertmanager.send("Watchdog")
+    settling = decide(spec, Target(5), await poll(client, spec.source), calm, NOW)
+    alertmanager.send("Saturated")
+    saturated = decide(spec, Target(5), await poll(client, spec.source), calm, NOW)
+    reasons = [held.reason, settling.reason, saturated.reason]
+    assert reasons == [Reason.SETTLING, Reason.SETTLING, Reason.SCALE_UP]
+
+
+async def test_an_alertmanager_that_is_gone(alertmanager: Alertmanager, client: httpx2.AsyncClient) -> None:
+    await poll(client, Source(alertmanager.url))
+    alertmanager.stop()
+    assert problem(await poll(client, Source(alertmanager.url)))
+
+
+async def test_an_alertmanager_that_hangs(alertmanager: Alertmanager, client: httpx2.AsyncClient) -> None:
+    alertmanager.process.send_signal(signal.SIGSTOP)  # SIGSTOP: connections are accepted, nothing is answered
+    try:
+        assert problem(await poll(client, Source(alertmanager.url, timeout=1))) == "no answer within 1 s"
+    finally:
+        alertmanager.process.send_signal(signal.SIGCONT)
+    assert isinstance(await poll(client, Source(alertmanager.url)), Seen)
+
+
+# Servers that are none.
+
+Handler = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
+DATE = b"Date: Mon, 23 Nov 2026 10:00:00 GMT\r\n"
+
+
+@asynccontextmanager
+async def serving(handler: Handler) -> AsyncIterator[str]:
+    server = await asyncio.start_server(handler, "127.0.0.1", 0)
+    try:
+        yield f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
+    finally:
+        server.close()
+
+
+def answering(status: str, *bodies: bytes, headers: bytes = DATE) -> Handler:
+    """Answers one request after the other with one body after the other, the last one again and again."""
+
+    async def handler(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        left = list(bodies)
+        while await reader.readuntil(b"\r\n\r\n"):
+            body = left.pop(0) if len(left) > 1 else left[0]
+            length = f"Content-Length: {len(body)}\r\n\r\n".encode()
+            writer.write(b"HTTP/1.1 " + status.encode() + b"\r\n" + headers + length + body)
+            await writer.drain()
+
+    async def quietly(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        try:
+            await handler(reader, writer)
+        except (asyncio.IncompleteReadError, ConnectionError):
+            writer.close()
+
+    return quietly
+
+
+async def dripping(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    """A byte now and then, for ever."""
+    writer.write(b"HTTP/1.1 200 OK\r\n" + DATE + b"Content-Length: 1000000\r\n\r\n[")
+    try:
+        while True:
+            writer.write(b" ")
+            await writer.drain()
+            await asyncio.sleep(0.05)
+    except ConnectionError:
+        writer.close()
+
+
+async def shouting(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    """Another protocol."""
+    writer.write(b"220 mail.example ESMTP\r\n")
+    writer.close()
+
+
+async def endless(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    """More than anyone wants."""
+    writer.write(b"HTTP/1.1 200 OK\r\n" + DATE + b"Connection: close\r\n\r\n")
+    try:
+        for _ in range(MAX_BYTES // 65536 + 16):
+            writer.write(b" " * 65536)
+            await writer.drain()
+    except ConnectionError:
+        pass
+    writer.close()
+
+
+ALERT = (
+    b'[{"labels":{"alertname":"Watchdog"},"updatedAt":"2026-11-23T09:59:30Z","endsAt":"2026-11-23T10:03:30Z",'
+    b'"status":{"silencedBy":[]}}]'
+)
+GARBAGE: dict[str, Handler] = {
+    "a byte now and then": dripping,
+    "no HTTP": shouting,
+    "an error": answering("503 Service Unavailable", b"[]"),
+    "a redirect": answering("302 Found", b"[]", headers=DATE + b"Location: /elsewhere\r\n"),
+    "a web page": answering("200 OK", b"<!doctype html><title>Alertmanager</title>"),
+    "not UTF-8": answering("200 OK", b"\xff\xfe\x00"),
+    "no date": answering("200 OK", ALERT, headers=b""),
+    "a bad date": answering("200 OK", ALERT, headers=b"Date: yesterday\r\n"),
+    "nested without end": answering("200 OK", b"[" * 100_000),
+    "an object": answering("200 OK", b'{"alerts": []}'),
+    "a number": answering("200 OK", b"7"),
+    "null": answering("200 OK", b"null"),
+    "strings for alerts": answering("200 OK", b'["Watchdog"]'),
+    "labels that are numbers": answering("200 OK", ALERT.replace(b'"Watchdog"', b"7")),
+    "labels that are a list": answering("200 OK", ALERT.replace(b'{"alertname":"Watchdog"}', b'["a"]')),
+    "times that are none": answering("200 OK", ALERT.replace(b"2026-11-23T09:59:30Z", b"soon")),
+    "times of no zone": answering("200 OK", ALERT.replace(b"2026-11-23T09:59:30Z", b"2026-11-23T09:59:30")),
+    "a status of somebody else": answering("200 OK", ALERT, b'{"status":"success"}'),
+    "more than anyone wants": endless,
+}
+
+
+@pytest.mark.parametrize("handler", GARBAGE.values(), ids=GARBAGE)
+@pytest.mark.parametrize("kind", SourceKind)
+async def test_garbage_is_no_observation(handler: Handler, kind: SourceKind, client: httpx2.AsyncClient) -> None:
+    async with serving(handler) as url:
+        assert problem(await poll(client, Source(url, kind, timeout=2 if handler is endless else 1)))
+
+
+async def test_a_url_that_is_none(client: httpx2.AsyncClient) -> None:
+    assert problem(await poll(client, Source("http://[oops")))
+
+
+async def test_a_well_formed_answer_is_one(client: httpx2.AsyncClient) -> None:
+    started = b'{"uptime":"2026-11-23T09:59:00.5Z"}'
+    async with serving(answering("200 OK", ALERT, started)) as url:
+        observation = await poll(client, Source(url))
+    assert observation == Seen(observation.alerts if isinstance(observation, Seen) else (), uptime=59)
+    assert by_name(observation) == {"Watchdog": (False, True)}
+
+
+async def test_a_clock_that_was_set_back_makes_no_negative_age(client: httpx2.AsyncClient) -> None:
+    async with serving(answering("200 OK", b"[]", b'{"uptime":"2026-11-23T11:00:00Z"}')) as url:
+        assert await poll(client, Source(url)) == Seen((), uptime=0)
+
+
+# Prometheus, as it is.
+
+RULES = """
+groups:
+  - name: test
+    interval: 1s
+    rules:
+      - {alert: Watchdog, expr: vector(1), labels: {severity: none}}
+      - {alert: Pending, expr: vector(1), for: 1h}
+      - {alert: Quiet, expr: vector(1) > 2}
+"""
+
+
+@pytest.fixture
+def prometheus(tmp_path: Path) -> Iterator[str]:
+    """A real one, with a heartbeat."""
+    program = binary("prometheus")
+    if program is None:
+        pytest.skip("no prometheus on PATH or in the cluster's tools: ../shared/cluster/setup tools builds it")
+    (tmp_path / "rules.yml").write_text(RULES)
+    (tmp_path / "config.yml").write_text("rule_files: [rules.yml]")
+    port = free_port()
+    arguments = [
+        f"--config.file={tmp_path / 'config.yml'}",
+        f"--storage.tsdb.path={tmp_path / 'data'}",
+        f"--web.listen-address=127.0.0.1:{port}",
+        "--log.level=error",
+    ]
+    with subprocess.Popen([program, *arguments]) as process:
+        yield f"http://127.0.0.1:{port}"
+        process.kill()
+
+
+async def test_prometheus_own_alerts(prometheus: str, client: httpx2.AsyncClient) -> None:
+    asked = Source(prometheus, SourceKind.PROMETHEUS)
+
+    async def beats() -> bool:
+        observation = await poll(client, asked)
+        return isinstance(observation, Seen) and bool(observation.alerts)
+
+    await until(beats)
+    observation = await poll(client, asked)
+    assert by_name(observation) == {"Watchdog": (False, True)}
+    assert isinstance(observation, Seen)
+    assert 0 <= observation.uptime < 60

@@ -1,0 +1,112 @@
+"""Log lines to real pipes, with readers of every kind."""
+
+import os
+import threading
+import time
+
+import pytest
+
+from scrap.telemetry import LineWriter
+
+
+class Pipe:
+    """A pipe, and a count of the lines that were lost on the way into it."""
+
+    def __init__(self) -> None:
+        self.reader, self.fd = os.pipe()
+        self.lost = 0
+        self._lock = threading.Lock()
+
+    def dropped(self, lines: int) -> None:
+        with self._lock:
+            self.lost += lines
+
+    def writer(self, *, limit: int = 8192, interval: float = 0.05) -> LineWriter:
+        return LineWriter(self.fd, dropped=self.dropped, limit=limit, interval=interval)
+
+    def read_until_closed(self) -> bytes:
+        """Reads everything, in a thread, while a writer is closed and the pipe after it."""
+        data = bytearray()
+        while chunk := os.read(self.reader, 65536):
+            data += chunk
+        return bytes(data)
+
+
+def test_every_line_arrives_whole_and_in_order() -> None:
+    pipe = Pipe()
+    received: list[bytes] = []
+    reader = threading.Thread(target=lambda: received.append(pipe.read_until_closed()))
+    reader.start()
+    with pipe.writer(limit=20_000) as writer:
+        for number in range(20_000):
+            writer.write(b"line %d\n" % number)
+    os.close(pipe.fd)
+    reader.join()
+    assert received[0].splitlines() == [b"line %d" % number for number in range(20_000)]
+    assert pipe.lost == 0
+
+
+def write_many(writer: LineWriter) -> None:
+    for _ in range(2000):
+        writer.write(b"x" * 50 + b"\n")
+
+
+def test_lines_come_from_many_threads() -> None:
+    pipe = Pipe()
+    received: list[bytes] = []
+    reader = threading.Thread(target=lambda: received.append(pipe.read_until_closed()))
+    reader.start()
+    with pipe.writer(interval=0.001) as writer:
+        threads = [threading.Thread(target=write_many, args=(writer,)) for _ in range(4)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+    os.close(pipe.fd)
+    reader.join()
+    assert received[0] == (b"x" * 50 + b"\n") * 8000
+    assert pipe.lost == 0
+
+
+def test_a_line_does_not_wait_for_the_next() -> None:
+    pipe = Pipe()
+    with pipe.writer() as writer:
+        writer.write(b"alone\n")
+        assert os.read(pipe.reader, 100) == b"alone\n"
+
+
+def test_a_reader_that_hangs_holds_nobody_and_costs_only_lines() -> None:
+    pipe = Pipe()  # nobody reads: the pipe takes 64 KiB and then blocks its writer
+    writer = pipe.writer(limit=1000, interval=0.0)
+    slowest = 0.0
+    for _ in range(20_000):
+        started = time.perf_counter()
+        writer.write(b"x" * 99 + b"\n")
+        slowest = max(slowest, time.perf_counter() - started)
+    assert slowest < 1  # never the reader's patience
+    assert 15_000 < pipe.lost < 20_000
+    started = time.perf_counter()
+    writer.close(timeout=0.1)
+    assert time.perf_counter() - started < 5
+    os.close(pipe.reader)  # ends the write, and the thread
+
+
+def test_a_reader_that_goes_costs_only_lines() -> None:
+    pipe = Pipe()
+    writer = pipe.writer()
+    os.close(pipe.reader)
+    writer.write(b"one\n")
+    writer.write(b"two\n")
+    writer.close()
+    assert pipe.lost == 2
+
+
+@pytest.mark.parametrize("lines", [0, 3])
+def test_closing_writes_what_waits(lines: int) -> None:
+    pipe = Pipe()
+    writer = pipe.writer(interval=60)
+    for _ in range(lines):
+        writer.write(b"x\n")
+    writer.close()
+    os.close(pipe.fd)
+    assert pipe.read_until_closed() == b"x\n" * lines

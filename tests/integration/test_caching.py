@@ -1,0 +1,136 @@
+"""Answers that are kept: what a caller sees of it, and what the origin does not."""
+
+import re
+import threading
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+
+import pytest
+
+from tests import client, running
+
+
+@dataclass
+class Site:
+    """A page whose host counts its visitors, and that the test changes."""
+
+    title: str = "First"
+    status: int = 200
+    headers: dict[str, str] = field(default_factory=dict)
+    visits: int = 0
+    visited: threading.Semaphore = field(default_factory=lambda: threading.Semaphore(0))
+    open: threading.Event = field(default_factory=threading.Event)
+
+
+@pytest.fixture
+def site() -> Iterator[tuple[Site, str]]:
+    """The page, and its URL."""
+    state = Site()
+    state.open.set()
+
+    class Handler(running.Answer):
+        def do_GET(self) -> None:
+            state.visits += 1
+            state.visited.release()
+            assert state.open.wait(20)
+            body = f'<meta property="og:title" content="{state.title}">'.encode()
+            self.answer(state.status, body, {"Content-Type": "text/html", **state.headers})
+
+    with running.origin(Handler) as origin:
+        yield state, f"{origin.url}/page"
+
+
+@pytest.fixture(scope="module")
+def forgetful() -> Iterator[running.Service]:
+    """A service that takes every page at its word."""
+    with running.service({"SCRAP_CACHE_MIN": "0", "SCRAP_CACHE_FAILURES": "0"}) as service:
+        yield service
+
+
+def test_a_page_is_fetched_once_while_it_is_fresh(service: running.Service, site: tuple[Site, str]) -> None:
+    state, url = site
+    state.headers["Cache-Control"] = "max-age=300"
+    first, again = client.scrap(service.url, url), client.scrap(service.url, url)
+    assert (first.body, first.headers["ETag"]) == (again.body, again.headers["ETag"])
+    assert state.visits == 1
+    assert re.match(r"public, max-age=(29\d|300),", again.headers["Cache-Control"])  # less the time it took to come
+    assert int(again.headers["Age"]) < 300
+
+
+def test_one_page_has_one_key_however_it_is_written(service: running.Service, site: tuple[Site, str]) -> None:
+    state, url = site
+    client.scrap(service.url, url)
+    client.scrap(service.url, url.replace("http://", "HTTP://").replace("/page", "/./page#part"))
+    assert state.visits == 1
+
+
+def test_who_has_the_answer_is_told_so(service: running.Service, site: tuple[Site, str]) -> None:
+    tag = client.scrap(service.url, site[1]).headers["ETag"]
+    same = client.scrap(service.url, site[1], headers={"If-None-Match": f'"other", W/{tag}'})
+    assert (same.status, same.body, same.headers["ETag"]) == (304, b"", tag)
+    assert client.scrap(service.url, site[1], headers={"If-None-Match": '"other"'}).status == 200
+
+
+def test_a_stampede_is_one_fetch(service: running.Service, site: tuple[Site, str]) -> None:
+    state, url = site
+    state.open.clear()
+    with ThreadPoolExecutor(20) as callers:
+        answers = [callers.submit(client.scrap, service.url, url) for _ in range(20)]
+        assert state.visited.acquire(timeout=10)
+        while figure(service, "scrap_flights_joined_total") < 19:
+            pass
+        state.open.set()
+        assert {answer.result().json["title"] for answer in answers} == {"First"}
+    assert state.visits == 1
+
+
+def test_a_stale_answer_is_given_while_it_is_fetched_again(forgetful: running.Service, site: tuple[Site, str]) -> None:
+    state, url = site
+    state.headers["Cache-Control"] = "max-age=0, stale-while-revalidate=60"
+    client.scrap(forgetful.url, url)
+    state.title = "Second"
+    assert client.scrap(forgetful.url, url).json["title"] == "First"
+    while client.scrap(forgetful.url, url).json["title"] != "Second":
+        pass  # the refresh behind the answer's back arrives
+
+
+def test_a_stale_answer_stands_in_for_a_page_that_is_broken(forgetful: running.Service, site: tuple[Site, str]) -> None:
+    state, url = site
+    state.headers["Cache-Control"] = "max-age=0, stale-while-revalidate=0, stale-if-error=60"
+    client.scrap(forgetful.url, url)
+    state.status = 500
+    answer = client.scrap(forgetful.url, url)
+    assert (answer.status, answer.json["title"], state.visits) == (200, "First", 2)
+
+
+def test_a_page_that_is_gone_is_gone(forgetful: running.Service, site: tuple[Site, str]) -> None:
+    state, url = site
+    state.headers["Cache-Control"] = "max-age=0, stale-while-revalidate=0, stale-if-error=60"
+    client.scrap(forgetful.url, url)
+    state.status = 404
+    assert client.scrap(forgetful.url, url).json["upstream_status"] == 404
+
+
+def test_a_failure_is_remembered_for_a_while(service: running.Service, site: tuple[Site, str]) -> None:
+    state, url = site
+    state.status = 500
+    assert [client.scrap(service.url, url).status for _ in range(3)] == [502, 502, 502]
+    assert state.visits == 1
+
+
+def test_a_host_that_asks_for_patience_gets_it(site: tuple[Site, str]) -> None:
+    state, url = site
+    state.status, state.headers = 429, {"Retry-After": "30"}
+    with running.service() as service:  # of its own: the host is every other origin's, too
+        client.scrap(service.url, url)
+        other = client.scrap(service.url, url + "/other")
+    assert (other.status, other.json["upstream_status"]) == (502, 429)
+    assert 0 < int(other.headers["Retry-After"]) <= 30
+    assert state.visits == 1
+
+
+def figure(service: running.Service, name: str) -> float:
+    """A figure without labels from /metrics."""
+    text = client.request(service.management, "/metrics").body.decode()
+    return next(float(line.split()[1]) for line in text.splitlines() if line.startswith(f"{name} "))

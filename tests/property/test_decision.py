@@ -1,0 +1,456 @@
+"""The decision through hours of simulated load, outages, clock jumps and the user's own edits.
+
+The world below is a small true one: pods that need time to start, a Prometheus that evaluates rules and repeats its
+alerts as the real one does, an Alertmanager that forgets them when they are not repeated or when it restarts, a wall
+clock that jumps, an API server that refuses writes.
+"""
+
+import itertools
+from dataclasses import dataclass, field, replace
+
+import hypothesis.strategies as st
+import pytest
+from hypothesis import given, settings
+from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
+
+from scrap_operator.decision import Reason, decide, notice
+from scrap_operator.model import (
+    Alert,
+    Behavior,
+    Direction,
+    Effect,
+    Leaning,
+    Lost,
+    Memory,
+    Mode,
+    Observation,
+    Policy,
+    PolicyType,
+    Reference,
+    Rule,
+    Seen,
+    Select,
+    Source,
+    Spec,
+    Target,
+)
+from tests.benchmarks import bench_oscillation as oscillation
+
+EVALUATION = 30  # seconds between Prometheus' evaluations, as kube-prometheus-stack ships it
+RESEND = 90  # seconds after which a firing alert is sent again: the first evaluation more than a minute later
+VALIDITY = 240  # seconds until Alertmanager takes one that is not repeated for resolved
+STARTUP = 30  # seconds until a pod works
+SATURATED = 0.8
+CLAMPS = {Reason.BELOW_MINIMUM, Reason.ABOVE_MAXIMUM}
+
+SPEC = Spec(
+    target=Reference("apps/v1", "Deployment", "scrap"),
+    minimum=2,
+    maximum=10,
+    source=Source("http://alertmanager.test"),
+    rules=(
+        Rule("saturated", {"alertname": "Saturated"}, Effect.SCALE_UP, step=2),
+        Rule("hold", {"alertname": "Hold"}, Effect.HOLD),
+    ),
+)
+
+
+@dataclass
+class Prometheus:
+    """Evaluates two groups of rules, out of step, and sends what fires; dead, its last belief stands."""
+
+    alive: bool = True
+    offset: int = 0  # seconds by which the group with our rules is evaluated after the heartbeat's
+    phases: dict[str, int] = field(default_factory=dict)  # seconds: when each alert's repetition is due
+    loads: list[float] = field(default_factory=list)
+    saturated_for: int = 0
+    believes: set[str] = field(default_factory=set)
+    known: set[str] = field(default_factory=set)  # what was sent once in this life
+
+    def evaluate(self, time: int, load: float, working: int, wanted: int) -> set[str]:
+        """Evaluates the groups that are due, and gives back the alerts to send now."""
+        evaluated = set()
+        if time % EVALUATION == 0:
+            evaluated.add("Watchdog")
+            self.believes.add("Watchdog")
+        if (time - self.offset) % EVALUATION == 0:
+            evaluated |= {"Saturated", "Hold"}
+            self.loads = [*self.loads[-(900 // EVALUATION) :], load]
+            self.saturated_for = self.saturated_for + EVALUATION if load > SATURATED * max(working, 1) else 0
+            self.believes -= {"Saturated", "Hold"}
+            if self.saturated_for >= 60:
+                self.believes.add("Saturated")
+            if max(self.loads) > SATURATED * max(wanted - 1, 1):
+                self.believes.add("Hold")
+        firing = self.believes & evaluated
+        due = {name for name in firing if name not in self.known or (time - self.phases[name]) % RESEND < EVALUATION}
+        self.known = (self.known - evaluated) | firing
+        return due
+
+
+class World(RuleBasedStateMachine):
+    """Steps through time in polls of 15 seconds; what must hold is asserted at each of them."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.time = 1_800_000_000  # true time
+        self.clock_error = 0  # what the operator's clock adds to it
+        self.spec = SPEC
+        self.memory = Memory()
+        self.load = 1.0
+        self.ready_at = [0, 0]
+        self.rival = False
+        self.writes_refused = False
+        self.prometheus = Prometheus()
+        self.alertmanager: dict[str, int] | None = {}  # alert -> when it was last received; None: it is down
+        self.alertmanager_started = self.time
+        self.silenced = False
+        self.last: dict[Direction, int] = {}  # when the replicas last went that way, by the operator's clock
+        self.changes = 0
+
+    @property
+    def replicas(self) -> int:
+        """What the target is told to have."""
+        return len(self.ready_at)
+
+    def scale(self, replicas: int) -> None:
+        """Pods come at the end, and work some time later."""
+        self.ready_at = [*self.ready_at[:replicas], *[self.time + STARTUP] * (replicas - self.replicas)]
+
+    # What happens to the world.
+
+    @initialize(
+        load=st.floats(2, 9),
+        window=st.sampled_from([0, 0, 300]),
+        offset=st.sampled_from([0, 15]),
+        phases=st.tuples(*[st.sampled_from([0, 30, 60])] * 3),
+    )
+    def begin(self, load: float, window: int, offset: int, phases: tuple[int, ...]) -> None:
+        """In a state that has settled; often without the window that would hide what the source's doubts must do."""
+        self.load = load
+        self.prometheus.offset = offset
+        self.prometheus.phases = dict(zip(("Watchdog", "Saturated", "Hold"), phases, strict=True))
+        self.spec = replace(SPEC, down=replace(SPEC.down, window=window))
+        for _ in range(80):
+            self.tick()
+
+    @rule(ticks=st.integers(1, 10) | st.integers(1, 60))
+    def time_passes(self, ticks: int) -> None:
+        """Up to a quarter of an hour."""
+        for _ in range(ticks):
+            self.tick()
+
+    @rule(load=st.floats(0, 12))
+    def load_changes(self, load: float) -> None:
+        """Pods' worth of work."""
+        self.load = load
+
+    @rule(alive=st.booleans())
+    def prometheus_dies_or_returns(self, alive: bool) -> None:
+        """It restores its alerts' state, as the real one does, but not what it sent."""
+        if alive and not self.prometheus.alive:
+            self.prometheus.known = set()
+        self.prometheus.alive = alive
+
+    @rule()
+    def alertmanager_dies(self) -> None:
+        """Polls fail."""
+        self.alertmanager = None
+
+    @rule()
+    def alertmanager_restarts(self) -> None:
+        """With an empty memory; perhaps between two polls."""
+        self.alertmanager = {}
+        self.alertmanager_started = self.time
+
+    @rule(silenced=st.booleans())
+    def somebody_silences_the_alerts(self, silenced: bool) -> None:
+        """It mutes people, not load."""
+        self.silenced = silenced
+
+    @rule(seconds=st.one_of(st.integers(-7200, 7200), st.integers(-20, 20)))
+    def the_clock_jumps(self, seconds: int) -> None:
+        """The operator's, not the world's."""
+        self.clock_error += seconds
+        self.last.clear()  # what it measured before means nothing after
+
+    @rule(refused=st.booleans())
+    def the_api_server_refuses_writes(self, refused: bool) -> None:
+        """By a 409, an outage, a lost right."""
+        self.writes_refused = refused
+
+    @rule(seconds=st.integers(1, 3600))
+    def nobody_watches(self, seconds: int) -> None:
+        """The operator is down; the world is not."""
+        for _ in range(seconds // 15):
+            self.time += 15
+            self.world_goes_on()
+
+    @rule(replicas=st.integers(0, 15))
+    def the_user_scales(self, replicas: int) -> None:
+        """By hand, to zero even."""
+        self.scale(replicas)
+
+    @rule(low=st.integers(1, 8), more=st.integers(0, 8))
+    def the_user_moves_the_bounds(self, low: int, more: int) -> None:
+        """The minimum never above the maximum: the schema sees to that."""
+        self.spec = replace(self.spec, minimum=low, maximum=low + more)
+
+    @rule(mode=st.sampled_from(Mode))
+    def the_user_changes_the_mode(self, mode: Mode) -> None:
+        """Any to any."""
+        self.spec = replace(self.spec, mode=mode)
+
+    @rule(there=st.booleans())
+    def another_autoscaler_comes_or_goes(self, there: bool) -> None:
+        """An HPA, say."""
+        self.rival = there
+
+    # How it goes on.
+
+    def world_goes_on(self) -> None:
+        """Prometheus evaluates and sends; Alertmanager forgets."""
+        if self.prometheus.alive:
+            working = sum(1 for ready in self.ready_at if ready <= self.time)
+            due = self.prometheus.evaluate(self.time, self.load, working, self.replicas)
+            if self.alertmanager is not None:
+                resolved = self.alertmanager.keys() - self.prometheus.believes
+                kept = {name: at for name, at in self.alertmanager.items() if name not in resolved}
+                self.alertmanager = kept | dict.fromkeys(due, self.time)
+        if self.alertmanager is not None:
+            self.alertmanager = {name: at for name, at in self.alertmanager.items() if self.time - at < VALIDITY}
+
+    def poll(self) -> Observation:
+        """What the operator sees."""
+        if self.alertmanager is None:
+            return Lost("connection refused")
+        alerts = (
+            Alert({"alertname": name}, silenced=self.silenced, fresh=self.time - at <= VALIDITY / 2)
+            for name, at in self.alertmanager.items()
+        )
+        return Seen(tuple(alerts), uptime=self.time - self.alertmanager_started)
+
+    def tick(self) -> None:
+        """One poll, one decision, perhaps one write; and everything that must hold of them."""
+        self.time += 15
+        self.world_goes_on()
+        now, before, observation = self.time + self.clock_error, self.replicas, self.poll()
+        rivals = ("HorizontalPodAutoscaler/scrap",) if self.rival else ()
+        decision = decide(self.spec, Target(before, rivals), observation, self.memory, now)
+        self.memory = decision.memory
+        self.assert_explained(decision.reason, decision.sentence)
+        assert decision.desired is not None
+        if decision.writes:
+            self.assert_allowed(decision.reason, before, decision.desired, observation)
+            self.assert_paced(decision.reason, before, decision.desired, now)
+            if not self.writes_refused:
+                self.scale(decision.desired)
+                self.changes += 1
+                self.memory = notice(self.memory, decision.desired, now)
+                self.last[Direction.UP if decision.desired > before else Direction.DOWN] = now
+        elif self.spec.mode is not Mode.DRY_RUN:
+            assert decision.desired == before
+
+    # What must hold.
+
+    def assert_explained(self, reason: Reason, sentence: str) -> None:
+        """Always a reason."""
+        assert reason in Reason
+        assert sentence.endswith(".")
+
+    def assert_allowed(self, reason: Reason, before: int, desired: int, observation: Observation) -> None:
+        """Inside the bounds, hands off where they must be, and never down on unknown."""
+        assert self.spec.minimum <= desired <= self.spec.maximum
+        assert self.spec.mode is Mode.ACTIVE
+        assert not self.rival
+        assert before > 0
+        if desired > before:
+            assert reason is Reason.BELOW_MINIMUM or "Saturated" in (self.alertmanager or {})
+        elif reason is not Reason.ABOVE_MAXIMUM:
+            assert isinstance(observation, Seen)
+            assert self.time - self.alertmanager_started >= self.spec.source.settle
+            # Dead or alive, what Prometheus last believed was that a pod can be spared.
+            assert self.prometheus.believes == {"Watchdog"}
+
+    def assert_paced(self, reason: Reason, before: int, desired: int, now: int) -> None:
+        """At most one change a period, whoever asks; the bounds alone need not wait."""
+        direction = Direction.UP if desired > before else Direction.DOWN
+        if reason not in CLAMPS and direction in self.last:
+            assert now - self.last[direction] >= 60
+
+    @invariant()
+    def inside_the_bounds_or_zero(self) -> None:
+        """Never outside [min, max] by the operator's own hand: the next tick brings a target back."""
+        free = self.spec.mode is Mode.ACTIVE and not self.rival and not self.writes_refused
+        if free and self.replicas:
+            self.tick()
+            assert self.spec.minimum <= self.replicas <= self.spec.maximum
+
+    def teardown(self) -> None:
+        """When all is well again it converges, and then nothing changes any more."""
+        if self.replicas == 0:
+            return
+        self.rival = self.writes_refused = False
+        self.spec = replace(self.spec, mode=Mode.ACTIVE)
+        self.prometheus.alive = True
+        if self.alertmanager is None:
+            self.alertmanager_restarts()
+        for _ in range(2 * 240):  # two hours: eight steps down, each of which waits out its window
+            self.tick()
+        settled, changes = self.replicas, self.changes
+        for _ in range(240):
+            self.tick()
+        assert (self.replicas, self.changes) == (settled, changes)
+        enough = self.load <= SATURATED * settled or settled == self.spec.maximum
+        none_too_many = self.load > SATURATED * (settled - 1) or settled == self.spec.minimum
+        assert enough
+        assert none_too_many
+
+
+World.TestCase.settings = settings(max_examples=30, stateful_step_count=20, deadline=None)
+TestWorld = World.TestCase
+
+
+# The outages that chance finds too rarely, in every phase that the senders' repetitions can have.
+
+PHASES = [
+    (offset, (watchdog, 0, hold)) for offset, watchdog, hold in itertools.product((0, 15), (0, 30, 60), (0, 30, 60))
+]
+
+
+def world(offset: int, phases: tuple[int, ...], load: float = 5.0) -> World:
+    """One that has settled, its Hold rule firing, without a window that would hide what is tested."""
+    settled = World()
+    settled.begin(load, 0, offset, phases)
+    assert "Hold" in settled.prometheus.believes
+    return settled
+
+
+def test_a_dead_prometheus_whose_alerts_end_one_by_one_never_scales_in() -> None:
+    for offset, phases in PHASES:
+        dead = world(offset, phases)
+        before = dead.replicas
+        dead.prometheus_dies_or_returns(False)
+        dead.time_passes(40)
+        assert dead.replicas == before
+
+
+@pytest.mark.parametrize("ticks", range(6))
+def test_an_alertmanager_that_restarts_between_two_polls_never_scales_in(ticks: int) -> None:
+    forgetful = world(15, (0, 0, 60))
+    before = forgetful.replicas
+    forgetful.time_passes(ticks)  # one of them is just before the heartbeat is repeated
+    forgetful.alertmanager_restarts()
+    forgetful.time_passes(12)
+    assert forgetful.replicas == before
+
+
+@pytest.mark.parametrize("seconds", [600, 615])
+def test_what_happened_while_nobody_watched_never_scales_in(seconds: int) -> None:
+    for offset, phases in PHASES:
+        unwatched = world(offset, phases)
+        before = unwatched.replicas
+        unwatched.prometheus_dies_or_returns(False)
+        unwatched.nobody_watches(seconds)
+        unwatched.prometheus_dies_or_returns(True)
+        unwatched.time_passes(40)
+        assert unwatched.replicas == before
+
+
+# One decision, from any state at all.
+
+times = st.none() | st.integers(0, 20_000)
+labels = st.fixed_dictionaries({"alertname": st.sampled_from(["Watchdog", "Up", "Down", "Hold", "Other"])})
+alerts = st.builds(Alert, labels, silenced=st.booleans(), fresh=st.booleans())
+observations = st.one_of(
+    st.builds(Lost, st.just("timed out")),
+    st.builds(Seen, st.lists(alerts, max_size=5).map(tuple), uptime=st.integers(0, 20_000)),
+)
+policies = st.builds(Policy, st.sampled_from(PolicyType), st.integers(1, 200), st.integers(1, 1800))
+behaviors = st.builds(
+    Behavior, st.integers(0, 3600), st.lists(policies, min_size=1, max_size=3).map(tuple), st.sampled_from(Select)
+)
+memories = st.builds(
+    Memory,
+    replicas=st.none() | st.integers(0, 30),
+    polled=times,
+    failures=st.integers(0, 3),
+    heard_since=times,
+    leaning=st.none() | st.builds(Leaning, st.sampled_from(Direction), st.integers(0, 20_000)),
+    scaled_up=times,
+    scaled_down=times,
+)
+
+
+@st.composite
+def specs(draw: st.DrawFn) -> Spec:
+    """Any spec that the schema lets through."""
+    low = draw(st.integers(1, 10))
+    effects = {"Up": Effect.SCALE_UP, "Down": Effect.SCALE_DOWN, "Hold": Effect.HOLD}
+    names = draw(st.lists(st.sampled_from(sorted(effects)), min_size=1, unique=True))
+    rules = tuple(Rule(name.lower(), {"alertname": name}, effects[name], draw(st.integers(1, 5))) for name in names)
+    source = Source("http://alertmanager.test", heed_silences=draw(st.booleans()))
+    return Spec(
+        SPEC.target,
+        low,
+        low + draw(st.integers(0, 10)),
+        source,
+        rules,
+        draw(st.sampled_from(Mode)),
+        draw(behaviors),
+        draw(behaviors),
+    )
+
+
+@given(specs(), st.integers(0, 30), observations, memories, st.integers(0, 20_000))
+@settings(max_examples=150, deadline=None)
+def test_from_any_state_a_decision_is_sound(
+    spec: Spec, replicas: int, observation: Observation, memory: Memory, now: int
+) -> None:
+    decision = decide(spec, Target(replicas), observation, memory, now)
+    assert decision.sentence
+    assert decision.desired is not None
+    if spec.mode is Mode.SUSPENDED or replicas == 0:
+        assert decision.desired == replicas
+        return
+    assert spec.minimum <= decision.desired <= spec.maximum
+    if decision.desired < replicas <= spec.maximum:
+        assert isinstance(observation, Seen)
+        assert decision.doubt is None
+        assert any(alert.labels["alertname"] == "Watchdog" and alert.fresh for alert in observation.alerts)
+        assert memory.heard_since is not None
+        assert spec.down.select is not Select.DISABLED
+    if decision.desired > replicas >= spec.minimum:
+        assert any(alert.labels["alertname"] == "Up" for alert in getattr(observation, "alerts", ()))
+        assert spec.up.select is not Select.DISABLED
+
+
+@given(specs(), st.integers(1, 30), observations, memories, st.integers(0, 20_000))
+@settings(max_examples=60, deadline=None)
+def test_the_same_again_right_after_a_write_writes_nothing(
+    spec: Spec, replicas: int, observation: Observation, memory: Memory, now: int
+) -> None:
+    first = decide(spec, Target(replicas), observation, memory, now)
+    if first.writes:
+        again = decide(spec, Target(first.desired), observation, notice(first.memory, first.desired, now), now)
+        assert not again.writes
+
+
+# The simulation of the benchmark, held to the figures that the design was chosen by.
+
+
+@pytest.mark.parametrize(
+    ("load", "changes", "overload"),
+    [(oscillation.steady, 2, 90), (oscillation.noisy(7), 3, 90)],
+    ids=["steady", "noisy"],
+)
+def test_stepping_with_hold_does_not_oscillate(load: oscillation.Load, changes: int, overload: int) -> None:
+    result = oscillation.simulate(load, oscillation.shipped(with_hold=True))
+    assert result.changes <= changes
+    assert result.overload <= overload
+
+
+@pytest.mark.parametrize("load", [oscillation.steady, oscillation.noisy(7)], ids=["steady", "noisy"])
+def test_without_hold_it_does(load: oscillation.Load) -> None:
+    assert oscillation.simulate(load, oscillation.shipped(with_hold=False)).changes > 30
+    assert oscillation.simulate(load, oscillation.floor_while_firing()).changes > 30

@@ -1,0 +1,95 @@
+"""The express lane says what html5lib says, on soup; in whatever pieces it comes.
+
+`SCRAP_FUZZ=60 pytest tests/property/test_opengraph.py` tries 60 times as many pages, others each time: 200,000.
+"""
+
+import os
+
+import pytest
+from hypothesis import HealthCheck, Phase, assume, given, settings
+from hypothesis import strategies as st
+
+from scrap.opengraph import Document, open_graph, read_with_html5lib
+from tests import corpus
+from tests.law import assert_lawful, read
+from tests.soup import mutations, soups
+
+_TIMES = int(os.environ.get("SCRAP_FUZZ", "1"))
+_PHASES = [Phase.explicit, Phase.reuse, Phase.generate, Phase.shrink]
+
+
+def _examples(number: int) -> settings:
+    return settings(
+        max_examples=_TIMES * number,
+        deadline=None,
+        phases=_PHASES,
+        derandomize=_TIMES == 1,
+        database=None,
+        suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large, HealthCheck.filter_too_much],
+    )
+
+
+@_examples(2000)
+@given(soups())
+def test_soup_is_read_as_html5lib_reads_it(page: str) -> None:
+    assert_lawful(page)
+
+
+@_examples(1000)
+@given(soups(doubtful=False))
+def test_soup_of_plain_elements_leaves_no_doubt(page: str) -> None:
+    assume("<!--\0" not in page and "<!---\0" not in page)
+    assert assert_lawful(page).unsure is None
+
+
+_OWN = [path.read_bytes() for path in sorted((corpus.REPOSITORY / "tests" / "pages").glob("*.html"))]
+
+
+@st.composite
+def _excerpts(draw: st.DrawFn) -> bytes:
+    """Some 3 KiB of a real page, around an og: tag where there is one: html5lib takes its time."""
+    page = draw(st.sampled_from(corpus.pages())).body
+    start = max(0, page.find(b"og:", draw(st.integers(0, len(page)))) - draw(st.integers(0, 3000)))
+    return page[start : start + 3000]
+
+
+@_examples(150)
+@given(mutations(st.sampled_from(_OWN)))
+def test_damaged_pages_of_our_own_are_read_as_html5lib_reads_them(page: bytes) -> None:
+    assert_lawful(page, charset=None)
+
+
+@corpus.required
+@_examples(250)
+@given(mutations(_excerpts()))
+def test_damaged_real_pages_are_read_as_html5lib_reads_them(page: bytes) -> None:
+    assert_lawful(page, charset=None)
+
+
+@_examples(250)
+@given(soups(), st.lists(st.integers(1, 20), min_size=1), st.sampled_from([None, "utf-8", "utf-16le", "iso-2022-jp"]))
+def test_the_split_does_not_matter(text: str, sizes: list[int], charset: str | None) -> None:
+    page = text.encode({"utf-16le": "utf-16le", "iso-2022-jp": "iso-2022-jp"}.get(charset or "", "utf-8"), "ignore")
+    pieces: list[bytes] = []
+    rest = page
+    while rest:
+        size = sizes[len(pieces) % len(sizes)]
+        pieces.append(rest[:size])
+        rest = rest[size:]
+    assert read(pieces, charset=charset) == read([page], charset=charset)
+
+
+@_examples(150)
+@given(
+    st.lists(st.tuples(st.text("og:imagevdrtcls_ ", max_size=24), st.none() | st.text(max_size=20))),
+    st.text(max_size=9),
+)
+def test_any_metas_make_an_answer_of_nothing_empty(metas: list[tuple[str, str | None]], base: str) -> None:
+    answer = open_graph(Document(metas, base), "https://example.com/")
+    assert bool(answer) == bool(metas)
+    assert all(value not in (None, "", [], {}) for value in answer.values())
+
+
+@pytest.mark.parametrize("text", ["", "<", "<meta property=og:title content"])
+def test_the_law_takes_any_beginning(text: str) -> None:
+    assert read_with_html5lib(text).metas == []

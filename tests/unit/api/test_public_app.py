@@ -1,0 +1,71 @@
+"""The public application, called as a server calls it: what has no place in a test of the running service."""
+
+from typing import Any, cast
+
+import orjson
+
+from scrap import api
+from scrap.errors import Outcome, Reason
+from scrap.events import Event, RequestEnded, RequestStarted
+from scrap.preview import Previewer
+
+
+class Broken:
+    """Stands in for a previewer that has a bug; a real one has none to offer."""
+
+    def peek(self, target: object) -> None:
+        """Fails as no known error does."""
+        raise RuntimeError("the secret is at 10.0.0.7")
+
+
+async def call(app: Any, *headers: tuple[bytes, bytes], path: str = "/api/v1/scrap") -> list[dict[str, Any]]:
+    """Makes one request; gives the messages that were sent."""
+    sent: list[dict[str, Any]] = []
+
+    async def send(message: dict[str, Any]) -> None:
+        sent.append(message)
+
+    async def receive() -> dict[str, Any]:
+        return {"type": "http.disconnect"}
+
+    scope = {
+        "type": "http",
+        "method": "GET",
+        "path": path,
+        "root_path": "",
+        "query_string": b"url=http://example.com/",
+        "headers": headers,
+    }
+    await app(scope, receive, send)
+    return sent
+
+
+async def test_a_bug_of_ours_is_answered_recorded_and_not_told() -> None:
+    events: list[Event] = []
+    app = api.public_app(cast("Previewer", Broken()), emit=events.append, version="1")
+    start, body = await call(app)
+    assert start["status"] == 500
+    problem = orjson.loads(body["body"])
+    assert (problem["reason"], problem["fault"]) == ("internal", "service")
+    assert b"10.0.0.7" not in body["body"]
+    started, ended = events
+    assert isinstance(started, RequestStarted)
+    assert isinstance(ended, RequestEnded)
+    assert (ended.outcome, ended.reason, ended.status) == (Outcome.INTERNAL_ERROR, Reason.INTERNAL, 500)
+    assert isinstance(ended.error, RuntimeError)
+    assert "10.0.0.7" in ended.internal
+
+
+async def test_the_callers_trace_is_handed_on() -> None:
+    events: list[Event] = []
+    app = api.public_app(cast("Previewer", Broken()), emit=events.append, version="1")
+    await call(app, (b"traceparent", b"00-ab-cd-01"), (b"tracestate", b"a=1"), (b"tracestate", b"b=2"))
+    assert events[0] == RequestStarted("00-ab-cd-01", "a=1, b=2")
+
+
+async def test_an_unknown_path_is_one_route_to_all_who_count() -> None:
+    events: list[Event] = []
+    app = api.public_app(cast("Previewer", Broken()), emit=events.append, version="1")
+    for path in ("/a", "/b/c", "/api/v1/scrap/"):
+        await call(app, path=path)
+    assert {event.route for event in events if isinstance(event, RequestEnded)} == {"unmatched"}

@@ -1,0 +1,41 @@
+"""What our own answers say of their freshness."""
+
+from scrap.cache.entry import failure, preview
+from scrap.cache.freshness import Freshness, Policy
+from scrap.cache.headers import age, cache_control, retry_after
+from scrap.errors import Outcome, Reason, UpstreamError
+
+NOW = 1_800_000_000.0
+
+
+def test_cache_control_of_a_preview() -> None:
+    entry = preview(b"{}", Outcome.OK, Freshness(100.9, 50, 500), now=NOW)
+    assert cache_control(entry) == "public, max-age=100, stale-while-revalidate=50, stale-if-error=500"
+    assert cache_control(preview(b"{}", Outcome.OK, Freshness(60), now=NOW)) == "public, max-age=60"
+
+
+def test_age_is_whole_and_never_negative() -> None:
+    entry = preview(b"{}", Outcome.OK, Freshness(100), now=NOW)
+    assert age(entry, NOW) == 0
+    assert age(entry, NOW + 1.9) == 1
+    assert age(entry, NOW - 5) == 0  # another replica's clock is ahead of ours
+
+
+def test_cache_control_of_a_failure() -> None:
+    policy = Policy(negative=30)
+    entry = failure(UpstreamError(Reason.DNS_FAILED), policy=policy, now=NOW)
+    assert cache_control(entry) == "public, max-age=30"
+    assert retry_after(entry, NOW) is None
+
+
+def test_retry_after_counts_down_to_one() -> None:
+    entry = failure(UpstreamError(Reason.UPSTREAM_STATUS, status=429, retry_after=90.0), policy=Policy(), now=NOW)
+    assert retry_after(entry, NOW) == 90
+    assert retry_after(entry, NOW + 30.5) == 60
+    assert retry_after(entry, NOW + 95) == 1
+
+
+def test_retry_after_is_no_longer_than_we_keep_the_failure() -> None:
+    policy = Policy(retry_after=300)
+    entry = failure(UpstreamError(Reason.UPSTREAM_STATUS, status=503, retry_after=86_400.0), policy=policy, now=NOW)
+    assert retry_after(entry, NOW) == 300

@@ -1,0 +1,241 @@
+"""Single flight: one piece of work, and nobody's leaving is anybody else's trouble."""
+
+import asyncio
+import contextvars
+import traceback
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+import pytest
+
+from scrap.cache.flight import Flights
+from scrap.errors import Overloaded, Reason, UpstreamError
+from scrap.events import Event, FlightJoined, ignore
+
+
+class Work:
+    """A piece of work that the test ends by hand."""
+
+    def __init__(self) -> None:
+        self.started = 0
+        self.cancelled = 0
+        self.result: asyncio.Future[str] = asyncio.get_running_loop().create_future()
+
+    async def __call__(self) -> str:
+        self.started += 1
+        try:
+            return await asyncio.shield(self.result)
+        except asyncio.CancelledError:
+            self.cancelled += 1
+            raise
+
+
+async def settle() -> None:
+    """Lets everything that can run, run."""
+    for _ in range(10):
+        await asyncio.sleep(0)
+
+
+def call(flights: Flights[str], make: Callable[[], Any], key: str = "k") -> asyncio.Task[str]:
+    return asyncio.create_task(flights.run(key, make))
+
+
+async def cancelled(task: Awaitable[str]) -> None:
+    with pytest.raises(asyncio.CancelledError):
+        await task
+
+
+async def test_a_thousand_callers_are_one_piece_of_work() -> None:
+    events: list[Event] = []
+    flights = Flights[str](emit=events.append)
+    work = Work()
+    calls = [call(flights, work) for _ in range(1000)]
+    await settle()
+    assert len(flights) == 1
+    work.result.set_result("page")
+    assert await asyncio.gather(*calls) == ["page"] * 1000
+    assert work.started == 1
+    assert events == [FlightJoined()] * 999
+    assert len(flights) == 0
+
+
+async def test_other_keys_are_other_work() -> None:
+    flights = Flights[str](emit=ignore)
+    first, second = Work(), Work()
+    calls = [call(flights, first, "a"), call(flights, second, "b")]
+    first.result.set_result("a")
+    second.result.set_result("b")
+    assert await asyncio.gather(*calls) == ["a", "b"]
+
+
+async def test_work_that_is_over_is_not_joined() -> None:
+    flights = Flights[str](emit=ignore)
+    for expected in ("first", "second"):
+        work = Work()
+        work.result.set_result(expected)
+        assert await flights.run("k", work) == expected
+
+
+@pytest.mark.parametrize("leaver", [0, 1, 2])
+async def test_one_callers_leaving_cancels_nobody_else(leaver: int) -> None:
+    flights = Flights[str](linger=0.0, emit=ignore)
+    work = Work()
+    calls = [call(flights, work) for _ in range(3)]
+    await settle()
+    calls[leaver].cancel()
+    await cancelled(calls.pop(leaver))
+    await settle()
+    work.result.set_result("page")
+    assert await asyncio.gather(*calls) == ["page"] * 2
+    assert work.cancelled == 0
+
+
+async def test_when_the_last_leaves_the_work_is_cancelled() -> None:
+    flights = Flights[str](linger=0.0, emit=ignore)
+    work = Work()
+    calls = [call(flights, work) for _ in range(2)]
+    await settle()
+    for each in calls:
+        each.cancel()
+    await asyncio.gather(*calls, return_exceptions=True)
+    await settle()
+    assert work.cancelled == 1
+    assert len(flights) == 0
+
+
+async def test_who_comes_while_abandoned_work_dies_starts_anew() -> None:
+    flights = Flights[str](linger=0.0, emit=ignore)
+    dying = asyncio.Event()
+    gone = asyncio.Event()
+
+    async def slow_to_die() -> str:
+        try:
+            await asyncio.Event().wait()
+        except asyncio.CancelledError:
+            dying.set()
+            await gone.wait()
+            raise
+        raise AssertionError
+
+    first = call(flights, slow_to_die)
+    await settle()
+    first.cancel()
+    await dying.wait()
+    work = Work()
+    work.result.set_result("anew")
+    assert await flights.run("k", work) == "anew"
+    gone.set()
+    await settle()
+    assert len(flights) == 0
+
+
+async def test_lingering_work_is_taken_over() -> None:
+    flights = Flights[str](linger=3600.0, emit=ignore)
+    work = Work()
+    first = call(flights, work)
+    await settle()
+    first.cancel()
+    await cancelled(first)
+    second = call(flights, work)
+    await settle()
+    work.result.set_result("page")
+    assert await second == "page"
+    assert (work.started, work.cancelled) == (1, 0)
+
+
+async def test_lingering_work_may_end_in_peace() -> None:
+    reports: list[dict[str, Any]] = []
+    asyncio.get_running_loop().set_exception_handler(lambda _, context: reports.append(context))
+    flights = Flights[str](linger=3600.0, emit=ignore)
+    work = Work()
+    first = call(flights, work)
+    await settle()
+    first.cancel()
+    await cancelled(first)
+    work.result.set_result("page")
+    await settle()
+    assert len(flights) == 0
+    assert not reports
+
+
+async def test_a_failure_is_everybodys_and_its_traceback_does_not_grow() -> None:
+    flights = Flights[str](emit=ignore)
+    work = Work()
+    calls = [call(flights, work) for _ in range(1000)]
+    await settle()
+    work.result.set_exception(UpstreamError(Reason.DNS_FAILED))
+    errors = await asyncio.gather(*calls, return_exceptions=True)
+    assert all(isinstance(error, UpstreamError) for error in errors)
+    (error,) = set(errors)
+    assert isinstance(error, UpstreamError)
+    assert len(traceback.extract_tb(error.__traceback__)) < 10
+    assert error.__context__ is None
+
+
+async def test_a_caller_who_left_in_the_same_instant_is_left_alone() -> None:
+    flights = Flights[str](linger=0.0, emit=ignore)
+    work = Work()
+    calls = [call(flights, work) for _ in range(2)]
+    await settle()
+    task = flights._flights["k"].task
+    work.result.set_result("page")
+    while not task.done():
+        await asyncio.sleep(0)
+    calls[0].cancel()  # the work is over, its result not yet handed out
+    await cancelled(calls[0])
+    assert await calls[1] == "page"
+
+
+async def test_launched_work_needs_nobody() -> None:
+    flights = Flights[str](linger=0.0, emit=ignore)
+    work = Work()
+    flights.launch("k", work)
+    flights.launch("k", work)
+    joined = call(flights, work)
+    await settle()
+    assert work.started == 1
+    joined.cancel()
+    await cancelled(joined)
+    await settle()
+    assert work.cancelled == 0
+    work.result.set_result("page")
+    await settle()
+    assert len(flights) == 0
+
+
+async def test_a_known_error_that_nobody_waits_for_is_dropped_and_an_unknown_one_reported() -> None:
+    reports: list[dict[str, Any]] = []
+    asyncio.get_running_loop().set_exception_handler(lambda _, context: reports.append(context))
+    flights = Flights[str](emit=ignore)
+    bug = ZeroDivisionError()
+    for error in (UpstreamError(Reason.DNS_FAILED), bug):
+        work = Work()
+        work.result.set_exception(error)
+        flights.launch("k", work)
+        await settle()
+    assert [report["exception"] for report in reports] == [bug]
+
+
+async def test_the_work_sees_the_first_callers_context() -> None:
+    who = contextvars.ContextVar("who", default="nobody")
+    flights = Flights[str](emit=ignore)
+
+    async def make() -> str:
+        return who.get()
+
+    who.set("first")
+    assert await flights.run("k", make) == "first"
+
+
+async def test_closing_cancels_the_work_and_tells_callers_so() -> None:
+    flights = Flights[str](emit=ignore)
+    work = Work()
+    calls = [call(flights, work) for _ in range(2)]
+    await settle()
+    await flights.aclose()
+    for each in calls:
+        with pytest.raises(Overloaded) as caught:
+            await each
+        assert caught.value.reason is Reason.DRAINING
+    assert work.cancelled == 1
+    assert len(flights) == 0

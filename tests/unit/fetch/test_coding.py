@@ -1,0 +1,117 @@
+"""Content codings, fed byte by byte and at once, whole and broken."""
+
+import gzip
+import zlib
+from collections.abc import Iterator
+
+import brotli
+import pytest
+from backports import zstd
+
+from scrap.errors import Reason, UpstreamError
+from scrap.fetch import Limits
+from scrap.fetch.coding import Decoder, codings
+from tests.hostile.answers import bomb
+
+TEXT = b"<p>some text</p>" * 1000
+STEP = 1024
+
+
+def raw(data: bytes) -> bytes:
+    inner = zlib.compressobj(9, zlib.DEFLATED, -15)
+    return inner.compress(data) + inner.flush()
+
+
+CODED = {
+    "gzip": gzip.compress(TEXT),
+    "deflate": zlib.compress(TEXT),
+    "deflate, raw": raw(TEXT),
+    "br": brotli.compress(TEXT),
+    "zstd": zstd.compress(TEXT),
+}
+
+
+def decoder(coding: str, **changes: int) -> Decoder:
+    limits = Limits(inflate_step=STEP, **changes)
+    return Decoder(codings(coding, limits), limits.decoded_bytes)
+
+
+def pieces(made: Decoder, data: bytes, size: int) -> Iterator[bytes]:
+    for start in range(0, len(data), size):
+        yield from made.feed(data[start : start + size])
+
+
+@pytest.mark.parametrize("size", [1, 7, 1_000_000])
+@pytest.mark.parametrize("coding", CODED)
+def test_whole_streams_in_bounded_pieces(coding: str, size: int) -> None:
+    made = decoder(coding.removesuffix(", raw"))
+    got = list(pieces(made, CODED[coding], size))
+    assert b"".join(got) == TEXT
+    assert max(map(len, got)) <= STEP
+    assert made.finished
+    assert not made.overflowed
+
+
+@pytest.mark.parametrize("coding", CODED)
+def test_streams_that_end_early(coding: str) -> None:
+    made = decoder(coding.removesuffix(", raw"))
+    got = b"".join(pieces(made, CODED[coding][:-10], 16))
+    assert TEXT.startswith(got)
+    assert not made.finished
+
+
+@pytest.mark.parametrize("coding", ["gzip", "deflate", "br", "zstd"])
+def test_streams_that_are_none(coding: str) -> None:
+    with pytest.raises(UpstreamError) as caught:
+        list(decoder(coding).feed(b"<!doctype html><title>not coded at all</title>" * 10))
+    assert caught.value.reason is Reason.BODY_UNREADABLE
+
+
+@pytest.mark.parametrize("coding", ["gzip", "zstd"])
+def test_several_members(coding: str) -> None:
+    data = CODED[coding] + CODED[coding]
+    for size in (1, len(CODED[coding]), len(data)):
+        assert b"".join(pieces(decoder(coding), data, size)) == TEXT * 2
+
+
+def test_what_follows_a_gzip_stream_is_ignored() -> None:
+    for size in (1, 1000):
+        made = decoder("gzip")
+        assert b"".join(pieces(made, CODED["gzip"] + b"\0\0\0 padding \x1f", size)) == TEXT
+        assert made.finished
+
+
+@pytest.mark.parametrize("coding", ["gzip", "deflate", "deflate, raw", "br", "zstd"])
+def test_bomb_is_inflated_no_further_than_asked(coding: str) -> None:
+    """Each piece is a step; whoever stops asking stops the inflating."""
+    body = bomb("raw deflate" if coding == "deflate, raw" else coding)
+    made = decoder(coding.removesuffix(", raw"), decoded_bytes=10 * STEP)
+    assert sum(map(len, made.feed(body))) == 10 * STEP
+    assert made.overflowed
+
+
+def test_outer_layer_is_bounded_as_well() -> None:
+    """gzip in gzip: the outer layer alone would give megabytes, of which the inner one makes nothing."""
+    made = decoder("gzip, gzip", decoded_bytes=10 * STEP)
+    assert b"".join(made.feed(bomb("gzip, gzip"))) == b""
+    assert made.overflowed
+
+
+def test_zstd_window_is_bounded() -> None:
+    frames = zstd.ZstdCompressor(options={zstd.CompressionParameter.window_log: 27})
+    wide = frames.compress(TEXT) + frames.flush()
+    with pytest.raises(UpstreamError) as caught:
+        list(decoder("zstd").feed(wide))
+    assert caught.value.reason is Reason.BODY_UNREADABLE
+
+
+@pytest.mark.parametrize("header", ["", "identity", "none", "utf-8", "identity, "])
+def test_nothing_to_undo(header: str) -> None:
+    assert codings(header, Limits()) == []
+
+
+@pytest.mark.parametrize("header", ["compress", "gzip, dcb", "gzip, gzip, gzip"])
+def test_nothing_we_undo(header: str) -> None:
+    with pytest.raises(UpstreamError) as caught:
+        codings(header, Limits())
+    assert caught.value.reason is Reason.BODY_UNREADABLE

@@ -1,0 +1,108 @@
+"""What may be fetched: ports, names, and what an operator allows."""
+
+from ipaddress import ip_address, ip_network
+
+import pytest
+
+from scrap.errors import Reason
+from scrap.fetch import Policy, guard
+from scrap.fetch.verdict import Verdict
+
+
+@pytest.mark.parametrize(
+    "host",
+    [
+        "localhost",
+        "intranet",
+        "intranet.",
+        "printer.local",
+        "metadata.google.internal",
+        "METADATA.google.internal.",
+        "a.localhost",
+        "kubernetes.default.svc",
+        "kubernetes.default.svc.cluster.local",
+        "kubernetes.default.svc.cluster.local.",
+        "duckduckgogg42xjoc72x3sjasowoarfbgcmvfimaftt6twagswzczad.onion",
+        "router.home.arpa",
+        "home.arpa",
+        ".",
+        "..local",
+    ],
+)
+def test_names_that_are_never_on_the_internet(host: str) -> None:
+    verdict = guard.judge_name(host, Policy())
+    assert (verdict, verdict.reason) == (Verdict.NAME, Reason.BLOCKED_NAME)
+
+
+@pytest.mark.parametrize(
+    "host", ["example.com", "example.com.", "a_b.example.com", "xn--bcher-kva.example", "local.example", "notlocal.org"]
+)
+def test_names_that_may_be(host: str) -> None:
+    assert guard.judge_name(host, Policy()) is Verdict.PUBLIC
+
+
+@pytest.mark.parametrize(
+    ("host", "verdict"),
+    [
+        ("origin.demo.svc", Verdict.ALLOWED),
+        ("ORIGIN.demo.svc.", Verdict.ALLOWED),
+        ("x.origin.demo.svc", Verdict.NAME),
+        ("a.pages.svc", Verdict.ALLOWED),
+        ("a.b.pages.svc", Verdict.ALLOWED),
+        ("pages.svc", Verdict.NAME),
+        ("notpages.svc", Verdict.NAME),
+        ("single", Verdict.ALLOWED),
+    ],
+)
+def test_names_that_an_operator_allows(host: str, verdict: Verdict) -> None:
+    policy = Policy(hosts=("origin.demo.svc", ".pages.svc", "single"))
+    assert guard.judge_name(host, policy) is verdict
+
+
+def test_allowed_name_opens_no_network() -> None:
+    policy = Policy(hosts=("origin.demo.svc",))
+    assert guard.judge_address(ip_address("10.96.0.1"), policy) is Verdict.PRIVATE
+
+
+def test_ports() -> None:
+    assert guard.judge_port(443, Policy()) is Verdict.PUBLIC
+    assert guard.judge_port(22, Policy()) is Verdict.PORT
+    assert guard.judge_port(22, Policy()).reason is Reason.BLOCKED_PORT
+    assert guard.judge_port(9080, Policy(ports=frozenset({9080}))) is Verdict.PUBLIC
+
+
+@pytest.mark.parametrize(
+    ("address", "verdict"),
+    [
+        ("10.96.0.1", Verdict.ALLOWED),
+        ("10.112.0.1", Verdict.PRIVATE),
+        ("8.8.8.8", Verdict.PUBLIC),
+        ("fd00::1", Verdict.ALLOWED),
+        ("fe80::1%eth0", Verdict.ZONE),
+        ("::ffff:10.96.0.1", Verdict.PRIVATE),  # another spelling is not what was allowed
+    ],
+)
+def test_networks_that_an_operator_allows(address: str, verdict: Verdict) -> None:
+    policy = Policy(networks=(ip_network("10.96.0.0/12"), ip_network("fd00::/8"), ip_network("fe80::/10")))
+    assert guard.judge_address(ip_address(address), policy) is verdict
+
+
+@pytest.mark.parametrize(("host", "found"), [("127.0.0.1", True), ("::1", True), ("a.1", False), ("a.b", False)])
+def test_literals(host: str, found: bool) -> None:
+    assert (guard.literal(host) is not None) is found
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        {"user_agent": ""},
+        {"user_agent": "a\r\nX-Injected: yes"},
+        {"user_agent": "bücher"},
+        {"accept_language": " en"},
+        {"hosts": ("bücher.example",)},
+        {"hosts": (".",)},
+    ],
+)
+def test_policy_that_is_none(arguments: dict[str, object]) -> None:
+    with pytest.raises(ValueError, match="must be"):
+        Policy(**arguments)  # type: ignore[arg-type] # wrong on purpose

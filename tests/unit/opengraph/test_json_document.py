@@ -1,0 +1,22 @@
+"""docs/json.md tells the truth."""
+
+import json
+import re
+
+from scrap.opengraph import model, open_graph
+from tests.corpus import REPOSITORY
+from tests.law import assert_lawful
+
+TEXT = (REPOSITORY / "docs" / "json.md").read_text()
+
+
+def test_its_example_is_answered_as_it_says() -> None:
+    page, answer = re.findall(r"```(?:html|json)\n(.*?)```", TEXT, re.DOTALL)
+    document = assert_lawful(page).document
+    assert document
+    found = open_graph(document, "https://example.com/")
+    assert list(found.items()) == list(json.loads(answer).items())
+
+
+def test_every_field_of_the_answer_is_in_it() -> None:
+    assert [field for field in (*model.FIELDS, "properties") if f"`{field}`" not in TEXT] == []

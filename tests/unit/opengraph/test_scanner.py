@@ -1,0 +1,285 @@
+"""The express lane: what it finds, where it stops, when it is not sure."""
+
+import pytest
+
+from scrap.opengraph import Limits, PageReader, Unsure
+from tests.law import assert_lawful, read
+
+TITLE = '<meta property="og:title" content="T">'
+TYPE = '<meta property="og:type" content="website">'
+
+
+def metas(page: str) -> list[tuple[str, str | None]]:
+    document = assert_lawful(page).document
+    assert document
+    return document.metas
+
+
+@pytest.mark.parametrize(
+    "page",
+    [
+        "<META PROPERTY='og:title' CONTENT='T'>",
+        "<meta property=og:title content=T>",
+        "<meta\nproperty\n=\n'og:title'\fcontent\t=\r\n'T'/>",
+        "<meta/property='og:title'/content='T'/>",
+        "<meta property='og:title'content='T'>",
+        "<meta content='T' content='U' property='og:title' property='og:type'>",
+        "<meta property='&#111;g:title' content='&#84;'>",
+        "<meta property='og&colon;title' content='T'>",
+        "<meta property='' name='og:title' content='T'>",
+        "<meta property='fb:app_id' name='og:title' content='T'>",
+        "<meta property='description\n OG:Title\t' content='T'>",
+        "<meta content='T' = property='og:title'>",
+        "<meta content='T' =property property='og:title'>",
+        "<meta content='T' \"property property='og:title'>",
+        "<!-->" + TITLE,
+        "<!--->" + TITLE,
+        "<!-- --!>" + TITLE,
+        "<!-- -- --- -->" + TITLE,
+        "<!doctype html '>" + TITLE,
+        "<?php echo '" + ">" + TITLE,
+        '</ ">' + TITLE,
+        "</>" + TITLE,
+        "<>< <<" + TITLE,
+        "<![CDATA[>" + TITLE,
+        "<\u017fcript>" + TITLE,
+        "<scripts>" + TITLE,
+        "<a title='<script>'>" + TITLE,
+        '<a title="<!--">' + TITLE,
+        "<a b=>" + TITLE,
+        '<a b==">' + TITLE,
+        '<a =">' + TITLE,
+        "<a ='>' b='" + TITLE,
+        "<script>'</scrip' '<!-' '</script-->'</script>" + TITLE,
+        "<script><!-- <script> </script> --></script>" + TITLE,
+        "<script><!-- <script> </script> </script>" + TITLE,
+        "<script><!--><script></script>" + TITLE,
+        "<script><!-- <scripts </script>" + TITLE,
+        "<style></styl </style/ x='>'>" + TITLE,
+        "<title></TITLE\n>" + TITLE,
+        "<title/></title>" + TITLE,
+        "<noscript>" + TITLE,
+        "<head></head>" + TITLE,
+        "<body><div><p>" + TITLE,
+        "</body></html>" + TITLE,
+        "<b><p><i>" + TITLE + "</b>",
+    ],
+)
+def test_it_finds_the_one_meta(page: str) -> None:
+    assert metas(page) == [("og:title", "T")]
+
+
+@pytest.mark.parametrize(
+    "page",
+    [
+        "",
+        "<meta",
+        "<meta>",
+        TITLE[:-1],
+        "<metaproperty='og:title'>",
+        "<meta property=title content=og:title>",
+        "<meta property='ogtitle' content='T'>",
+        "<meta property='x-og:title :og' content='T'>",
+        "<meta property='og\N{NO-BREAK SPACE}:title' content='T'>",
+        '<meta description="' + TITLE.replace('"', "'"),
+        "<!-- " + TITLE,
+        "<!--- " + TITLE,
+        "<!-- -- >" + TITLE,
+        "<!" + TITLE.replace(">", ""),
+        "<?" + TITLE,
+        "</p " + TITLE,
+        "<p " + TITLE,
+        "<a title='" + TITLE + "'>",
+        '<a title="' + TITLE.replace('"', "'") + '">',
+        "<a title= '" + TITLE,
+        "<script>" + TITLE + "</scripts>",
+        "<script><!-- <script> </script>" + TITLE,
+        "<script><!-- <script>--</script>" + TITLE,
+        "<style>" + TITLE,
+        "<title>" + TITLE + "</title>",
+        "<textarea>" + TITLE,
+        "<xmp>" + TITLE,
+        "<iframe>" + TITLE,
+        "<noembed>" + TITLE,
+        "<noframes>" + TITLE,
+    ],
+)
+def test_it_finds_nothing_where_there_is_nothing(page: str) -> None:
+    assert metas(page) == []
+
+
+def test_a_meta_may_say_nothing() -> None:
+    assert metas("<meta property=og:title><meta property=og:url content><meta property=og:type content=''>") == [
+        ("og:title", None),
+        ("og:url", ""),
+        ("og:type", ""),
+    ]
+
+
+def test_several_tokens_are_several_metas() -> None:
+    assert metas("<meta property='og:image twitter:image OG:image:url' content=i>") == [
+        ("og:image", "i"),
+        ("og:image:url", "i"),
+    ]
+
+
+def test_a_property_may_have_any_letters() -> None:
+    assert metas("<meta property='og:É' content=x>") == [("og:É", "x")]
+
+
+def test_values_are_what_html5lib_makes_of_them() -> None:
+    assert metas("<meta property=og:title content='a\r\nb\rc\0&#13;&amp;amp;日'>") == [
+        ("og:title", "a\nb\nc\ufffd\r&amp;日")
+    ]
+
+
+@pytest.mark.parametrize(
+    ("page", "base"),
+    [
+        ("<base href='/a/'><base href='/b/'>", "/a/"),
+        ("<base target=_top><base href='&#47;b/'>", "/b/"),
+        ("<base href>", ""),
+        ("<!-- <base href=/a/> -->", None),
+    ],
+)
+def test_the_first_base_with_an_address_counts(page: str, base: str | None) -> None:
+    document = assert_lawful(page + TITLE).document
+    assert document
+    assert document.base == base
+
+
+@pytest.mark.parametrize(
+    ("beginning", "why"),
+    [
+        ("<svg>", Unsure.FOREIGN),
+        ("<math><mi>", Unsure.FOREIGN),
+        ("<select>", Unsure.SELECT),
+        ("<table><tr><td>", Unsure.TABLE),
+        ("<template>", Unsure.TEMPLATE),
+        ("<frameset>", Unsure.FRAMESET),
+        ("<plaintext>", Unsure.PLAINTEXT),
+        ("<!--\0-->", Unsure.COMMENT),
+        ("<!---\0-->", Unsure.COMMENT),
+        ("<html prefix='x: http://ogp.me/ns#'>", Unsure.PREFIX),
+        ("<head xmlns:x='https://ogp.me/ns/article#'>", Unsure.PREFIX),
+        ("<meta prefix='x: http://opengraphprotocol.org/schema/'>", Unsure.PREFIX),
+    ],
+)
+def test_it_is_not_sure_of_what_follows(beginning: str, why: Unsure) -> None:
+    reading = assert_lawful(TYPE + beginning + TITLE)
+    assert reading.unsure is why
+    assert reading.text == TYPE + beginning + TITLE
+
+
+@pytest.mark.parametrize(
+    "doubtful",
+    [
+        "<meta property=og:title",
+        "<meta property=og:title content='>'>",
+        "<meta x='" + "a" * 20,
+        "<!-- " + TITLE + " -->",
+        "<script>'" + TITLE + "'</script>",
+        "<meta name=og:title>",
+        "<meta name='&#111;g:title'>",
+        "<base href=/>",
+        "<html prefix='x: http://ogp.me/ns#'>",
+        "<META\fPROPERTY='OG:x'>",
+    ],
+)
+def test_anything_that_could_count_is_a_doubt(doubtful: str) -> None:
+    assert assert_lawful(TITLE + "<svg>" + doubtful).unsure in (Unsure.FOREIGN, Unsure.PREFIX)
+
+
+@pytest.mark.parametrize(
+    "harmless",
+    [
+        "",
+        "</svg><p>og:title",
+        "<meta>",
+        "<meta name=viewport content='x'>",
+        "<meta itemprop=name content='og:title'>",
+        "<base target=x>",
+        "<html lang=en>",
+        "<head prefix='og: http://ogp.me/ns# fb: http://ogp.me/ns/fb#'>",
+        "<metadata property=og:title>",
+        "<script>'<a>'</script><table>",
+    ],
+)
+def test_what_cannot_count_is_no_doubt(harmless: str) -> None:
+    assert metas(TITLE + "<svg>" + harmless) == [("og:title", "T")]
+
+
+def test_the_usual_prefixes_are_no_doubt() -> None:
+    page = "<html xmlns='http://www.w3.org/1999/xhtml' xmlns:og='http://ogp.me/ns#' prefix='og: http://ogp.me/ns#'>"
+    assert metas(page + TITLE) == [("og:title", "T")]
+
+
+MARGIN = 100
+_LIMITS = Limits(after_head=MARGIN)
+
+
+def stops(page: str) -> int | None:
+    """How much of an endless page is read; None where all of it is."""
+    data = page.encode() + b" " * 10 * MARGIN
+    reading = read([data], limits=_LIMITS)
+    for size in (1, 7, MARGIN):
+        assert read([data[at : at + size] for at in range(0, len(data), size)], limits=_LIMITS) == reading
+    return len(reading.data) - len(page) if len(reading.data) < len(data) else None
+
+
+def test_it_stops_a_while_after_the_head_of_a_page_that_has_a_card() -> None:
+    assert stops(TITLE + TYPE + "</head>") == MARGIN
+    assert stops(TITLE + TYPE + "</HEAD\n x='>'>") == MARGIN
+
+
+def test_a_card_may_stand_just_behind_the_head() -> None:
+    assert stops(TITLE + "</head>" + TYPE) == MARGIN - len(TYPE)
+
+
+@pytest.mark.parametrize(
+    "page",
+    [
+        TITLE + TYPE,
+        TITLE + TITLE + "</head>",
+        TYPE + "<meta property=article:tag content=x></head>",
+        "</head>",
+        TITLE + TYPE + "<!-- </head> -->",
+        TITLE + TYPE + "<script></head></script>",
+        TITLE + TYPE + "<a title='</head>'>",
+        TITLE + TYPE + "</header>",
+        TITLE + "</head>" + " " * MARGIN + TYPE,
+        TITLE + "</head>" + " " * MARGIN + "</head>" + TYPE,
+    ],
+)
+def test_it_reads_on_otherwise(page: str) -> None:
+    assert stops(page) is None
+
+
+def test_what_is_beyond_the_place_to_stop_does_not_count() -> None:
+    page = TITLE + TYPE + "</head>" + " " * (MARGIN - len(TITLE) + 1) + TITLE
+    reading = read([page.encode()], limits=_LIMITS)
+    assert reading.document is not None
+    assert [name for name, _ in reading.document.metas] == ["og:title", "og:type"]
+
+
+def test_what_comes_after_the_place_to_stop_raises_no_doubt() -> None:
+    page = TITLE + TYPE + "</head>" + " " * MARGIN + "<svg>" + TITLE
+    assert read([page.encode()], limits=_LIMITS).unsure is None
+
+
+def test_who_has_enough_takes_no_more() -> None:
+    reader = PageReader(limits=_LIMITS)
+    assert reader.feed((TITLE + TYPE + "</head>" + " " * MARGIN).encode())
+    assert reader.feed(b" " * 1000)
+    assert len(reader.close().data) == len(TITLE + TYPE + "</head>") + MARGIN
+
+
+def test_so_many_tags_behind_a_doubt_are_a_doubt() -> None:
+    assert read([b"<svg>" + b"<meta x=y>" * 1000]).unsure is None
+    assert read([b"<svg>" + b"<meta x=y>" * 1001]).unsure is Unsure.FOREIGN
+
+
+def test_more_bytes_than_enough_change_nothing() -> None:
+    page = (TITLE + TYPE + "</head>").encode()
+    once = read([page + b" " * 1000], limits=_LIMITS)
+    assert once == read([page + b" " * 50, b" " * 50 + TITLE.encode()], limits=_LIMITS)

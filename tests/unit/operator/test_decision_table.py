@@ -1,0 +1,428 @@
+"""Every row of the decision's table, by name."""
+
+from dataclasses import replace
+
+import pytest
+
+from scrap_operator.decision import Decision, Reason, decide, notice
+from scrap_operator.model import (
+    Alert,
+    Behavior,
+    Direction,
+    Effect,
+    Leaning,
+    Lost,
+    Memory,
+    Mode,
+    Observation,
+    Policy,
+    PolicyType,
+    Reference,
+    Rule,
+    Seen,
+    Select,
+    Source,
+    Spec,
+    Target,
+)
+
+NOW = 1_800_000_000
+LONG_AGO = NOW - 86_400
+LONG_UP = 86_400  # seconds for which the source has been running
+
+SATURATED = Rule("saturated", {"alertname": "ScrapSaturated"}, Effect.SCALE_UP, step=2)
+FLOODED = Rule("flooded", {"alertname": "ScrapFlooded"}, Effect.SCALE_UP, step=3)
+HOLD = Rule("hold", {"alertname": "ScrapScaleInUnsafe"}, Effect.HOLD)
+IDLE = Rule("idle", {"alertname": "ScrapIdle"}, Effect.SCALE_DOWN, step=2)
+ASLEEP = Rule("asleep", {"alertname": "ScrapAsleep"}, Effect.SCALE_DOWN, step=3)
+WATCHDOG = Alert({"alertname": "Watchdog", "severity": "none"})
+
+SPEC = Spec(
+    target=Reference("apps/v1", "Deployment", "scrap"),
+    minimum=2,
+    maximum=10,
+    source=Source("http://alertmanager.test"),
+    rules=(SATURATED, FLOODED, HOLD),
+    up=Behavior(0, (Policy(PolicyType.PODS, 100, 60),)),
+    down=Behavior(300, (Policy(PolicyType.PODS, 100, 60),)),
+)
+WITH_SCALE_DOWN = replace(SPEC, rules=(SATURATED, HOLD, IDLE, ASLEEP))
+# Heard for a day, quiet for a day: everything that time can grant is granted.
+CALM = Memory(replicas=5, polled=NOW - 15, heard_since=LONG_AGO, leaning=Leaning(Direction.DOWN, LONG_AGO))
+BUSY = replace(CALM, leaning=Leaning(Direction.UP, LONG_AGO))
+LOST = Lost("connection refused")
+
+
+def seen(*names: str, heartbeat: Alert | None = WATCHDOG, silenced: bool = False, uptime: int = LONG_UP) -> Seen:
+    alerts = tuple(Alert({"alertname": name, "namespace": "shop"}, silenced=silenced) for name in names)
+    return Seen(alerts + ((heartbeat,) if heartbeat else ()), uptime)
+
+
+def decided(
+    observation: Observation,
+    *,
+    spec: Spec = SPEC,
+    memory: Memory = CALM,
+    replicas: int | None = 5,
+    rivals: tuple[str, ...] = (),
+    now: int = NOW,
+) -> Decision:
+    if memory.replicas == CALM.replicas:  # unless a test says otherwise, nobody touched the target
+        memory = replace(memory, replicas=replicas)
+    return decide(spec, Target(replicas, rivals), observation, memory, now)
+
+
+def stays(decision: Decision, reason: Reason) -> None:
+    assert (decision.reason, decision.desired, decision.writes) == (reason, decision.current, False)
+    assert decision.sentence.endswith(".")
+
+
+def goes(decision: Decision, reason: Reason, desired: int) -> None:
+    assert (decision.reason, decision.desired, decision.writes) == (reason, desired, True)
+    assert f"{decision.current} → {desired}" in decision.sentence
+
+
+# The rows, in their order.
+
+
+def test_suspended_keeps_its_hands_off() -> None:
+    suspended = replace(SPEC, mode=Mode.SUSPENDED)
+    stays(decided(seen("ScrapSaturated"), spec=suspended), Reason.SUSPENDED)
+    stays(decided(seen(), spec=suspended, replicas=50), Reason.SUSPENDED)
+
+
+def test_suspended_still_says_what_fires() -> None:
+    assert decided(seen("ScrapSaturated"), spec=replace(SPEC, mode=Mode.SUSPENDED)).firing == ("saturated",)
+
+
+def test_a_target_that_is_not_there() -> None:
+    decision = decided(seen("ScrapSaturated"), replicas=None)
+    stays(decision, Reason.TARGET_NOT_FOUND)
+    assert decision.desired is None
+    assert "Deployment/scrap" in decision.sentence
+
+
+def test_another_autoscaler_is_a_conflict_and_named() -> None:
+    decision = decided(seen("ScrapSaturated"), rivals=("HorizontalPodAutoscaler/scrap",))
+    stays(decision, Reason.CONFLICT)
+    assert "HorizontalPodAutoscaler/scrap" in decision.sentence
+
+
+def test_a_conflict_stops_even_the_clamp() -> None:
+    stays(decided(seen(), replicas=50, rivals=("AlertScaler/other",)), Reason.CONFLICT)
+
+
+def test_zero_by_hand_stays_zero() -> None:
+    stays(decided(seen("ScrapSaturated"), replicas=0), Reason.SCALED_TO_ZERO)
+
+
+def test_below_the_minimum_goes_to_the_minimum() -> None:
+    goes(decided(seen(), replicas=1), Reason.BELOW_MINIMUM, 2)
+
+
+def test_above_the_maximum_goes_to_the_maximum() -> None:
+    goes(decided(seen(), replicas=50), Reason.ABOVE_MAXIMUM, 10)
+
+
+@pytest.mark.parametrize(("replicas", "bound"), [(1, 2), (50, 10)])
+def test_the_bounds_hold_though_the_source_is_gone(replicas: int, bound: int) -> None:
+    assert decided(LOST, replicas=replicas).desired == bound
+
+
+def test_a_lost_poll_changes_nothing() -> None:
+    decision = decided(LOST)
+    stays(decision, Reason.SOURCE_FAILING)
+    assert "1 of 3" in decision.sentence
+    assert "connection refused" in decision.sentence
+
+
+def test_a_lost_poll_breaks_no_window() -> None:
+    memory = decided(LOST).memory
+    goes(decided(seen(), memory=memory, now=NOW + 15), Reason.SCALE_DOWN, 4)
+
+
+def test_as_many_lost_polls_as_the_threshold_are_an_outage() -> None:
+    decision = decided(LOST, memory=replace(CALM, failures=2))
+    stays(decision, Reason.SOURCE_UNAVAILABLE)
+    assert "connection refused" in decision.sentence
+    assert (decision.memory.heard_since, decision.memory.leaning) == (None, None)
+
+
+def test_failures_are_counted_no_further_than_the_threshold() -> None:
+    assert decided(LOST, memory=replace(CALM, failures=3)).memory.failures == 3
+
+
+def test_an_answer_ends_the_count_of_failures() -> None:
+    assert decided(seen(), memory=replace(CALM, failures=2)).memory.failures == 0
+
+
+def test_a_scale_up_rule_scales_up_by_its_step() -> None:
+    goes(decided(seen("ScrapSaturated")), Reason.SCALE_UP, 7)
+
+
+def test_of_several_scale_up_rules_the_largest_step_counts() -> None:
+    decision = decided(seen("ScrapSaturated", "ScrapFlooded"))
+    goes(decision, Reason.SCALE_UP, 8)
+    assert "saturated, flooded fire" in decision.sentence
+
+
+def test_scale_up_outweighs_hold_and_scale_down() -> None:
+    goes(decided(seen("ScrapSaturated", "ScrapScaleInUnsafe", "ScrapIdle"), spec=WITH_SCALE_DOWN), Reason.SCALE_UP, 7)
+
+
+@pytest.mark.parametrize("heartbeat", [None, replace(WATCHDOG, fresh=False)], ids=["missing", "late"])
+def test_scaling_up_needs_no_heartbeat(heartbeat: Alert | None) -> None:
+    goes(decided(seen("ScrapSaturated", heartbeat=heartbeat)), Reason.SCALE_UP, 7)
+
+
+def test_scaling_up_needs_no_settling() -> None:
+    goes(decided(seen("ScrapSaturated"), memory=Memory()), Reason.SCALE_UP, 7)
+
+
+def test_silence_without_the_heartbeat_is_unknown() -> None:
+    decision = decided(seen(heartbeat=None))
+    stays(decision, Reason.HEARTBEAT_MISSING)
+    assert 'alertname="Watchdog"' in decision.sentence
+
+
+def test_a_late_heartbeat_is_none_for_its_senders_other_alerts_may_end_first() -> None:
+    stays(decided(seen(heartbeat=replace(WATCHDOG, fresh=False))), Reason.HEARTBEAT_MISSING)
+
+
+def test_a_scale_down_rule_is_not_believed_without_the_heartbeat() -> None:
+    stays(decided(seen("ScrapIdle", heartbeat=None), spec=WITH_SCALE_DOWN), Reason.HEARTBEAT_MISSING)
+
+
+def test_the_heartbeat_is_known_by_all_its_labels() -> None:
+    heartbeat = {"alertname": "Watchdog", "cluster": "two"}
+    spec = replace(SPEC, source=replace(SPEC.source, heartbeat=heartbeat))
+    stays(decided(seen(), spec=spec), Reason.HEARTBEAT_MISSING)
+    goes(decided(seen(heartbeat=Alert(heartbeat)), spec=spec), Reason.SCALE_DOWN, 4)
+
+
+def test_a_source_that_is_just_back_must_settle() -> None:
+    decision = decided(seen(), memory=replace(CALM, heard_since=NOW - 119))
+    stays(decision, Reason.SETTLING)
+    assert "2027-01-15T08:00:01Z" in decision.sentence
+
+
+def test_a_source_that_was_back_for_the_settle_time_is_believed() -> None:
+    assert decided(seen(), memory=replace(CALM, heard_since=NOW - 120)).reason is Reason.SCALE_DOWN
+
+
+def test_a_source_that_restarted_between_two_polls_must_settle() -> None:
+    stays(decided(seen(uptime=7)), Reason.SETTLING)
+
+
+def test_the_first_look_ever_settles_from_now_on() -> None:
+    decision = decided(seen(), memory=Memory())
+    stays(decision, Reason.SETTLING)
+    assert decision.memory.heard_since == NOW
+
+
+def test_a_hold_rule_holds() -> None:
+    decision = decided(seen("ScrapScaleInUnsafe"))
+    stays(decision, Reason.HELD)
+    assert "hold fires" in decision.sentence
+
+
+def test_a_hold_rule_outweighs_a_scale_down_rule() -> None:
+    stays(decided(seen("ScrapScaleInUnsafe", "ScrapIdle"), spec=WITH_SCALE_DOWN), Reason.HELD)
+
+
+def test_with_scale_down_rules_silence_is_no_wish() -> None:
+    stays(decided(seen(), spec=WITH_SCALE_DOWN), Reason.STEADY)
+
+
+def test_a_scale_down_rule_scales_down_by_its_step() -> None:
+    goes(decided(seen("ScrapIdle"), spec=WITH_SCALE_DOWN), Reason.SCALE_DOWN, 3)
+
+
+def test_of_several_scale_down_rules_the_smallest_step_counts() -> None:
+    goes(decided(seen("ScrapIdle", "ScrapAsleep"), spec=WITH_SCALE_DOWN), Reason.SCALE_DOWN, 3)
+
+
+def test_without_scale_down_rules_silence_gives_up_one_pod() -> None:
+    decision = decided(seen())
+    goes(decision, Reason.SCALE_DOWN, 4)
+    assert "Nothing fires" in decision.sentence
+
+
+def test_alerts_of_others_are_silence() -> None:
+    goes(decided(seen("NodeDown", "ScrapSlow")), Reason.SCALE_DOWN, 4)
+
+
+def test_an_alert_must_carry_every_label_of_a_rule() -> None:
+    rule = replace(SATURATED, matchers={"alertname": "ScrapSaturated", "namespace": "elsewhere"})
+    assert decided(seen("ScrapSaturated"), spec=replace(SPEC, rules=(rule,))).firing == ()
+
+
+# Silences.
+
+
+def test_a_silenced_alert_acts_all_the_same() -> None:
+    goes(decided(seen("ScrapSaturated", silenced=True)), Reason.SCALE_UP, 7)
+
+
+def test_silences_are_heeded_where_that_is_wished() -> None:
+    spec = replace(SPEC, source=replace(SPEC.source, heed_silences=True))
+    decision = decided(seen("ScrapSaturated", silenced=True), spec=spec)
+    assert decision.firing == ()
+    goes(decision, Reason.SCALE_DOWN, 4)
+
+
+def test_a_silenced_heartbeat_beats_even_where_silences_are_heeded() -> None:
+    spec = replace(SPEC, source=replace(SPEC.source, heed_silences=True))
+    goes(decided(seen(heartbeat=replace(WATCHDOG, silenced=True)), spec=spec), Reason.SCALE_DOWN, 4)
+
+
+# Tempering.
+
+
+def test_at_the_maximum_there_is_no_more() -> None:
+    decision = decided(seen("ScrapSaturated"), replicas=10)
+    stays(decision, Reason.AT_MAXIMUM)
+    assert decision.limited
+
+
+def test_at_the_minimum_silence_is_the_normal_state() -> None:
+    decision = decided(seen(), replicas=2)
+    stays(decision, Reason.AT_MINIMUM)
+    assert not decision.limited
+
+
+def test_at_the_minimum_a_scale_down_rule_is_limited() -> None:
+    decision = decided(seen("ScrapIdle"), spec=WITH_SCALE_DOWN, replicas=2)
+    stays(decision, Reason.AT_MINIMUM)
+    assert decision.limited
+
+
+def test_the_last_step_up_is_cut_at_the_maximum() -> None:
+    decision = decided(seen("ScrapSaturated"), replicas=9)
+    goes(decision, Reason.SCALE_UP, 10)
+    assert decision.limited
+
+
+def test_the_last_step_down_is_cut_at_the_minimum() -> None:
+    goes(decided(seen("ScrapIdle"), spec=WITH_SCALE_DOWN, replicas=3), Reason.SCALE_DOWN, 2)
+
+
+@pytest.mark.parametrize("observation", [seen("ScrapSaturated"), seen()], ids=["up", "down"])
+def test_a_disabled_direction_is_never_taken(observation: Seen) -> None:
+    off = replace(SPEC.up, select=Select.DISABLED)
+    decision = decided(observation, spec=replace(SPEC, up=off, down=off))
+    stays(decision, Reason.DISABLED)
+    assert decision.limited
+
+
+def test_scaling_down_waits_out_its_window() -> None:
+    wish = replace(CALM, leaning=Leaning(Direction.DOWN, NOW - 299))
+    stays(decided(seen(), memory=wish), Reason.STABILIZING)
+    goes(decided(seen(), memory=wish, now=NOW + 1), Reason.SCALE_DOWN, 4)
+
+
+def test_scaling_up_waits_out_its_window_too() -> None:
+    spec = replace(SPEC, up=replace(SPEC.up, window=30))
+    first = decided(seen("ScrapSaturated"), spec=spec)
+    stays(first, Reason.STABILIZING)
+    goes(decided(seen("ScrapSaturated"), spec=spec, memory=first.memory, now=NOW + 30), Reason.SCALE_UP, 7)
+
+
+def test_a_hold_in_between_starts_the_window_anew() -> None:
+    held = decided(seen("ScrapScaleInUnsafe")).memory
+    again = decided(seen(), memory=held, now=NOW + 15)
+    stays(again, Reason.STABILIZING)
+    assert again.memory.leaning == Leaning(Direction.DOWN, NOW + 15)
+
+
+def test_each_step_down_waits_out_the_window_since_the_last_change() -> None:
+    stays(decided(seen(), memory=replace(CALM, scaled_down=NOW - 299)), Reason.STABILIZING)
+    stays(decided(seen(), memory=replace(CALM, scaled_up=NOW - 299)), Reason.STABILIZING)
+
+
+def test_somebody_elses_change_starts_the_window_anew() -> None:
+    decision = decided(seen(), memory=replace(CALM, replicas=6))
+    stays(decision, Reason.STABILIZING)
+    assert decision.memory.scaled_down == NOW
+
+
+def test_one_change_each_period() -> None:
+    decision = decided(seen("ScrapSaturated"), memory=replace(BUSY, scaled_up=NOW - 59))
+    stays(decision, Reason.RATE_LIMITED)
+    assert decision.limited
+    goes(decided(seen("ScrapSaturated"), memory=replace(BUSY, scaled_up=NOW - 60)), Reason.SCALE_UP, 7)
+
+
+def test_a_scale_down_just_now_does_not_delay_scaling_up() -> None:
+    goes(decided(seen("ScrapSaturated"), memory=replace(BUSY, scaled_down=NOW)), Reason.SCALE_UP, 7)
+
+
+def by_policies(select: Select, *policies: Policy) -> Spec:
+    return replace(SPEC, up=Behavior(0, policies, select), down=Behavior(0, policies, select))
+
+
+def test_a_policy_cuts_the_step() -> None:
+    decision = decided(seen("ScrapFlooded"), spec=by_policies(Select.MAX, Policy(PolicyType.PODS, 1, 60)))
+    goes(decision, Reason.SCALE_UP, 6)
+    assert decision.limited
+
+
+def test_a_percentage_is_rounded_in_favour_of_the_change() -> None:
+    spec = by_policies(Select.MAX, Policy(PolicyType.PERCENT, 10, 60))
+    goes(decided(seen("ScrapFlooded"), spec=spec), Reason.SCALE_UP, 6)
+    goes(decided(seen(), spec=spec), Reason.SCALE_DOWN, 4)
+
+
+TWO_POLICIES = (Policy(PolicyType.PODS, 1, 30), Policy(PolicyType.PODS, 3, 120))
+
+
+@pytest.mark.parametrize(
+    ("select", "since_last", "granted"),
+    [
+        (Select.MAX, 29, 0),
+        (Select.MAX, 30, 1),  # only the first policy's period is over
+        (Select.MAX, 120, 3),
+        (Select.MIN, 30, 0),  # the second forbids it still
+        (Select.MIN, 120, 1),
+    ],
+)
+def test_of_several_policies_the_selected_counts(select: Select, since_last: int, granted: int) -> None:
+    memory = replace(BUSY, scaled_up=NOW - since_last)
+    decision = decided(seen("ScrapFlooded"), spec=by_policies(select, *TWO_POLICIES), memory=memory)
+    assert (decision.desired, decision.limited) == (5 + granted, granted < 3)
+
+
+# Dry run.
+
+
+def test_a_dry_run_decides_the_same_and_writes_nothing() -> None:
+    decision = decided(seen("ScrapSaturated"), spec=replace(SPEC, mode=Mode.DRY_RUN))
+    assert (decision.reason, decision.desired, decision.writes) == (Reason.SCALE_UP, 7, False)
+    assert "DryRun" in decision.sentence
+
+
+# Time.
+
+
+def test_a_gap_longer_than_settle_is_an_outage() -> None:
+    assert decided(seen(), memory=replace(CALM, polled=NOW - 120)).reason is Reason.SCALE_DOWN
+    stays(decided(seen(), memory=replace(CALM, polled=NOW - 121)), Reason.SETTLING)
+
+
+def test_a_clock_that_jumps_back_is_an_outage_and_blocks_nothing_for_longer() -> None:
+    ahead = replace(BUSY, polled=NOW + 3600, scaled_up=NOW + 3600, scaled_down=NOW + 3600)
+    decision = decided(seen("ScrapSaturated"), memory=ahead)
+    stays(decision, Reason.RATE_LIMITED)
+    goes(decided(seen("ScrapSaturated"), memory=decision.memory, now=NOW + 60), Reason.SCALE_UP, 7)
+    stays(decided(seen(), memory=ahead), Reason.SETTLING)
+
+
+def test_a_write_is_noticed_at_once() -> None:
+    memory = notice(replace(CALM, replicas=5), 7, NOW)
+    assert (memory.replicas, memory.scaled_up, memory.scaled_down) == (7, NOW, None)
+    assert notice(memory, 6, NOW + 15).scaled_down == NOW + 15
+
+
+def test_a_target_that_comes_back_is_no_change() -> None:
+    memory = notice(notice(CALM, None, NOW), 3, NOW + 15)
+    assert (memory.scaled_up, memory.scaled_down) == (None, None)

@@ -1,0 +1,60 @@
+"""The command line: flags, variables, the log."""
+
+import logging
+
+import pytest
+from click.testing import CliRunner
+
+from scrap_operator import app
+from scrap_operator.cli import main
+from scrap_operator.kube import KubeError
+
+
+@pytest.fixture
+def told(monkeypatch: pytest.MonkeyPatch) -> list[app.Settings]:
+    """What the application is started with."""
+    settings: list[app.Settings] = []
+
+    async def run(given: app.Settings) -> None:
+        settings.append(given)
+        logging.getLogger("scrap_operator").info("started", extra={"alertscaler": "scrap"})
+
+    monkeypatch.setattr(app, "run", run)
+    root = logging.getLogger()
+    monkeypatch.setattr(root, "handlers", list(root.handlers))
+    monkeypatch.setattr(root, "level", root.level)
+    return settings
+
+
+def test_the_defaults_are_the_settings_own(told: list[app.Settings]) -> None:
+    assert CliRunner().invoke(main, ["run"], catch_exceptions=False).exit_code == 0
+    assert told == [app.Settings()]
+
+
+def test_flags_and_variables(told: list[app.Settings]) -> None:
+    variables = {"SCRAP_OPERATOR_NAMESPACE": "shop", "SCRAP_OPERATOR_PORT": "9000", "SCRAP_OPERATOR_LOG_LEVEL": "debug"}
+    CliRunner(env=variables).invoke(main, ["run", "--port", "9001"], catch_exceptions=False)
+    assert told == [app.Settings(namespace="shop", port=9001)]
+
+
+def test_a_variable_that_is_no_number_is_refused(told: list[app.Settings]) -> None:
+    done = CliRunner(env={"SCRAP_OPERATOR_PATIENCE": "long"}).invoke(main, ["run"])
+    assert done.exit_code == 2
+    assert "'long' is not a valid float" in done.output
+    assert told == []
+
+
+@pytest.mark.parametrize(("form", "begins"), [("json", "{"), ("text", "[")])
+def test_the_log(told: list[app.Settings], form: str, begins: str) -> None:
+    done = CliRunner().invoke(main, ["run", "--log-format", form], catch_exceptions=False)
+    assert done.stderr.startswith(begins)
+    assert "started" in done.stderr
+
+
+def test_nothing_to_log_in_with_is_said_in_a_line(monkeypatch: pytest.MonkeyPatch, told: list[app.Settings]) -> None:
+    async def run(given: app.Settings) -> None:
+        raise KubeError("neither a service account nor a kubeconfig")
+
+    monkeypatch.setattr(app, "run", run)
+    done = CliRunner().invoke(main, ["run"])
+    assert (done.exit_code, done.stderr) == (1, "Error: neither a service account nor a kubeconfig\n")

@@ -1,0 +1,92 @@
+"""The operator's document says everything that can be read, seen or set."""
+
+import re
+from pathlib import Path
+from typing import Any
+
+import yaml
+from click.testing import CliRunner
+from prometheus_client.parser import text_string_to_metric_families
+
+from scrap_operator import manifest
+from scrap_operator.cli import main
+from scrap_operator.decision import Reason, decide
+from scrap_operator.model import Direction, Lost, Memory, Target
+from scrap_operator.telemetry import Metrics
+from tests.unit.operator.api import alert_scaler
+
+ROOT = Path(__file__).parents[3]
+DOCUMENT = (ROOT / "docs/operator.md").read_text()
+DEFINITION = yaml.safe_load((ROOT / "charts/scrap/crds/alertscalers.yaml").read_text())
+
+
+def test_every_reason_is_documented() -> None:
+    assert [reason for reason in Reason if f"`{reason}`" not in DOCUMENT] == []
+
+
+def metrics() -> Metrics:
+    """With a series of each."""
+    body = alert_scaler()
+    made = Metrics(lambda: 1.5)
+    decision = decide(manifest.spec_of(body), Target(3), Lost("gone"), Memory(), 1_800_000_000)
+    conditions = manifest.conditions_of(manifest.status_of(decision, body, 0))
+    made.polled("scrap", 0.1)
+    made.scaled("scrap", Direction.UP)
+    made.failed("scrap")
+    made.decided("scrap", manifest.spec_of(body), decision, conditions)
+    return made
+
+
+def test_every_metric_is_documented_and_every_documented_one_is_there() -> None:
+    families = text_string_to_metric_families(metrics().render().decode())
+    names = {family.name.removesuffix("_created") for family in families if family.name.startswith("scrap_operator_")}
+    documented = {name.removesuffix("_total") for name in re.findall(r"`(scrap_operator_[a-z_]+)", DOCUMENT)}
+    assert names == documented
+
+
+def test_a_rule_that_is_no_more_has_no_series() -> None:
+    made = metrics()
+    assert b'scrap_operator_rule_firing{alertscaler="scrap",rule="hold"}' in made.render()
+    body = alert_scaler()
+    body["spec"]["rules"].pop()
+    decision = decide(manifest.spec_of(body), Target(None), Lost("gone"), Memory(), 1_800_000_000)
+    made.decided("scrap", manifest.spec_of(body), decision, {"SourceAvailable": False})
+    assert b'rule="hold"' not in made.render()
+
+
+def test_one_that_is_gone_has_no_series_at_all() -> None:
+    made = metrics()
+    made.forget("scrap")
+    assert b'"scrap"' not in made.render()
+
+
+def test_every_option_is_in_the_help_with_its_variable() -> None:
+    text = CliRunner().invoke(main, ["run", "--help"], terminal_width=200).output
+    run = main.commands["run"]
+    for option in run.params:
+        variable = f"SCRAP_OPERATOR_{str(option.name).upper()}"
+        assert option.name == "help" or variable in text, option.name
+
+
+def test_every_field_of_the_definition_explains_itself() -> None:
+    schema = DEFINITION["spec"]["versions"][0]["schema"]["openAPIV3Schema"]
+    assert list(unexplained(schema["properties"]["spec"], "spec")) == []
+
+
+def unexplained(schema: dict[str, Any], path: str) -> Any:
+    """The paths of fields without a description."""
+    if not schema.get("description"):
+        yield path
+    children = schema.get("properties", {}) or schema.get("items", {}).get("properties", {})
+    for name, child in children.items():
+        yield from unexplained(child, f"{path}.{name}")
+
+
+def test_the_definition_is_the_one_that_the_operator_asks_for() -> None:
+    names = DEFINITION["spec"]["names"]
+    assert (DEFINITION["spec"]["group"], names["plural"], names["kind"]) == (
+        manifest.GROUP,
+        manifest.PLURAL,
+        manifest.KIND,
+    )
+    assert [version["name"] for version in DEFINITION["spec"]["versions"]] == [manifest.VERSION]

@@ -1,0 +1,73 @@
+"""One event of each kind, to change what a test is about."""
+
+from scrap.errors import Outcome, Reason
+from scrap.events import (
+    CacheLookup,
+    Event,
+    FetchAdmitted,
+    FetchEnded,
+    FlightJoined,
+    HopEnded,
+    PageParsed,
+    RequestEnded,
+    RequestStarted,
+    SharedCacheFailed,
+    Shed,
+    TargetBlocked,
+    Timings,
+)
+
+ENDED = RequestEnded(
+    request_id="r-1",
+    method="GET",
+    route="/api/v1/scrap",
+    status=200,
+    outcome=Outcome.OK,
+    reason=None,
+    internal="",
+    target="https://example.org/page?token=secret",
+    target_host="example.org",
+    upstream_status=200,
+    seconds=0.012,
+    timings=Timings(dns=0.001, connect=0.002, first_byte=0.003, body=0.004, parse=0.0005),
+    cache="miss",
+)
+FAILED = RequestEnded(
+    request_id="r-2",
+    method="GET",
+    route="/api/v1/scrap",
+    status=502,
+    outcome=Outcome.UPSTREAM_ERROR,
+    reason=Reason.DNS_FAILED,
+    internal="gaierror: no answer for https://example.org/page?token=secret",
+    target="https://example.org/page?token=secret",
+    target_host="example.org",
+    upstream_status=None,
+    seconds=0.5,
+)
+HOP = HopEnded(
+    host="example.org",
+    started=1_700_000_000.0,
+    seconds=0.006,
+    dns=0.001,
+    connect=0.002,
+    first_byte=0.003,
+    status=200,
+    reason=None,
+)
+EVENTS: tuple[Event, ...] = (
+    RequestStarted(),
+    CacheLookup("memory", "miss"),
+    CacheLookup("shared", "miss"),
+    FlightJoined(),
+    FetchAdmitted(0.0001),
+    TargetBlocked("private"),
+    HOP,
+    FetchEnded(redirects=1, wire_bytes=900, decoded_bytes=5000, body=0.004, truncated=True),
+    PageParsed(lane="express", unsure=None, started=1_700_000_000.01, seconds=0.0005),
+    PageParsed(lane="html5lib", unsure="foreign_content", started=1_700_000_000.01, seconds=0.04, bound="seconds"),
+    SharedCacheFailed("timeout"),
+    Shed(),
+    ENDED,
+    FAILED,
+)

@@ -1,0 +1,80 @@
+"""docs/metrics.md and docs/logs.md say what there is, all of it and nothing else."""
+
+import logging
+import re
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from scrap.errors import Outcome, Reason
+from scrap.events import Timings
+from scrap.telemetry import Metrics, fan_out
+from scrap.telemetry.fields import record_fields, request_fields
+from scrap.telemetry.trace import Trace
+from tests.exposition import Exposition
+from tests.unit.telemetry.events import ENDED, EVENTS, FAILED
+
+DOCS = Path(__file__).parents[3] / "docs"
+
+
+def rows(page: str) -> list[list[str]]:
+    """The cells of every row of the page's tables, without the backticks of code."""
+    lines = (DOCS / page).read_text(encoding="utf-8").splitlines()
+    return [[cell.strip() for cell in line.strip("|").split("|")] for line in lines if line.startswith("| ")]
+
+
+def words(cell: str) -> set[str]:
+    return set(re.findall(r"`([^`]+)`", cell))
+
+
+def exported() -> Exposition:
+    """Every metric there can be."""
+    metrics = Metrics(version="1", routes=["/api/v1/scrap"])
+    metrics.observe_shared_cache(up=lambda: True)
+    metrics.note_failed_sink("log")
+    emit = fan_out(metrics, failed=pytest.fail)
+    for event in EVENTS:
+        emit(event)
+    return Exposition(metrics.exposition("")[0].decode())
+
+
+def test_every_metric_is_documented_with_its_type_and_labels() -> None:
+    documented = {
+        row[0].strip("`"): (row[1], words(row[2]))
+        for row in rows("metrics.md")
+        if len(row) == 4 and row[1] in {"counter", "gauge", "histogram"}
+    }
+    found: dict[str, tuple[str, set[str]]] = {}
+    for family in exported().families.values():
+        name = f"{family.name}_total" if family.type == "counter" else family.name
+        labels = {label for sample in family.samples for label in sample.labels} - {"le"}
+        found[name] = (family.type, labels)
+    assert documented == found
+
+
+def test_every_outcome_is_documented_with_its_fault_and_status() -> None:
+    documented = {
+        row[0].strip("`"): (row[1].strip("`"), row[2][:3])
+        for row in rows("metrics.md")
+        if len(row) == 4 and row[2][:1].isdigit()
+    }
+    assert documented == {outcome: (outcome.fault or "none", str(outcome.status)) for outcome in Outcome}
+
+
+def test_every_metric_has_a_help_text() -> None:
+    for family in exported().families.values():
+        assert family.documentation
+
+
+def test_every_field_of_a_log_line_is_documented() -> None:
+    trace = Trace("a" * 32, "b" * 16, sampled=True)
+    phases = Timings(wait=1, dns=1, connect=1, first_byte=1, body=1, parse=1)
+    failed = replace(FAILED, reason=Reason.INTERNAL, error=RuntimeError(), upstream_status=200, timings=phases, calls=2)
+    record = logging.makeLogRecord({"exc_info": (RuntimeError, RuntimeError(), None)})
+    fields = {
+        **request_fields(ENDED, trace, queries=False),
+        **request_fields(failed, trace, queries=False),
+        **record_fields(record, trace),
+    }
+    assert {row[0].strip("`") for row in rows("logs.md")[1:]} == {"time", *fields}

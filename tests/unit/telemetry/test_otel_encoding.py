@@ -1,0 +1,42 @@
+"""The quick encoder of spans, beside the SDK's."""
+
+from dataclasses import replace
+
+import pytest
+from opentelemetry.exporter.otlp.proto.common.trace_encoder import encode_spans
+from opentelemetry.sdk.resources import Resource
+from opentelemetry.sdk.trace import ReadableSpan
+from opentelemetry.sdk.trace.sampling import ALWAYS_ON
+
+from scrap.events import RequestStarted
+from scrap.telemetry import fan_out
+from scrap.telemetry.otel.encoding import encode
+from scrap.telemetry.otel.spans import Spans, bound_of
+from tests.unit.telemetry.events import ENDED, EVENTS, FAILED
+
+CALLER = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
+
+
+@pytest.mark.parametrize("started", [RequestStarted(), RequestStarted(CALLER), RequestStarted(CALLER, "vendor=1")])
+def test_spans_are_encoded_as_the_sdk_encodes_them(started: RequestStarted) -> None:
+    spans: list[ReadableSpan] = []
+    sink = Spans(spans.append, ALWAYS_ON, bound_of({}), Resource({"service.name": "scrap"}), "1")
+    emit = fan_out(sink, failed=pytest.fail)
+    for event in (started, *EVENTS[1:], ENDED, replace(FAILED, error=RuntimeError("no"))):
+        emit(event)
+    assert len(spans) > 5
+    assert encode(spans) == encode_spans(spans)
+
+
+@pytest.mark.parametrize(
+    ("environment", "share"),
+    [
+        ({}, 1.0),
+        ({"OTEL_TRACES_SAMPLER": "always_off"}, 1.0),  # to be asked
+        ({"OTEL_TRACES_SAMPLER": "traceidratio", "OTEL_TRACES_SAMPLER_ARG": "0.25"}, 0.25),
+        ({"OTEL_TRACES_SAMPLER": "parentbased_traceidratio", "OTEL_TRACES_SAMPLER_ARG": "0"}, 0.0),
+        ({"OTEL_TRACES_SAMPLER": "parentbased_traceidratio", "OTEL_TRACES_SAMPLER_ARG": "x"}, 1.0),
+    ],
+)
+def test_the_sampler_is_asked_only_where_it_may_say_yes(environment: dict[str, str], share: float) -> None:
+    assert bound_of(environment) == round(share * 2**64)

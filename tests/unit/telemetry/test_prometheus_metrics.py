@@ -1,0 +1,224 @@
+"""The metrics, read as a scraper reads them."""
+
+from dataclasses import replace
+
+import pytest
+from prometheus_client.openmetrics.parser import text_string_to_metric_families as parse_openmetrics
+
+from scrap.errors import Outcome, Reason
+from scrap.events import CacheLookup, Event, FetchEnded, HopEnded, PageParsed, RequestStarted, TargetBlocked
+from scrap.telemetry import Metrics, fan_out
+from scrap.telemetry.trace import Trace, current_trace
+from tests.exposition import Exposition
+from tests.unit.telemetry.events import ENDED, EVENTS, FAILED, HOP
+
+ROUTES = ("/api/v1/scrap", "/openapi.json")
+
+
+class Clock:
+    now = 1000.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+def metrics_after(*events: Event, clock: Clock | None = None) -> Metrics:
+    metrics = Metrics(version="1.2.3", routes=ROUTES, clock=clock or Clock())
+    failures: list[str] = []
+    emit = fan_out(metrics, failed=failures.append)
+    for event in events:
+        emit(event)
+    assert failures == []
+    return metrics
+
+
+def read(metrics: Metrics) -> Exposition:
+    return Exposition(metrics.exposition("")[0].decode())
+
+
+def test_calls_are_counted_by_how_they_ended() -> None:
+    metrics = metrics_after(ENDED, ENDED, FAILED)
+    found = read(metrics)
+    assert found.value("scrap_requests_total", status="200", outcome="ok", fault="none", route=ROUTES[0]) == 2
+    assert found.value("scrap_requests_total", status="502", fault="web", route=ROUTES[0]) == 1
+    assert found.value("scrap_failures_total", reason="dns_failed", outcome="upstream_error", fault="web") == 1
+
+
+def test_what_alerts_watch_begins_at_zero() -> None:
+    metrics = metrics_after()
+    found = read(metrics)
+    for reason in Reason:
+        assert found.value("scrap_failures_total", reason=reason) == 0
+    for outcome in Outcome:
+        assert found.value("scrap_requests_total", outcome=outcome, route=ROUTES[0], method="GET") == 0
+
+
+def test_our_failures_and_the_webs_are_never_one_series() -> None:
+    metrics = metrics_after(*(replace(FAILED, reason=r, outcome=r.outcome, status=r.outcome.status) for r in Reason))
+    for family in ("scrap_requests", "scrap_failures"):
+        faults: dict[str, str] = {}
+        for sample in read(metrics).families[family].samples:
+            assert faults.setdefault(sample.labels["outcome"], sample.labels["fault"]) == sample.labels["fault"]
+    assert read(metrics).value("scrap_failures_total", fault="service", reason="internal") == 1
+
+
+@pytest.mark.parametrize(("seconds", "le"), [(0.0004, "0.0005"), (0.001, "0.001"), (7.99, "8.0"), (8.01, "10.0")])
+def test_a_duration_falls_into_its_bucket(seconds: float, le: str) -> None:
+    metrics = metrics_after(replace(ENDED, seconds=seconds))
+    labels = {"route": ROUTES[0], "outcome": "ok"}
+    found = read(metrics)
+    samples = [
+        s for s in found.families["scrap_request_duration_seconds"].samples if labels.items() <= s.labels.items()
+    ]
+    first = next(s for s in samples if s.value == 1)
+    assert first.labels["le"] == le
+    assert found.value("scrap_request_duration_seconds_sum", **labels) == pytest.approx(seconds)
+    assert found.value("scrap_request_duration_seconds_count", **labels) == 1
+
+
+def test_the_maximum_is_the_maximum_for_a_minute() -> None:
+    clock = Clock()
+    metrics = metrics_after(*(replace(ENDED, seconds=s) for s in (0.1, 3.25, 0.2)), clock=clock)
+    labels = {"route": ROUTES[0], "outcome": "ok"}
+    clock.now += 59
+    assert read(metrics).value("scrap_request_duration_max_seconds", **labels) == 3.25
+    clock.now += 6
+    assert read(metrics).value("scrap_request_duration_max_seconds", **labels) == 0
+
+
+def test_calls_under_way() -> None:
+    assert read(metrics_after(RequestStarted(), RequestStarted(), ENDED)).value("scrap_requests_in_flight") == 1
+
+
+def test_phases_that_were_not_reached_are_not_counted() -> None:
+    refused = HopEnded("example.org", 0.0, 0.003, 0.001, 0.002, 0.0, None, Reason.CONNECT_FAILED)
+    metrics = metrics_after(HOP, refused)
+    found = read(metrics)
+    assert found.value("scrap_phase_duration_seconds_count", phase="dns") == 2
+    assert found.value("scrap_phase_duration_seconds_count", phase="connect") == 2
+    assert found.value("scrap_phase_duration_seconds_count", phase="first_byte") == 1
+    assert found.value("scrap_hops_total", status="200") == 1
+    assert found.value("scrap_hops_total", status="none") == 1
+    kept = HopEnded("example.org", 0.0, 0.003, 0.0, 0.0, 0.003, 200, None)
+    assert read(metrics_after(kept)).value("scrap_phase_duration_seconds_count", phase="dns") == 0
+
+
+def test_what_a_fetch_was_like() -> None:
+    ended = FetchEnded(redirects=2, wire_bytes=1000, decoded_bytes=1_048_576, body=0.02, truncated=True)
+    metrics = metrics_after(ended, replace(ended, redirects=0, truncated=False))
+    found = read(metrics)
+    assert found.value("scrap_fetch_redirects_sum") == 2
+    assert found.value("scrap_fetch_redirects_bucket", le="0.0") == 1
+    assert found.value("scrap_fetch_received_bytes_sum") == 2000
+    assert found.value("scrap_fetch_decoded_bytes_bucket", le="1.048576e+06") == 2
+    assert found.value("scrap_fetches_truncated_total") == 1
+    assert found.value("scrap_phase_duration_seconds_sum", phase="body") == pytest.approx(0.04)
+
+
+def test_every_other_event_is_counted() -> None:
+    metrics = metrics_after(*EVENTS)
+    found = read(metrics)
+    assert found.value("scrap_cache_lookups_total", level="memory", state="miss") == 1
+    assert found.value("scrap_cache_lookups_total", level="shared", state="fresh") == 0
+    assert found.value("scrap_flights_joined_total") == 1
+    assert found.value("scrap_cache_shared_failures_total", kind="timeout") == 1
+    assert found.value("scrap_admission_refused_total") == 1
+    assert found.value("scrap_targets_blocked_total", verdict="private") == 1
+    assert found.value("scrap_pages_parsed_total", lane="express", unsure="none") == 1
+    assert found.value("scrap_pages_parsed_total", lane="html5lib", unsure="foreign_content") == 1
+    assert found.value("scrap_pages_bounded_total", bound="seconds") == 1
+    assert found.value("scrap_phase_duration_seconds_count", phase="parse") == 2
+    assert found.value("scrap_phase_duration_seconds_count", phase="wait") == 1
+
+
+def test_state_is_read_at_the_scrape() -> None:
+    metrics = metrics_after()
+    state = {"in_flight": 3, "up": 1}
+    metrics.observe_admission(
+        in_flight=lambda: state["in_flight"], waiting=lambda: 1, capacity=lambda: 4, saturation=lambda: 0.75
+    )
+    metrics.observe_cache(entries=lambda: 7, size=lambda: 4096)
+    assert read(metrics).value("scrap_admission_in_flight") == 3
+    state["in_flight"] = 2
+    assert read(metrics).value("scrap_admission_in_flight") == 2
+    assert read(metrics).value("scrap_admission_waiting") == 1
+    assert read(metrics).value("scrap_admission_capacity") == 4
+    assert read(metrics).value("scrap_admission_saturation_ratio") == 0.75
+    assert read(metrics).value("scrap_cache_entries") == 7
+    assert read(metrics).value("scrap_cache_bytes") == 4096
+    assert "scrap_cache_shared_up" not in read(metrics).families
+    metrics.observe_shared_cache(up=lambda: bool(state["up"]))
+    assert read(metrics).value("scrap_cache_shared_up") == 1
+    state["up"] = 0
+    assert read(metrics).value("scrap_cache_shared_up") == 0
+
+
+def test_what_has_no_event() -> None:
+    clock = Clock()
+    metrics = metrics_after(clock=clock)
+    metrics.note_lag(0.2)
+    metrics.note_lag(0.001)
+    metrics.note_dropped_lines(5)
+    metrics.note_failed_sink("log")
+    found = read(metrics)
+    assert found.value("scrap_event_loop_lag_seconds_count") == 2
+    assert found.value("scrap_event_loop_lag_max_seconds") == 0.2
+    assert found.value("scrap_log_lines_dropped_total") == 5
+    assert found.value("scrap_telemetry_failures_total", sink="log") == 1
+    assert found.value("scrap_build_info", version="1.2.3") == 1
+    assert found.value("process_resident_memory_bytes") > 1e6
+
+
+def test_a_flood_of_names_moves_no_series() -> None:
+    metrics = metrics_after(*EVENTS)
+    emit = fan_out(metrics, failed=pytest.fail)
+
+    def flood(start: int, end: int) -> int:
+        for n in range(start, end):
+            host = f"host-{n}.example"
+            emit(
+                replace(
+                    ENDED, route=f"/{n}", method=f"M{n}", status=1000 + n, target_host=host, target=f"http://{host}"
+                )
+            )
+            emit(replace(FAILED, route=f"/{n}", method="GET", status=404, target_host=host, request_id=str(n)))
+            emit(replace(HOP, host=host, status=1000 + n))
+            emit(TargetBlocked(f"verdict-{n}"))
+            emit(PageParsed(f"lane-{n}", f"unsure-{n}", 0.0, 0.1))
+            emit(CacheLookup(f"level-{n}", f"state-{n}"))
+        return metrics.exposition("")[0].count(b"\n")
+
+    series = flood(0, 100)
+    assert flood(100, 2000) == series
+    assert series < 1200
+    found = read(metrics)
+    assert found.value("scrap_requests_total", route="unmatched", method="other", status="other") == 2000
+    assert found.value("scrap_hops_total", status="other") == 2000
+    assert found.value("scrap_targets_blocked_total", verdict="other") == 2000 - 63
+
+
+def test_a_scraper_that_asks_for_openmetrics_gets_it_with_exemplars() -> None:
+    metrics = Metrics(version="1", routes=ROUTES)
+    emit = fan_out(metrics, failed=pytest.fail)
+    token = current_trace.set(Trace("0af7651916cd43dd8448eb211c80319c", "b7ad6b7169203331", sampled=True))
+    emit(replace(ENDED, seconds=0.03))
+    current_trace.set(Trace("f" * 32, "f" * 16, sampled=False))
+    emit(replace(ENDED, seconds=0.3))
+    current_trace.reset(token)
+
+    body, content_type = metrics.exposition("application/openmetrics-text;version=1.0.0;q=0.5,text/plain;q=0.2")
+    assert content_type.startswith("application/openmetrics-text; version=1.0.0")
+    families = parse_openmetrics(body.decode())  # type: ignore[no-untyped-call]  # the library's
+    exemplars = [s.exemplar for f in families for s in f.samples if s.exemplar]
+    assert [e.labels for e in exemplars] == [
+        {"trace_id": "0af7651916cd43dd8448eb211c80319c", "span_id": "b7ad6b7169203331"}
+    ]
+    assert exemplars[0].value == 0.03
+
+
+@pytest.mark.parametrize("accept", ["", "*/*", "text/html", "text/plain;version=0.0.4", "version=\x00;;=,,"])
+def test_any_other_scraper_gets_text(accept: str) -> None:
+    body, content_type = metrics_after(*EVENTS).exposition(accept)
+    assert content_type.startswith("text/plain; version=0.0.4")
+    assert b" # {" not in body
+    assert b"_created" not in body

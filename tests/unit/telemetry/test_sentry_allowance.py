@@ -1,0 +1,48 @@
+"""How many reports of one error are enough."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from scrap.telemetry.sentry import SentrySettings
+from scrap.telemetry.sentry.allowance import Allowance
+
+
+class Clock:
+    now = 100.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+def test_a_burst_of_one_kind_is_cut_off_and_counted() -> None:
+    allowance = Allowance(each=2, overall=10, clock=Clock())
+    assert [allowance.take("a") for _ in range(4)] == [True, True, False, False]
+    assert allowance.suppressed == 2
+    assert allowance.take("b")
+
+
+def test_a_new_window_is_a_new_allowance() -> None:
+    clock = Clock()
+    allowance = Allowance(each=1, window=60, clock=clock)
+    assert (allowance.take("a"), allowance.take("a")) == (True, False)
+    clock.now += 60
+    assert allowance.take("a")
+
+
+@given(st.lists(st.tuples(st.floats(0, 50), st.integers()), max_size=100))
+def test_whatever_comes_so_many_pass_in_a_window(takes: list[tuple[float, int]]) -> None:
+    clock = Clock()
+    allowance = Allowance(each=3, overall=7, window=1000, clock=clock)
+    passed = 0
+    for later, kind in takes:
+        clock.now += later / 100
+        passed += allowance.take(kind)
+    assert passed <= 7
+    assert passed + allowance.suppressed == len(takes)
+
+
+@pytest.mark.parametrize("rate", [-0.1, 1.1])
+def test_a_share_is_a_share(rate: float) -> None:
+    with pytest.raises(ValueError, match="has to be 0 to 1"):
+        SentrySettings(traces_sample_rate=rate)

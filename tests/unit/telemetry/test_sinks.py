@@ -1,0 +1,50 @@
+"""Many sinks as one."""
+
+import logging
+
+import pytest
+
+from scrap.events import Event, FlightJoined, RequestStarted
+from scrap.telemetry.sinks import Handlers, fan_out
+
+
+class Notes:
+    """Keeps what it is given of one type."""
+
+    def __init__(self, name: str, kind: type[Event]) -> None:
+        self.name = name
+        self.events: list[Event] = []
+        self.handlers: Handlers = {kind: self.events.append}
+
+
+class Broken:
+    name = "broken"
+
+    def __init__(self) -> None:
+        self.handlers: Handlers = {RequestStarted: self.fail}
+
+    def fail(self, event: RequestStarted) -> None:
+        raise RuntimeError("a mistake of ours")
+
+
+def test_each_sink_gets_what_it_takes() -> None:
+    starts, more, joins = Notes("a", RequestStarted), Notes("b", RequestStarted), Notes("c", FlightJoined)
+    emit = fan_out(starts, more, joins, failed=pytest.fail)
+    emit(RequestStarted())
+    assert (len(starts.events), len(more.events), len(joins.events)) == (1, 1, 0)
+
+
+def test_a_broken_sink_costs_only_its_own_data(caplog: pytest.LogCaptureFixture) -> None:
+    failures: list[str] = []
+    healthy = Notes("healthy", RequestStarted)
+    emit = fan_out(Broken(), healthy, failed=failures.append)
+    with caplog.at_level(logging.ERROR):
+        emit(RequestStarted())
+        emit(RequestStarted())
+    assert failures == ["broken", "broken"]
+    assert len(healthy.events) == 2
+    assert len(caplog.records) == 1  # said once, counted each time
+
+
+def test_an_event_that_nobody_takes_is_dropped() -> None:
+    fan_out(failed=pytest.fail)(RequestStarted())

@@ -1,0 +1,107 @@
+"""What a caller may name, and what a redirect may."""
+
+import pytest
+
+from scrap import urls
+from scrap.errors import InvalidURL, Reason
+
+
+@pytest.mark.parametrize(
+    ("text", "href", "host", "port"),
+    [
+        ("http://example.com", "http://example.com/", "example.com", 80),
+        ("HTTPS://EXAMPLE.com:443/A/../b?c=d#e", "https://example.com/b?c=d", "example.com", 443),
+        ("http://example.com:9080/", "http://example.com:9080/", "example.com", 9080),
+        ("https://bücher.example/ä?q=ü", "https://xn--bcher-kva.example/%C3%A4?q=%C3%BC", "xn--bcher-kva.example", 443),
+        ("http://straße.example/", "http://xn--strae-oqa.example/", "xn--strae-oqa.example", 80),
+        ("http://a_b.example/", "http://a_b.example/", "a_b.example", 80),
+        ("http://example.com./", "http://example.com./", "example.com.", 80),
+        ("http://0177.0.0.1/", "http://127.0.0.1/", "127.0.0.1", 80),
+        ("http://2130706433/", "http://127.0.0.1/", "127.0.0.1", 80),
+        ("http://127.1/", "http://127.0.0.1/", "127.0.0.1", 80),
+        ("http://0x7f.1/", "http://127.0.0.1/", "127.0.0.1", 80),
+        ("http://0/", "http://0.0.0.0/", "0.0.0.0", 80),
+        ("http://[::FFFF:127.0.0.1]/", "http://[::ffff:7f00:1]/", "::ffff:7f00:1", 80),
+        ("http://example.com/a b|c", "http://example.com/a%20b|c", "example.com", 80),
+        ("http://example.com/?a@b:c", "http://example.com/?a@b:c", "example.com", 80),
+    ],
+)
+def test_one_spelling(text: str, href: str, host: str, port: int) -> None:
+    target = urls.parse(text)
+    assert (target.href, target.host, target.port) == (href, host, port)
+
+
+@pytest.mark.parametrize(
+    ("text", "reason"),
+    [
+        ("", Reason.URL_MALFORMED),
+        ("example.com", Reason.URL_MALFORMED),
+        ("//example.com/", Reason.URL_MALFORMED),
+        ("http://", Reason.URL_MALFORMED),
+        ("http://exa mple.com/", Reason.URL_MALFORMED),
+        ("http://example.com\\@evil.example/", Reason.URL_MALFORMED),
+        ("http://exa%6dple.com/", Reason.URL_MALFORMED),
+        ("http://[fe80::1%25eth0]/", Reason.URL_MALFORMED),
+        ("http://example.com/\x00", Reason.URL_MALFORMED),
+        ("http://example.com/\r\nHost: evil", Reason.URL_MALFORMED),
+        ("http://exam\tple.com/", Reason.URL_MALFORMED),
+        (" http://example.com/", Reason.URL_MALFORMED),
+        ("http://example.com:65536/", Reason.URL_MALFORMED),
+        ("http://1.2.3.256/", Reason.URL_MALFORMED),
+        ("http://[::1", Reason.URL_MALFORMED),
+        ("ftp://example.com/", Reason.URL_SCHEME),
+        ("file:///etc/passwd", Reason.URL_SCHEME),
+        ("javascript:alert(1)", Reason.URL_SCHEME),
+        ("gopher://example.com/", Reason.URL_SCHEME),
+        ("http://user@example.com/", Reason.URL_CREDENTIALS),
+        ("http://user:pass@example.com/", Reason.URL_CREDENTIALS),
+        ("http://@example.com/", Reason.URL_CREDENTIALS),
+        ("http:///user@example.com/", Reason.URL_CREDENTIALS),
+        ("http://example.com/" + "a" * 2048, Reason.URL_TOO_LONG),
+        ("http://example.com/" + "ä" * 2000, Reason.URL_TOO_LONG),
+    ],
+)
+def test_what_cannot_be_read(text: str, reason: Reason) -> None:
+    with pytest.raises(InvalidURL) as caught:
+        urls.parse(text)
+    assert caught.value.reason is reason
+
+
+def test_longest_url_is_read() -> None:
+    assert len(urls.parse("http://example.com/".ljust(2048, "a")).href) == 2048
+
+
+def test_redirects_may_be_longer_and_relative() -> None:
+    base = "https://example.com/a/b?c"
+    assert urls.parse("../d#e", base=base).href == "https://example.com/d"
+    assert urls.parse("//example.org", base=base).href == "https://example.org/"
+    assert urls.parse("?" + "a" * 8000, base=base).path == "/a/b?" + "a" * 8000
+    with pytest.raises(InvalidURL):
+        urls.parse("?" + "a" * 9000, base=base)
+
+
+@pytest.mark.parametrize(
+    ("url", "authority"),
+    [
+        ("http://example.com:80/", "example.com"),
+        ("http://example.com:443/", "example.com:443"),
+        ("https://[::1]/", "[::1]"),
+        ("https://[::1]:8443/", "[::1]:8443"),
+    ],
+)
+def test_authority(url: str, authority: str) -> None:
+    assert urls.parse(url).authority == authority
+
+
+@pytest.mark.parametrize(
+    ("link", "absolute"),
+    [
+        ("../image.png", "https://example.com/image.png"),
+        ("//cdn.example/x", "https://cdn.example/x"),
+        ("data:image/png;base64,AA", None),
+        ("javascript:alert(1)", None),
+        ("http://[", None),
+    ],
+)
+def test_links(link: str, absolute: str | None) -> None:
+    assert urls.resolve("https://example.com/a/b", link) == absolute
