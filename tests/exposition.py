@@ -101,12 +101,12 @@ def figures(after: str, before: str = "", *, route: str) -> Figures:
 
     earlier = old.buckets(_DURATION, route=route)
     buckets = {bound: count - earlier.get(bound, 0.0) for bound, count in new.buckets(_DURATION, route=route).items()}
-    calls = grown("scrap_requests_total")
+    calls, measured = grown("scrap_requests_total"), grown(f"{_DURATION}_count")
     return Figures(
         calls=int(calls),
         failures={fault: int(grown("scrap_requests_total", fault=fault)) for fault in ("caller", "web", "service")},
         median=quantile(0.5, buckets),
-        mean=grown(f"{_DURATION}_sum") / calls if calls else math.nan,
+        mean=grown(f"{_DURATION}_sum") / measured if measured else math.nan,
         p99=quantile(0.99, buckets),
         longest=max((s.value for s in new.samples("scrap_request_duration_max_seconds", route=route)), default=0.0),
         total=int(new.sum("scrap_requests_total", route=route)),

@@ -39,11 +39,15 @@ class Service:
 
 
 @contextlib.contextmanager
-def service(settings: Mapping[str, str] | None = None) -> Iterator[Service]:
+def service(
+    settings: Mapping[str, str] | None = None, *, module: str = "scrap", is_heard: bool = True
+) -> Iterator[Service]:
     """Starts the service on free ports, with loopback allowed as a target; stops it at the end.
 
     Args:
         settings: more variables.
+        module: what is run instead of scrap itself.
+        is_heard: whether anybody reads what it says once it serves; else that is read when it has ended.
 
     Raises:
         RuntimeError: it ended, or did not say in 30 s where it serves: with a log level above "info" it never does.
@@ -56,7 +60,7 @@ def service(settings: Mapping[str, str] | None = None) -> Iterator[Service]:
         "SCRAP_ALLOWED_PORTS": "1-65535",
         **(settings or {}),
     }
-    command = [sys.executable, "-m", "scrap", "serve"]
+    command = [sys.executable, "-m", module, "serve"]
     with subprocess.Popen(
         command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
     ) as process:
@@ -73,12 +77,15 @@ def service(settings: Mapping[str, str] | None = None) -> Iterator[Service]:
         if not found:
             raise RuntimeError("the service did not start, or did not say where it serves:\n" + "".join(log))
         reader = threading.Thread(target=log.extend, args=(process.stdout,))
-        reader.start()
+        if is_heard:
+            reader.start()
         try:
             yield Service(found[1], found[2], process, log)
         finally:
             process.terminate()
             process.wait(60)
+            if not is_heard:
+                reader.start()
             reader.join()
 
 

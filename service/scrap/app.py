@@ -6,14 +6,16 @@ import logging
 import os
 import signal
 import sys
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
+from typing import Any
 
 from scrap import __version__, admission, api, cache, fetch, opengraph, telemetry
 from scrap.cache import freshness, remote
-from scrap.events import Emit, ignore
+from scrap.errors import ScrapError
+from scrap.events import BackgroundFailed, Emit, ignore
 from scrap.preview import Previewer
 from scrap.settings import Calls, Serving, SettingError, Settings
 from scrap.telemetry import otel
@@ -115,12 +117,13 @@ def _signals(settings: Settings, stack: contextlib.AsyncExitStack) -> tuple[tele
     lines = telemetry.lines_for(_STDOUT, logs)
     sinks: list[telemetry.Sink] = []
     handlers: list[logging.Handler] = []
+    closings: list[Callable[[], None]] = []
     wanted = otel.signals_of(os.environ)
     if wanted:
         from scrap.telemetry.otel.exporting import Exporting  # noqa: PLC0415 - 20 MB and half a second
 
-        exporting = Exporting(wanted, version=__version__, registry=metrics.registry, logs=logs)
-        stack.callback(exporting.close)
+        exporting = Exporting(wanted, version=__version__, metrics=metrics, logs=logs)
+        closings.append(exporting.close)
         sinks += exporting.sinks
         handlers += exporting.log_handlers
     sinks += [metrics, telemetry.RequestLog(writer, lines, logs)]
@@ -128,14 +131,25 @@ def _signals(settings: Settings, stack: contextlib.AsyncExitStack) -> tuple[tele
         from scrap.telemetry.sentry.reporting import Reporting  # noqa: PLC0415 - likewise
 
         reporting = Reporting(settings[SentrySettings], version=__version__)
-        stack.callback(reporting.close)
+        closings.append(reporting.close)
         sinks += reporting.sinks
     stack.enter_context(telemetry.capture_logging(writer, lines, logs, *handlers))
+    stack.callback(telemetry.close_together, *closings)  # what it says is a line like any other
     logging.getLogger("uvicorn").setLevel(logging.ERROR)  # what it says of starts and bad requests, we say ourselves
     lag = telemetry.LoopLag(metrics.note_lag)
     lag.start()
     stack.callback(lag.stop)
-    return metrics, telemetry.fan_out(*sinks, failed=metrics.note_failed_sink)
+    emit = telemetry.fan_out(*sinks, failed=metrics.note_failed_sink)
+    asyncio.get_running_loop().set_exception_handler(partial(_failed_in_background, emit))
+    return metrics, emit
+
+
+def _failed_in_background(emit: Emit, loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
+    """Tells of what nobody waited for: a refresh, a flight whose callers have left, a callback."""
+    loop.default_exception_handler(context)  # says so in the log
+    error = context.get("exception")
+    if error is not None and not isinstance(error, ScrapError | OSError):  # those are the web's
+        emit(BackgroundFailed(error))
 
 
 def _observe(metrics: telemetry.Metrics, built: House) -> None:

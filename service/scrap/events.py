@@ -16,7 +16,7 @@ from scrap.errors import Outcome, Reason
 class Timings:
     """How long each phase of one fetch took, in seconds, summed over its hops; 0.0 where there was none."""
 
-    wait: float = 0.0  # for a free place
+    wait: float = 0.0  # for a free place in the house, and then at the page's host
     dns: float = 0.0
     connect: float = 0.0  # TCP and TLS
     first_byte: float = 0.0  # from the request sent to the answer's head
@@ -26,16 +26,18 @@ class Timings:
 
 @dataclass(frozen=True, slots=True)
 class HopEnded:
-    """One request of a fetch has its answer's head, or failed."""
+    """One request of a fetch has its answer's head, or failed; one that the guard refused was none."""
 
     host: str
+    port: int
+    url: str  # in full; how much of it is shown is telemetry's decision
     started: float  # seconds since the epoch
     seconds: float
     dns: float
     connect: float
     first_byte: float
     status: int | None  # None where the hop failed before a status was read
-    reason: Reason | None  # why it failed
+    reason: Reason | None  # why it failed; None where it was cancelled: the call was out of time, or wanted no more
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,6 +101,13 @@ class FetchAdmitted:
 
 
 @dataclass(frozen=True, slots=True)
+class BackgroundFailed:
+    """Something of ours failed unexpectedly where no call could tell of it."""
+
+    error: BaseException
+
+
+@dataclass(frozen=True, slots=True)
 class RequestStarted:
     """A request's head is here.
 
@@ -123,10 +132,11 @@ class RequestEnded:
     target: str  # the target's URL in full; how much of it is shown is the log's decision
     target_host: str
     upstream_status: int | None
-    seconds: float
+    seconds: float | None  # None where nobody measured it: who is refused before there is a call
     timings: Timings = field(default_factory=Timings)
     cache: str = ""  # what the answer was made from: "fresh", "stale", "joined", "miss"; "" where no page was sought
     error: BaseException | None = None  # what was raised where `outcome` is INTERNAL_ERROR
+    path: str = ""  # as the caller wrote it; "" where that was not read
     calls: int = 1  # how many ended just so: those who are refused at the door are told together
 
 
@@ -140,6 +150,7 @@ Event = (
     | FlightJoined
     | FetchAdmitted
     | Shed
+    | BackgroundFailed
     | RequestStarted
     | RequestEnded
 )

@@ -127,6 +127,28 @@ def test_secrets_come_from_secrets() -> None:
     assert not {"SENTRY_DSN", "SCRAP_CACHE_URL"} & {item["name"] for item in container_of(render({}))["env"]}
 
 
+def test_a_pod_knows_who_it_is() -> None:
+    own = {"name": "OTEL_EXPORTER_OTLP_ENDPOINT", "value": "http://$(HOST_IP):4318"}
+    environment = container_of(render({"extraEnv": [own]}))["env"]
+    names = [item["name"] for item in environment]
+    fields = {item["name"]: item["valueFrom"]["fieldRef"]["fieldPath"] for item in environment if "valueFrom" in item}
+    assert fields == {
+        "HOST_IP": "status.hostIP",
+        "NODE_NAME": "spec.nodeName",
+        "POD_NAME": "metadata.name",
+        "POD_NAMESPACE": "metadata.namespace",
+    }
+    (attributes,) = (item for item in environment if item["name"] == "OTEL_RESOURCE_ATTRIBUTES")
+    for name in re.findall(r"\$\((\w+)\)", attributes["value"] + own["value"]):  # what stands before is replaced
+        assert names.index(name) < names.index("OTEL_RESOURCE_ATTRIBUTES") < names.index(own["name"])
+
+
+def test_who_names_a_pod_otherwise_names_it_alone() -> None:
+    own = {"name": "OTEL_RESOURCE_ATTRIBUTES", "value": "a=b"}
+    environment = container_of(render({"extraEnv": [own]}))["env"]
+    assert [item for item in environment if item["name"] == own["name"]] == [own]
+
+
 @pytest.mark.parametrize(
     ("image", "name"),
     [

@@ -1,5 +1,6 @@
 """All calls to the public API, from their first byte to their last event."""
 
+import asyncio
 import re
 import time
 from collections.abc import Callable
@@ -7,7 +8,9 @@ from collections.abc import Callable
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from scrap.api.call import Call, new_request_id
+from scrap.api.problem import status_of
 from scrap.api.refusals import UNMATCHED, Refusals
+from scrap.errors import Overloaded, Reason
 from scrap.events import Emit, RequestEnded, RequestStarted
 
 # A caller's own id is taken over where it cannot hurt a log or a header.
@@ -78,16 +81,19 @@ class Calls:
             await self._app(scope, receive, send)
         except Exception as error:  # noqa: BLE001 - it was answered below us; here it is recorded
             call.error = error
+        except asyncio.CancelledError:  # by the server, whose time to shut down is over
+            call.fail(Overloaded(Reason.DRAINING), status_of(Reason.DRAINING))
+            raise
         finally:
-            self._end(call, scope["method"], path if path in self._routes else UNMATCHED, started)
+            self._end(call, scope["method"], path, started)
 
-    def _end(self, call: Call, method: str, route: str, started: float) -> None:
+    def _end(self, call: Call, method: str, path: str, started: float) -> None:
         target = call.target
         self._emit(
             RequestEnded(
                 request_id=call.request_id,
                 method=method,
-                route=route,
+                route=path if path in self._routes else UNMATCHED,
                 status=call.status,
                 outcome=call.outcome,
                 reason=call.reason,
@@ -99,5 +105,6 @@ class Calls:
                 timings=call.timings,
                 cache=call.source,
                 error=call.error,
+                path=path,
             )
         )

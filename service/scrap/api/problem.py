@@ -87,18 +87,22 @@ def wire(error: ScrapError, call: Call, *, close: bool) -> bytes:
     return b"\r\n".join([*head, b"", bytes(answer.body)])
 
 
-def _known(request: Request, error: Exception) -> Response:
+# Coroutines: Starlette runs plain functions in a pool of threads, which the first failure of a process would have to
+# start, with all that it imports.
+
+
+async def _known(request: Request, error: Exception) -> Response:
     assert isinstance(error, ScrapError)  # noqa: S101 - Starlette picks this handler by the error's type
     return problem(error, request.scope["call"])
 
 
-def _http(request: Request, error: Exception) -> Response:
+async def _http(request: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)  # noqa: S101 - as above
     reason = Reason.METHOD_NOT_ALLOWED if error.status_code == 405 else Reason.NOT_FOUND
     return problem(ScrapError(reason), request.scope["call"], dict(error.headers or {}))
 
 
-def _unexpected(request: Request, error: Exception) -> Response:
+async def _unexpected(request: Request, error: Exception) -> Response:
     return problem(ScrapError(Reason.INTERNAL, repr(error)), request.scope["call"])
 
 

@@ -74,7 +74,8 @@ class Refusals:
                     target="",
                     target_host="",
                     upstream_status=None,
-                    seconds=0.0,
+                    seconds=None,
+                    path="" if alike.route == UNMATCHED else alike.route,
                     calls=alike.count,
                 )
             )

@@ -72,7 +72,11 @@ class Hops:
             DeadlineExceeded: TIMEOUT_CONNECT or TIMEOUT_FIRST_BYTE.
             Overloaded: too many wait for this host.
         """
-        await self._places.take(target.host)
+        started = perf_counter()
+        try:
+            await self._places.take(target.host)
+        finally:
+            timings.wait += perf_counter() - started
         try:
             exchange = await self._told(target, self._head(target, cookie), timings)
         except BaseException:
@@ -81,20 +85,38 @@ class Hops:
         return Answer(target, exchange.status, exchange.fields, exchange, self._places)
 
     async def _told(self, target: Target, request: bytes, timings: Timings) -> Exchange:
-        """Tells how the hop went, however it ends."""
+        """Tells how the hop went, however it ends; one that the guard refused was none."""
         began, started = time(), perf_counter()
         hop = Timings()
-        status: int | None = None
-        reason: Reason | None = Reason.TIMEOUT_TOTAL  # what it is where the caller's deadline cancels us
+
+        def tell(status: int | None, reason: Reason | None) -> None:
+            self._emit(
+                HopEnded(
+                    host=target.host,
+                    port=target.port,
+                    url=target.href,
+                    started=began,
+                    seconds=perf_counter() - started,
+                    dns=hop.dns,
+                    connect=hop.connect,
+                    first_byte=hop.first_byte,
+                    status=status,
+                    reason=reason,
+                )
+            )
+
         try:
             exchange = await self._exchange(target, request, hop)
-            status, reason = exchange.status, None
+            tell(exchange.status, None)
+        except Blocked:
+            raise
         except ScrapError as error:
-            reason = error.reason
+            tell(None, error.reason)
+            raise
+        except asyncio.CancelledError:
+            tell(None, None)
             raise
         finally:
-            seconds = perf_counter() - started
-            self._emit(HopEnded(target.host, began, seconds, hop.dns, hop.connect, hop.first_byte, status, reason))
             timings.dns += hop.dns
             timings.connect += hop.connect
             timings.first_byte += hop.first_byte
@@ -107,12 +129,17 @@ class Hops:
             async with asyncio.timeout(self._limits.connect_seconds) as limit:
                 addresses = await self._addresses(target, hop)
                 started = perf_counter()
-                exchange = await self._connector.send(request, target, addresses)
-                hop.connect = perf_counter() - started
+                try:
+                    exchange = await self._connector.send(request, target, addresses)
+                finally:
+                    connected = perf_counter()
+                    hop.connect = connected - started
                 late = Reason.TIMEOUT_FIRST_BYTE
                 limit.reschedule(asyncio.get_running_loop().time() + self._limits.first_byte_seconds)
-                await exchange.answer()
-                hop.first_byte = exchange.first_byte
+                try:
+                    await exchange.answer()
+                finally:
+                    hop.first_byte = exchange.first_byte or perf_counter() - connected
                 return exchange
         except BaseException as error:
             if exchange is not None:

@@ -9,6 +9,7 @@ Each is a sink; `fan_out` makes them one `Emit`. None of them waits for anything
 a collector that hangs or is gone costs nothing but its own data.
 """
 
+from scrap.telemetry.closing import close_together
 from scrap.telemetry.lag import LoopLag
 from scrap.telemetry.logs import LogSettings, RequestLog, capture_logging, lines_for
 from scrap.telemetry.metrics import Metrics
@@ -23,6 +24,7 @@ __all__ = [
     "RequestLog",
     "Sink",
     "capture_logging",
+    "close_together",
     "fan_out",
     "lines_for",
 ]

@@ -23,6 +23,8 @@ from scrap.telemetry.trace import Trace
 # From a hit in memory (well under 1 ms) to the deadline (8 s); what was cut off at the deadline ends above 8.
 SECONDS: Final = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 1.5, 2.5, 5.0, 8.0, 10.0)
 
+DURATION: Final = "scrap_request_duration_seconds"
+_DURATION_MEANS: Final = "Time from a call's head to its answer's end."
 _METHODS: Final = frozenset(map(str, HTTPMethod))
 _STATUSES: Final = frozenset(map(int, HTTPStatus)) | {499}  # nginx's number for a caller who left
 _OTHER_STATUS: Final = 0
@@ -44,15 +46,20 @@ class Ended(NamedTuple):
 
 
 class Durations:
-    """How long calls of one route and outcome took."""
+    """How long calls took."""
 
-    __slots__ = ("buckets", "exemplars", "peak", "total")
+    __slots__ = ("buckets", "exemplars", "total")
 
     def __init__(self) -> None:
         self.buckets = [0] * len(_BOUNDS)  # each by itself, not cumulative
         self.exemplars: list[Exemplar | None] = [None] * len(_BOUNDS)  # the last sampled call of each
         self.total = 0.0
-        self.peak = Peak()
+
+    def add(self, other: "Durations") -> None:
+        """Adds those of other calls."""
+        self.buckets = [mine + its for mine, its in zip(self.buckets, other.buckets, strict=True)]
+        self.exemplars = [_later(mine, its) for mine, its in zip(self.exemplars, other.exemplars, strict=True)]
+        self.total += other.total
 
     def cumulative(self) -> Iterator[tuple[str, float] | tuple[str, float, Exemplar]]:
         """The buckets as the exposition wants them."""
@@ -65,11 +72,16 @@ class Durations:
 class Calls:
     """Calls that ended alike."""
 
-    __slots__ = ("count", "durations")
+    __slots__ = ("count", "durations", "peak")
 
-    def __init__(self, durations: Durations) -> None:
+    def __init__(self, peak: Peak) -> None:
         self.count = 0
-        self.durations = durations
+        self.durations = Durations()
+        self.peak = peak
+
+
+def _later(one: Exemplar | None, other: Exemplar | None) -> Exemplar | None:
+    return max(filter(None, (one, other)), key=lambda exemplar: exemplar.timestamp or 0.0, default=None)
 
 
 class CallMetrics(Collector):
@@ -84,7 +96,7 @@ class CallMetrics(Collector):
         self._clock = clock
         self._routes = frozenset(routes)
         self._calls: dict[tuple[str, str, int, Outcome], Calls] = {}
-        self._durations: dict[tuple[str, Outcome], Durations] = {}
+        self._peaks: dict[tuple[str, Outcome], Peak] = {}
         # A series that begins at 1 has no increase that PromQL could see: the usual ones begin at 0.
         for route in sorted(self._routes):
             for outcome in Outcome:
@@ -96,11 +108,13 @@ class CallMetrics(Collector):
         calls = self._calls.get((event.route, event.method, event.status, event.outcome)) or self._resolve(event)
         calls.count += event.calls
         seconds = event.seconds
+        if seconds is None:  # refused before it was a call: a zero would only pull the mean and the quantiles down
+            return
         durations = calls.durations
-        durations.total += seconds * event.calls
+        durations.total += seconds
         place = bisect_left(SECONDS, seconds)
-        durations.buckets[place] += event.calls
-        durations.peak.note(seconds, at)
+        durations.buckets[place] += 1
+        calls.peak.note(seconds, at)
         if trace and trace.sampled:
             labels = {"trace_id": trace.trace_id, "span_id": trace.span_id}
             durations.exemplars[place] = Exemplar(labels, seconds, time.time() - (self._clock() - at))
@@ -115,29 +129,43 @@ class CallMetrics(Collector):
         )
 
     def _calls_of(self, route: str, method: str, status: int, outcome: Outcome) -> Calls:
-        durations = self._durations.setdefault((route, outcome), Durations())
-        return self._calls.setdefault((route, method, status, outcome), Calls(durations))
+        peak = self._peaks.setdefault((route, outcome), Peak())
+        return self._calls.setdefault((route, method, status, outcome), Calls(peak))
 
     def collect(self) -> Iterable[Metric]:
         """Yields the families, for the registry."""
         requests = CounterMetricFamily(
             "scrap_requests", "Calls answered.", labels=["route", "method", "status", "outcome", "fault"]
         )
+        took: dict[tuple[str, Outcome], Durations] = {}
         for (route, method, status, outcome), calls in list(self._calls.items()):
-            code = "other" if status == _OTHER_STATUS else str(status)
-            requests.add_metric([route, method, code, outcome, outcome.fault or "none"], calls.count)
+            requests.add_metric([route, method, _code(status), outcome, outcome.fault or "none"], calls.count)
+            took.setdefault((route, outcome), Durations()).add(calls.durations)
         yield requests
 
         labels = ["route", "outcome"]
-        duration = HistogramMetricFamily(
-            "scrap_request_duration_seconds", "Time from a call's head to its answer's end.", labels=labels
-        )
+        duration = HistogramMetricFamily(DURATION, _DURATION_MEANS, labels=labels)
         longest = GaugeMetricFamily(
             "scrap_request_duration_max_seconds", "The longest call that ended within the last minute.", labels=labels
         )
         now = self._clock()
-        for (route, outcome), durations in list(self._durations.items()):
+        for (route, outcome), durations in took.items():
             duration.add_metric([route, outcome], list(durations.cumulative()), durations.total)
-            longest.add_metric([route, outcome], durations.peak.value(now))
+            longest.add_metric([route, outcome], self._peaks[route, outcome].value(now))
         yield duration
         yield longest
+
+    def durations(self) -> Metric:
+        """The durations with all labels that OpenTelemetry's conventions ask for: more series than a scrape needs."""
+        labels = ["route", "method", "scheme", "status", "outcome", "error"]
+        family = HistogramMetricFamily(DURATION, _DURATION_MEANS, labels=labels)
+        for (route, method, status, outcome), calls in list(self._calls.items()):
+            error = outcome if status >= 500 else ""
+            durations = calls.durations
+            buckets = list(durations.cumulative())
+            family.add_metric([route, method, "http", _code(status), outcome, error], buckets, durations.total)
+        return family
+
+
+def _code(status: int) -> str:
+    return "other" if status == _OTHER_STATUS else str(status)

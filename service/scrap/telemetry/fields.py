@@ -66,7 +66,9 @@ def target_fields(target: str, host: str, queries: bool) -> Fields:
 
 def own_fields(event: RequestEnded, trace: Trace | None, queries: bool) -> Fields:
     """What no other call's line says."""
-    fields: Fields = {"request_id": event.request_id, "seconds": _micros(event.seconds)}
+    fields: Fields = {"request_id": event.request_id}
+    if event.seconds is not None:
+        fields["seconds"] = _micros(event.seconds)
     if event.calls != 1:
         fields["calls"] = event.calls
     if event.upstream_status is not None:
@@ -88,7 +90,7 @@ def record_fields(record: logging.LogRecord, trace: Trace | None) -> Fields:
         "level": record.levelname.lower(),
         "event": "log",
         "logger": record.name,
-        "message": _clip(record.getMessage()),
+        "message": _clip(redact_text(record.getMessage())),
     }
     if record.exc_info and record.exc_info[1]:
         fields["exception"] = _exception(record.exc_info[1])

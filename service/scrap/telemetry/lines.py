@@ -90,9 +90,10 @@ class TextLines:
         rest = request_fields(event, trace, queries=queries)
         route, target = rest.pop("route"), rest.pop("target")
         del rest["event"], rest["target_host"]
-        level, status, outcome, seconds = (rest.pop(name) for name in ("level", "status", "outcome", "seconds"))
+        level, status, outcome = (rest.pop(name) for name in ("level", "status", "outcome"))
+        took = f"{rest.pop('seconds') * 1000:8.1f} ms" if "seconds" in rest else " " * 11
         what = _plain(f"{rest.pop('method')} {target or route}")
-        return _text(now, level, f"{status} {outcome:<14} {seconds * 1000:8.1f} ms  {what}", rest)
+        return _text(now, level, f"{status} {outcome:<14} {took}  {what}", rest)
 
     def record(self, now: float, fields: Fields) -> bytes:
         """Any other line."""

@@ -8,7 +8,7 @@ stranger writes (host, URL, path, method, header) becomes a label.
 import platform
 import time
 from collections import Counter as Counts
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from http import HTTPStatus
 from itertools import product
 from typing import Final
@@ -20,6 +20,7 @@ from prometheus_client import (
     GCCollector,
     Histogram,
     Info,
+    Metric,
     ProcessCollector,
     disable_created_metrics,
 )
@@ -27,6 +28,7 @@ from prometheus_client.exposition import choose_encoder
 
 from scrap.errors import Reason
 from scrap.events import (
+    BackgroundFailed,
     CacheLookup,
     FetchAdmitted,
     FetchEnded,
@@ -39,7 +41,9 @@ from scrap.events import (
     Shed,
     TargetBlocked,
 )
-from scrap.telemetry.calls import SECONDS, CallMetrics, Ended
+from scrap.fetch.verdict import Verdict
+from scrap.opengraph.document import Bound, Unsure
+from scrap.telemetry.calls import DURATION, SECONDS, CallMetrics, Ended
 from scrap.telemetry.peak import Peak
 from scrap.telemetry.pending import Pending
 from scrap.telemetry.sinks import Handlers
@@ -56,6 +60,10 @@ _OPENMETRICS: Final = choose_encoder("application/openmetrics-text; version=1.0.
 _STATUSES: Final = {int(status): str(int(status)) for status in HTTPStatus}
 _OTHER: Final = "other"
 _NONE: Final = "none"
+# The words below begin at 0, for PromQL sees no increase in a series that begins at 1: what hosts usually answer, and
+# of what the shared cache may fail (its own list would bring its whole library).
+_USUAL_STATUSES: Final = (200, 301, 302, 303, 307, 308, 400, 401, 403, 404, 410, 429, 500, 502, 503, 504)
+_TROUBLES: Final = ("timeout", "connection", "auth", "refused", "protocol", "backlog", "entry")
 
 
 class Metrics:
@@ -96,6 +104,7 @@ class Metrics:
             FlightJoined: self._flight_joined,
             SharedCacheFailed: self._shared_cache_failed,
             Shed: self._shed,
+            BackgroundFailed: self._background_failed,
         }
 
     def exposition(self, accept: str) -> tuple[bytes, str]:
@@ -110,6 +119,11 @@ class Metrics:
         """
         render, content_type = _OPENMETRICS if "application/openmetrics-text" in accept else _TEXT
         return render(self.registry), content_type
+
+    def collect(self) -> Iterator[Metric]:
+        """All metrics for OTLP, whose conventions want a call's duration by method and status as well."""
+        for family in self.registry.collect():
+            yield self._calls.durations() if family.name == DURATION else family
 
     # What is read when a scrape comes.
 
@@ -185,8 +199,11 @@ class Metrics:
         self._first_byte = phases.labels("first_byte")
         self._body = phases.labels("body")
         self._parse = phases.labels("parse")
-        self._hops = Counter(
-            "scrap_hops", "Requests sent to pages' hosts, by what they answered.", ["status"], registry=self.registry
+        self._hops = self._tally(
+            "scrap_hops",
+            "Requests to pages' hosts, by what they answered.",
+            ["status"],
+            *((str(status),) for status in (*_USUAL_STATUSES, _NONE)),
         )
         self._redirects = Histogram(
             "scrap_fetch_redirects",
@@ -203,18 +220,24 @@ class Metrics:
         self._truncated = Counter(
             "scrap_fetches_truncated", "Fetches whose body was cut off at the cap.", registry=self.registry
         )
-        self._blocked = self._tally("scrap_targets_blocked", "Targets that the guard refused.", ["verdict"])
+        self._blocked = self._tally(
+            "scrap_targets_blocked",
+            "Targets that the guard refused.",
+            ["verdict"],
+            *((verdict,) for verdict in Verdict if verdict.reason),
+        )
         self._parsed = self._tally(
             "scrap_pages_parsed",
             "Pages read, by parser and why it was that one.",
             ["lane", "unsure"],
             ("express", _NONE),
+            *(("html5lib", unsure) for unsure in Unsure),
         )
         self._bounded = self._tally(
             "scrap_pages_bounded",
             "Pages whose end html5lib did not reach.",
             ["bound"],
-            *((bound,) for bound in ("seconds", "elements", "nesting", "crash")),
+            *((bound,) for bound in Bound),
         )
         self._admission_in_flight = Gauge(
             "scrap_admission_in_flight", "Fetches that have a place.", registry=self.registry
@@ -241,7 +264,10 @@ class Metrics:
         self._cache_entries = Gauge("scrap_cache_entries", "Pages in the memory level.", registry=self.registry)
         self._cache_bytes = Gauge("scrap_cache_bytes", "Size of the memory level.", registry=self.registry)
         self._shared_failures = self._tally(
-            "scrap_cache_shared_failures", "Operations of the shared level that failed.", ["kind"]
+            "scrap_cache_shared_failures",
+            "Operations of the shared level that failed.",
+            ["kind"],
+            *((trouble,) for trouble in _TROUBLES),
         )
 
     def _make_process_metrics(self, version: str) -> None:
@@ -263,6 +289,9 @@ class Metrics:
         )
         self._sink_failures = self._tally(
             "scrap_telemetry_failures", "Events that a sink of telemetry failed on.", ["sink"]
+        )
+        self._background_failures = Counter(
+            "scrap_background_failures", "Failures of our own that no call could tell of.", registry=self.registry
         )
         build = Info("scrap_build", "What is running.", registry=self.registry)
         build.info({"version": version, "python": platform.python_version()})
@@ -291,7 +320,7 @@ class Metrics:
 
     def _hop_ended(self, event: HopEnded) -> None:
         status = _NONE if event.status is None else _STATUSES.get(event.status, _OTHER)
-        self._hops.labels(status).inc()
+        self._hops.add(status)
         # A phase that was not reached took no time; its zero would only pull the quantiles down.
         if event.dns:
             self._dns.observe(event.dns)
@@ -316,6 +345,9 @@ class Metrics:
         if event.bound:
             self._bounded.add(event.bound)
         self._parse.observe(event.seconds)
+
+    def _background_failed(self, _: BackgroundFailed) -> None:
+        self._background_failures.inc()
 
     def _flight_joined(self, event: FlightJoined) -> None:
         self._flights_joined.inc()

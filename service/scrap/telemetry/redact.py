@@ -1,8 +1,14 @@
-"""URLs for the eyes of operators."""
+"""URLs for the eyes of operators, and of strangers.
+
+Texts are cut into words, and a word is looked at once: whatever its length, that takes linear time.
+"""
 
 import re
+from urllib.parse import quote, unquote, urlsplit
 
-_URL = re.compile(r"\bhttps?://[^\s\"'<>]+", re.IGNORECASE)
+_WORD = re.compile(r"[^\s\"'<>]+")  # what is in none of them is in no URL, either
+_SEPARATOR = re.compile(r"[/?#]")
+_BEFORE_A_NAME = re.compile(r".*[(\[{,=]")
 
 
 def without_query(url: str) -> str:
@@ -12,11 +18,57 @@ def without_query(url: str) -> str:
 
 
 def redact_text(text: str) -> str:
-    """Takes queries and credentials out of every URL in a text, such as the message of an exception."""
-    return _URL.sub(_redact, text)
+    """Takes queries, fragments and credentials out of every URL in a text, such as the message of an exception."""
+    return _WORD.sub(lambda word: _redacted(word[0]), text)
 
 
-def _redact(match: re.Match[str]) -> str:
-    scheme, _, rest = without_query(match[0]).partition("://")
-    authority, slash, path = rest.partition("/")
-    return f"{scheme}://{authority.rpartition('@')[2]}{slash}{path}"
+def only_hosts(text: str, target: str, host: str) -> str:
+    """Leaves of every URL in a text its scheme and host, and of a call's target, however it is spelt, the host.
+
+    Args:
+        text: such as the message of an exception.
+        target: the URL that the call was about; may be empty.
+        host: its host.
+    """
+    for spelling in _spellings(target):
+        text = re.sub(rf"(?<!\w){re.escape(spelling)}(?!\w)", host, text, flags=re.IGNORECASE)
+    return _WORD.sub(lambda word: _host(_redacted(word[0])), text)
+
+
+def _redacted(word: str) -> str:
+    if "%3a%2f%2f" in word.lower():  # a URL inside another's query
+        word = unquote(word)
+    start, slashes, rest = word.partition("//")
+    if not slashes:
+        start, rest = "", word
+    word = start + slashes + _without_credentials(rest, is_url=bool(slashes))
+    cut = min((at for at in (word.find("?"), word.find("#")) if at >= 0), default=-1)
+    if cut >= 0 and ("/" in word[:cut] or "=" in word[cut:]):
+        return f"{word[:cut]}?…"
+    return word
+
+
+def _without_credentials(rest: str, *, is_url: bool) -> str:
+    """Takes what stands before a host; a password may hold any character, encoded or not."""
+    authority = _SEPARATOR.split(rest, maxsplit=1)[0]
+    if "@" in authority and is_url:
+        return rest[authority.rindex("@") + 1 :]
+    name, colon, port = authority.partition(":")
+    _, at, host = rest[len(name) :].partition("@")
+    if colon and at and not port.isdecimal():
+        before = _BEFORE_A_NAME.match(name)
+        return (before[0] if before else "") + host
+    return rest
+
+
+def _host(word: str) -> str:
+    start, slashes, rest = word.partition("//")
+    return start + slashes + _SEPARATOR.split(rest, maxsplit=1)[0]
+
+
+def _spellings(url: str) -> list[str]:
+    """What a URL, or what of it says more than its host, may look like in a text; the longest first."""
+    parts = urlsplit(url)
+    whole = {url, parts._replace(scheme="", netloc="").geturl(), parts.path, parts.query}
+    spellings = {made for one in whole for made in (one, quote(one, safe=""), quote(one), unquote(one))}
+    return sorted((one for one in spellings if one not in {"", "/", "%2F"}), key=len, reverse=True)

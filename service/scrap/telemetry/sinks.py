@@ -4,7 +4,7 @@ import logging
 from collections.abc import Callable, Mapping
 from typing import Any, Protocol
 
-from scrap.events import Emit, Event
+from scrap.events import BackgroundFailed, Emit, Event
 
 log = logging.getLogger(__name__)
 
@@ -32,7 +32,8 @@ def fan_out(*sinks: Sink, failed: Callable[[str], None]) -> Emit:
     Args:
         sinks: served in this order.
         failed: called with the name of a sink that raised. The event goes on to the others, the request goes on
-            as if nothing had been: a mistake in telemetry is no reason to fail a call.
+            as if nothing had been: a mistake in telemetry is no reason to fail a call. A sink's first failure is
+            said in the log and to the sinks; the next would come with every request.
     """
     handlers: dict[type[Event], list[tuple[Callable[[Any], None], str]]] = {}
     for sink in sinks:
@@ -45,10 +46,11 @@ def fan_out(*sinks: Sink, failed: Callable[[str], None]) -> Emit:
         for handler, name in handlers_of(type(event), ()):
             try:
                 handler(event)
-            except Exception:
+            except Exception as error:
                 failed(name)
-                if name not in said:  # once: it would come with every request
+                if name not in said:
                     said.add(name)
                     log.exception("the sink %s failed", name)
+                    emit(BackgroundFailed(error))
 
     return emit

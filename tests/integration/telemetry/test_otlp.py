@@ -16,6 +16,7 @@ from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import ExportLogsSer
 from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import ExportMetricsServiceRequest
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 from opentelemetry.proto.common.v1.common_pb2 import AnyValue, KeyValue
+from opentelemetry.proto.metrics.v1.metrics_pb2 import Metric
 from opentelemetry.proto.trace.v1.trace_pb2 import Span
 from opentelemetry.sdk.metrics.export import MetricExporter, MetricExportResult
 from opentelemetry.sdk.resources import Resource
@@ -27,15 +28,37 @@ from scrap.telemetry.otel import Signals, signals_of
 from scrap.telemetry.otel.exporting import Exporting
 from scrap.telemetry.otel.registry import RegistryExport
 from tests.integration.telemetry.receivers import Receiver, gone, hanging, receiver
-from tests.unit.telemetry.events import ENDED, FAILED
+from tests.unit.telemetry.events import ENDED, FAILED, HOP
 
 ROUTE = "/api/v1/scrap"
 TRACE_ID = "0af7651916cd43dd8448eb211c80319c"
 PARENT_ID = "b7ad6b7169203331"
 CALL: tuple[Event, ...] = (
     RequestStarted(),
-    HopEnded("example.org", 1_700_000_000.0, 0.006, 0.001, 0.002, 0.003, 302, None),
-    HopEnded("www.example.org", 1_700_000_000.01, 0.006, 0.001, 0.002, 0.003, 200, None),
+    HopEnded(
+        "example.org",
+        443,
+        "https://example.org/page?token=secret",
+        1_700_000_000.0,
+        0.006,
+        0.001,
+        0.002,
+        0.003,
+        302,
+        None,
+    ),
+    HopEnded(
+        "www.example.org",
+        8443,
+        "https://www.example.org:8443/page",
+        1_700_000_000.01,
+        0.006,
+        0.001,
+        0.002,
+        0.003,
+        200,
+        None,
+    ),
     FetchEnded(redirects=1, wire_bytes=900, decoded_bytes=5000, body=0.004, truncated=False),
     PageParsed("html5lib", "foreign_content", 1_700_000_000.02, 0.04),
     ENDED,
@@ -50,7 +73,7 @@ def exporting(url: str, monkeypatch: pytest.MonkeyPatch, **environment: str) -> 
         monkeypatch.setenv(name, value)
     metrics = Metrics(version="1.2.3", routes=[ROUTE])
     signals = signals_of(os.environ)
-    otel = Exporting(signals, version="1.2.3", registry=metrics.registry, logs=LogSettings())
+    otel = Exporting(signals, version="1.2.3", metrics=metrics, logs=LogSettings())
     try:
         yield fan_out(metrics, *otel.sinks, failed=pytest.fail), otel
     finally:
@@ -83,6 +106,13 @@ def spans(received: Receiver) -> list[Span]:
     return found
 
 
+def metrics_of(received: Receiver) -> dict[str, Metric]:
+    """The metrics that came last, by name."""
+    request = [request for request in received.requests if request.path == "/v1/metrics"][-1]
+    (resource,) = ExportMetricsServiceRequest.FromString(request.body).resource_metrics
+    return {metric.name: metric for metric in resource.scope_metrics[0].metrics}
+
+
 def test_a_call_is_a_trace(monkeypatch: pytest.MonkeyPatch) -> None:
     with receiver() as received:
         with exporting(received.url, monkeypatch) as (emit, _):
@@ -95,6 +125,7 @@ def test_a_call_is_a_trace(monkeypatch: pytest.MonkeyPatch) -> None:
         "http.route": ROUTE,
         "http.response.status_code": 200,
         "url.scheme": "http",
+        "url.path": ROUTE,
         "scrap.outcome": "ok",
         "scrap.request_id": "r-1",
         "scrap.target.host": "example.org",
@@ -104,8 +135,17 @@ def test_a_call_is_a_trace(monkeypatch: pytest.MonkeyPatch) -> None:
         assert child.trace_id == server.trace_id
         assert child.parent_span_id == server.span_id
     assert (hop.name, hop.kind) == ("GET", Span.SPAN_KIND_CLIENT)
-    assert attributes(hop.attributes)["http.response.status_code"] == 302
-    assert attributes(redirected.attributes)["server.address"] == "www.example.org"
+    assert attributes(hop.attributes) == {
+        "http.request.method": "GET",
+        "http.response.status_code": 302,
+        "server.address": "example.org",
+        "server.port": 443,
+        "url.full": "https://example.org/page?…",
+        "scrap.dns.duration": 0.001,
+        "scrap.connect.duration": 0.002,
+        "scrap.first_byte.duration": 0.003,
+    }
+    assert attributes(redirected.attributes)["url.full"] == "https://www.example.org:8443/page"
     assert redirected.start_time_unix_nano == pytest.approx(1_700_000_000_010_000_000, abs=1000)
     assert redirected.end_time_unix_nano - redirected.start_time_unix_nano == 6_000_000
     assert (body.name, parse.name) == ("read body", "parse")
@@ -161,8 +201,48 @@ def test_a_share_is_sampled(monkeypatch: pytest.MonkeyPatch) -> None:
     assert len({span.trace_id for span in found}) == len(found)
 
 
+def test_what_conventions_require_is_there(monkeypatch: pytest.MonkeyPatch) -> None:
+    """HTTP's conventions 1.23 and later: spans and `http.server.request.duration`."""
+    cancelled = HopEnded("example.org", 443, "https://example.org/", 1_700_000_000.0, 0.1, 0.1, 0.0, 0.0, None, None)
+    with receiver() as received:
+        with exporting(received.url, monkeypatch) as (emit, _):
+            call(emit, RequestStarted(), HOP, cancelled, FAILED)
+            call(emit, RequestStarted(), replace(ENDED, method="HEAD"))
+            call(emit, RequestStarted(), replace(ENDED, method="M-SEARCH"))
+        good, stopped, failed, head, odd = (attributes(span.attributes) for span in spans(received))
+        metric = metrics_of(received)["http.server.request.duration"]
+    client = {"http.request.method", "server.address", "server.port", "url.full"}
+    server = {"http.request.method", "url.path", "url.scheme", "http.route", "http.response.status_code"}
+    assert client | {"http.response.status_code"} <= good.keys()
+    assert client <= stopped.keys()
+    assert (good.get("error.type"), stopped["error.type"]) == (None, "cancelled")
+    for span in (failed, head, odd):
+        assert server <= span.keys()
+    assert (failed["error.type"], head.get("error.type")) == ("dns_failed", None)
+    assert (head["http.request.method"], odd["http.request.method"]) == ("HEAD", "_OTHER")
+    points = [attributes(point.attributes) for point in metric.histogram.data_points if point.count]
+    for point in points:
+        assert {"http.request.method", "url.scheme", "http.route", "http.response.status_code"} <= point.keys()
+    assert {(p["http.request.method"], p["http.response.status_code"], p.get("error.type")) for p in points} == {
+        ("GET", 502, "upstream_error"),
+        ("HEAD", 200, None),
+        ("_OTHER", 200, None),
+    }
+
+
 def test_failures_are_marked(monkeypatch: pytest.MonkeyPatch) -> None:
-    refused = HopEnded("example.org", 1_700_000_000.0, 0.1, 0.1, 0.0, 0.0, None, Reason.DNS_FAILED)
+    refused = HopEnded(
+        "example.org",
+        443,
+        "https://example.org/page?token=secret",
+        1_700_000_000.0,
+        0.1,
+        0.1,
+        0.0,
+        0.0,
+        None,
+        Reason.DNS_FAILED,
+    )
     missing = replace(refused, status=404, reason=None)
     error = RuntimeError("cannot read https://example.org/?token=secret")
     internal = replace(FAILED, outcome=Outcome.INTERNAL_ERROR, reason=Reason.INTERNAL, status=500, error=error)
@@ -208,16 +288,11 @@ def test_an_operator_may_name_the_service(monkeypatch: pytest.MonkeyPatch) -> No
 
 
 def test_the_metrics_are_those_of_prometheus(monkeypatch: pytest.MonkeyPatch) -> None:
-    with receiver() as received:
-        with exporting(received.url, monkeypatch) as (emit, _):
-            for seconds in (0.004, 0.004, 3.25):
-                call(emit, RequestStarted(), replace(ENDED, seconds=seconds))
-            call(emit, RequestStarted())
-        request = next(r for r in received.requests if r.path == "/v1/metrics")
-    metrics = {
-        metric.name: metric
-        for metric in ExportMetricsServiceRequest.FromString(request.body).resource_metrics[0].scope_metrics[0].metrics
-    }
+    with receiver() as received, exporting(received.url, monkeypatch) as (emit, _):
+        for seconds in (0.004, 0.004, 3.25):
+            call(emit, RequestStarted(), replace(ENDED, seconds=seconds))
+        call(emit, RequestStarted())
+    metrics = metrics_of(received)
     requests = {
         attributes(point.attributes)["http.response.status_code"]: point.as_double
         for point in metrics["scrap.requests"].sum.data_points
@@ -272,7 +347,7 @@ def test_the_log_lines_go_too(monkeypatch: pytest.MonkeyPatch) -> None:
     assert line.severity_text == "INFO"
     assert attributes(line.attributes)["http.response.status_code"] == 200
     assert attributes(line.attributes)["scrap.target"] == "https://example.org/page?…"
-    assert (said.severity_text, attributes(said.attributes)["code.namespace"]) == ("WARNING", "somebody")
+    assert (said.severity_text, attributes(said.attributes)["scrap.logger"]) == ("WARNING", "somebody")
     assert said.trace_id == b""
 
 
@@ -322,7 +397,7 @@ class Broken(MetricExporter):
 
 def test_a_broken_exporter_is_tried_again(caplog: pytest.LogCaptureFixture) -> None:
     broken = Broken()
-    export = RegistryExport(Metrics(version="1").registry, broken, Resource.create(), "1", 0.001)
+    export = RegistryExport(Metrics(version="1"), broken, Resource.create(), "1", 0.001)
     assert broken.called.acquire(timeout=30)
     assert broken.called.acquire(timeout=30)
     export.shutdown()
@@ -332,14 +407,14 @@ def test_a_broken_exporter_is_tried_again(caplog: pytest.LogCaptureFixture) -> N
 def test_lines_below_the_level_are_not_sent(monkeypatch: pytest.MonkeyPatch) -> None:
     with receiver() as received:
         monkeypatch.setenv("OTEL_EXPORTER_OTLP_ENDPOINT", received.url)
-        registry = Metrics(version="1").registry
-        otel = Exporting(Signals(logs=True), version="1", registry=registry, logs=LogSettings(level="error"))
+        metrics = Metrics(version="1")
+        otel = Exporting(Signals(logs=True), version="1", metrics=metrics, logs=LogSettings(level="error"))
         call(fan_out(*otel.sinks, failed=pytest.fail), ENDED, FAILED)
         otel.close()
     assert received.requests == []
 
 
 def test_nothing_is_started_that_nobody_asked_for() -> None:
-    otel = Exporting(Signals(), version="1", registry=Metrics(version="1").registry, logs=LogSettings())
+    otel = Exporting(Signals(), version="1", metrics=Metrics(version="1"), logs=LogSettings())
     assert (otel.sinks, otel.log_handlers) == ([], [])
     otel.close()

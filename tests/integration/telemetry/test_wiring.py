@@ -1,14 +1,20 @@
 """The running service with the variables of OpenTelemetry and Sentry set."""
 
 import json
-from collections.abc import Iterator
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, ExitStack, contextmanager
+from typing import Any
 
 import pytest
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 from opentelemetry.proto.trace.v1.trace_pb2 import Span
 
+from scrap import __version__
 from tests import client, running
-from tests.integration.telemetry.receivers import receiver
+from tests.exposition import Exposition
+from tests.integration.telemetry.receivers import Receiver, hanging, receiver
+from tests.integration.telemetry.test_service import converse
 
 TRACE_ID = "0af7651916cd43dd8448eb211c80319c"
 CONTEXT = {"traceparent": f"00-{TRACE_ID}-b7ad6b7169203331-01", "tracestate": "vendor=1", "baggage": "who=me"}
@@ -22,8 +28,11 @@ class Curious(running.Answer):
         asked.append({name.lower(): value for name, value in self.headers.items()})
         if self.path == "/moved":
             self.answer(302, b"", {"Location": "/page"})
+        elif self.path.startswith("/breaking") and len(asked) > 1:
+            self.answer(302, b"", {"Location": "/broken?token=secret"})
         else:
-            self.answer(200, b'<meta property="og:title" content="A page">', {"Content-Type": "text/html"})
+            headers = {"Content-Type": "text/html", "Cache-Control": "max-age=0"}
+            self.answer(200, b'<meta property="og:title" content="A page">', headers)
 
 
 @pytest.fixture
@@ -79,3 +88,100 @@ def test_a_real_call_is_a_transaction_of_sentry(web: running.Origin) -> None:
     assert [span["op"] for span in sent[0]["spans"]] == ["http.client", "http.client.body", "parse"]
     assert not [item for item in items if item.get("type") == "event" or "exception" in item]
     assert b"secret" not in b"".join(bodies)
+
+
+def events(received: Receiver) -> list[dict[str, Any]]:
+    """The events of Sentry that came, but not the transactions."""
+    items = [json.loads(line) for request in received.requests for line in request.body.splitlines()]
+    return [item for item in items if "exception" in item]
+
+
+def test_a_real_failure_of_our_own_is_reported_and_gives_nothing_away(web: running.Origin) -> None:
+    with receiver() as sentry:
+        settings = {"SENTRY_DSN": sentry.url.replace("http://", "http://key@") + "/1", "SENTRY_ENVIRONMENT": "test"}
+        with running.service(settings, module="tests.integration.telemetry.broken") as service:
+            answer = client.scrap(service.url, f"{web.url}/broken?token=secret", headers={"X-Request-ID": "mine"})
+            assert (answer.status, answer.json["reason"]) == (500, "internal")
+            assert service.stop() == 0
+        (event,) = events(sentry)
+        bodies = b"".join(request.body for request in sentry.requests)
+    assert (event["release"], event["environment"]) == (f"scrap@{__version__}", "test")
+    assert event["tags"] == {
+        "request_id": "mine",
+        "route": "/api/v1/scrap",
+        "method": "GET",
+        "target_host": "127.0.0.1",
+    }
+    assert event["transaction"] == "GET /api/v1/scrap"
+    (exception,) = event["exception"]["values"]
+    assert (exception["type"], exception["value"]) == ("RuntimeError", "no 127.0.0.1, no '?127.0.0.1', no example.org")
+    for secret in (b"secret", b"token", b"ann:", b"/broken?"):
+        assert secret not in bodies
+    (line,) = (line for line in map(json.loads, service.log) if line.get("reason") == "internal")
+    assert "secret" not in json.dumps(line)
+
+
+def test_a_refresh_that_fails_behind_a_stale_answer_is_reported(web: running.Origin) -> None:
+    with receiver() as sentry:
+        settings = {"SENTRY_DSN": sentry.url.replace("http://", "http://key@") + "/1", "SCRAP_CACHE_MIN": "0"}
+        with running.service(settings, module="tests.integration.telemetry.broken") as service:
+            for _ in range(2):
+                assert client.scrap(service.url, f"{web.url}/breaking?token=secret").status == 200
+            sentry.wait()
+            found = Exposition(client.request(service.management, "/metrics").body.decode())
+            assert service.stop() == 0
+        (event,) = events(sentry)
+    assert event["transaction"] == "background"
+    assert b"secret" not in sentry.requests[0].body
+    assert found.value("scrap_background_failures_total") == 1
+    assert found.sum("scrap_requests_total", fault="service") == 0
+    (line,) = (line for line in map(json.loads, service.log) if line["level"] == "error")
+    assert "Work that nobody waited for failed" in line["message"]
+    assert "secret" not in json.dumps(line)
+
+
+@contextmanager
+def dying() -> Iterator[str]:
+    """A receiver that is shut down after its first requests."""
+    with ExitStack() as stack:
+        received = stack.enter_context(receiver())
+
+        def stop() -> None:
+            received.wait()
+            stack.close()
+
+        threading.Thread(target=stop).start()
+        yield received.url
+
+
+@pytest.mark.parametrize("lost", [hanging, dying])
+def test_receivers_that_are_lost_cost_no_call_and_no_end(
+    lost: Callable[[], AbstractContextManager[str]], web: running.Origin
+) -> None:
+    with lost() as collector, lost() as sentry:
+        settings = {
+            "OTEL_EXPORTER_OTLP_ENDPOINT": collector,
+            "OTEL_METRIC_EXPORT_INTERVAL": "50",
+            "OTEL_BSP_SCHEDULE_DELAY": "50",
+            "OTEL_BLRP_SCHEDULE_DELAY": "50",
+            "SENTRY_DSN": sentry.replace("http://", "http://key@") + "/1",
+            "SENTRY_TRACES_SAMPLE_RATE": "1",
+        }
+        with running.service(settings, module="tests.integration.telemetry.broken") as service:
+            for number in range(200):
+                assert client.scrap(service.url, f"{web.url}/page/{number}").status == 200
+                assert client.scrap(service.url, f"{web.url}/broken/{number}").status == 500
+            assert client.request(service.management, "/metrics").status == 200
+            assert service.stop() == 0
+    # A thread of the SDK that is left behind may still complain on stderr, when there is no log any more.
+    lines = [json.loads(line) for line in service.log if line.startswith("{")]
+    assert sum(line["event"] == "request" for line in lines) == 400
+
+
+def test_a_log_that_nobody_reads_costs_its_lines_and_no_call() -> None:
+    with running.service(is_heard=False) as service:
+        converse(service, [b"GET /nowhere"] * 10_000)  # the pipe holds 64 KiB, the queue 8,192 lines
+        found = Exposition(client.request(service.management, "/metrics").body.decode())
+        assert service.stop() == 0
+    assert found.value("scrap_requests_total", route="unmatched", status="404") == 10_000
+    assert found.value("scrap_log_lines_dropped_total") > 0

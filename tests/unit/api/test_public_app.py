@@ -1,12 +1,17 @@
 """The public application, called as a server calls it: what has no place in a test of the running service."""
 
+import asyncio
+import inspect
+import threading
 from typing import Any, cast
 
 import orjson
+import pytest
 
 from scrap import api
+from scrap.api import problem
 from scrap.errors import Outcome, Reason
-from scrap.events import Event, RequestEnded, RequestStarted
+from scrap.events import Event, RequestEnded, RequestStarted, ignore
 from scrap.preview import Previewer
 
 
@@ -69,3 +74,46 @@ async def test_an_unknown_path_is_one_route_to_all_who_count() -> None:
     for path in ("/a", "/b/c", "/api/v1/scrap/"):
         await call(app, path=path)
     assert {event.route for event in events if isinstance(event, RequestEnded)} == {"unmatched"}
+
+
+async def test_a_call_that_the_server_gives_up_is_none_that_went_well() -> None:
+    events: list[Event] = []
+    app = api.public_app(cast("Previewer", Broken()), emit=events.append, version="1")
+    sending = asyncio.Event()
+
+    async def never_read(message: dict[str, Any]) -> None:
+        sending.set()
+        await asyncio.Event().wait()
+
+    scope = {"type": "http", "method": "GET", "path": "/openapi.json", "root_path": "", "headers": []}
+    answering = asyncio.create_task(app(scope, cast("Any", None), cast("Any", never_read)))
+    await sending.wait()
+    answering.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await answering
+    ended = events[-1]
+    assert isinstance(ended, RequestEnded)
+    assert (ended.outcome, ended.reason, ended.status) == (Outcome.SHED, Reason.DRAINING, 503)
+
+
+async def test_a_scrape_keeps_nobody_waiting() -> None:
+    rendering, rendered = threading.Event(), threading.Event()
+
+    def exposition(accept: str) -> tuple[bytes, str]:
+        rendering.set()
+        assert rendered.wait(30)
+        return b"figures", "text/plain"
+
+    management = api.management_app(is_ready=lambda: True, exposition=exposition)
+    public = api.public_app(cast("Previewer", Broken()), emit=ignore, version="1")
+    scrape = asyncio.create_task(call(management, path="/metrics"))
+    assert await asyncio.to_thread(rendering.wait, 30)
+    assert (await call(public, path="/openapi.json"))[0]["status"] == 200
+    assert (await call(management, path="/readyz"))[0]["status"] == 200
+    assert not scrape.done()
+    rendered.set()
+    assert (await scrape)[1]["body"] == b"figures"
+
+
+def test_no_failure_waits_for_a_thread() -> None:
+    assert all(inspect.iscoroutinefunction(handler) for handler in problem.HANDLERS.values())

@@ -2,6 +2,7 @@
 
 from scrap.errors import Outcome, Reason
 from scrap.events import (
+    BackgroundFailed,
     CacheLookup,
     Event,
     FetchAdmitted,
@@ -29,6 +30,7 @@ ENDED = RequestEnded(
     target_host="example.org",
     upstream_status=200,
     seconds=0.012,
+    path="/api/v1/scrap",
     timings=Timings(dns=0.001, connect=0.002, first_byte=0.003, body=0.004, parse=0.0005),
     cache="miss",
 )
@@ -44,9 +46,12 @@ FAILED = RequestEnded(
     target_host="example.org",
     upstream_status=None,
     seconds=0.5,
+    path="/api/v1/scrap",
 )
 HOP = HopEnded(
     host="example.org",
+    port=443,
+    url="https://example.org/page?token=secret",
     started=1_700_000_000.0,
     seconds=0.006,
     dns=0.001,
@@ -68,6 +73,7 @@ EVENTS: tuple[Event, ...] = (
     PageParsed(lane="html5lib", unsure="foreign_content", started=1_700_000_000.01, seconds=0.04, bound="seconds"),
     SharedCacheFailed("timeout"),
     Shed(),
+    BackgroundFailed(RuntimeError()),
     ENDED,
     FAILED,
 )

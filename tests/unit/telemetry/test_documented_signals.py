@@ -16,6 +16,7 @@ from tests.exposition import Exposition
 from tests.unit.telemetry.events import ENDED, EVENTS, FAILED
 
 DOCS = Path(__file__).parents[3] / "docs"
+SOURCE = Path(__file__).parents[3] / "service" / "scrap"
 
 
 def rows(page: str) -> list[list[str]]:
@@ -78,3 +79,10 @@ def test_every_field_of_a_log_line_is_documented() -> None:
         **record_fields(record, trace),
     }
     assert {row[0].strip("`") for row in rows("logs.md")[1:]} == {"time", *fields}
+
+
+def test_no_metric_is_named_outside_of_telemetry() -> None:
+    names = "|".join(sorted(name for name in exported().families if name.startswith("scrap_")))
+    sources = [path for path in SOURCE.rglob("*.py") if SOURCE / "telemetry" not in path.parents]
+    assert len(sources) > 40
+    assert [path.name for path in sources if re.search(rf"\b({names})", path.read_text(encoding="utf-8"))] == []

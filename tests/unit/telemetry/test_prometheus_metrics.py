@@ -1,12 +1,16 @@
 """The metrics, read as a scraper reads them."""
 
+import threading
 from dataclasses import replace
 
 import pytest
 from prometheus_client.openmetrics.parser import text_string_to_metric_families as parse_openmetrics
 
+from scrap.cache.shared import Trouble
 from scrap.errors import Outcome, Reason
 from scrap.events import CacheLookup, Event, FetchEnded, HopEnded, PageParsed, RequestStarted, TargetBlocked
+from scrap.fetch.verdict import Verdict
+from scrap.opengraph.document import Bound, Unsure
 from scrap.telemetry import Metrics, fan_out
 from scrap.telemetry.trace import Trace, current_trace
 from tests.exposition import Exposition
@@ -53,6 +57,65 @@ def test_what_alerts_watch_begins_at_zero() -> None:
         assert found.value("scrap_requests_total", outcome=outcome, route=ROUTES[0], method="GET") == 0
 
 
+def test_every_word_of_the_core_begins_at_zero() -> None:
+    found = read(metrics_after())
+    for verdict in Verdict:
+        if verdict.reason:
+            assert found.value("scrap_targets_blocked_total", verdict=verdict) == 0
+    for unsure in Unsure:
+        assert found.value("scrap_pages_parsed_total", lane="html5lib", unsure=unsure) == 0
+    assert {s.labels["kind"] for s in found.samples("scrap_cache_shared_failures_total")} == set(Trouble)
+    assert {s.labels["bound"] for s in found.samples("scrap_pages_bounded_total")} == set(Bound)
+    for status in ("200", "404", "503", "none"):
+        assert found.value("scrap_hops_total", status=status) == 0
+
+
+def test_what_nobody_measured_is_in_no_mean() -> None:
+    shed = replace(FAILED, outcome=Outcome.SHED, reason=Reason.FULL, status=503, seconds=None, calls=7)
+    found = read(metrics_after(ENDED, shed))
+    assert found.value("scrap_requests_total", outcome="shed", route=ROUTES[0]) == 7
+    assert found.value("scrap_request_duration_seconds_count", outcome="shed", route=ROUTES[0]) == 0
+    assert found.sum("scrap_request_duration_seconds_count") == 1
+
+
+def test_calls_of_every_method_and_status_are_one_histogram() -> None:
+    metrics = metrics_after(ENDED, replace(ENDED, method="HEAD"), replace(ENDED, status=304))
+    assert read(metrics).value("scrap_request_duration_seconds_count", outcome="ok", route=ROUTES[0]) == 3
+    finely = next(family for family in metrics.collect() if family.name == "scrap_request_duration_seconds")
+    counts = {
+        (sample.labels["method"], sample.labels["status"]): sample.value
+        for sample in finely.samples
+        if sample.name.endswith("_count") and sample.value
+    }
+    assert counts == {("GET", "200"): 1, ("HEAD", "200"): 1, ("GET", "304"): 1}
+
+
+def test_a_scrape_in_another_thread_loses_nothing() -> None:
+    metrics = Metrics(version="1", routes=ROUTES)
+    emit = fan_out(metrics, failed=pytest.fail)
+    over = threading.Event()
+    seen: list[float] = []
+
+    def scrape() -> None:
+        while not over.is_set():
+            seen.append(read(metrics).sum("scrap_requests_total"))
+
+    scraper = threading.Thread(target=scrape)
+    scraper.start()
+    for number in range(20_000):
+        emit(RequestStarted())
+        emit(CacheLookup("memory", "fresh"))
+        emit(replace(ENDED, method=("GET", "HEAD", "PUT")[number % 3], status=200 + number % 7))
+    over.set()
+    scraper.join()
+    assert seen == sorted(seen)
+    found = read(metrics)
+    assert found.sum("scrap_requests_total") == 20_000
+    assert found.sum("scrap_request_duration_seconds_count") == 20_000
+    assert found.value("scrap_cache_lookups_total", level="memory", state="fresh") == 20_000
+    assert found.value("scrap_requests_in_flight") == 0
+
+
 def test_our_failures_and_the_webs_are_never_one_series() -> None:
     metrics = metrics_after(*(replace(FAILED, reason=r, outcome=r.outcome, status=r.outcome.status) for r in Reason))
     for family in ("scrap_requests", "scrap_failures"):
@@ -91,7 +154,9 @@ def test_calls_under_way() -> None:
 
 
 def test_phases_that_were_not_reached_are_not_counted() -> None:
-    refused = HopEnded("example.org", 0.0, 0.003, 0.001, 0.002, 0.0, None, Reason.CONNECT_FAILED)
+    refused = HopEnded(
+        "example.org", 443, "https://example.org/", 0.0, 0.003, 0.001, 0.002, 0.0, None, Reason.CONNECT_FAILED
+    )
     metrics = metrics_after(HOP, refused)
     found = read(metrics)
     assert found.value("scrap_phase_duration_seconds_count", phase="dns") == 2
@@ -99,7 +164,7 @@ def test_phases_that_were_not_reached_are_not_counted() -> None:
     assert found.value("scrap_phase_duration_seconds_count", phase="first_byte") == 1
     assert found.value("scrap_hops_total", status="200") == 1
     assert found.value("scrap_hops_total", status="none") == 1
-    kept = HopEnded("example.org", 0.0, 0.003, 0.0, 0.0, 0.003, 200, None)
+    kept = HopEnded("example.org", 443, "https://example.org/", 0.0, 0.003, 0.0, 0.0, 0.003, 200, None)
     assert read(metrics_after(kept)).value("scrap_phase_duration_seconds_count", phase="dns") == 0
 
 
@@ -127,6 +192,7 @@ def test_every_other_event_is_counted() -> None:
     assert found.value("scrap_pages_parsed_total", lane="express", unsure="none") == 1
     assert found.value("scrap_pages_parsed_total", lane="html5lib", unsure="foreign_content") == 1
     assert found.value("scrap_pages_bounded_total", bound="seconds") == 1
+    assert found.value("scrap_background_failures_total") == 1
     assert found.value("scrap_phase_duration_seconds_count", phase="parse") == 2
     assert found.value("scrap_phase_duration_seconds_count", phase="wait") == 1
 
@@ -190,11 +256,13 @@ def test_a_flood_of_names_moves_no_series() -> None:
 
     series = flood(0, 100)
     assert flood(100, 2000) == series
-    assert series < 1200
+    assert series < 1300
     found = read(metrics)
     assert found.value("scrap_requests_total", route="unmatched", method="other", status="other") == 2000
     assert found.value("scrap_hops_total", status="other") == 2000
-    assert found.value("scrap_targets_blocked_total", verdict="other") == 2000 - 63
+    assert found.value("scrap_targets_blocked_total", verdict="other") == 2000 - (
+        64 - sum(1 for v in Verdict if v.reason)
+    )
 
 
 def test_a_scraper_that_asks_for_openmetrics_gets_it_with_exemplars() -> None:

@@ -4,7 +4,7 @@ import logging
 
 import pytest
 
-from scrap.events import Event, FlightJoined, RequestStarted
+from scrap.events import BackgroundFailed, Event, FlightJoined, RequestStarted
 from scrap.telemetry.sinks import Handlers, fan_out
 
 
@@ -21,9 +21,9 @@ class Broken:
     name = "broken"
 
     def __init__(self) -> None:
-        self.handlers: Handlers = {RequestStarted: self.fail}
+        self.handlers: Handlers = {RequestStarted: self.fail, BackgroundFailed: self.fail}
 
-    def fail(self, event: RequestStarted) -> None:
+    def fail(self, event: Event) -> None:
         raise RuntimeError("a mistake of ours")
 
 
@@ -36,13 +36,14 @@ def test_each_sink_gets_what_it_takes() -> None:
 
 def test_a_broken_sink_costs_only_its_own_data(caplog: pytest.LogCaptureFixture) -> None:
     failures: list[str] = []
-    healthy = Notes("healthy", RequestStarted)
-    emit = fan_out(Broken(), healthy, failed=failures.append)
+    healthy, told = Notes("healthy", RequestStarted), Notes("told", BackgroundFailed)
+    emit = fan_out(Broken(), healthy, told, failed=failures.append)
     with caplog.at_level(logging.ERROR):
         emit(RequestStarted())
         emit(RequestStarted())
-    assert failures == ["broken", "broken"]
+    assert failures == ["broken"] * 3  # two starts, and that it had failed
     assert len(healthy.events) == 2
+    assert len(told.events) == 1
     assert len(caplog.records) == 1  # said once, counted each time
 
 

@@ -14,7 +14,7 @@ from opentelemetry.sdk._logs.export import BatchLogRecordProcessor
 from opentelemetry.sdk.resources import OTELResourceDetector, Resource
 from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.export import BatchSpanProcessor
-from prometheus_client import CollectorRegistry
+from prometheus_client.registry import Collector
 
 from scrap.telemetry.logs import LogSettings
 from scrap.telemetry.otel.encoding import SpanExporter
@@ -41,7 +41,7 @@ class Exporting:
     Args:
         signals: what is wanted.
         version: the service's.
-        registry: the metrics to send.
+        metrics: gives the metrics to send.
         logs: which log lines to send, and what of them.
 
     Attributes:
@@ -49,7 +49,7 @@ class Exporting:
         log_handlers: for the standard logging; see `capture_logging`.
     """
 
-    def __init__(self, signals: Signals, *, version: str, registry: CollectorRegistry, logs: LogSettings) -> None:
+    def __init__(self, signals: Signals, *, version: str, metrics: Collector, logs: LogSettings) -> None:
         resource = _resource(version)
         self.sinks: list[Sink] = []
         self.log_handlers: list[logging.Handler] = []
@@ -62,7 +62,7 @@ class Exporting:
             self._ends.append(_End(processor.shutdown, span_exporter.shutdown))
         if signals.metrics:
             metric_exporter = OTLPMetricExporter()
-            export = RegistryExport(registry, metric_exporter, resource, version, signals.metric_interval)
+            export = RegistryExport(metrics, metric_exporter, resource, version, signals.metric_interval)
             self._ends.append(_End(export.shutdown, metric_exporter.shutdown))
         if signals.logs:
             loggers = LoggerProvider(resource=resource, shutdown_on_exit=False)

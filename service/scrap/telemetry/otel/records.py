@@ -27,7 +27,6 @@ _NAMES: Final = {
     "route": "http.route",
     "status": "http.response.status_code",
     "exception": "exception.stacktrace",
-    "logger": "code.namespace",
 }
 _ROOT: Final = Context()
 # A failed export says so in the log; sent by the same way, that would be the next to fail.

@@ -29,9 +29,12 @@ from opentelemetry.sdk.metrics.export import (
 from opentelemetry.sdk.metrics.export import Metric as OTelMetric
 from opentelemetry.sdk.resources import Resource
 from opentelemetry.sdk.util.instrumentation import InstrumentationScope
-from prometheus_client import CollectorRegistry, Metric
+from prometheus_client import Metric
+from prometheus_client.registry import Collector
 from prometheus_client.samples import Exemplar as PrometheusExemplar
 from prometheus_client.samples import Sample
+
+from scrap.telemetry.otel.conventions import OTHER_METHOD
 
 log = logging.getLogger(__name__)
 
@@ -66,6 +69,8 @@ _UNITS: Final = {"_seconds": "s", "_bytes": "By", "_ratio": "1"}
 _LABELS: Final = {
     "route": "http.route",
     "method": "http.request.method",
+    "scheme": "url.scheme",
+    "error": "error.type",
     "generation": "cpython.gc.generation",
 }
 _CODE: Final = "http.response.status_code"
@@ -75,7 +80,7 @@ class RegistryExport:
     """Sends a registry's metrics, at intervals, from a thread of its own.
 
     Args:
-        registry: the metrics.
+        metrics: gives them, as to a scrape.
         exporter: sends them; may wait as long as it likes.
         resource: who sends.
         version: the service's.
@@ -83,9 +88,9 @@ class RegistryExport:
     """
 
     def __init__(
-        self, registry: CollectorRegistry, exporter: MetricExporter, resource: Resource, version: str, interval: float
+        self, metrics: Collector, exporter: MetricExporter, resource: Resource, version: str, interval: float
     ) -> None:
-        self._registry = registry
+        self._metrics = metrics
         self._exporter = exporter
         self._resource = resource
         self._scope = InstrumentationScope("scrap", version)
@@ -114,7 +119,7 @@ class RegistryExport:
 
     def _data(self) -> MetricsData:
         now = time.time_ns()
-        metrics = [_converted(family, self._started, now) for family in self._registry.collect()]
+        metrics = [_converted(family, self._started, now) for family in self._metrics.collect()]
         scope = ScopeMetrics(self._scope, metrics, schema_url="")
         return MetricsData([ResourceMetrics(self._resource, [scope], schema_url="")])
 
@@ -140,7 +145,9 @@ def _own_name(name: str) -> _Name:
 
 
 def _attributes(labels: dict[str, str]) -> dict[str, str | int]:
-    attributes: dict[str, str | int] = {_LABELS.get(name, name): value for name, value in labels.items()}
+    attributes: dict[str, str | int] = {_LABELS.get(name, name): value for name, value in labels.items() if value}
+    if labels.get("method") == "other":
+        attributes[_LABELS["method"]] = OTHER_METHOD
     status = labels.get("status", "")
     if status.isdecimal():
         del attributes["status"]

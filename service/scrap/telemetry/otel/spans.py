@@ -33,7 +33,8 @@ from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapProp
 from opentelemetry.util.types import AttributeValue
 
 from scrap.events import FetchEnded, HopEnded, PageParsed, RequestEnded, RequestStarted
-from scrap.telemetry.redact import redact_text
+from scrap.telemetry.otel.conventions import method_of
+from scrap.telemetry.redact import redact_text, without_query
 from scrap.telemetry.sinks import Handlers
 from scrap.telemetry.trace import Trace, current_trace
 
@@ -129,15 +130,18 @@ class Spans:
         _current_server.set(_Server(context, parent, time.time_ns()) if is_recorded else None)
 
     def _hop_ended(self, event: HopEnded) -> None:
-        attributes: _Attributes = {"http.request.method": "GET", "server.address": event.host}
+        attributes: _Attributes = {
+            "http.request.method": "GET",
+            "server.address": event.host,
+            "server.port": event.port,
+            "url.full": without_query(event.url),
+        }
         for phase in ("dns", "connect", "first_byte"):
             attributes[f"scrap.{phase}.duration"] = getattr(event, phase)
-        error = None
+        error: str | None = event.reason or "cancelled"
         if event.status is not None:
             attributes["http.response.status_code"] = event.status
             error = str(event.status) if event.status >= 400 else None
-        if event.reason:
-            error = event.reason
         self._add("GET", event.started, event.seconds, attributes, kind=SpanKind.CLIENT, error=error)
 
     def _fetch_ended(self, event: FetchEnded) -> None:
@@ -197,7 +201,7 @@ class Spans:
         now = time.time_ns()
         self._end(
             ReadableSpan(
-                f"{event.method} {event.route}",
+                f"{method_of(event.method)} {event.route}",
                 server.context,
                 server.parent,
                 self._resource,
@@ -223,13 +227,15 @@ def _exception(error: BaseException, now: int) -> Event:
 
 def _call_attributes(event: RequestEnded) -> _Attributes:
     attributes: _Attributes = {
-        "http.request.method": event.method,
+        "http.request.method": method_of(event.method),
         "http.route": event.route,
         "http.response.status_code": event.status,
         "url.scheme": "http",
         "scrap.outcome": event.outcome,
         "scrap.request_id": event.request_id,
     }
+    if event.path:
+        attributes["url.path"] = event.path
     if event.target_host:
         attributes["scrap.target.host"] = event.target_host
     if event.cache:

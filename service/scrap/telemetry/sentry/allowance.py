@@ -1,18 +1,19 @@
 """How many reports of one error are enough."""
 
 import time
+from collections import deque
 from collections.abc import Callable, Hashable
 
 
 class Allowance:
-    """Lets so many of a kind through in a window of time, and so many of all kinds.
+    """Lets so many of a kind through in any stretch of time, and so many of all kinds.
 
     A fault that fails every call must not become as many reports as there are calls.
 
     Args:
         each: of one kind in a window.
         overall: of all kinds in a window.
-        window: its length, in seconds.
+        window: its length, in seconds, wherever it begins.
         clock: a monotonic clock.
     """
 
@@ -23,22 +24,17 @@ class Allowance:
         self._overall = overall
         self._window = window
         self._clock = clock
-        self._ends = clock() + window
-        self._passed: dict[Hashable, int] = {}
-        self._total = 0
+        self._passed: deque[tuple[float, Hashable]] = deque()  # within the last window: when, and of what kind
         self.suppressed = 0  # since the last that was let through
 
     def take(self, kind: Hashable) -> bool:
         """Whether one more of this kind may pass."""
         now = self._clock()
-        if now >= self._ends:
-            self._ends = now + self._window
-            self._passed.clear()
-            self._total = 0
-        passed = self._passed.get(kind, 0)
-        if self._total >= self._overall or passed >= self._each:
+        while self._passed and self._passed[0][0] <= now - self._window:
+            self._passed.popleft()
+        alike = sum(passed == kind for _, passed in self._passed)
+        if len(self._passed) >= self._overall or alike >= self._each:
             self.suppressed += 1
             return False
-        self._passed[kind] = passed + 1
-        self._total += 1
+        self._passed.append((now, kind))
         return True

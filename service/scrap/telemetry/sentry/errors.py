@@ -4,18 +4,18 @@ import sentry_sdk
 from sentry_sdk.utils import event_from_exception
 
 from scrap.errors import Outcome
-from scrap.events import RequestEnded
-from scrap.telemetry.redact import redact_text
+from scrap.events import BackgroundFailed, RequestEnded
+from scrap.telemetry.redact import only_hosts
 from scrap.telemetry.sentry.allowance import Allowance
 from scrap.telemetry.sinks import Handlers
 from scrap.telemetry.trace import current_trace
 
 
 class Errors:
-    """Sends the exceptions behind `INTERNAL_ERROR`; never the web's failures or the callers'. A sink; see `fan_out`.
+    """Sends the exceptions behind `INTERNAL_ERROR`, and those that no call could tell of. A sink; see `fan_out`.
 
-    With each goes what helps to find the call (request id, route, the target's host, the trace) and nothing of who
-    made it. Queries and credentials are taken out of every URL in a message.
+    Never the web's failures or the callers'. With each goes what helps to find the call (request id, route, the
+    target's host, the trace) and nothing of who made it. Of URLs in a message only the hosts are left.
 
     Args:
         client: Sentry's.
@@ -27,25 +27,32 @@ class Errors:
     def __init__(self, client: sentry_sdk.Client, allowance: Allowance | None = None) -> None:
         self._client = client
         self._allowance = allowance or Allowance()
-        self.handlers: Handlers = {RequestEnded: self._request_ended}
+        self.handlers: Handlers = {RequestEnded: self._request_ended, BackgroundFailed: self._background_failed}
 
     def _request_ended(self, ended: RequestEnded) -> None:
         if ended.outcome is Outcome.INTERNAL_ERROR and ended.error and self._allowance.take(_kind(ended.error)):
-            self._send(ended, ended.error)
+            tags = {
+                "request_id": ended.request_id,
+                "route": ended.route,
+                "method": ended.method,
+                "target_host": ended.target_host,
+            }
+            self._send(ended.error, f"{ended.method} {ended.route}", tags, ended.target, ended.target_host)
 
-    def _send(self, ended: RequestEnded, error: BaseException) -> None:
+    def _background_failed(self, failed: BackgroundFailed) -> None:
+        if self._allowance.take(_kind(failed.error)):
+            self._send(failed.error, "background", {})
+
+    def _send(
+        self, error: BaseException, transaction: str, tags: dict[str, str], target: str = "", host: str = ""
+    ) -> None:
         mechanism = {"type": "scrap", "handled": True}
         event, hint = event_from_exception(error, client_options=self._client.options, mechanism=mechanism)
         for exception in event["exception"]["values"]:
-            exception["value"] = redact_text(exception["value"])
-        event["transaction"] = f"{ended.method} {ended.route}"
-        event["tags"] = {
-            "request_id": ended.request_id,
-            "route": ended.route,
-            "method": ended.method,
-            "target_host": ended.target_host,
-        }
-        event["extra"] = {"seconds": ended.seconds, "suppressed_before": self._allowance.suppressed}
+            exception["value"] = only_hosts(exception["value"], target, host)
+        event["transaction"] = transaction
+        event["tags"] = tags
+        event["extra"] = {"suppressed_before": self._allowance.suppressed}
         if trace := current_trace.get():
             event["contexts"] = {"trace": {"trace_id": trace.trace_id, "span_id": trace.span_id}}
         self._allowance.suppressed = 0

@@ -102,7 +102,7 @@ class Transactions:
             "transaction": f"{event.method} {event.route}",
             "transaction_info": {"source": "route"},
             "start_timestamp": datetime.fromtimestamp(transaction.started, UTC),
-            "timestamp": datetime.fromtimestamp(transaction.started + event.seconds, UTC),
+            "timestamp": datetime.fromtimestamp(transaction.started + (event.seconds or 0.0), UTC),
             "contexts": {"trace": trace},
             "tags": {"outcome": event.outcome, "request_id": event.request_id, "target_host": event.target_host},
             "spans": transaction.spans,
