@@ -201,7 +201,9 @@ class Metrics:
             "scrap_fetch_decoded_bytes", "Body bytes of a fetch, decoded.", buckets=_BYTES, registry=self.registry
         )
         self._truncated = Counter(
-            "scrap_fetches_truncated", "Fetches whose body was cut off at the cap.", registry=self.registry
+            "scrap_fetches_truncated",
+            "Fetches whose body was not read to its end.",
+            registry=self.registry,
         )
         self._blocked = self._tally("scrap_targets_blocked", "Targets that the guard refused.", ["verdict"])
         self._parsed = self._tally(
@@ -214,7 +216,7 @@ class Metrics:
             "scrap_pages_bounded",
             "Pages whose end html5lib did not reach.",
             ["bound"],
-            *((bound,) for bound in ("seconds", "elements", "nesting", "crash")),
+            *((bound,) for bound in ("seconds", "tokens", "elements", "nesting", "crash")),
         )
         self._admission_in_flight = Gauge(
             "scrap_admission_in_flight", "Fetches that have a place.", registry=self.registry
