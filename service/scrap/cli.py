@@ -108,7 +108,7 @@ def _fail(error: ScrapError) -> NoReturn:
 
 async def _get(url: str, settings: Settings) -> bytes:
     async with app.house(settings) as house:
-        entry, _, _, internal = await house.previewer.make(urls.parse(url))
-    if entry.reason:
-        raise ScrapError(entry.reason, internal)
-    return entry.body
+        made = await house.previewer.make(urls.parse(url))
+    if made.entry.reason:
+        raise ScrapError(made.entry.reason, made.internal)
+    return made.entry.body

@@ -24,6 +24,14 @@ class Timings:
     parse: float = 0.0
 
 
+class Notes(NamedTuple):
+    """What was unusual about a page as it was read."""
+
+    truncated: bool = False  # there was more of it
+    unsure: str | None = None  # why the express lane gave up: bounded
+    bound: str | None = None  # which bound html5lib reached: bounded
+
+
 @dataclass(frozen=True, slots=True)
 class HopEnded:
     """One request of a fetch has its answer's head, or failed."""
@@ -125,6 +133,7 @@ class RequestEnded:
     upstream_status: int | None
     seconds: float
     timings: Timings = field(default_factory=Timings)
+    notes: Notes | None = None  # on the page, where one was read for this call
     cache: str = ""  # what the answer was made from: "fresh", "stale", "joined", "miss"; "" where no page was sought
     error: BaseException | None = None  # what was raised where `outcome` is INTERNAL_ERROR
     calls: int = 1  # how many ended just so: those who are refused at the door are told together

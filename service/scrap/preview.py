@@ -15,7 +15,7 @@ from scrap.cache.entry import Entry, State
 from scrap.cache.flight import Flights
 from scrap.cache.freshness import Policy, of_page
 from scrap.errors import DeadlineExceeded, Outcome, Overloaded, Reason, ScrapError
-from scrap.events import Emit, FetchAdmitted, PageParsed, Timings
+from scrap.events import Emit, FetchAdmitted, Notes, PageParsed, Timings
 from scrap.fetch import Fetcher, Page
 from scrap.urls import Target
 
@@ -33,12 +33,14 @@ class Preview(NamedTuple):
         source: where it came from: "fresh" or "stale" from the cache, or "miss": it was fetched.
         timings: how long each phase of the fetch took.
         internal: what only the log may say of a failure.
+        notes: on the page, where it was fetched.
     """
 
     entry: Entry
     source: str
     timings: Timings
     internal: str = ""
+    notes: Notes | None = None
 
 
 class Parsed(NamedTuple):
@@ -148,38 +150,40 @@ class Previewer:
                 hit = await self._cache.get(target.href)
                 if hit and (hit.state is not State.STALE or not only_fresh):
                     return Preview(hit.entry, "fresh" if hit.state is State.FRESH else "stale", timings)
-                made = await self._admitted(target, timings)
+                made, notes = await self._admitted(target, timings)
         except TimeoutError:
             return self._failed(target, DeadlineExceeded(Reason.TIMEOUT_TOTAL), timings)
         except ScrapError as error:
             return self._failed(target, error, timings)
         self._cache.put(target.href, made)
-        return Preview(made, MISS, timings)
+        return Preview(made, MISS, timings, notes=notes)
 
     def _failed(self, target: Target, error: ScrapError, timings: Timings) -> Preview:
         failed = entry.failure(error, policy=self._freshness, now=self._clock())
         answer = self._cache.fail(target.href, failed)
         return Preview(answer, MISS if answer is failed else "stale", timings, error.internal)
 
-    async def _admitted(self, target: Target, timings: Timings) -> Entry:
+    async def _admitted(self, target: Target, timings: Timings) -> tuple[Entry, Notes]:
         started = time.perf_counter()
         async with self._admission.enter():
             timings.wait = time.perf_counter() - started
             self._emit(FetchAdmitted(timings.wait))
             return await self._fetch(target, timings)
 
-    async def _fetch(self, target: Target, timings: Timings) -> Entry:
+    async def _fetch(self, target: Target, timings: Timings) -> tuple[Entry, Notes]:
         async with self._fetcher.open(target, timings) as page:
             arrived = self._clock()
             delay = timings.first_byte
             reader = await self._read(page, timings) if page.is_html else None
+            truncated = page.truncated
         parsed = await self._parse(reader, page.url, timings) if reader else _NO_HTML
-        return entry.preview(
+        made = entry.preview(
             parsed.body,
             parsed.outcome,
             of_page(page.headers, now=arrived, delay=delay, policy=self._freshness),
             now=self._clock(),
         )
+        return made, Notes(truncated, parsed.unsure, parsed.bound)
 
     async def _read(self, page: Page, timings: Timings) -> opengraph.PageReader:
         """Reads a page as it arrives, until it has said enough."""
