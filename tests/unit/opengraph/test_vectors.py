@@ -15,7 +15,7 @@ def _fetched() -> None:
     try:
         vectors.tokenizer_inputs()
     except OSError as error:
-        pytest.skip(f"left out: html5lib's vectors cannot be fetched ({error})")
+        pytest.skip(f"html5lib's vectors cannot be fetched ({error})")
 
 
 def _encodable(texts: list[str]) -> list[str]:
