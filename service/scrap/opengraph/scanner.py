@@ -205,13 +205,14 @@ class Scanner:
 
     def _judge(self) -> None:
         """The stop rule: were og:title and another og: property seen?"""
-        if self._has_title and self._has_more:
-            return
-        for key, _ in self._found[self._judged :]:
-            names = _USUAL.get(key) or properties(_value(key, _latin_1))
-            self._has_title |= "og:title" in names
-            self._has_more |= any(name.startswith("og:") and name != "og:title" for name in names)
-        self._judged = len(self._found)
+        while self._judged < len(self._found) and not (self._has_title and self._has_more):
+            key, _ = self._found[self._judged]
+            for name in _USUAL.get(key) or properties(_value(key, _latin_1)):
+                if name == "og:title":
+                    self._has_title = True
+                elif name.startswith("og:"):
+                    self._has_more = True
+            self._judged += 1
 
     def _document(self, decode: Callable[[bytes], str]) -> Document:
         metas: list[Meta] = []
