@@ -1,6 +1,7 @@
 """The description is true: whatever is thrown at the service, each answer is as it says."""
 
 import json
+import os
 from typing import Any
 
 import jsonschema_rs
@@ -18,6 +19,7 @@ NOT_TRUE_HERE = [positive_data_acceptance, not_a_server_error]
 
 PATH = "/api/v1/scrap"
 PATHS = [PATH, "/openapi.json"]
+_TIMES = int(os.environ.get("SCRAP_FUZZ", "1"))
 OTHER_METHODS = ["POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE", "QUERY"]
 
 
@@ -35,7 +37,7 @@ def operations(description: schemathesis.BaseSchema) -> dict[str, Any]:
 
 @pytest.mark.parametrize("method", ["get", "head"])
 @pytest.mark.parametrize("mode", schemathesis.GenerationMode)
-@settings(max_examples=100, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=_TIMES * 40, deadline=None, suppress_health_check=list(HealthCheck))
 @given(data=st.data())
 def test_every_answer_is_as_described(
     operations: dict[str, Any], method: str, mode: schemathesis.GenerationMode, data: st.DataObject
@@ -69,7 +71,7 @@ def test_the_description_is_as_described(description: schemathesis.BaseSchema, m
     assert (answer.status_code, answer.headers["cache-control"]) == (200, ["public, max-age=3600"])
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=_TIMES * 40, deadline=None)
 @given(path=st.sampled_from([*PATHS, "/livez", "/"]) | st.from_regex(r"/[!-\"$->@-~]{0,20}", fullmatch=True),
        method=st.sampled_from(["GET", "HEAD", *OTHER_METHODS]))  # fmt: skip
 def test_other_paths_and_methods_are_answered_as_described(service: running.Service, path: str, method: str) -> None:
