@@ -3,7 +3,14 @@
 import os
 from collections.abc import Generator
 
+import hypothesis
 import pytest
+
+from tests import left_out
+
+# No example is timed: how long one takes is the machine's affair.
+hypothesis.settings.register_profile("untimed", deadline=None)
+hypothesis.settings.load_profile("untimed")
 
 # Where everything that a test may need is installed, a skipped test is a hole, and fails.
 _SKIPPED_TESTS_FAIL = os.environ.get("SKIPPED_TESTS_FAIL") == "1"
@@ -28,3 +35,10 @@ def pytest_make_collect_report() -> Generator[None, pytest.CollectReport, pytest
     report = yield
     _without_skips(report)
     return report
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Says in one line what was left out on this machine."""
+    skipped = terminalreporter.stats.get("skipped", [])
+    if said := left_out.line(report.longrepr[2] for report in skipped):
+        terminalreporter.write_line(said)

@@ -12,7 +12,10 @@ REPOSITORY = Path(__file__).parents[1]
 _ROOT = REPOSITORY.parent / "shared" / "corpus"
 AVAILABLE = (_ROOT / "index.json").is_file()
 
-required = pytest.mark.skipif(not AVAILABLE, reason="left out: the 579 real pages, for ../shared/corpus is not here")
+required = pytest.mark.skipif(not AVAILABLE, reason="the 579 real pages are not here (../shared/corpus)")
+
+
+FOLDER = _ROOT / "pages"
 
 
 @dataclass(frozen=True)
@@ -33,7 +36,7 @@ class Page:
 
     @property
     def body(self) -> bytes:
-        return (_ROOT / "pages" / f"{self.number:04}.html").read_bytes()
+        return (FOLDER / f"{self.number:04}.html").read_bytes()
 
     @property
     def head(self) -> bytes:

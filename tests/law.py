@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from scrap.opengraph import Bound, Limits, PageReader, Reading, read_with_html5lib
 
 _USUAL = Limits()
-_PATIENT = Limits(seconds=60, elements=10**9, nesting=10**9)
+_PATIENT = Limits(seconds=60, tokens=10**9, elements=10**9, nesting=10**9)
 
 
 def read(pieces: Iterable[bytes], *, charset: str | None = None, limits: Limits = _USUAL) -> Reading:

@@ -5,6 +5,7 @@
 
 import hashlib
 import json
+import os
 import re
 import tarfile
 import tomllib
@@ -34,12 +35,13 @@ def _archive() -> Path:
     if not path.exists():
         with urllib.request.urlopen(source["url"], timeout=20) as response:
             data = response.read()
+        if "sha256:" + hashlib.sha256(data).hexdigest() != source["hash"]:
+            raise OSError(f"{path.name} is not what uv.lock says")
         path.parent.mkdir(exist_ok=True)
-        path.write_bytes(data)
-    found = "sha256:" + hashlib.sha256(path.read_bytes()).hexdigest()
-    if found != source["hash"]:
-        path.unlink()
-        raise OSError(f"{path.name} is not what uv.lock says")
+        # Whole or not at all: the tests' other processes look for it, too.
+        part = path.with_suffix(f".{os.getpid()}")
+        part.write_bytes(data)
+        part.replace(path)
     return path
 
 

@@ -10,6 +10,7 @@ from collections.abc import AsyncIterator, Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
+from socket import socket
 from typing import Any
 
 from scrap import __version__, admission, api, cache, fetch, opengraph, telemetry
@@ -17,14 +18,14 @@ from scrap.cache import freshness, remote
 from scrap.errors import ScrapError
 from scrap.events import BackgroundFailed, Emit, ignore
 from scrap.preview import Previewer
-from scrap.settings import Calls, Serving, SettingError, Settings
+from scrap.settings import Calls, Serving, SettingError, Settings, variables
 from scrap.telemetry import otel
 from scrap.telemetry.sentry import SentrySettings
 
 _STDOUT = 1
 # Seconds that a thread may hold the interpreter while another waits. While html5lib works on a page (50 to 90 ms), the
 # loop is 0.7 ms late at the median instead of 5.3, and 6 ms at the 99th percentile instead of 32.
-_SWITCH_INTERVAL = 0.0005
+SWITCH_INTERVAL = 0.0005
 
 log = logging.getLogger(__name__)
 
@@ -40,28 +41,34 @@ class House:
 
 @contextlib.asynccontextmanager
 async def house(settings: Settings, emit: Emit = ignore) -> AsyncIterator[House]:
-    """Builds all that previews need; takes it down in reverse."""
+    """Builds all that previews need; takes it down in reverse.
+
+    Raises:
+        SettingError: the shared cache's URL cannot be read.
+    """
     loop = asyncio.get_running_loop()
     calls = settings[Calls]
     async with contextlib.AsyncExitStack() as stack:
-        pool = stack.enter_context(ThreadPoolExecutor(calls.html5lib_workers, thread_name_prefix="html5lib"))
+        pool = stack.enter_context(ThreadPoolExecutor(calls.html5lib_workers, thread_name_prefix="parser"))
         fetcher = fetch.Fetcher(limits=settings[fetch.Limits], policy=settings[fetch.Policy], emit=emit)
         stack.push_async_callback(fetcher.aclose)
-        kept = cache.Cache(settings[cache.Limits], settings[remote.Remote], emit=emit)
+        try:
+            kept = cache.Cache(settings[cache.Limits], settings[remote.Remote], emit=emit)
+        except ValueError:  # its message may hold a piece of the password
+            raise SettingError(f"{variables(remote.Remote, 'url')} is no redis://, rediss:// or unix:// URL") from None
         kept.start()
         stack.push_async_callback(kept.aclose)
         busy = admission.Busy()
         busy.start()
         stack.callback(busy.stop)
         places = admission.Admission(settings[admission.Limits], emit=emit, busy=lambda: busy.share)
-        parsing = opengraph.Limits()
         previewer = Previewer(
             fetcher=fetcher,
             cache=kept,
             freshness=settings[freshness.Policy],
             admission=places,
-            parsing=parsing,
-            read_with_html5lib=lambda text: loop.run_in_executor(pool, opengraph.read_with_html5lib, text, parsing),
+            parsing=opengraph.Limits(),
+            aside=lambda work: loop.run_in_executor(pool, work),
             deadline=calls.deadline,
             emit=emit,
         )
@@ -76,16 +83,13 @@ async def serve(settings: Settings) -> None:
     goes last.
 
     Raises:
-        SettingError: telemetry cannot be started as it is set.
+        SettingError: a part cannot be started as it is set.
         OSError: a port cannot be had.
     """
-    where = settings[Serving]
-    sys.setswitchinterval(_SWITCH_INTERVAL)
     async with contextlib.AsyncExitStack() as stack:
         limits = settings[api.ServerLimits]
-        public_socket = stack.enter_context(api.listen(where.host, where.port, limits=limits))
-        management_socket = stack.enter_context(api.listen(where.management_host, where.management_port, limits=limits))
-
+        public_socket = stack.enter_context(_listen(settings, "host", "port"))
+        management_socket = stack.enter_context(_listen(settings, "management_host", "management_port"))
         try:
             metrics, emit = _signals(settings, stack)
         except ValueError as error:
@@ -97,6 +101,7 @@ async def serve(settings: Settings) -> None:
         management = api.management_app(is_ready=lambda: not stopped.is_set(), exposition=metrics.exposition)
         new_server = partial(api.Server, limits=limits, connections=settings[api.ConnectionLimits])
         loop = asyncio.get_running_loop()
+        sys.setswitchinterval(SWITCH_INTERVAL)
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, stopped.set)
         async with (
@@ -106,7 +111,15 @@ async def serve(settings: Settings) -> None:
             log.info("serving on %s, management on %s", api.url_of(public_socket), api.url_of(management_socket))
             await stopped.wait()
             log.info("draining")
-            await public.drain(linger=where.linger)
+            await public.drain(linger=settings[Serving].linger)
+
+
+def _listen(settings: Settings, host: str, port: str) -> socket:
+    where = settings[Serving]
+    try:
+        return api.listen(getattr(where, host), getattr(where, port), limits=settings[api.ServerLimits])
+    except OSError as error:
+        raise OSError(f"{error} ({variables(Serving, host, port)})") from error
 
 
 def _signals(settings: Settings, stack: contextlib.AsyncExitStack) -> tuple[telemetry.Metrics, Emit]:

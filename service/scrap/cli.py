@@ -2,22 +2,24 @@
 
 import sys
 from collections.abc import Callable
-from typing import Any
+from typing import Any, NoReturn
 
 import click
 import uvloop
 
 from scrap import __version__, app, urls
-from scrap.errors import Outcome, ScrapError
+from scrap.errors import Outcome, Reason, ScrapError
 from scrap.settings import GROUPS, Setting, SettingError, Settings
 
-# Exit codes of `scrap get`, by outcome; click itself ends with 2 where the command line is wrong.
+# Exit codes of `scrap get`, by outcome: those of sysexits.h where a program may care, and 2 as click itself ends where
+# the command line is wrong. docs/problems.md has them.
 EXIT_CODES = {
     Outcome.CALLER_ERROR: 2,
     Outcome.BLOCKED: 3,
     Outcome.UPSTREAM_ERROR: 4,
     Outcome.TIMEOUT: 5,
-    Outcome.INTERNAL_ERROR: 70,
+    Outcome.INTERNAL_ERROR: 70,  # EX_SOFTWARE
+    Outcome.SHED: 75,  # EX_TEMPFAIL
 }
 
 
@@ -86,21 +88,27 @@ def get(url: str, **values: Any) -> None:
     """Print the Open Graph of the page at URL as JSON; {} where it has none.
 
     Exit codes: 0 answered, 2 the URL cannot be read, 3 it may not be fetched, 4 the page could not be had,
-    5 it took too long, 70 something of ours failed.
+    5 it took too long, 70 something of ours failed, 75 we were full.
     """
     try:
         body = uvloop.run(_get(url, Settings(values)))
     except SettingError as error:
         raise click.UsageError(str(error)) from None
     except ScrapError as error:
-        click.echo(f"scrap: {error.reason.sentence} ({error})", err=True)
-        sys.exit(EXIT_CODES[error.reason.outcome])
+        _fail(error)
+    except Exception as error:  # noqa: BLE001 - whatever it is, a person wants a line and a script its code
+        _fail(ScrapError(Reason.INTERNAL, repr(error)))
     click.echo(body)
+
+
+def _fail(error: ScrapError) -> NoReturn:
+    click.echo(f"scrap: {error.reason.sentence} ({error})", err=True)
+    sys.exit(EXIT_CODES[error.reason.outcome])
 
 
 async def _get(url: str, settings: Settings) -> bytes:
     async with app.house(settings) as house:
-        entry, _, _, internal = await house.previewer.make(urls.parse(url))
-    if entry.reason:
-        raise ScrapError(entry.reason, internal)
-    return entry.body
+        made = await house.previewer.make(urls.parse(url))
+    if made.entry.reason:
+        raise ScrapError(made.entry.reason, made.internal)
+    return made.entry.body

@@ -24,6 +24,14 @@ class Timings:
     parse: float = 0.0
 
 
+class Notes(NamedTuple):
+    """What was unusual about a page as it was read."""
+
+    truncated: bool = False  # there was more of it
+    unsure: str | None = None  # why the express lane gave up: bounded
+    bound: str | None = None  # which bound html5lib reached: bounded
+
+
 @dataclass(frozen=True, slots=True)
 class HopEnded:
     """One request of a fetch has its answer's head, or failed; one that the guard refused was none."""
@@ -134,6 +142,7 @@ class RequestEnded:
     upstream_status: int | None
     seconds: float | None  # None where nobody measured it: who is refused before there is a call
     timings: Timings = field(default_factory=Timings)
+    notes: Notes | None = None  # on the page, where one was read for this call
     cache: str = ""  # what the answer was made from: "fresh", "stale", "joined", "miss"; "" where no page was sought
     error: BaseException | None = None  # what was raised where `outcome` is INTERNAL_ERROR
     path: str = ""  # as the caller wrote it; "" where that was not read

@@ -15,12 +15,11 @@ from scrap.cache.entry import Entry, State
 from scrap.cache.flight import Flights
 from scrap.cache.freshness import Policy, of_page
 from scrap.errors import DeadlineExceeded, Outcome, Overloaded, Reason, ScrapError
-from scrap.events import Emit, FetchAdmitted, PageParsed, Timings
+from scrap.events import Emit, FetchAdmitted, Notes, PageParsed, Timings
 from scrap.fetch import Fetcher, Page
 from scrap.urls import Target
 
-# Reads a text with html5lib, somewhere that does not hold up the event loop.
-ReadWithHtml5lib = Callable[[str], Awaitable[opengraph.Document]]
+_TURN = 0.001  # seconds of reading after which others have a turn: what is there already comes without one
 
 MISS = "miss"  # the source of a preview that was fetched for its call
 _AT_ONCE = Timings()  # of an answer that was there already
@@ -34,12 +33,35 @@ class Preview(NamedTuple):
         source: where it came from: "fresh" or "stale" from the cache, or "miss": it was fetched.
         timings: how long each phase of the fetch took.
         internal: what only the log may say of a failure.
+        notes: on the page, where it was fetched.
     """
 
     entry: Entry
     source: str
     timings: Timings
     internal: str = ""
+    notes: Notes | None = None
+
+
+class Parsed(NamedTuple):
+    """What a page says.
+
+    Attributes:
+        body: its Open Graph, as JSON.
+        outcome: whether there is any.
+        unsure: why html5lib had to read it; None where it had not.
+        bound: which bound html5lib reached.
+    """
+
+    body: bytes
+    outcome: Outcome
+    unsure: opengraph.Unsure | None = None
+    bound: opengraph.Bound | None = None
+
+
+_NO_HTML = Parsed(b"{}", Outcome.NO_OPEN_GRAPH)
+# Does work that takes long, somewhere that does not hold up the event loop.
+Aside = Callable[[Callable[[], Parsed]], Awaitable[Parsed]]
 
 
 class Previewer:
@@ -51,7 +73,7 @@ class Previewer:
         freshness: for how long it keeps them.
         admission: lets only so many fetches run at once.
         parsing: what a page may cost to parse.
-        read_with_html5lib: parses what the express lane is not sure of.
+        aside: does what takes long: pages that the express lane is not sure of, and those that say very much.
         deadline: seconds for everything, from the wait for a place to the last byte parsed.
         emit: where the events go.
         clock: seconds since the epoch.
@@ -65,7 +87,7 @@ class Previewer:
         freshness: Policy,
         admission: Admission,
         parsing: opengraph.Limits,
-        read_with_html5lib: ReadWithHtml5lib,
+        aside: Aside,
         deadline: float,
         emit: Emit,
         clock: Callable[[], float] = time.time,
@@ -75,7 +97,7 @@ class Previewer:
         self._freshness = freshness
         self._admission = admission
         self._parsing = parsing
-        self._read_with_html5lib = read_with_html5lib
+        self._aside = aside
         self._deadline = deadline
         self._emit = emit
         self._clock = clock
@@ -128,55 +150,71 @@ class Previewer:
                 hit = await self._cache.get(target.href)
                 if hit and (hit.state is not State.STALE or not only_fresh):
                     return Preview(hit.entry, "fresh" if hit.state is State.FRESH else "stale", timings)
-                made = await self._admitted(target, timings)
+                made, notes = await self._admitted(target, timings)
         except TimeoutError:
             return self._failed(target, DeadlineExceeded(Reason.TIMEOUT_TOTAL), timings)
         except ScrapError as error:
             return self._failed(target, error, timings)
         self._cache.put(target.href, made)
-        return Preview(made, MISS, timings)
+        return Preview(made, MISS, timings, notes=notes)
 
     def _failed(self, target: Target, error: ScrapError, timings: Timings) -> Preview:
         failed = entry.failure(error, policy=self._freshness, now=self._clock())
         answer = self._cache.fail(target.href, failed)
         return Preview(answer, MISS if answer is failed else "stale", timings, error.internal)
 
-    async def _admitted(self, target: Target, timings: Timings) -> Entry:
+    async def _admitted(self, target: Target, timings: Timings) -> tuple[Entry, Notes]:
         started = time.perf_counter()
         async with self._admission.enter():
             timings.wait = time.perf_counter() - started
             self._emit(FetchAdmitted(timings.wait))
             return await self._fetch(target, timings)
 
-    async def _fetch(self, target: Target, timings: Timings) -> Entry:
+    async def _fetch(self, target: Target, timings: Timings) -> tuple[Entry, Notes]:
         async with self._fetcher.open(target, timings) as page:
             arrived = self._clock()
             delay = timings.first_byte
-            reading = await self._read(page, timings) if page.is_html else None
-        graph = await self._parse(reading, page.url, timings) if reading else {}
-        return entry.preview(
-            orjson.dumps(graph),
-            Outcome.OK if graph else Outcome.NO_OPEN_GRAPH,
+            reader = await self._read(page, timings) if page.is_html else None
+            truncated = page.truncated
+        parsed = await self._parse(reader, page.url, timings) if reader else _NO_HTML
+        made = entry.preview(
+            parsed.body,
+            parsed.outcome,
             of_page(page.headers, now=arrived, delay=delay, policy=self._freshness),
             now=self._clock(),
         )
+        return made, Notes(truncated, parsed.unsure, parsed.bound)
 
-    async def _read(self, page: Page, timings: Timings) -> opengraph.Reading:
+    async def _read(self, page: Page, timings: Timings) -> opengraph.PageReader:
         """Reads a page as it arrives, until it has said enough."""
         reader = opengraph.PageReader(charset=page.charset, limits=self._parsing)
         async for chunk in page.chunks():
             started = time.perf_counter()
             enough = reader.feed(chunk)
-            timings.parse += time.perf_counter() - started
+            took = time.perf_counter() - started
+            timings.parse += took
             if enough:
                 break
-        return reader.close()
+            if took > _TURN:
+                await asyncio.sleep(0)
+        return reader
 
-    async def _parse(self, reading: opengraph.Reading, url: str, timings: Timings) -> dict[str, object]:
+    async def _parse(self, reader: opengraph.PageReader, url: str, timings: Timings) -> Parsed:
         started = time.perf_counter()
-        document = reading.document or await self._read_with_html5lib(reading.text)
-        graph = opengraph.open_graph(document, url)
+        if reader.is_light:
+            reading = reader.close()
+            parse = partial(_parsed, reading, url, self._parsing)
+            parsed = await self._aside(parse) if reading.unsure else parse()
+        else:
+            parsed = await self._aside(lambda: _parsed(reader.close(), url, self._parsing))
         timings.parse += time.perf_counter() - started
-        lane = "html5lib" if reading.unsure else "express"
-        self._emit(PageParsed(lane, reading.unsure, self._clock() - timings.parse, timings.parse, document.bound))
-        return graph
+        lane = "html5lib" if parsed.unsure else "express"
+        self._emit(PageParsed(lane, parsed.unsure, self._clock() - timings.parse, timings.parse, parsed.bound))
+        return parsed
+
+
+def _parsed(reading: opengraph.Reading, url: str, limits: opengraph.Limits) -> Parsed:
+    document = reading.document or opengraph.read_with_html5lib(reading.text, limits)
+    graph = opengraph.open_graph(document, url)
+    outcome = Outcome.OK if graph else Outcome.NO_OPEN_GRAPH
+    return Parsed(orjson.dumps(graph), outcome, reading.unsure, document.bound)

@@ -6,6 +6,8 @@ are made from `GROUPS`, or tested against it.
 """
 
 import ipaddress
+import math
+import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, TypeVar, cast
@@ -113,6 +115,17 @@ class CommaSeparated(click.ParamType[Any]):
             self.fail(str(error), param, ctx)
 
 
+class _Finite(click.FloatRange):
+    """A number between bounds; `nan` and `inf` are none, though Python reads them."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
+        """Reads it; fails where it is no number or out of bounds."""
+        number = float(super().convert(value, param, ctx))
+        if not math.isfinite(number):
+            self.fail(f"{value!r} is not a finite number", param, ctx)
+        return number
+
+
 def _ports(text: str) -> range:
     """Reads a port, or several as 8000-8999."""
     first, _, last = text.partition("-")
@@ -126,8 +139,8 @@ def _union(ranges: Iterable[range]) -> frozenset[int]:
     return frozenset(port for ports in ranges for port in ports)
 
 
-_POSITIVE = click.FloatRange(min=0, min_open=True)
-_SECONDS = click.FloatRange(min=0)
+_POSITIVE = _Finite(min=0, min_open=True)
+_SECONDS = _Finite(min=0)
 _COUNT = click.IntRange(min=1)
 _NONE_OR_MORE = click.IntRange(min=0)
 _PORT = click.IntRange(0, 65535)
@@ -419,7 +432,7 @@ GROUPS: Mapping[str, tuple[Setting, ...]] = {
             "sentry-traces-sample-rate",
             SentrySettings,
             "traces_sample_rate",
-            click.FloatRange(0, 1),
+            _Finite(0, 1),
             "The share of calls that are sent to Sentry as transactions; each costs about 50 µs.",
             standard="SENTRY_TRACES_SAMPLE_RATE",
         ),
@@ -431,6 +444,11 @@ SETTINGS: tuple[Setting, ...] = tuple(setting for group in GROUPS.values() for s
 
 class SettingError(Exception):
     """A setting is wrong; the message names it."""
+
+
+def variables(craft: type[Any], *fields: str) -> str:
+    """The variables that set these fields of a craft, in words."""
+    return " and ".join(setting.variable for setting in SETTINGS if setting.craft is craft and setting.field in fields)
 
 
 class Settings:
@@ -448,10 +466,15 @@ class Settings:
         for setting in SETTINGS:
             if setting.key in values:
                 given[setting.craft][setting.field] = values[setting.key]
-        try:
-            self._crafts = {craft: craft(**of_craft) for craft, of_craft in given.items()}
-        except ValueError as error:
-            raise SettingError(str(error)) from error
+        self._crafts = {craft: _build(craft, of_craft) for craft, of_craft in given.items()}
 
     def __getitem__(self, craft: type[T]) -> T:
         return cast("T", self._crafts[craft])
+
+
+def _build(craft: type[Any], values: Mapping[str, Any]) -> Any:
+    try:
+        return craft(**values)
+    except ValueError as error:  # it speaks of its fields; a person knows them by their variables
+        words = re.findall(r"\w+", str(error))
+        raise SettingError(f"{variables(craft, *words)}: {error}") from error

@@ -14,8 +14,9 @@ from scrap.errors import InvalidURL, Reason
 MAX_LENGTH = 2048  # characters; longer ones are no links that people share
 _MAX_LENGTH_BEYOND = 4 * MAX_LENGTH  # of a redirect's target, which carries state between pages, and once encoded
 
-# The authority as it was written, up to the first of / ? # (RFC 3986, section 3.2).
-_AUTHORITY = re.compile(r"(?:[A-Za-z][A-Za-z0-9+.\-]*:(?://)?|//)([^/?#]*)")
+# The authority as it was written, up to the first of / ? #, with what stands before it: any number of slashes after
+# http:, backslashes too (WHATWG URL, section 4.4, "special authority ignore slashes state").
+_AUTHORITY = re.compile(r"(?:[A-Za-z][A-Za-z0-9+.\-]*:|(?=[/\\]{2}))([/\\]*[^/?#]*)")
 _UNSAFE_ANYWHERE = re.compile(r"[\x00-\x1f\x7f]")
 _UNSAFE_IN_AUTHORITY = re.compile(r"[\s\\%<>\"^`{|}\x00-\x20\x7f-\xa0]")
 # An http(s) URL as the standard writes it down again (WHATWG URL, section 4.5), up to its fragment: in this one

@@ -9,6 +9,7 @@ import time
 from collections.abc import Callable, Iterable
 from functools import partial
 
+import orjson
 from selectolax.lexbor import LexborHTMLParser
 
 from scrap.opengraph import Document, PageReader, open_graph, read_with_html5lib
@@ -21,7 +22,8 @@ SLOW_ROUNDS = 3  # html5lib takes its time
 TIMES_HTML5LIB = 40
 TIMES_LEXBOR = 2
 GROWTH = 1.5
-MEMORY = 5.0  # ns a byte: below, page faults and caches decide, and growth says nothing
+# ns a byte: below, page faults and caches decide, and growth says nothing. What costs less counts as this much.
+FLOOR = 5.0
 KIB = 1024
 
 
@@ -49,10 +51,10 @@ def html5lib(page: bytes) -> Document:
     return read_with_html5lib(page.decode("utf-8", "replace"))
 
 
-def answer(page: bytes) -> dict[str, object]:
-    """Bytes to the answer."""
+def answer(page: bytes) -> bytes:
+    """Bytes to the answer: the metas, what they mean, and that as JSON."""
     document = express(page)
-    return open_graph(document, "https://example.com/a/") if document else {}
+    return orjson.dumps(open_graph(document, "https://example.com/a/") if document else {})
 
 
 def seconds(work: Callable[[], object]) -> float:
@@ -143,8 +145,13 @@ def in_pieces(page: bytes, size: int) -> None:
 
 
 def growth(title: str, size_of_piece: int | None, sizes: list[int], families: Iterable[str]) -> float:
-    """Prints the time per byte of each family while its pages double; returns the worst growth over all of them."""
-    print(f"\n{title}, ns a byte\n{'':30}" + "".join(f"{size // KIB:>7} K" for size in sizes) + f"{'growth':>9}")
+    """Prints the time per byte of each family while its pages double; returns the worst growth over all of them.
+
+    A family's growth is the most by which the time per byte of any of its pages exceeds that of any shorter one; it is
+    judged with the floor, and printed without it as well.
+    """
+    head = "".join(f"{size // KIB:>7} K" for size in sizes)
+    print(f"\n{title}, ns a byte\n{'':30}{head}{'growth':>9}{f'above {FLOOR:g}':>9}")
     worst = 0.0
     for family in families:
         pages = pages_of(family, sizes)
@@ -153,11 +160,16 @@ def growth(title: str, size_of_piece: int | None, sizes: list[int], families: It
             for number, page in enumerate(pages):
                 cost = seconds(partial(in_pieces, page, size_of_piece or len(page))) / len(page) * 1e9
                 costs[number] = min(costs[number], cost)
-        judged = [max(cost, MEMORY) for cost in costs]
-        grown = max(later / earlier for at, earlier in enumerate(judged) for later in judged[at:])
+        grown = growth_of([max(cost, FLOOR) for cost in costs])
         worst = max(worst, grown)
-        print(f"{family:30}" + "".join(f"{cost:9.2f}" for cost in costs) + f"{grown:8.2f}x", flush=True)
+        row = "".join(f"{cost:9.2f}" for cost in costs)
+        print(f"{family:30}{row}{growth_of(costs):8.2f}x{grown:8.2f}x", flush=True)
     return worst
+
+
+def growth_of(costs: list[float]) -> float:
+    """The most by which a cost exceeds one before it."""
+    return max(later / earlier for at, earlier in enumerate(costs) for later in costs[at:])
 
 
 def main() -> int:

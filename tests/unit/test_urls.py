@@ -21,6 +21,8 @@ from scrap.errors import InvalidURL, Reason
         ("http://127.1/", "http://127.0.0.1/", "127.0.0.1", 80),
         ("http://0x7f.1/", "http://127.0.0.1/", "127.0.0.1", 80),
         ("http://0/", "http://0.0.0.0/", "0.0.0.0", 80),
+        ("http:/example.com/a%20b", "http://example.com/a%20b", "example.com", 80),
+        ("http:////example.com/a\\b", "http://example.com/a/b", "example.com", 80),
         ("http://[::FFFF:127.0.0.1]/", "http://[::ffff:7f00:1]/", "::ffff:7f00:1", 80),
         ("http://example.com/a b|c", "http://example.com/a%20b|c", "example.com", 80),
         ("http://example.com/?a@b:c", "http://example.com/?a@b:c", "example.com", 80),
@@ -41,6 +43,13 @@ def test_one_spelling(text: str, href: str, host: str, port: int) -> None:
         ("http://exa mple.com/", Reason.URL_MALFORMED),
         ("http://example.com\\@evil.example/", Reason.URL_MALFORMED),
         ("http://exa%6dple.com/", Reason.URL_MALFORMED),
+        ("http:/exa%6dple.com/", Reason.URL_MALFORMED),
+        ("http:///exa%6dple.com/", Reason.URL_MALFORMED),
+        ("http:exa%6dple.com/", Reason.URL_MALFORMED),
+        ("http:/\\example.com/", Reason.URL_MALFORMED),
+        ("http:\\\\example.com/", Reason.URL_MALFORMED),
+        ("http:/\\/example.com/", Reason.URL_MALFORMED),
+        ("http:///example.com\\@evil.example/", Reason.URL_MALFORMED),
         ("http://[fe80::1%25eth0]/", Reason.URL_MALFORMED),
         ("http://example.com/\x00", Reason.URL_MALFORMED),
         ("http://example.com/\r\nHost: evil", Reason.URL_MALFORMED),
@@ -69,6 +78,12 @@ def test_what_cannot_be_read(text: str, reason: Reason) -> None:
 
 def test_longest_url_is_read() -> None:
     assert len(urls.parse("http://example.com/".ljust(2048, "a")).href) == 2048
+
+
+@pytest.mark.parametrize("location", ["//exa%6dple.org/", "/\\example.org/", "\\\\example.org/", "///exa%6dple.org/"])
+def test_redirects_write_the_authority_plainly_too(location: str) -> None:
+    with pytest.raises(InvalidURL):
+        urls.parse(location, base="https://example.com/")
 
 
 def test_redirects_may_be_longer_and_relative() -> None:

@@ -40,7 +40,7 @@ def public_app(previewer: Previewer, *, emit: Emit, version: str) -> Calls:
     description = openapi.render(version)
 
     async def describe(request: Request) -> Response:
-        headers = {"X-Request-ID": request.scope["call"].request_id}
+        headers = {"X-Request-ID": request.scope["call"].request_id, "Cache-Control": openapi.CACHE_CONTROL}
         return Response(description, headers=headers, media_type="application/json")
 
     routes = [

@@ -4,7 +4,8 @@ import random
 from collections.abc import Mapping
 
 from scrap.errors import Outcome, Reason, ScrapError, UpstreamError
-from scrap.events import Timings
+from scrap.events import Notes, Timings
+from scrap.preview import MISS
 from scrap.urls import Target
 
 _ids = random.Random()  # noqa: S311 - ids tell requests apart; nothing is secret about them
@@ -15,6 +16,18 @@ def new_request_id() -> str:
     return f"{_ids.getrandbits(64):016x}"
 
 
+def server_timing(timings: Timings) -> bytes:
+    """The phases in milliseconds (Server-Timing, W3C)."""
+    fetch = timings.first_byte + timings.body
+    return (
+        f"dns;dur={timings.dns * 1e3:.1f}, connect;dur={timings.connect * 1e3:.1f}, "
+        f"fetch;dur={fetch * 1e3:.1f}, parse;dur={timings.parse * 1e3:.1f}"
+    ).encode()
+
+
+_AT_ONCE = server_timing(Timings())
+
+
 class Call:
     """One call; `scope["call"]` of every request."""
 
@@ -22,6 +35,7 @@ class Call:
         "error",
         "headers",
         "internal",
+        "notes",
         "outcome",
         "reason",
         "request_id",
@@ -44,6 +58,12 @@ class Call:
         self.upstream_status: int | None = None
         self.timings = Timings()
         self.source = ""
+        self.notes: Notes | None = None
+
+    @property
+    def server_timing(self) -> bytes:
+        """What its fetch took; nothing where the answer was there already."""
+        return server_timing(self.timings) if self.source == MISS else _AT_ONCE
 
     def fail(self, error: ScrapError, status: int) -> None:
         """Notes why the call failed, and the status that says so."""

@@ -103,6 +103,7 @@ class Calls:
                 upstream_status=call.upstream_status,
                 seconds=time.perf_counter() - started,
                 timings=call.timings,
+                notes=call.notes,
                 cache=call.source,
                 error=call.error,
                 path=path,

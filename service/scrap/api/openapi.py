@@ -8,6 +8,7 @@ from scrap.api import problem, scrap
 from scrap.errors import Reason
 
 PATH = "/openapi.json"
+CACHE_CONTROL = "public, max-age=3600"  # it changes with our version alone
 
 _STRING = {"type": "string"}
 _URL = {"type": "string", "format": "uri", "pattern": "^https?://"}
@@ -79,6 +80,8 @@ def _problem_schema(reasons: list[Reason]) -> dict[str, Any]:
 
 
 _REQUEST_ID = {"X-Request-ID": {"description": "The request's id.", "schema": _STRING, "required": True}}
+_CACHE_CONTROL = {"Cache-Control": {"description": "How long this answer may be kept.", "schema": _STRING}}
+_TIMING = {"Server-Timing": {"description": "dns, connect, fetch and parse in milliseconds.", "schema": _STRING}}
 _RETRY_AFTER = {"Retry-After": {"description": "Seconds.", "schema": {"type": "integer", "minimum": 1}}}
 
 
@@ -89,28 +92,48 @@ def _problems() -> dict[str, Any]:
     return {
         str(status): {
             "description": " ".join(reason.sentence for reason in reasons),
-            "headers": _REQUEST_ID | (_RETRY_AFTER if status in {502, 503} else {}),
+            "headers": _REQUEST_ID
+            | (_TIMING if status in {403, 502, 503, 504} else {})
+            | (_RETRY_AFTER if status in {502, 503} else {}),
             "content": {problem.MEDIA_TYPE: {"schema": _problem_schema(reasons)}},
         }
         for status, reasons in sorted(by_status.items())
     }
 
 
-def _operation(responses: dict[str, Any]) -> dict[str, Any]:
+_URL_PARAMETER = {
+    "name": "url",
+    "in": "query",
+    "required": True,
+    "description": "The page's absolute http or https URL, percent-encoded.",
+    "schema": {"type": "string", "minLength": 1, "maxLength": 2048},
+    "example": "https://ogp.me/",
+}
+_ID_PARAMETER = {
+    "name": "X-Request-ID",
+    "in": "header",
+    "description": "The caller's own id; taken over where it is at most 64 letters, digits and ._-",
+    "schema": _STRING,
+}
+_ETAG_PARAMETER = {
+    "name": "If-None-Match",
+    "in": "header",
+    "description": "ETags of answers that the caller has.",
+    "schema": _STRING,
+}
+
+
+def _operations(identity: str, summary: str, parameters: list[Any], responses: dict[str, Any]) -> dict[str, Any]:
+    """GET and HEAD of a path: the same, but for the body."""
+    bodiless = {status: {k: v for k, v in response.items() if k != "content"} for status, response in responses.items()}
+    shared = {"summary": summary, "parameters": parameters}
     return {
-        "summary": "The Open Graph of a page",
-        "parameters": [
-            {
-                "name": "url",
-                "in": "query",
-                "required": True,
-                "description": "The page's absolute http or https URL, percent-encoded.",
-                "schema": {"type": "string", "minLength": 1, "maxLength": 2048},
-                "example": "https://ogp.me/",
-            }
-        ],
-        "responses": responses,
+        "get": shared | {"operationId": identity, "responses": responses},
+        "head": shared | {"operationId": f"{identity}Head", "responses": bodiless},
     }
+
+
+_OF_ANY_CALL = {"400", "408", "431", "500", "503"}  # the connection's answers, and a bug's
 
 
 def render(version: str) -> bytes:
@@ -118,23 +141,27 @@ def render(version: str) -> bytes:
     answer = {
         "description": "The page's Open Graph; {} where it has none, or is not HTML.",
         "headers": _REQUEST_ID
+        | _CACHE_CONTROL
         | {
-            "Cache-Control": {"description": "How long this answer may be kept.", "schema": _STRING},
             "Age": {"description": "Seconds since it was made.", "schema": {"type": "integer", "minimum": 0}},
             "ETag": {"description": "For If-None-Match.", "schema": _STRING},
-            "Server-Timing": {"description": "dns, connect, fetch and parse in milliseconds.", "schema": _STRING},
-        },
+        }
+        | _TIMING,
     }
     unchanged = {
         "description": "The caller has this very answer already (If-None-Match).",
         "headers": answer["headers"],
     }
-    problems = {status: response for status, response in _problems().items() if status not in {"404", "405"}}
+    problems = _problems()
+    # No answers of an operation: those of another path, and of another method.
+    others = {"NotFound": problems.pop("404"), "MethodNotAllowed": problems.pop("405")}
+    others["MethodNotAllowed"]["headers"] |= {"Allow": {"description": "What it takes.", "schema": _STRING}}
     content = {"application/json": {"schema": {"$ref": "#/components/schemas/OpenGraph"}}}
-    get = _operation({"200": answer | {"content": content}, "304": unchanged} | problems)
-    head = _operation(
-        {"200": answer} | {s: {k: v for k, v in r.items() if k != "content"} for s, r in problems.items()}
-    )
+    description = {
+        "description": "An OpenAPI 3.1 document.",
+        "headers": _REQUEST_ID | _CACHE_CONTROL,
+        "content": {"application/json": {"schema": {"type": "object"}}},
+    }
     return orjson.dumps(
         {
             "openapi": "3.1.0",
@@ -145,9 +172,20 @@ def render(version: str) -> bytes:
                 "license": {"name": "Apache-2.0", "identifier": "Apache-2.0"},
             },
             "paths": {
-                scrap.PATH: {"get": get | {"operationId": "scrap"}, "head": head | {"operationId": "scrapHead"}},
+                scrap.PATH: _operations(
+                    "scrap",
+                    "The Open Graph of a page",
+                    [_URL_PARAMETER, _ETAG_PARAMETER, _ID_PARAMETER],
+                    {"200": answer | {"content": content}, "304": unchanged} | problems,
+                ),
+                PATH: _operations(
+                    "describe",
+                    "This description",
+                    [_ID_PARAMETER],
+                    {"200": description} | {s: r for s, r in problems.items() if s in _OF_ANY_CALL},
+                ),
             },
-            "components": {"schemas": {"OpenGraph": _OPEN_GRAPH}},
+            "components": {"schemas": {"OpenGraph": _OPEN_GRAPH}, "responses": others},
         },
         option=orjson.OPT_INDENT_2,
     )

@@ -71,6 +71,8 @@ def problem(error: ScrapError, call: Call, headers: dict[str, str] | None = None
         "fault": reason.fault.value,
     }
     answered = {"X-Request-ID": call.request_id, "Cache-Control": "no-store"} | (headers or {})
+    if call.source:  # a page was sought
+        answered["Server-Timing"] = call.server_timing.decode()
     if isinstance(error, UpstreamError) and error.status is not None:
         members["upstream_status"] = error.status
     retry_after = getattr(error, "retry_after", None)

@@ -14,8 +14,7 @@ from scrap.cache.entry import Entry
 from scrap.cache.etag import matches
 from scrap.cache.headers import age, retry_after
 from scrap.errors import InvalidURL, Outcome, Overloaded, Reason, ScrapError, UpstreamError
-from scrap.events import Timings
-from scrap.preview import MISS, Preview, Previewer
+from scrap.preview import Preview, Previewer
 
 PATH = "/api/v1/scrap"
 
@@ -71,18 +70,6 @@ def read_query(query: bytes) -> urls.Target:
     return target
 
 
-def server_timing(timings: Timings) -> bytes:
-    """The phases in milliseconds (Server-Timing, W3C)."""
-    fetch = timings.first_byte + timings.body
-    return (
-        f"dns;dur={timings.dns * 1e3:.1f}, connect;dur={timings.connect * 1e3:.1f}, "
-        f"fetch;dur={fetch * 1e3:.1f}, parse;dur={timings.parse * 1e3:.1f}"
-    ).encode()
-
-
-_AT_ONCE = server_timing(Timings())
-
-
 class ScrapEndpoint:
     """Answers a URL with the Open Graph of the page behind it, as JSON; `{}` where there is none.
 
@@ -106,6 +93,7 @@ class ScrapEndpoint:
         preview = self._previewer.peek(target) or await self._make(target, receive)
         call.source = preview.source
         call.timings = preview.timings
+        call.notes = preview.notes
         entry = preview.entry
         if entry.reason is not None:
             raise _error(entry, preview.internal, self._clock())
@@ -113,7 +101,7 @@ class ScrapEndpoint:
         headers = [
             *entry.headers,
             (b"age", b"%d" % age(entry, self._clock())),
-            (b"server-timing", server_timing(preview.timings) if preview.source == MISS else _AT_ONCE),
+            (b"server-timing", call.server_timing),
             (b"x-request-id", call.request_id.encode()),
         ]
         body = entry.body

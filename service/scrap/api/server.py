@@ -93,8 +93,8 @@ def listen(host: str, port: int, *, limits: ServerLimits) -> socket.socket:
     try:
         family = socket.AF_INET6 if ":" in host else socket.AF_INET
         listener = socket.create_server((host, port), family=family, dualstack_ipv6=host == "::")
-    except OSError as error:
-        raise OSError(f"cannot listen on {host} port {port}: {error.strerror or error}") from error
+    except (OSError, TypeError) as error:  # the latter of a host that cannot be any
+        raise OSError(f"cannot listen on {host} port {port}: {getattr(error, 'strerror', '') or error}") from error
     # Connections inherit it (tcp(7)); other systems than Linux wait for their own time.
     if hasattr(socket, "TCP_USER_TIMEOUT"):
         listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, int(limits.write * 1000))

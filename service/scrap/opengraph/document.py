@@ -27,12 +27,14 @@ class Unsure(StrEnum):
     PLAINTEXT = "plaintext"  # turns the rest into text, unless it is ignored
     COMMENT = "comment"  # one that begins with NUL, which html5lib ends elsewhere
     PREFIX = "prefix"  # a namespace has another name here
+    LENGTH = "length"  # a tag so long that to read its attributes here would hold others up
 
 
 class Bound(StrEnum):
     """Why html5lib did not read a page to its end; what it had found by then counts."""
 
     SECONDS = "seconds"
+    TOKENS = "tokens"
     ELEMENTS = "elements"
     NESTING = "nesting"
     CRASH = "crash"  # html5lib's own assertions do not hold on every page
@@ -76,7 +78,7 @@ def declared_prefixes(attributes: Mapping[str, str]) -> dict[str, str]:
     """
     words = _TOKEN.findall(attributes.get("prefix", ""))
     pairs = list(zip(words[::2], words[1::2], strict=False))
-    pairs += [(name[5:], value) for name, value in attributes.items() if name.startswith("xmlns")]
+    pairs += [(name[6:], value) for name, value in attributes.items() if name.startswith("xmlns:")]
     found = {}
     for name, iri in pairs:
         known = _IRI.fullmatch(iri.strip("\t\n\f\r "))

@@ -52,6 +52,7 @@ def open_graph(document: Document, url: str) -> dict[str, Any]:
 class _Answer:
     def __init__(self, base: str) -> None:
         self._base = base
+        self._links: dict[str, str | None] = {}  # what was resolved already: a picture is often named more than once
         self._fields: dict[str, Any] = {}
         self._open: dict[str, dict[str, Any]] = {}  # of each kind of object, the last
 
@@ -116,7 +117,9 @@ class _Answer:
         return items[-1]
 
     def _absolute(self, link: str) -> str | None:
-        return urls.resolve(self._base, link) if link and not link.isspace() else None
+        if link not in self._links:
+            self._links[link] = urls.resolve(self._base, link) if link and not link.isspace() else None
+        return self._links[link]
 
 
 def _size(text: str) -> str | int:

@@ -26,7 +26,9 @@ _DOUBTS = {
 }
 
 
-_ENOUGH_TAGS = 1000  # to look at on the caller's thread; html5lib has a bound of its own
+# Bytes of attributes, or of the tags behind a doubt, that are read on the caller's thread: some 4 ms at the worst.
+# html5lib has bounds of its own, and works elsewhere.
+_LONG = 16 * 1024
 
 # The names that nearly all metas have, as they are written and as they are meant.
 _USUAL = {
@@ -52,12 +54,14 @@ class Scanner:
         data: what it was fed; once it is closed, nothing beyond the place to stop.
         enough: whether that place was reached.
         charset: the page's charset, as far as it is known; once it is closed, it is.
+        weight: bytes that count: how much work it will be to say what they mean.
     """
 
     def __init__(self, charset: Charset | None, after_head: int) -> None:
         self.data = bytearray()
         self.enough = False
         self.charset = charset
+        self.weight = 0
         self._after_head = after_head
         self._at = 0  # what is before was read
         self._retry = 0  # the length at which an incomplete tag is worth another look
@@ -65,6 +69,9 @@ class Scanner:
         self._in_head = True
         self._stop = sys.maxsize  # where to ask whether that is enough
         self._found: list[tuple[bytes, bytes | None]] = []  # property or name, and content, as written
+        self._has_title = False
+        self._has_more = False  # another property of og:
+        self._judged = 0  # so many of what was found were looked at for that
         self._base: bytes | None = None
         self._doubt: Unsure | None = None
         self._doubt_at = 0
@@ -93,8 +100,9 @@ class Scanner:
 
     def _scan(self) -> None:
         self._read(min(len(self.data), self._stop))
+        self._judge()
         if len(self.data) >= self._stop:
-            if self._has_card():
+            if self._has_title and self._has_more:
                 self.enough = True
             else:
                 self._stop = sys.maxsize
@@ -110,7 +118,7 @@ class Scanner:
             if kind == markup.USUAL_META:
                 key, content = token.group(markup.USUAL_META - 1, markup.USUAL_META)
                 if key in _USUAL or markup.names_known(key):
-                    self._found.append((key, content))
+                    self._find(key, content)
             elif kind == markup.META:
                 self._meta(token[markup.META])
             elif kind == markup.RAW:
@@ -147,19 +155,32 @@ class Scanner:
     def _meta(self, written: bytes) -> None:
         if self.charset and b":" not in written and b"&" not in written:
             return  # it can name no namespace
+        if len(written) > _LONG:
+            self._unsure = self._unsure or Unsure.LENGTH
+            return
         attributes = markup.attributes(written)
         if self.charset is None:
             self.charset = charsets.declared(attributes)
         key = _key(attributes)
         if key:
-            self._found.append((key, attributes.get(b"content")))
+            self._find(key, attributes.get(b"content"))
         if markup.may_rename(written) and _renames(attributes):
             self._unsure = self._unsure or Unsure.PREFIX
 
+    def _find(self, key: bytes, content: bytes | None) -> None:
+        if len(key) > _LONG:
+            self._unsure = self._unsure or Unsure.LENGTH
+        else:
+            self._found.append((key, content))
+            self.weight += len(key) + len(content or b"")
+
     def _declaration(self, name: bytes, written: bytes) -> None:
-        if name == b"base":
+        if len(written) > _LONG:
+            self._unsure = self._unsure or Unsure.LENGTH
+        elif name == b"base":
             if self._base is None:
                 self._base = markup.attributes(written).get(b"href")
+                self.weight += len(self._base or b"")
         elif markup.may_rename(written) and _renames(markup.attributes(written)):
             self._unsure = self._unsure or Unsure.PREFIX
 
@@ -171,19 +192,27 @@ class Scanner:
 
     def _may_follow(self, start: int) -> bool:
         """Says whether anything from there on could count, if tags began anywhere."""
-        for number, tag in enumerate(markup.ANYWHERE.finditer(self.data, start)):
+        looked_at = 0
+        for tag in markup.ANYWHERE.finditer(self.data, start):
             name, written, closed = tag.groups()
-            if not closed or not markup.is_complete(written) or number == _ENOUGH_TAGS:
+            looked_at += len(tag[0])
+            if not closed or not markup.is_complete(written) or looked_at > _LONG:
                 return True
             attributes = markup.attributes(written)
             if b"href" in attributes if name.lower() == b"base" else _key(attributes) or _renames(attributes):
                 return True
         return False
 
-    def _has_card(self) -> bool:
-        """The stop rule: og:title and another og: property were seen."""
-        names = {name for key, _ in self._found for name in properties(_value(key, _latin_1)) if name.startswith("og:")}
-        return "og:title" in names and len(names) > 1
+    def _judge(self) -> None:
+        """The stop rule: were og:title and another og: property seen?"""
+        while self._judged < len(self._found) and not (self._has_title and self._has_more):
+            key, _ = self._found[self._judged]
+            for name in _USUAL.get(key) or properties(_value(key, _latin_1)):
+                if name == "og:title":
+                    self._has_title = True
+                elif name.startswith("og:"):
+                    self._has_more = True
+            self._judged += 1
 
     def _document(self, decode: Callable[[bytes], str]) -> Document:
         metas: list[Meta] = []
@@ -226,6 +255,6 @@ def _value(written: bytes, decode: Callable[[bytes], str]) -> str:
 
 def _renames(attributes: dict[bytes, bytes]) -> bool:
     """Says whether a tag gives a namespace a name that is not its own."""
-    if b"prefix" not in attributes and not any(name.startswith(b"xmlns") for name in attributes):
+    if b"prefix" not in attributes and not any(name.startswith(b"xmlns:") for name in attributes):
         return False
     return bool(declared_prefixes({_latin_1(name): _value(value, _latin_1) for name, value in attributes.items()}))

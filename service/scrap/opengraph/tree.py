@@ -1,9 +1,11 @@
 """The law: what counts in a page is what html5lib's tree says, read within bounds."""
 
 import time
+from collections.abc import Iterator
 from typing import Any
 
 from html5lib import HTMLParser
+from html5lib._tokenizer import HTMLTokenizer
 from html5lib.constants import namespaces
 from html5lib.treebuilders import getTreeBuilder
 
@@ -35,6 +37,38 @@ class _Slices:
         text = self._text[self._at : self._at + min(size, _SLICE)]
         self._at += len(text)
         return text
+
+
+class _Tokens(HTMLTokenizer):
+    """html5lib's tokens, as long as there are not too many: those without an element cost time as well."""
+
+    def __init__(self, text: str, limits: Limits, parser: HTMLParser) -> None:
+        super().__init__(_Slices(text, limits.seconds), parser)
+        self._limit = limits.tokens
+
+    def __iter__(self) -> Iterator[Any]:
+        for number, token in enumerate(super().__iter__()):
+            if number == self._limit:
+                raise _Reached(Bound.TOKENS)
+            yield token
+
+
+class _Parser(HTMLParser):
+    """html5lib's parser, within bounds."""
+
+    def __init__(self, limits: Limits) -> None:
+        super().__init__(_builder(limits))
+        self._limits = limits
+
+    def read(self, text: str) -> None:
+        """Builds the tree of a page; what html5lib's own `parse` does, with our tokens."""
+        self.innerHTMLMode = self.scripting = False
+        self.tokenizer = _Tokens(text, self._limits, self)
+        self.reset()
+        self.mainLoop()
+
+    def parseError(self, *args: Any) -> None:  # noqa: N802 - html5lib's name
+        """Keeps no list of a page's errors: it may be longer than the page."""
 
 
 def _builder(limits: Limits) -> type[Any]:
@@ -71,10 +105,10 @@ def read_with_html5lib(text: str, limits: Limits = Limits()) -> Document:  # noq
         limits: how much html5lib may build and how long it may take. Where it reaches a bound, or fails, the tree
             that stands by then counts, and the document says which bound it was.
     """
-    parser = HTMLParser(_builder(limits))
+    parser = _Parser(limits)
     bound = None
     try:
-        parser.parse(_Slices(text, limits.seconds))
+        parser.read(text)
     except _Reached as reached:
         bound = reached.bound
     except Exception:  # noqa: BLE001 - html5lib's assertions and int() fail on pages that are odd enough

@@ -75,6 +75,8 @@ def own_fields(event: RequestEnded, trace: Trace | None, queries: bool) -> Field
         fields["upstream_status"] = event.upstream_status
     if event.cache != "fresh":  # no phase was gone through
         fields |= {phase: _micros(took) for phase in _PHASES if (took := getattr(event.timings, phase))}
+    if event.notes:
+        fields |= {name: said for name, said in event.notes._asdict().items() if said}
     if event.internal:
         fields["internal"] = _clip(event.internal if queries else redact_text(event.internal))
     if event.error is not None:

@@ -218,7 +218,9 @@ class Metrics:
             "scrap_fetch_decoded_bytes", "Body bytes of a fetch, decoded.", buckets=_BYTES, registry=self.registry
         )
         self._truncated = Counter(
-            "scrap_fetches_truncated", "Fetches whose body was cut off at the cap.", registry=self.registry
+            "scrap_fetches_truncated",
+            "Fetches whose body was not read to its end.",
+            registry=self.registry,
         )
         self._blocked = self._tally(
             "scrap_targets_blocked",

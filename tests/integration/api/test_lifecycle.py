@@ -72,14 +72,3 @@ def test_what_never_ends_is_told_so_at_the_shutdown_limit() -> None:
         caller.join(20)
         Origin.released.set()
     assert [(answer.status, answer.json["reason"]) for answer in answers] == [(503, "draining")]
-
-
-def test_a_taken_port_is_said_plainly(service: running.Service) -> None:
-    port = str(urlsplit(service.url).port)
-    with pytest.raises(RuntimeError, match=f"cannot listen on 127.0.0.1 port {port}: Address already in use"):
-        running.service({"SCRAP_PORT": port}).__enter__()
-
-
-def test_a_bad_setting_is_named() -> None:
-    with pytest.raises(RuntimeError, match="SCRAP_DEADLINE"):
-        running.service({"SCRAP_DEADLINE": "soon"}).__enter__()

@@ -60,7 +60,7 @@ CALL: tuple[Event, ...] = (
         None,
     ),
     FetchEnded(redirects=1, wire_bytes=900, decoded_bytes=5000, body=0.004, truncated=False),
-    PageParsed("html5lib", "foreign_content", 1_700_000_000.02, 0.04),
+    PageParsed("html5lib", "foreign", 1_700_000_000.02, 0.04),
     ENDED,
 )
 
@@ -149,7 +149,7 @@ def test_a_call_is_a_trace(monkeypatch: pytest.MonkeyPatch) -> None:
     assert redirected.start_time_unix_nano == pytest.approx(1_700_000_000_010_000_000, abs=1000)
     assert redirected.end_time_unix_nano - redirected.start_time_unix_nano == 6_000_000
     assert (body.name, parse.name) == ("read body", "parse")
-    assert attributes(parse.attributes) == {"scrap.lane": "html5lib", "scrap.unsure": "foreign_content"}
+    assert attributes(parse.attributes) == {"scrap.lane": "html5lib", "scrap.unsure": "foreign"}
 
 
 def test_a_call_joins_its_callers_trace(monkeypatch: pytest.MonkeyPatch) -> None:

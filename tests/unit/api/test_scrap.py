@@ -2,7 +2,8 @@
 
 import pytest
 
-from scrap.api.scrap import read_query, server_timing
+from scrap.api.call import server_timing
+from scrap.api.scrap import read_query
 from scrap.errors import InvalidURL, Reason
 from scrap.events import Timings
 

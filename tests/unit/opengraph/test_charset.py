@@ -145,7 +145,7 @@ def test_declarations_are_those_of_the_vectors() -> None:
     try:
         cases = vectors.encodings()
     except OSError as error:
-        pytest.skip(f"left out: html5lib's vectors cannot be fetched ({error})")
+        pytest.skip(f"html5lib's vectors cannot be fetched ({error})")
     found = {data: read([data]).charset for data, _ in cases}
     # Without a declaration, the vectors expect windows-1252. The standard's prescan takes scripts for markup, as it
     # may in 1,024 bytes; we look at all of the head, and a script's strings declare nothing.

@@ -1,9 +1,10 @@
 """docs/json.md tells the truth."""
 
+import dataclasses
 import json
 import re
 
-from scrap.opengraph import model, open_graph
+from scrap.opengraph import Bound, Limits, model, open_graph
 from tests.corpus import REPOSITORY
 from tests.law import assert_lawful
 
@@ -16,6 +17,12 @@ def test_its_example_is_answered_as_it_says() -> None:
     assert document
     found = open_graph(document, "https://example.com/")
     assert list(found.items()) == list(json.loads(answer).items())
+
+
+def test_every_bound_is_in_it_with_its_value() -> None:
+    rows = dict(re.findall(r"^\| `(\w+)` \| ([\d.]+) \|", TEXT, re.MULTILINE))
+    assert rows == {field.name: str(field.default) for field in dataclasses.fields(Limits)}
+    assert [bound for bound in Bound if f"`{bound}`" not in TEXT] == []
 
 
 def test_every_field_of_the_answer_is_in_it() -> None:

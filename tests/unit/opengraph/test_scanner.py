@@ -163,6 +163,10 @@ def test_the_first_base_with_an_address_counts(page: str, base: str | None) -> N
         ("<html prefix='x: http://ogp.me/ns#'>", Unsure.PREFIX),
         ("<head xmlns:x='https://ogp.me/ns/article#'>", Unsure.PREFIX),
         ("<meta prefix='x: http://opengraphprotocol.org/schema/'>", Unsure.PREFIX),
+        ("<meta property='og:type' content='' title='" + "x" * 16384 + "'>", Unsure.LENGTH),
+        ("<meta property='" + "og:x " * 4000 + "' content=''>", Unsure.LENGTH),
+        ("<base " + "x " * 8192 + "href='/b/'>", Unsure.LENGTH),
+        ("<html " + "x " * 8192 + ">", Unsure.LENGTH),
     ],
 )
 def test_it_is_not_sure_of_what_follows(beginning: str, why: Unsure) -> None:
@@ -203,6 +207,7 @@ def test_anything_that_could_count_is_a_doubt(doubtful: str) -> None:
         "<head prefix='og: http://ogp.me/ns# fb: http://ogp.me/ns/fb#'>",
         "<metadata property=og:title>",
         "<script>'<a>'</script><table>",
+        "<meta x=y>" * 1600,
     ],
 )
 def test_what_cannot_count_is_no_doubt(harmless: str) -> None:
@@ -211,6 +216,8 @@ def test_what_cannot_count_is_no_doubt(harmless: str) -> None:
 
 def test_the_usual_prefixes_are_no_doubt() -> None:
     page = "<html xmlns='http://www.w3.org/1999/xhtml' xmlns:og='http://ogp.me/ns#' prefix='og: http://ogp.me/ns#'>"
+    assert metas(page + TITLE) == [("og:title", "T")]
+    page = "<html xmlns='http://ogp.me/ns#' xmlnsx='http://ogp.me/ns#'><meta property='x:title'>"
     assert metas(page + TITLE) == [("og:title", "T")]
 
 
@@ -275,8 +282,24 @@ def test_who_has_enough_takes_no_more() -> None:
 
 
 def test_so_many_tags_behind_a_doubt_are_a_doubt() -> None:
-    assert read([b"<svg>" + b"<meta x=y>" * 1000]).unsure is None
-    assert read([b"<svg>" + b"<meta x=y>" * 1001]).unsure is Unsure.FOREIGN
+    assert read([b"<svg>" + b"<meta x=y>" * 2000]).unsure is Unsure.FOREIGN
+
+
+def test_a_long_content_is_no_doubt() -> None:
+    content = "data:image/png;base64," + "A" * 100_000
+    assert metas(f'<meta property="og:image" content="{content}">') == [("og:image", content)]
+
+
+@pytest.mark.parametrize(
+    "heavy", [TITLE * 900, f'<meta property="og:title" content="{"&amp;" * 2000}">', f'<base href="{"x" * 9000}">']
+)
+def test_what_says_much_is_not_light(heavy: str) -> None:
+    reader = PageReader()
+    assert reader.is_light
+    reader.feed((TITLE * 100).encode())
+    assert reader.is_light
+    reader.feed(heavy.encode())
+    assert not reader.is_light
 
 
 def test_more_bytes_than_enough_change_nothing() -> None:

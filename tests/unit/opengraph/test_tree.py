@@ -19,11 +19,22 @@ def test_names_of_namespaces_count_for_the_whole_page() -> None:
     assert document.metas == [("a:title", "v"), ("b:isbn", "v")]
 
 
+def test_xmlns_declares_a_name_behind_its_colon_alone() -> None:
+    iri = "='http://ogp.me/ns#'"
+    assert read_with_html5lib(f"<html xmlns:a{iri} xmlnsb{iri} xmlns{iri}>").prefixes == {"a": "og"}
+
+
 def test_the_tree_that_stands_when_time_is_up_counts() -> None:
     document = read_with_html5lib(META + "<p>" * 5000, Limits(seconds=0.0))
     assert (document.bound, document.metas) == (Bound.SECONDS, [])
     document = read_with_html5lib(META + "<a " + "".join(f"b{n} " for n in range(200_000)), Limits(seconds=0.2))
     assert (document.bound, document.metas) == (Bound.SECONDS, [("og:title", "T")])
+
+
+def test_the_tree_that_stands_after_so_many_tokens_counts() -> None:
+    document = read_with_html5lib(META + "<!---->" * 200 + META, Limits(tokens=100))
+    assert (document.bound, document.metas) == (Bound.TOKENS, [("og:title", "T")])
+    assert read_with_html5lib(META, Limits(tokens=1)) == read_with_html5lib(META)
 
 
 def test_the_tree_that_is_too_large_counts() -> None:

@@ -1,5 +1,7 @@
 """html5lib's own vectors, with metas before, after and inside."""
 
+from collections.abc import Iterable
+
 import pytest
 
 from tests import vectors
@@ -13,18 +15,27 @@ def _fetched() -> None:
     try:
         vectors.tokenizer_inputs()
     except OSError as error:
-        pytest.skip(f"left out: html5lib's vectors cannot be fetched ({error})")
+        pytest.skip(f"html5lib's vectors cannot be fetched ({error})")
 
 
 def _encodable(texts: list[str]) -> list[str]:
     return [text for text in dict.fromkeys(texts) if not any("\ud800" <= character <= "\udfff" for character in text)]
 
 
+def _sure(pages: Iterable[str]) -> float:
+    """The share of pages of which the express lane is sure, and right."""
+    sure = [assert_lawful(page).unsure is None for page in pages]
+    return sum(sure) / len(sure)
+
+
+def _around(text: str) -> str:
+    return _META.format("before", "1") + text + _META.format("after", "2")
+
+
 def test_tokens() -> None:
     # Inputs of plain text and references alone are many and slow, and test_values has them.
-    for text in _encodable(vectors.tokenizer_inputs()):
-        if "<" in text or "-" in text:
-            assert_lawful(_META.format("before", "1") + text + _META.format("after", "2"))
+    texts = [text for text in _encodable(vectors.tokenizer_inputs()) if "<" in text or "-" in text]
+    assert _sure(map(_around, texts)) >= 0.95
 
 
 def test_values() -> None:
@@ -38,10 +49,9 @@ def test_values() -> None:
 
 
 def test_trees() -> None:
-    for text in _encodable(vectors.tree_construction_inputs()):
-        assert_lawful(_META.format("before", "1") + text + _META.format("after", "2"))
+    assert _sure(map(_around, _encodable(vectors.tree_construction_inputs()))) >= 0.6
 
 
 def test_trees_with_a_meta_after_every_tag() -> None:
-    for text in _encodable(vectors.tree_construction_inputs()):
-        assert_lawful(text.replace(">", ">" + _META.format("in", "3")))
+    texts = _encodable(vectors.tree_construction_inputs())
+    assert _sure(text.replace(">", ">" + _META.format("in", "3")) for text in texts) >= 0.6

@@ -70,7 +70,7 @@ EVENTS: tuple[Event, ...] = (
     HOP,
     FetchEnded(redirects=1, wire_bytes=900, decoded_bytes=5000, body=0.004, truncated=True),
     PageParsed(lane="express", unsure=None, started=1_700_000_000.01, seconds=0.0005),
-    PageParsed(lane="html5lib", unsure="foreign_content", started=1_700_000_000.01, seconds=0.04, bound="seconds"),
+    PageParsed(lane="html5lib", unsure="foreign", started=1_700_000_000.01, seconds=0.04, bound="seconds"),
     SharedCacheFailed("timeout"),
     Shed(),
     BackgroundFailed(RuntimeError()),

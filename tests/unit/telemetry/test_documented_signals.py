@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from scrap.errors import Outcome, Reason
-from scrap.events import Timings
+from scrap.events import Notes, Timings
 from scrap.telemetry import Metrics, fan_out
 from scrap.telemetry.fields import record_fields, request_fields
 from scrap.telemetry.trace import Trace
@@ -72,10 +72,12 @@ def test_every_field_of_a_log_line_is_documented() -> None:
     trace = Trace("a" * 32, "b" * 16, sampled=True)
     phases = Timings(wait=1, dns=1, connect=1, first_byte=1, body=1, parse=1)
     failed = replace(FAILED, reason=Reason.INTERNAL, error=RuntimeError(), upstream_status=200, timings=phases, calls=2)
+    unusual = replace(ENDED, notes=Notes(truncated=True, unsure="foreign", bound="seconds"))
     record = logging.makeLogRecord({"exc_info": (RuntimeError, RuntimeError(), None)})
     fields = {
         **request_fields(ENDED, trace, queries=False),
         **request_fields(failed, trace, queries=False),
+        **request_fields(unusual, trace, queries=False),
         **record_fields(record, trace),
     }
     assert {row[0].strip("`") for row in rows("logs.md")[1:]} == {"time", *fields}

@@ -11,7 +11,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from scrap.errors import Outcome, Reason
-from scrap.events import RequestEnded
+from scrap.events import Notes, RequestEnded
 from scrap.telemetry.fields import LEVELS, record_fields, request_fields
 from scrap.telemetry.lines import JsonLines, TextLines
 from scrap.telemetry.trace import Trace
@@ -61,6 +61,12 @@ def test_a_call_that_failed_says_why_and_whose_fault_it_was() -> None:
     assert (failed["reason"], failed["fault"]) == ("dns_failed", "web")
     assert failed["internal"] == "gaierror: no answer for https://example.org/page?…"
     assert "upstream_status" not in failed
+
+
+def test_a_call_says_what_was_unusual_about_its_page() -> None:
+    said = line(replace(ENDED, notes=Notes(truncated=True, unsure="foreign", bound="seconds")))
+    assert (said["truncated"], said["unsure"], said["bound"]) == (True, "foreign", "seconds")
+    assert line(replace(ENDED, notes=Notes())) == line(ENDED)
 
 
 def test_queries_are_shown_only_where_asked_for() -> None:

@@ -190,7 +190,7 @@ def test_every_other_event_is_counted() -> None:
     assert found.value("scrap_admission_refused_total") == 1
     assert found.value("scrap_targets_blocked_total", verdict="private") == 1
     assert found.value("scrap_pages_parsed_total", lane="express", unsure="none") == 1
-    assert found.value("scrap_pages_parsed_total", lane="html5lib", unsure="foreign_content") == 1
+    assert found.value("scrap_pages_parsed_total", lane="html5lib", unsure="foreign") == 1
     assert found.value("scrap_pages_bounded_total", bound="seconds") == 1
     assert found.value("scrap_background_failures_total") == 1
     assert found.value("scrap_phase_duration_seconds_count", phase="parse") == 2

@@ -1,0 +1,59 @@
+"""While a page is read that takes long, others are answered: that work is not done on the event loop."""
+
+import asyncio
+import threading
+from ipaddress import ip_network
+
+import pytest
+
+from scrap import app, preview, urls
+from scrap.opengraph import Limits, Reading
+from scrap.preview import Parsed
+from scrap.settings import Settings
+from tests import running
+
+CARD = b'<meta property="og:title" content="T">'
+LONG = {
+    "html5lib": b"<svg>" + CARD,
+    "much to say": CARD * 1000,
+}
+
+
+class Pages(running.Pages):
+    """Our own pages, and those that take long."""
+
+    def do_GET(self) -> None:
+        """Serves a page by its name."""
+        long = LONG.get(self.path[1:].replace("%20", " "))
+        if long:
+            self.answer(200, long, {"Content-Type": "text/html"})
+        else:
+            super().do_GET()
+
+
+@pytest.mark.parametrize("kind", LONG)
+async def test_others_are_answered_while_a_page_takes_long(monkeypatch: pytest.MonkeyPatch, kind: str) -> None:
+    begun, others_answered = threading.Event(), threading.Event()
+    in_time: list[bool] = []
+    parse = preview._parsed
+
+    def parse_when_others_are_answered(reading: Reading, url: str, limits: Limits) -> Parsed:
+        if not url.endswith(".html"):
+            begun.set()
+            in_time.append(others_answered.wait(20))
+        return parse(reading, url, limits)
+
+    monkeypatch.setattr(preview, "_parsed", parse_when_others_are_answered)
+    with running.origin(Pages) as origin:
+        settings = Settings(
+            {"allowed_networks": (ip_network("127.0.0.0/8"),), "allowed_ports": frozenset({origin.server_port})}
+        )
+        async with app.house(settings) as house:
+            slow = asyncio.create_task(house.previewer.make(urls.parse(f"{origin.url}/{kind}")))
+            assert await asyncio.to_thread(begun.wait, 20)
+            card = await house.previewer.make(urls.parse(f"{origin.url}/card.html"))
+            assert not slow.done()
+            others_answered.set()
+            made = await slow
+    assert in_time == [True]
+    assert (card.entry.reason, made.entry.reason) == (None, None)
