@@ -23,6 +23,9 @@ _STDOUT = 1
 # Seconds that a thread may hold the interpreter while another waits. While html5lib works on a page (50 to 90 ms), the
 # loop is 0.7 ms late at the median instead of 5.3, and 6 ms at the 99th percentile instead of 32.
 _SWITCH_INTERVAL = 0.0005
+# For glibc, which asks silent name servers for 10 s and more otherwise: such a look-up holds a thread that nobody can
+# stop. One second, then two; still longer than a fetch wants to wait for a connection where there are two servers.
+_RESOLVER_OPTIONS = "timeout:1 attempts:2"
 
 log = logging.getLogger(__name__)
 
@@ -53,13 +56,17 @@ async def house(settings: Settings, emit: Emit = ignore) -> AsyncIterator[House]
         stack.callback(busy.stop)
         places = admission.Admission(settings[admission.Limits], emit=emit, busy=lambda: busy.share)
         parsing = opengraph.Limits()
+
+        async def read_with_html5lib(reading: opengraph.Reading) -> opengraph.Document:
+            return await loop.run_in_executor(pool, lambda: opengraph.read_with_html5lib(reading.text, parsing))
+
         previewer = Previewer(
             fetcher=fetcher,
             cache=kept,
             freshness=settings[freshness.Policy],
             admission=places,
             parsing=parsing,
-            read_with_html5lib=lambda text: loop.run_in_executor(pool, opengraph.read_with_html5lib, text, parsing),
+            read_with_html5lib=read_with_html5lib,
             deadline=calls.deadline,
             emit=emit,
         )
@@ -79,6 +86,7 @@ async def serve(settings: Settings) -> None:
     """
     where = settings[Serving]
     sys.setswitchinterval(_SWITCH_INTERVAL)
+    os.environ.setdefault("RES_OPTIONS", _RESOLVER_OPTIONS)
     async with contextlib.AsyncExitStack() as stack:
         limits = settings[api.ServerLimits]
         public_socket = stack.enter_context(api.listen(where.host, where.port, limits=limits))

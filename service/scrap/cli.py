@@ -100,7 +100,7 @@ def get(url: str, **values: Any) -> None:
 
 async def _get(url: str, settings: Settings) -> bytes:
     async with app.house(settings) as house:
-        entry, _, _, internal = await house.previewer.make(urls.parse(url))
+        entry, _, _, internal, _ = await house.previewer.make(urls.parse(url))
     if entry.reason:
         raise ScrapError(entry.reason, internal)
     return entry.body

@@ -9,8 +9,8 @@ from typing import NamedTuple
 import orjson
 
 from scrap import opengraph
-from scrap.admission import Admission
-from scrap.cache import Cache, entry
+from scrap.admission import Admission, Place
+from scrap.cache import Cache, Hit, entry
 from scrap.cache.entry import Entry, State
 from scrap.cache.flight import Flights
 from scrap.cache.freshness import Policy, of_page
@@ -19,8 +19,9 @@ from scrap.events import Emit, FetchAdmitted, PageParsed, Timings
 from scrap.fetch import Fetcher, Page
 from scrap.urls import Target
 
-# Reads a text with html5lib, somewhere that does not hold up the event loop.
-ReadWithHtml5lib = Callable[[str], Awaitable[opengraph.Document]]
+# Reads a page with html5lib, somewhere that does not hold up the event loop. The page's text, which may take four times
+# its bytes, is made there as well: many pages may wait for their turn.
+ReadWithHtml5lib = Callable[[opengraph.Reading], Awaitable[opengraph.Document]]
 
 MISS = "miss"  # the source of a preview that was fetched for its call
 _AT_ONCE = Timings()  # of an answer that was there already
@@ -34,12 +35,14 @@ class Preview(NamedTuple):
         source: where it came from: "fresh" or "stale" from the cache, or "miss": it was fetched.
         timings: how long each phase of the fetch took.
         internal: what only the log may say of a failure.
+        due: it is stale, and nobody has begun to fetch its page again.
     """
 
     entry: Entry
     source: str
     timings: Timings
     internal: str = ""
+    due: bool = False
 
 
 class Previewer:
@@ -84,16 +87,15 @@ class Previewer:
     def peek(self, target: Target) -> Preview | None:
         """The answer that is there already, if there is one; a stale one is refreshed behind its caller's back."""
         hit = self._cache.peek(target.href)
-        if hit is None:
-            return None
-        if hit.state is State.STALE and not self._admission.is_full:  # in a full house, callers come first
-            self._flights.launch(target.href, partial(self._make, target, only_fresh=True))
-        return Preview(hit.entry, "fresh" if hit.state is State.FRESH else "stale", _AT_ONCE)
+        return None if hit is None else self._refreshed(target, _found(hit, _AT_ONCE))
 
     @property
     def is_strained(self) -> bool:
-        """Whether calls that need a fetch are refused, some or all."""
-        return not self._cache.is_shared and self._admission.is_strained
+        """Whether calls that need a fetch are refused, some or all.
+
+        What only the shared level may know needs one, too: a no that waits for another server is no quick one.
+        """
+        return self._admission.is_strained
 
     def let_in(self) -> bool:
         """Lets a call in that needs a fetch, if it may."""
@@ -115,56 +117,72 @@ class Previewer:
         Raises:
             Overloaded: this instance is shutting down.
         """
-        return await self._flights.run(target.href, partial(self._make, target, only_fresh=False))
+        return self._refreshed(
+            target, await self._flights.run(target.href, partial(self._make, target, only_fresh=False))
+        )
 
     async def aclose(self) -> None:
         """Ends what is under way."""
         await self._flights.aclose()
 
+    def _refreshed(self, target: Target, preview: Preview) -> Preview:
+        """Has the page of a stale preview fetched again; not in a full house, where callers come first."""
+        if preview.due and not self._admission.is_full:
+            self._flights.launch(target.href, partial(self._make, target, only_fresh=True))
+        return preview
+
     async def _make(self, target: Target, *, only_fresh: bool) -> Preview:
         timings = Timings()
+        hit: Hit | None = None
         try:
             async with asyncio.timeout(self._deadline):
-                hit = await self._cache.get(target.href)
-                if hit and (hit.state is not State.STALE or not only_fresh):
-                    return Preview(hit.entry, "fresh" if hit.state is State.FRESH else "stale", timings)
+                if not self._admission.is_full:  # else it is refused below, and that does not wait for another server
+                    hit = await self._cache.get(target.href)
+                if hit and hit.state and not (hit.state is State.STALE and only_fresh):
+                    return _found(hit, timings)
                 made = await self._admitted(target, timings)
         except TimeoutError:
-            return self._failed(target, DeadlineExceeded(Reason.TIMEOUT_TOTAL), timings)
+            return self._failed(target, self._late(timings), timings, hit)
         except ScrapError as error:
-            return self._failed(target, error, timings)
+            return self._failed(target, error, timings, hit)
         self._cache.put(target.href, made)
         return Preview(made, MISS, timings)
 
-    def _failed(self, target: Target, error: ScrapError, timings: Timings) -> Preview:
+    def _late(self, timings: Timings) -> ScrapError:
+        """Whose fault it is that the deadline passed: who mostly waited for us was not kept waiting by the page."""
+        if timings.wait > self._deadline / 2:
+            return Overloaded(Reason.FULL, "the deadline passed in the queue")
+        return DeadlineExceeded(Reason.TIMEOUT_TOTAL)
+
+    def _failed(self, target: Target, error: ScrapError, timings: Timings, hit: Hit | None) -> Preview:
         failed = entry.failure(error, policy=self._freshness, now=self._clock())
-        answer = self._cache.fail(target.href, failed)
+        answer = self._cache.fail(target.href, failed, spare=hit.entry if hit else None)
         return Preview(answer, MISS if answer is failed else "stale", timings, error.internal)
 
     async def _admitted(self, target: Target, timings: Timings) -> Entry:
         started = time.perf_counter()
-        async with self._admission.enter():
+        async with self._admission.enter() as place:
             timings.wait = time.perf_counter() - started
             self._emit(FetchAdmitted(timings.wait))
-            return await self._fetch(target, timings)
+            return await self._fetch(target, place, timings)
 
-    async def _fetch(self, target: Target, timings: Timings) -> Entry:
+    async def _fetch(self, target: Target, place: Place, timings: Timings) -> Entry:
         async with self._fetcher.open(target, timings) as page:
             arrived = self._clock()
-            delay = timings.first_byte
-            reading = await self._read(page, timings) if page.is_html else None
+            reading = await self._read(page, place, timings) if page.is_html else None
         graph = await self._parse(reading, page.url, timings) if reading else {}
         return entry.preview(
             orjson.dumps(graph),
             Outcome.OK if graph else Outcome.NO_OPEN_GRAPH,
-            of_page(page.headers, now=arrived, delay=delay, policy=self._freshness),
-            now=self._clock(),
+            of_page(page.headers, now=arrived, delay=page.delay, policy=self._freshness),
+            now=arrived,
         )
 
-    async def _read(self, page: Page, timings: Timings) -> opengraph.Reading:
+    async def _read(self, page: Page, place: Place, timings: Timings) -> opengraph.Reading:
         """Reads a page as it arrives, until it has said enough."""
         reader = opengraph.PageReader(charset=page.charset, limits=self._parsing)
         async for chunk in page.chunks():
+            place.hold(len(chunk))
             started = time.perf_counter()
             enough = reader.feed(chunk)
             timings.parse += time.perf_counter() - started
@@ -174,9 +192,15 @@ class Previewer:
 
     async def _parse(self, reading: opengraph.Reading, url: str, timings: Timings) -> dict[str, object]:
         started = time.perf_counter()
-        document = reading.document or await self._read_with_html5lib(reading.text)
+        document = reading.document or await self._read_with_html5lib(reading)
         graph = opengraph.open_graph(document, url)
         timings.parse += time.perf_counter() - started
         lane = "html5lib" if reading.unsure else "express"
         self._emit(PageParsed(lane, reading.unsure, self._clock() - timings.parse, timings.parse, document.bound))
         return graph
+
+
+def _found(hit: Hit, timings: Timings) -> Preview:
+    """The answer that was there."""
+    source = "fresh" if hit.state is State.FRESH else "stale"
+    return Preview(hit.entry, source, timings, due=hit.state is State.STALE)

@@ -72,7 +72,11 @@ class Hops:
             DeadlineExceeded: TIMEOUT_CONNECT or TIMEOUT_FIRST_BYTE.
             Overloaded: too many wait for this host.
         """
-        await self._places.take(target.host)
+        started = perf_counter()
+        try:
+            await self._places.take(target.host)
+        finally:
+            timings.wait += perf_counter() - started
         try:
             exchange = await self._told(target, self._head(target, cookie), timings)
         except BaseException:
