@@ -39,11 +39,12 @@ class Service:
 
 
 @contextlib.contextmanager
-def service(settings: Mapping[str, str] | None = None) -> Iterator[Service]:
+def service(settings: Mapping[str, str] | None = None, *, module: str = "scrap") -> Iterator[Service]:
     """Starts the service on free ports, with loopback allowed as a target; stops it at the end.
 
     Args:
         settings: more variables.
+        module: what is run: scrap, or a module of the tests that runs it.
 
     Raises:
         RuntimeError: it ended, or did not say in 30 s where it serves: with a log level above "info" it never does.
@@ -56,7 +57,7 @@ def service(settings: Mapping[str, str] | None = None) -> Iterator[Service]:
         "SCRAP_ALLOWED_PORTS": "1-65535",
         **(settings or {}),
     }
-    command = [sys.executable, "-m", "scrap", "serve"]
+    command = [sys.executable, "-m", module, "serve"]
     with subprocess.Popen(
         command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
     ) as process:
