@@ -86,7 +86,7 @@ async def test_body_without_an_end_is_cut(quick: Client, origin: Origin, path: s
 
 @pytest.mark.parametrize("path", ["/chunks-of-one", "/members/gzip", "/members/zstd", "/members/zstd-skippable"])
 async def test_what_is_cheap_to_send_is_not_dear_to_read(quick: Client, origin: Origin, path: str) -> None:
-    """CPU time, the origin's included: a tenth of a second now, and up to seven before they were counted."""
+    """CPU time, the origin's included: a tenth of a second now, and up to 3.5 before they were counted."""
     started = time.process_time()
     with contextlib.suppress(ScrapError):
         await quick.get(origin.url(path))
