@@ -11,6 +11,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from urllib.parse import quote
 
 import pytest
 
@@ -195,6 +196,7 @@ def resident(service: running.Service, which: str) -> int:
 @pytest.mark.parametrize("name", TRAPS)
 async def test_trap(name: str, service: running.Service, certificates: Certificates) -> None:
     trap = TRAPS[name]
+    unique = quote(name, safe="")  # ports come again, and answers are kept
     context = certificates.good(trap.certificate) if trap.certificate else None
     async with (
         serving(by_path({"/": trap.answer}), context) as origin,
@@ -203,9 +205,9 @@ async def test_trap(name: str, service: running.Service, certificates: Certifica
     ):
         Path(f"/proc/{service.process.pid}/clear_refs").write_text("5")  # the peak starts anew from here (proc(5))
         before = resident(service, "VmRSS")
-        answer = await asyncio.to_thread(client.scrap, service.url, origin.url("/", trap.host))
+        answer = await asyncio.to_thread(client.scrap, service.url, origin.url(f"/?{unique}", trap.host))
         grown = resident(service, "VmHWM") - before
-        alive = await asyncio.to_thread(client.scrap, service.url, other.url("/alive"))
+        alive = await asyncio.to_thread(client.scrap, service.url, other.url(f"/alive?{unique}"))
     assert (answer.status, answer.json.get("reason")) == (trap.status, trap.reason)
     assert answer.json.get("title") == (trap.title if trap.reason is None else answer.json.get("title"))
     assert grown < GROWTH
