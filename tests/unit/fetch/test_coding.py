@@ -98,10 +98,10 @@ def test_bomb_is_one(coding: str) -> None:
     made = Decoder(codings(coding.removesuffix(", raw"), limits), limits.decoded_bytes)
     assert len(body) <= 1.1 * MIB
     given = 0
-    with contextlib.suppress(UpstreamError):  # of some, the checksum is wrong: nobody ever comes so far
+    with contextlib.suppress(UpstreamError):  # some have a wrong checksum, which takes the last step with it
         for piece in made.feed(body):
             given += len(piece)
-    assert given >= GIB
+    assert given >= GIB - MIB
 
 
 @pytest.mark.parametrize("coding", ["gzip", "zstd"])
