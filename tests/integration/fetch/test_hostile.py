@@ -17,7 +17,7 @@ from tests.hostile.origin import Origin, serving
 from tests.hostile.watch import CAN_MEASURE, peak_memory
 from tests.integration.fetch.conftest import Client, Make
 
-BOUND = 5.0  # seconds that no answer here may take; all of them are limited to less than one
+BOUND = 20.0  # seconds that no answer here may take; all of them are limited to two
 
 
 @pytest.fixture
@@ -30,8 +30,8 @@ async def origin() -> AsyncIterator[Origin]:
 
 @pytest.fixture
 def quick(make: Make) -> Client:
-    """Gives an answer's head a quarter of a second."""
-    return make(limits=Limits(first_byte_seconds=0.25))
+    """Gives an answer's head two seconds: on a busy machine, all that is no silence comes before that."""
+    return make(limits=Limits(first_byte_seconds=2.0))
 
 
 async def alive(client: Client, origin: Origin) -> None:
