@@ -26,6 +26,9 @@ _STDOUT = 1
 # Seconds that a thread may hold the interpreter while another waits. While html5lib works on a page (50 to 90 ms), the
 # loop is 0.7 ms late at the median instead of 5.3, and 6 ms at the 99th percentile instead of 32.
 SWITCH_INTERVAL = 0.0005
+# For glibc, which asks silent name servers for 10 s and more otherwise: such a look-up holds a thread that nobody can
+# stop. One second, then two; still longer than a fetch wants to wait for a connection where there are two servers.
+_RESOLVER_OPTIONS = "timeout:1 attempts:2"
 
 log = logging.getLogger(__name__)
 
@@ -86,6 +89,7 @@ async def serve(settings: Settings) -> None:
         SettingError: a part cannot be started as it is set.
         OSError: a port cannot be had.
     """
+    os.environ.setdefault("RES_OPTIONS", _RESOLVER_OPTIONS)
     async with contextlib.AsyncExitStack() as stack:
         limits = settings[api.ServerLimits]
         public_socket = stack.enter_context(_listen(settings, "host", "port"))

@@ -9,8 +9,8 @@ from typing import NamedTuple
 import orjson
 
 from scrap import opengraph
-from scrap.admission import Admission
-from scrap.cache import Cache, entry
+from scrap.admission import Admission, Place
+from scrap.cache import Cache, Hit, entry
 from scrap.cache.entry import Entry, State
 from scrap.cache.flight import Flights
 from scrap.cache.freshness import Policy, of_page
@@ -34,6 +34,7 @@ class Preview(NamedTuple):
         timings: how long each phase of the fetch took.
         internal: what only the log may say of a failure.
         notes: on the page, where it was fetched.
+        due: it is stale, and nobody has begun to fetch its page again.
     """
 
     entry: Entry
@@ -41,6 +42,7 @@ class Preview(NamedTuple):
     timings: Timings
     internal: str = ""
     notes: Notes | None = None
+    due: bool = False
 
 
 class Parsed(NamedTuple):
@@ -106,16 +108,15 @@ class Previewer:
     def peek(self, target: Target) -> Preview | None:
         """The answer that is there already, if there is one; a stale one is refreshed behind its caller's back."""
         hit = self._cache.peek(target.href)
-        if hit is None:
-            return None
-        if hit.state is State.STALE and not self._admission.is_full:  # in a full house, callers come first
-            self._flights.launch(target.href, partial(self._make, target, only_fresh=True))
-        return Preview(hit.entry, "fresh" if hit.state is State.FRESH else "stale", _AT_ONCE)
+        return None if hit is None else self._refreshed(target, _found(hit, _AT_ONCE))
 
     @property
     def is_strained(self) -> bool:
-        """Whether calls that need a fetch are refused, some or all."""
-        return not self._cache.is_shared and self._admission.is_strained
+        """Whether calls that need a fetch are refused, some or all.
+
+        What only the shared level may know needs one, too: a no that waits for another server is no quick one.
+        """
+        return self._admission.is_strained
 
     def let_in(self) -> bool:
         """Lets a call in that needs a fetch, if it may."""
@@ -137,58 +138,74 @@ class Previewer:
         Raises:
             Overloaded: this instance is shutting down.
         """
-        return await self._flights.run(target.href, partial(self._make, target, only_fresh=False))
+        return self._refreshed(
+            target, await self._flights.run(target.href, partial(self._make, target, only_fresh=False))
+        )
 
     async def aclose(self) -> None:
         """Ends what is under way."""
         await self._flights.aclose()
 
+    def _refreshed(self, target: Target, preview: Preview) -> Preview:
+        """Has the page of a stale preview fetched again; not in a full house, where callers come first."""
+        if preview.due and not self._admission.is_full:
+            self._flights.launch(target.href, partial(self._make, target, only_fresh=True))
+        return preview
+
     async def _make(self, target: Target, *, only_fresh: bool) -> Preview:
         timings = Timings()
+        hit: Hit | None = None
         try:
             async with asyncio.timeout(self._deadline):
-                hit = await self._cache.get(target.href)
-                if hit and (hit.state is not State.STALE or not only_fresh):
-                    return Preview(hit.entry, "fresh" if hit.state is State.FRESH else "stale", timings)
+                if not self._admission.is_full:  # else it is refused below, and that does not wait for another server
+                    hit = await self._cache.get(target.href)
+                if hit and hit.state and not (hit.state is State.STALE and only_fresh):
+                    return _found(hit, timings)
                 made, notes = await self._admitted(target, timings)
         except TimeoutError:
-            return self._failed(target, DeadlineExceeded(Reason.TIMEOUT_TOTAL), timings)
+            return self._failed(target, self._late(timings), timings, hit)
         except ScrapError as error:
-            return self._failed(target, error, timings)
+            return self._failed(target, error, timings, hit)
         self._cache.put(target.href, made)
         return Preview(made, MISS, timings, notes=notes)
 
-    def _failed(self, target: Target, error: ScrapError, timings: Timings) -> Preview:
+    def _late(self, timings: Timings) -> ScrapError:
+        """Whose fault it is that the deadline passed: who mostly waited for us was not kept waiting by the page."""
+        if timings.wait > self._deadline / 2:
+            return Overloaded(Reason.FULL, "the deadline passed in the queue")
+        return DeadlineExceeded(Reason.TIMEOUT_TOTAL)
+
+    def _failed(self, target: Target, error: ScrapError, timings: Timings, hit: Hit | None) -> Preview:
         failed = entry.failure(error, policy=self._freshness, now=self._clock())
-        answer = self._cache.fail(target.href, failed)
+        answer = self._cache.fail(target.href, failed, spare=hit.entry if hit else None)
         return Preview(answer, MISS if answer is failed else "stale", timings, error.internal)
 
     async def _admitted(self, target: Target, timings: Timings) -> tuple[Entry, Notes]:
         started = time.perf_counter()
-        async with self._admission.enter():
+        async with self._admission.enter() as place:
             timings.wait = time.perf_counter() - started
             self._emit(FetchAdmitted(timings.wait))
-            return await self._fetch(target, timings)
+            return await self._fetch(target, place, timings)
 
-    async def _fetch(self, target: Target, timings: Timings) -> tuple[Entry, Notes]:
+    async def _fetch(self, target: Target, place: Place, timings: Timings) -> tuple[Entry, Notes]:
         async with self._fetcher.open(target, timings) as page:
             arrived = self._clock()
-            delay = timings.first_byte
-            reader = await self._read(page, timings) if page.is_html else None
+            reader = await self._read(page, place, timings) if page.is_html else None
             truncated = page.truncated
         parsed = await self._parse(reader, page.url, timings) if reader else _NO_HTML
         made = entry.preview(
             parsed.body,
             parsed.outcome,
-            of_page(page.headers, now=arrived, delay=delay, policy=self._freshness),
-            now=self._clock(),
+            of_page(page.headers, now=arrived, delay=page.delay, policy=self._freshness),
+            now=arrived,
         )
         return made, Notes(truncated, parsed.unsure, parsed.bound)
 
-    async def _read(self, page: Page, timings: Timings) -> opengraph.PageReader:
+    async def _read(self, page: Page, place: Place, timings: Timings) -> opengraph.PageReader:
         """Reads a page as it arrives, until it has said enough."""
         reader = opengraph.PageReader(charset=page.charset, limits=self._parsing)
         async for chunk in page.chunks():
+            place.hold(len(chunk))
             started = time.perf_counter()
             enough = reader.feed(chunk)
             took = time.perf_counter() - started
@@ -218,3 +235,9 @@ def _parsed(reading: opengraph.Reading, url: str, limits: opengraph.Limits) -> P
     graph = opengraph.open_graph(document, url)
     outcome = Outcome.OK if graph else Outcome.NO_OPEN_GRAPH
     return Parsed(orjson.dumps(graph), outcome, reading.unsure, document.bound)
+
+
+def _found(hit: Hit, timings: Timings) -> Preview:
+    """The answer that was there."""
+    source = "fresh" if hit.state is State.FRESH else "stale"
+    return Preview(hit.entry, source, timings, due=hit.state is State.STALE)

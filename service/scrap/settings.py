@@ -227,7 +227,15 @@ GROUPS: Mapping[str, tuple[Setting, ...]] = {
             admission.Limits,
             "capacity",
             _COUNT,
-            "Fetches at once; more need more memory (up to 1.2 MB each), fewer are taken by stuck origins sooner.",
+            "Fetches at once; more need more memory (64 KiB each at worst), fewer are taken by stuck origins sooner.",
+        ),
+        Setting(
+            "max-held-bytes",
+            admission.Limits,
+            "shared_bytes",
+            _NONE_OR_MORE,
+            "Bytes that the pages being read may hold beyond 64 KiB each, all together; who needs more is answered "
+            "503. More needs that much more memory, less refuses large pages sooner.",
         ),
         Setting(
             "max-waiting",
@@ -296,8 +304,36 @@ GROUPS: Mapping[str, tuple[Setting, ...]] = {
             _POSITIVE,
             "Seconds from a hop's request to the end of its answer's head; then 504. Less loses slow origins.",
         ),
-        Setting("max-redirects", fetch.Limits, "redirects", _NONE_OR_MORE, "Redirects followed; then 502."),
-        Setting("max-header-bytes", fetch.Limits, "header_bytes", _COUNT, "Bytes of one answer's head; more is 502."),
+        Setting(
+            "resolver-threads",
+            fetch.Limits,
+            "resolver_threads",
+            _COUNT,
+            "Names looked up at once, a thread each; one more is answered 503. "
+            "Fewer than the fetches at once, and silent name servers keep healthy names out.",
+        ),
+        Setting(
+            "max-redirects",
+            fetch.Limits,
+            "redirects",
+            _NONE_OR_MORE,
+            "Redirects followed; then 502. Less loses short links to short links, more lets a chain cost more calls.",
+        ),
+        Setting(
+            "max-header-bytes",
+            fetch.Limits,
+            "header_bytes",
+            _COUNT,
+            "Bytes of one answer's head; then 502. Less loses sites with many cookies, more is memory for each fetch.",
+        ),
+        Setting(
+            "inflate-step",
+            fetch.Limits,
+            "inflate_step",
+            _COUNT,
+            "Bytes that one step of decompression may give; more holds the event loop for longer (64 KiB: 0.1 ms), "
+            "less costs more steps.",
+        ),
         Setting(
             "max-page-bytes",
             fetch.Limits,
@@ -324,7 +360,8 @@ GROUPS: Mapping[str, tuple[Setting, ...]] = {
             fetch.Limits,
             "retry_after_seconds",
             _SECONDS,
-            "Seconds for which a host's Retry-After is honoured at most.",
+            "Seconds for which a host's Retry-After is honoured at most. More leaves its pages without a preview for "
+            "as long as it says, less calls a host that asked not to be called.",
         ),
     ),
     "Cache": (
@@ -364,13 +401,20 @@ GROUPS: Mapping[str, tuple[Setting, ...]] = {
             _SECONDS,
             "Seconds that a preview is fresh whose page does not say.",
         ),
-        Setting("cache-max", freshness.Policy, "maximum", _SECONDS, "Seconds that a preview is fresh at most."),
+        Setting(
+            "cache-max",
+            freshness.Policy,
+            "maximum",
+            _SECONDS,
+            "Seconds that a preview is fresh at most. More means fewer fetches, and edits that are seen later.",
+        ),
         Setting(
             "cache-failures",
             freshness.Policy,
             "negative",
             _SECONDS,
-            "Seconds for which a failure is answered without another try.",
+            "Seconds for which a failure is answered without another try. "
+            "More spares broken hosts, less shows a mended page sooner.",
         ),
         Setting(
             "stale-while-revalidate",

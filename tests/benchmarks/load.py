@@ -102,3 +102,10 @@ def wrk(url: str, *, seconds: float, connections: int = 32) -> Figures:
 def spread(values: Sequence[float], unit: str = "") -> str:
     """Median, and the least and the most beside it."""
     return f"{statistics.median(values):,.2f}{unit} ({min(values):,.2f} to {max(values):,.2f})"
+
+
+def met(bars: Sequence[tuple[bool, str]]) -> bool:
+    """Says of each bar whether it is met; returns whether all are."""
+    for is_met, bar in bars:
+        print(f"{'met   ' if is_met else 'BROKEN'}  {bar}")
+    return all(is_met for is_met, _ in bars)

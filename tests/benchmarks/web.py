@@ -3,7 +3,7 @@
     python -m tests.benchmarks.web ADDRESSES
 
 serves on 127.0.1.1, 127.0.1.2, … and prints the port, the same for all. The path says how: `/page/N` is the N-th page
-at once, `/page/N?ms=50…` that much later, `/stuck` never.
+at once, `/page/N?ms=50…` that much later, `/stuck` never, and `/hoard` sends 1 MB without saying anything and stays.
 """
 
 import asyncio
@@ -23,6 +23,8 @@ _SYNTHETIC = (
     + b'<meta property="og:title" content="A page"><meta property="og:type" content="article"></head>'
     + b"<p>text</p>" * 11_000
 )
+
+_HOARD = b"HTTP/1.1 200 OK\r\nContent-Type: text/html\r\n\r\n<head>" + b"a" * 1_000_000
 
 
 def answers() -> list[bytes]:
@@ -51,6 +53,8 @@ class Web(asyncio.Protocol):
         self.transport = cast("asyncio.Transport", transport)
 
     def data_received(self, data: bytes) -> None:
+        if data.startswith(b"GET /hoard"):
+            self.transport.write(_HOARD)
         if not (found := _PATH.match(data)):
             return  # stuck, until the other side gives up
         answer = self.pages[int(found[1]) % len(self.pages)]

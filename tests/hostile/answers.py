@@ -2,6 +2,7 @@
 
 import asyncio
 import functools
+import gzip
 import zlib
 
 import brotli
@@ -130,6 +131,19 @@ def exploding(coding: str) -> Answer:
     return answer
 
 
+def much(first: bytes, unit: bytes) -> Answer:
+    """Says something, then 4 MiB of something small."""
+    block = unit * (65536 // len(unit))
+
+    async def answer(request: Request, writer: asyncio.StreamWriter) -> None:
+        writer.write(first)
+        for _ in range(4 * MIB // len(block)):
+            writer.write(block)
+            await writer.drain()
+
+    return answer
+
+
 BOMBS = ("gzip", "deflate", "raw deflate", "br", "zstd", "gzip, gzip")
 
 # Answers that are no page, and how they end, are in tests/integration/fetch; these need no more than to be asked.
@@ -156,5 +170,10 @@ EVERY: dict[str, Answer] = {
     "/file": redirect(b"file:///etc/passwd"),
     "/metadata": redirect(b"http://169.254.169.254/latest/meta-data/"),
     "/binary": says(b"HTTP/1.1 200 OK\r\nContent-Type: application/octet-stream\r\n\r\n", b"\0" * MIB, stays=True),
+    # Cheap to send, dear to read.
+    "/chunks-of-one": much(HTML + b"Transfer-Encoding: chunked\r\n\r\n", b"1\r\n<\r\n"),
+    "/members/gzip": much(HTML + b"Content-Encoding: gzip\r\n\r\n", gzip.compress(b"")),
+    "/members/zstd": much(HTML + b"Content-Encoding: zstd\r\n\r\n", zstd.compress(b"")),
+    "/members/zstd-skippable": much(HTML + b"Content-Encoding: zstd\r\n\r\n", b"\x50\x2a\x4d\x18\0\0\0\0"),
     **{f"/bomb/{coding.replace(' ', '-').replace(',', '')}": exploding(coding) for coding in BOMBS},
 }

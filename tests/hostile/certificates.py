@@ -2,6 +2,7 @@
 
 import datetime as dt
 import ssl
+from pathlib import Path
 
 import trustme
 
@@ -19,6 +20,10 @@ class Certificates:
         self._authority = trustme.CA()
         self.trusting = ssl.create_default_context()
         self._authority.configure_trust(self.trusting)
+
+    def write_trust(self, path: Path) -> None:
+        """Writes the authority's certificate, for a process that is to trust it (SSL_CERT_FILE)."""
+        self._authority.cert_pem.write_to_path(str(path))
 
     def good(self, name: str = NAME) -> ssl.SSLContext:
         return self._serving(self._authority.issue_cert(name))

@@ -11,6 +11,7 @@ import ipaddress
 from collections.abc import Iterator
 from typing import Any
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -188,3 +189,27 @@ def test_watch_sees_what_it_has_to_see() -> None:
     finally:
         loop.close()
     assert loop.opened == ["192.0.78.212", "8.8.8.8"]
+
+
+@pytest.mark.parametrize(
+    ("url", "address"),
+    [
+        *((f"http://{address}/", address) for address in ("192.0.78.212", "172.32.0.1", "100.128.0.1", "198.20.0.1")),
+        ("http://11.0.0.1/", "11.0.0.1"),
+        ("http://[2606:4700::1111]/", "2606:4700::1111"),
+        ("http://a_b.example.com/", "192.0.78.212"),
+        ("https://b\u00fccher.example/", "192.0.78.212"),
+        ("https://stra\u00dfe.example/", "192.0.78.212"),
+        ("http://example.com/\u00e4?\u00fc", "192.0.78.212"),
+    ],
+)
+@pytest.mark.parametrize("redirected", [False, True])
+def test_what_must_pass_is_connected_to(url: str, address: str, redirected: bool) -> None:
+    """A false refusal is a bug as well; as a Location, unencoded, too."""
+    loop = WatchedLoop()
+    loop.locations = iter([url] if redirected else [])
+    try:
+        loop.run_until_complete(fetch("http://8.8.8.8/" if redirected else url, [["192.0.78.212"]]))
+    finally:
+        loop.close()
+    assert loop.opened == ["8.8.8.8", address][not redirected :]

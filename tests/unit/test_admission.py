@@ -159,7 +159,10 @@ async def test_an_error_inside_gives_the_place_back() -> None:
 
 @pytest.mark.parametrize(
     "limits",
-    [{"capacity": 0}, {"waiting": -1}, {"patience": -1.0}, {"target": -1.0}, {"turn": 0.0}, {"retry_after": 0}],
+    [
+        *({"capacity": 0}, {"waiting": -1}, {"patience": -1.0}, {"target": -1.0}, {"turn": 0.0}, {"retry_after": 0}),
+        *({"own_bytes": -1}, {"shared_bytes": -1}),
+    ],
     ids=min,
 )
 def test_impossible_limits_are_refused(limits: dict[str, int]) -> None:
@@ -297,3 +300,20 @@ async def test_a_strained_house_lets_few_in_a_turn() -> None:
     assert sum(admission.let_in() for _ in range(20)) == 11  # it was a long turn
     clock.now = 1.31
     assert not is_strained(admission)
+
+
+async def test_memory_beyond_a_places_own_is_out_of_one_purse() -> None:
+    events: list[Event] = []
+    admission = Admission(Limits(own_bytes=100, shared_bytes=50, waiting=0), emit=events.append)
+    async with admission.enter() as small, admission.enter() as large:
+        large.hold(60)
+        large.hold(80)
+        large.hold(10)
+        with pytest.raises(Overloaded) as caught:
+            large.hold(1)
+        assert (caught.value.reason, events) == (Reason.FULL, [Shed()])
+        small.hold(100)
+        with pytest.raises(Overloaded):
+            small.hold(1)
+    async with admission.enter() as place:
+        place.hold(150)  # all came back

@@ -1,6 +1,8 @@
 """Admission: so many at once, one a turn of the event loop, few waiting; everybody else hears "full" at once.
 
-Two things can run out. *Places*: fetches that wait for the web cost memory and sockets, so there are only so many.
+Three things can run out. *Places*: fetches that wait for the web cost sockets, so there are only so many. *Memory*:
+most pages are small and few are read to their bound, so a place comes with some bytes of its own, and what a page takes
+beyond comes out of a purse that all share; when that is empty, who needs more is refused, and not the small ones.
 *The CPU*: one event loop has one core, and when calls come faster than it can work, nothing happens but that its
 turns get longer. So in each turn of the loop one call begins. A turn serves all that is ready of the calls under way,
 so work that was begun comes before work that was not: what is too much gathers here, in front of the work, where it
@@ -30,7 +32,7 @@ from scrap.admission.busy import Busy
 from scrap.errors import Overloaded
 from scrap.events import Emit, Shed
 
-__all__ = ["Admission", "Busy", "Limits"]
+__all__ = ["Admission", "Busy", "Limits", "Place"]
 
 _SHED = Shed()
 _RESERVE = 8  # who may wait in a strained house, so that callers who come in lumps leave no gap of idleness behind
@@ -41,8 +43,8 @@ _REMEMBERED = 5.0  # seconds for which a refusal is held to say that the house i
 class Limits:
     """How much work is taken on."""
 
-    # Pieces of work at once. More: more memory, 0.1 MB each where pages are as most are, 1.2 MB where all are as large
-    # as they may be. Fewer: stuck origins, each of which holds its place to its deadline, crowd out the others sooner.
+    # Pieces of work at once. More: more memory, `own_bytes` each at worst. Fewer: stuck origins, each of which holds
+    # its place to its deadline, crowd out the others sooner.
     capacity: int = 256
     # Callers who may wait. More: larger bursts are smoothed. 0: no waiting room, and no pacing.
     waiting: int = 128
@@ -58,16 +60,45 @@ class Limits:
     turn: float = 0.025
     # Seconds after which a refused caller is asked to come back (Retry-After), whole.
     retry_after: int = 1
+    # Bytes of its page that each may hold in any case. More: the worst case, times `capacity`, needs more memory. Less:
+    # more pages need the purse; 91 % of real ones have said all within 64 KiB.
+    own_bytes: int = 64 * 1024
+    # Bytes that all together may hold beyond; then who needs more is refused. More: more large pages at once, and that
+    # much more memory. Less than the largest page: large pages are refused always.
+    shared_bytes: int = 24 * 1024 * 1024
 
     def __post_init__(self) -> None:
         if self.capacity < 1 or self.waiting < 0 or self.patience < 0 or self.retry_after < 1:
             raise ValueError(f"impossible limits of admission: {self}")
-        if self.target < 0 or self.turn <= 0:
+        if self.target < 0 or self.turn <= 0 or self.own_bytes < 0 or self.shared_bytes < 0:
             raise ValueError(f"impossible limits of admission: {self}")
 
 
 def _never() -> float:
     return 0.0
+
+
+class Place:
+    """One piece of work's place, and the memory that comes with it."""
+
+    __slots__ = ("_admission", "_held", "beyond")
+
+    def __init__(self, admission: "Admission") -> None:
+        self.beyond = 0  # bytes out of the purse
+        self._held = 0
+        self._admission = admission
+
+    def hold(self, size: int) -> None:
+        """Takes so many bytes more, until the place is given back.
+
+        Raises:
+            Overloaded: there are none left.
+        """
+        self._held += size
+        beyond = max(0, self._held - self._admission.own_bytes)
+        if not self._admission.spend(beyond - self.beyond):
+            raise self._admission.refuse()
+        self.beyond = beyond
 
 
 class Admission:
@@ -98,6 +129,7 @@ class Admission:
         self._clock = clock
         # In order, and when each came; each is told True (a place is yours) or False (you have waited long enough).
         self._queue: OrderedDict[asyncio.Future[bool], float] = OrderedDict()
+        self._purse = limits.shared_bytes
         self._left = 1  # how many may still begin in this turn of the event loop
         self._let_in = 1  # and how many may still come in, where it is strained
         self._turn_ends = False  # somebody has begun in it, so we are told
@@ -108,6 +140,18 @@ class Admission:
     def capacity(self) -> int:
         """Pieces of work at once."""
         return self._limits.capacity
+
+    @property
+    def own_bytes(self) -> int:
+        """Bytes that come with every place."""
+        return self._limits.own_bytes
+
+    def spend(self, size: int) -> bool:
+        """Takes so many bytes out of the purse; False: there are not so many left."""
+        if size > self._purse:
+            return False
+        self._purse -= size
+        return True
 
     @property
     def waiting(self) -> int:
@@ -161,16 +205,18 @@ class Admission:
         return Overloaded(retry_after=self._limits.retry_after)
 
     @asynccontextmanager
-    async def enter(self) -> AsyncIterator[None]:
+    async def enter(self) -> AsyncIterator[Place]:
         """Takes a place for the length of the `async with` block.
 
         Raises:
             Overloaded: at once where the house is full, or after `Limits.patience` seconds in the waiting room.
         """
         await self._take()
+        place = Place(self)
         try:
-            yield
+            yield place
         finally:
+            self._purse += place.beyond
             self._give()
 
     async def _take(self) -> None:

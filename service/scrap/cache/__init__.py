@@ -41,10 +41,10 @@ class Limits:
 
 
 class Hit(NamedTuple):
-    """An entry that may be answered now, and what else is to be done."""
+    """An entry, and what may be done with it; with no state it can only stand in for a failure."""
 
     entry: Entry
-    state: State
+    state: State | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,16 +106,8 @@ class Cache:
         entry = self._memory.get(key)
         return entry is not None and entry.state(self._clock()) is not None
 
-    @property
-    def is_shared(self) -> bool:
-        """Whether there is a shared level that may know what this process does not."""
-        return self._shared is not None and self._shared.up
-
     async def get(self, key: str) -> Hit | None:
-        """What the shared level can answer; it is kept here from then on.
-
-        An entry that is only good to stand in for a failure is kept, too, for `fail` to find, and is no hit.
-        """
+        """What the shared level has; it is kept here from then on."""
         if self._shared is None or not self._shared.up:
             return None
         entry = await self._shared.get(key)
@@ -126,7 +118,7 @@ class Cache:
         held = self._memory.get(key)
         if held is None or (held.stored, held.held_until) < (entry.stored, entry.held_until):
             self._memory.put(key, entry)
-        return None if state is None else Hit(entry, state)
+        return Hit(entry, state)
 
     def put(self, key: str, entry: Entry) -> None:
         """Keeps an entry in both levels, in the shared one soon or never; one of no use any more is not kept."""
@@ -137,10 +129,14 @@ class Cache:
         if self._shared is not None:
             self._shared.put(key, entry, left)
 
-    def fail(self, key: str, failed: Entry) -> Entry:
-        """Keeps a failure, or the stale preview that stands in for it, and returns which is the answer."""
+    def fail(self, key: str, failed: Entry, *, spare: Entry | None = None) -> Entry:
+        """Keeps a failure, or the stale preview that stands in for it, and returns which is the answer.
+
+        Args:
+            spare: what `get` gave, where this process's memory has no room for it.
+        """
         now = self._clock()
-        answer = settle(failed, self._memory.get(key), now)
+        answer = settle(failed, self._memory.get(key) or spare, now)
         if now < failed.fresh_until:
             self.put(key, answer)
         return answer

@@ -39,8 +39,6 @@ class Policy:
     negative: float = 30.0
     # A target that the guard refused. Short: DNS may be repaired; not 0, or refusing costs a look-up each time.
     blocked: float = 10.0
-    # The longest Retry-After of a 429 or 503 that is honoured; a host that says a day is asked again after this.
-    retry_after: float = 300.0
     # After a preview has gone stale, it is answered for so long while one refresh runs (RFC 5861, section 3). 0:
     # callers wait for the refresh. A page's own stale-while-revalidate may shorten this, never lengthen it.
     stale_while_revalidate: float = 600.0
@@ -103,7 +101,8 @@ def of_failure(reason: Reason, *, retry_after: float | None = None, policy: Poli
 
     Args:
         reason: why the call failed. A caller's and our own faults are never kept: they say nothing about the page.
-        retry_after: seconds for which the host asked not to be called again, where it did (RFC 9110, section 10.2.3).
+        retry_after: seconds for which the host asked not to be called again, where it did (RFC 9110, section 10.2.3),
+            within what the fetch honours at most.
         policy: the bounds.
     """
     outcome = reason.outcome
@@ -113,7 +112,7 @@ def of_failure(reason: Reason, *, retry_after: float | None = None, policy: Poli
         return 0.0
     if retry_after is None:
         return policy.negative
-    return min(max(1.0, retry_after), policy.retry_after)
+    return max(1.0, retry_after)
 
 
 def passing(reason: Reason, status: int | None) -> bool:

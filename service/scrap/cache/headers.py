@@ -29,12 +29,11 @@ def age(entry: "Entry", now: float) -> int:
 def retry_after(entry: "Entry", now: float) -> int | None:
     """The Retry-After of a failure's answer, in whole seconds: what is left of the host's own, where it gave one.
 
-    At most the time for which we keep the failure: after that we would ask the host ourselves (RFC 9110, section
-    10.2.3).
+    It is the time for which we keep the failure, too (RFC 9110, section 10.2.3).
     """
     if entry.retry_after is None:
         return None
-    return max(1, math.ceil(min(entry.stored + entry.retry_after, entry.fresh_until) - now))
+    return max(1, math.ceil(entry.stored + entry.retry_after - now))
 
 
 def _whole(seconds: float) -> int:

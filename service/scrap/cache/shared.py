@@ -89,6 +89,7 @@ class Shared:
         self._writes: asyncio.Queue[_Write] = asyncio.Queue(remote.backlog)
         self._down = asyncio.Event()
         self._down.set()
+        self._pause = 0.0  # until the next try
         self._tasks: list[asyncio.Task[None]] = []
 
     def start(self) -> None:
@@ -163,6 +164,7 @@ class Shared:
         except Exception as error:  # noqa: BLE001 - whatever it is, scrap goes on without; it is counted by its kind
             self._trip(_trouble(error))
             return [b""] * len(commands)
+        self._pause = self._remote.retry_first  # it works, and not only when it is tried
         for answer in answers:
             if isinstance(answer, Exception):
                 self._report(_trouble(answer))
@@ -170,27 +172,28 @@ class Shared:
 
     async def _watch(self) -> None:
         """Takes the level into use when the server answers, at the start and after every failure."""
-        pause = 0.0
         while True:
             await self._down.wait()
-            await asyncio.sleep(pause * random.uniform(0.8, 1.2))  # noqa: S311 - replicas should not come back at once
+            await asyncio.sleep(self._pause * random.uniform(0.8, 1.2))  # noqa: S311 - replicas should not come back at once
+            self._pause = min(max(self._remote.retry_first, 2 * self._pause), self._remote.retry_last)
             if await self._answers():
                 self._down.clear()
                 self.up = True
-                pause = self._remote.retry_first
-            else:
-                pause = min(max(self._remote.retry_first, 2 * pause), self._remote.retry_last)
 
     async def _answers(self) -> bool:
+        """Whether the server does what calls will ask of it: a real read, for a PING may be quick where that is not."""
         try:
             async with asyncio.timeout(self._remote.timeout):
-                known = await self._client.ping()
+                pipeline = self._client.pipeline(transaction=False)
+                pipeline.ping()
+                pipeline.getrange(_name(""), 0, 0)
+                known, _ = await pipeline.execute()
         except Exception as error:  # noqa: BLE001 - as above
             self._report(_trouble(error))
             return False
-        if not known:
+        if known is not True:
             self._report(Trouble.PROTOCOL)
-        return known
+        return known is True
 
     def _trip(self, trouble: Trouble) -> None:
         """Takes the level out of use; many look-ups may fail of one cause, which is one trouble."""

@@ -48,8 +48,9 @@ class Zlib:
     What follows the end of a stream and begins no other member is ignored, as browsers do.
     """
 
-    def __init__(self, step: int, *, gzip: bool) -> None:
+    def __init__(self, step: int, members: int, *, gzip: bool) -> None:
         self._step = step
+        self._members = _Members(members)
         self._gzip = gzip
         self._inflater = zlib.decompressobj(_GZIP)
         self._begun = gzip  # deflate: only the first two bytes tell which
@@ -70,7 +71,9 @@ class Zlib:
         while data and not self._over:
             if self._inflater.eof:
                 self._over = not (self._gzip and data.startswith(b"\x1f"))
-                self._inflater = self._inflater if self._over else zlib.decompressobj(_GZIP)
+                if not self._over:
+                    self._members.begin()
+                    self._inflater = zlib.decompressobj(_GZIP)
                 continue
             piece = self._inflater.decompress(data, self._step)
             if piece:
@@ -110,8 +113,9 @@ class Brotli:
 class Zstd:
     """zstd (RFC 8878), several frames, windows up to 8 MiB."""
 
-    def __init__(self, step: int) -> None:
+    def __init__(self, step: int, members: int) -> None:
         self._step = step
+        self._members = _Members(members)
         self._inflater = _new_zstd()
 
     @property
@@ -121,11 +125,28 @@ class Zstd:
     def feed(self, data: bytes) -> Iterator[bytes]:
         while data or not (self._inflater.needs_input or self._inflater.eof):
             if self._inflater.eof:
+                self._members.begin()
                 self._inflater = _new_zstd()
             piece = self._inflater.decompress(data, self._step)
             data = self._inflater.unused_data
             if piece:
                 yield piece
+
+
+class _Members:
+    """Counts the streams of a body that follow one another.
+
+    One costs its sender nine bytes and us 5 µs, and a copy of what is behind it.
+    """
+
+    def __init__(self, most: int) -> None:
+        self._left = most - 1
+
+    def begin(self) -> None:
+        """Counts one more than the first; raises UpstreamError where it is one too many."""
+        self._left -= 1
+        if self._left < 0:
+            raise UpstreamError(Reason.BODY_UNREADABLE, "too many members")
 
 
 CODING_ERRORS = (zlib.error, brotli.error, zstd.ZstdError)
@@ -150,17 +171,17 @@ def codings(content_encoding: str, limits: Limits) -> list[Coding]:
         UpstreamError: BODY_UNREADABLE; the codings are too many or one is not ours to undo.
     """
     made: list[Coding] = []
-    step = limits.inflate_step
+    step, members = limits.inflate_step, limits.members
     for word in reversed(content_encoding.lower().split(",")):
         match word.strip():
             case "gzip" | "x-gzip":
-                made.append(Zlib(step, gzip=True))
+                made.append(Zlib(step, members, gzip=True))
             case "deflate":
-                made.append(Zlib(step, gzip=False))
+                made.append(Zlib(step, members, gzip=False))
             case "br":
                 made.append(Brotli(step))
             case "zstd":
-                made.append(Zstd(step))
+                made.append(Zstd(step, members))
             case name if name in _REFUSED:
                 raise UpstreamError(Reason.BODY_UNREADABLE, f"coding {name}")
         if len(made) > limits.codings:

@@ -76,7 +76,7 @@ class Connector:
                 # The name without its root dot: certificates have none (RFC 6066, section 3).
                 server_hostname=target.host.rstrip(".") if secure else None,
             )
-        except ssl.SSLError as error:
+        except (ssl.SSLError, UnicodeError) as error:  # a name that Python's IDNA cannot write is in no certificate
             raise UpstreamError(Reason.TLS_FAILED, f"{address}: {error}") from None
         except OSError as error:
             raise UpstreamError(Reason.CONNECT_FAILED, f"{address}: {error}") from None

@@ -1,7 +1,6 @@
 """One request and its answer over one connection: HTTP/1.1 (RFC 9112), read by llhttp, bounded everywhere."""
 
 import asyncio
-from collections import deque
 from time import perf_counter
 from typing import cast
 
@@ -30,6 +29,7 @@ class Exchange(asyncio.BufferedProtocol):
     __slots__ = (
         "_body",
         "_buffer",
+        "_chunks",
         "_eager",
         "_ended",
         "_head",
@@ -70,7 +70,8 @@ class Exchange(asyncio.BufferedProtocol):
         self._head_bytes = 0
         self._wire_bytes = 0
         self._sent = 0.0
-        self._body: deque[bytes] = deque()
+        self._body: list[bytes] = []
+        self._chunks = 0
         self._held = 0  # bytes of body that wait to be read
         self._paused = False
         self._waiter: asyncio.Future[None] | None = None
@@ -93,7 +94,7 @@ class Exchange(asyncio.BufferedProtocol):
         await self._head
 
     async def read(self) -> bytes:
-        """Waits for the next bytes of the body; none at its end.
+        """Waits for the next bytes of the body, all that are here; none at its end.
 
         Raises:
             UpstreamError: PROTOCOL_ERROR, the framing is broken.
@@ -111,9 +112,10 @@ class Exchange(asyncio.BufferedProtocol):
                 await self._waiter
             finally:
                 self._waiter = None
-        piece = self._body.popleft()
-        self._held -= len(piece)
-        return piece
+        data = b"".join(self._body)  # a hostile host sends one byte a chunk, and each would go all the way by itself
+        self._body.clear()
+        self._held = 0
+        return data
 
     def abort(self) -> None:
         """Ends the connection at once, whatever its state; nothing of it is left behind."""
@@ -143,7 +145,7 @@ class Exchange(asyncio.BufferedProtocol):
             data = self._read_head(data)
         if data and not self._ended:
             self._feed(data)
-        if self._wire_bytes > self._limits.wire_bytes and not self._ended:
+        if (self._wire_bytes > self._limits.wire_bytes or self._chunks > self._limits.chunks) and not self._ended:
             self.cut = True
             self._end(True)
 
@@ -162,7 +164,7 @@ class Exchange(asyncio.BufferedProtocol):
 
     def on_header(self, name: bytes, value: bytes) -> None:
         if not self._head.done():  # afterwards: a trailer, or a second answer nobody asked for
-            self.fields.append((name.lower(), value))
+            self.fields.append((name.lower(), value.strip(b" \t")))  # RFC 9110, section 5.5
 
     def on_headers_complete(self) -> None:
         if self._head.done() or self._parser is None:
@@ -179,6 +181,7 @@ class Exchange(asyncio.BufferedProtocol):
         if self._ended or not self._head.done():
             return
         self.body_bytes += len(data)
+        self._chunks += 1
         self._body.append(data)
         self._held += len(data)
         if self._held >= READ_BYTES // 2 and not self._paused and self._transport is not None:

@@ -28,10 +28,12 @@ class Page:
         url: where it was found, after all redirects.
         is_html: by Content-Type, or by its beginning where that says nothing. The body of anything else is never read.
         charset: the label in the Content-Type header.
+        delay: seconds from its request to its head, redirects before it not counted.
     """
 
-    def __init__(self, url: str, fields: Fields, body: Body) -> None:
+    def __init__(self, url: str, fields: Fields, body: Body, delay: float) -> None:
         self.url = url
+        self.delay = delay
         self.is_html = True
         self.charset: str | None = None
         self._fields = fields
@@ -117,7 +119,7 @@ class Fetcher:
         answer, redirects = await self._follow(target, timings)
         with closing(answer):
             body = Body(answer.exchange, combined(answer.fields, b"content-encoding"), self._limits)
-            page = Page(answer.target.href, answer.fields, body)
+            page = Page(answer.target.href, answer.fields, body, answer.exchange.first_byte)
             await page._look()
             if not page.is_html:
                 answer.exchange.abort()

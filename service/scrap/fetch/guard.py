@@ -31,9 +31,11 @@ def judge_port(port: int, policy: Policy) -> Verdict:
 
 def judge_name(host: str, policy: Policy) -> Verdict:
     """Judges the kind of name that a target's host is, before it is looked up."""
+    name = host.removesuffix(".").lower()
+    if len(name) > 253 or not all(0 < len(label) < 64 for label in name.split(".")):  # RFC 1035, section 2.3.4
+        return Verdict.NAME
     if names(policy.hosts, host):
         return Verdict.ALLOWED
-    name = host.rstrip(".").lower()
     if "." not in name or f".{name}".endswith(_REFUSED_SUFFIXES):
         return Verdict.NAME
     return Verdict.PUBLIC

@@ -17,8 +17,11 @@ class Limits:
     # Bytes of one answer's head, interim (1xx) heads included; then HEADERS_TOO_LARGE. Browsers take 256 KiB, Node 16.
     header_bytes: int = 64 * KIB
     # Bytes read from one connection, framing included; then the page is cut there and `truncated`. Bounds what decodes
-    # to nothing: chunk extensions, empty members, trailers.
+    # to nothing: chunk extensions, trailers.
     wire_bytes: int = 4 * MIB
+    # Chunks of one body, counted as they are read; then the page is cut there and `truncated`. Each costs about 1 µs,
+    # whatever it holds. Lower loses the ends of pages that are sent in driblets.
+    chunks: int = 64 * KIB
     # Bytes of a page after decoding, and of what any layer of a stacked coding gives; then `truncated`, never an error.
     # The last og: tag of real pages lies at up to 991 KB: lower loses previews.
     decoded_bytes: int = MIB
@@ -27,6 +30,8 @@ class Limits:
     inflate_step: int = 64 * KIB
     # Content codings stacked on one body; then BODY_UNREADABLE. Real pages have one.
     codings: int = 2
+    # Members (gzip) or frames (zstd) of one coding; then BODY_UNREADABLE. An empty one is nine bytes that cost 5 µs.
+    members: int = 1024
     # Redirects followed; then REDIRECT_LIMIT.
     redirects: int = 5
     # Cookies taken from one answer, the first ones; RFC 6265 asks for 50 a domain. Each costs us about 20 µs.
@@ -43,5 +48,6 @@ class Limits:
     retry_after_seconds: float = 60.0
     # Hosts whose Retry-After is remembered at once; the one that ends first makes room. About 200 bytes each.
     retry_after_hosts: int = 1024
-    # Threads that look names up (getaddrinfo blocks): names of dead name servers hold up to this many at once.
-    resolver_threads: int = 32
+    # Names looked up at once, a thread each (getaddrinfo blocks); one more is told FULL. A name whose servers are
+    # silent holds its thread for 3 s, also when its fetch is over, so: several times the fetches. 30 KB each, in use.
+    resolver_threads: int = 1024

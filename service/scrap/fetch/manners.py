@@ -118,7 +118,7 @@ class Refusals:
         """Reads seconds or a date (RFC 9110, section 10.2.3)."""
         text = retry_after.strip()
         if text.isascii() and text.isdigit():
-            return float(text[:12])
+            return float(text.lstrip("0")[:12] or 0)
         try:
             return parsedate_to_datetime(text).timestamp() - self._wall()
         except (ValueError, OverflowError):

@@ -23,7 +23,7 @@ class Verdict(StrEnum):
     PUBLIC = "public", None
     ALLOWED = "allowed", None  # not public, but the operator's policy names its network
 
-    NAME = "name", Reason.BLOCKED_NAME  # single-label or under a domain that is never on the internet
+    NAME = "name", Reason.BLOCKED_NAME  # single-label, none of DNS, or under a domain that is never on the internet
     PORT = "port", Reason.BLOCKED_PORT
 
     THIS_NETWORK = "this_network"  # 0.0.0.0/8, ::

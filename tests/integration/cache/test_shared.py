@@ -119,7 +119,7 @@ async def test_an_entry_that_can_only_stand_in_is_found_when_it_must(server: Ser
     async with replica(server.url) as first, replica(server.url) as second:
         first.cache.put(KEY, old)
         await stored(server, KEY)
-        assert await second.cache.get(KEY) is None
+        assert await second.cache.get(KEY) == Hit(old, None)
         failed = failure(UpstreamError(Reason.CONNECT_FAILED), policy=Policy(), now=time.time())
         assert second.cache.fail(KEY, failed).body == b"old"
         # The others learn that the page need not be tried for a moment.
@@ -267,6 +267,43 @@ async def test_hung_costs_one_timeout_and_then_nothing(server: Server) -> None:
         assert hit.state is State.FRESH
 
 
+async def test_it_is_in_use_again_by_a_read_and_not_by_a_ping() -> None:
+    """A server that is well and does not do its work would be tried by every caller in turn."""
+    reads = False
+
+    async def speak(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        while data := await reader.read(65536):
+            writer.write(b"+PONG\r\n" * data.count(b"PING") + b"$0\r\n\r\n" * data.count(b"GETRANGE") * reads)
+
+    fake = await asyncio.start_server(speak, "127.0.0.1", 0)
+    async with fake, replica(f"redis://127.0.0.1:{fake.sockets[0].getsockname()[1]}", up=False, patience=0.05) as here:
+        await until(lambda: len(here.troubles) > 2)
+        assert not here.up
+        reads = True
+        await until(lambda: here.up)
+        assert await here.cache.get(KEY) is None
+        assert here.up
+
+
+async def test_a_server_that_only_answers_when_it_is_tried_is_tried_less_and_less() -> None:
+    async def speak(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        while data := await reader.read(65536):
+            if b"PING" in data:
+                writer.write(b"+PONG\r\n$0\r\n\r\n")
+
+    fake = await asyncio.start_server(speak, "127.0.0.1", 0)
+    async with fake, replica(f"redis://127.0.0.1:{fake.sockets[0].getsockname()[1]}", patience=0.05) as here:
+        pauses = []
+        for _ in range(4):
+            await until(lambda: here.up)
+            await here.cache.get(KEY)
+            shared = here.cache._shared
+            assert shared is not None
+            pauses.append(shared._pause)
+    assert pauses == sorted(pauses)
+    assert pauses[-1] == 0.05  # `retry_last`
+
+
 async def test_a_hung_write_takes_the_level_out_of_use(server: Server) -> None:
     async with replica(server.url, patience=0.5) as here:
         server.freeze()
@@ -350,9 +387,10 @@ async def test_a_password(locked: Server) -> None:
             await until(here.tried)
             assert set(here.troubles) == {"auth"}
             assert not here.up
-    async with replica(f"redis://weak:weak@{address}") as here:
-        assert await here.cache.get(KEY) is None
-        assert here.troubles == ["auth"]
+    async with replica(f"redis://weak:weak@{address}", up=False) as here:  # it may PING, and nothing else
+        await until(here.tried)
+        assert set(here.troubles) == {"auth"}
+        assert not here.up
 
 
 @pytest.fixture

@@ -38,6 +38,7 @@ class Got:
     body: bytes
     truncated: bool
     timings: Timings
+    delay: float
 
 
 @dataclass
@@ -52,7 +53,7 @@ class Client:
         timings = Timings()
         async with self.fetcher.open(urls.parse(url), timings) as page:
             body = b"".join([chunk async for chunk in page.chunks()])
-            return Got(page.url, page.is_html, page.charset, body, page.truncated, timings)
+            return Got(page.url, page.is_html, page.charset, body, page.truncated, timings, page.delay)
 
 
 Make = Callable[..., Client]

@@ -3,6 +3,7 @@
 import asyncio
 import gzip
 import zlib
+from pathlib import Path
 
 import brotli
 import pytest
@@ -46,6 +47,7 @@ async def test_hops_and_the_end_are_told(client: Client) -> None:
     assert (end.redirects, end.wire_bytes, end.decoded_bytes, end.truncated) == (1, len(CARD), len(CARD), False)
     assert got.timings.connect == pytest.approx(first.connect + second.connect)
     assert got.timings.first_byte == pytest.approx(first.first_byte + second.first_byte)
+    assert got.delay == second.first_byte  # what counts as age is the last answer's (RFC 9111, section 4.2.3)
     assert got.timings.body == end.body > 0
 
 
@@ -103,6 +105,38 @@ async def test_redirect_to_what_is_refused(make: Make, host: str, reason: Reason
         with pytest.raises(Blocked) as caught:
             await make(policy=Policy(networks=LOOPBACK, ports=ports)).get(origin.url())
     assert caught.value.reason is reason
+
+
+@pytest.mark.parametrize("location", [b"/to ", b"/to\t", b" \t/to \t "])
+async def test_white_space_around_a_field_is_no_part_of_it(client: Client, location: bytes) -> None:
+    async with serving(by_path({"/from": redirect(location), "/to": page()})) as origin:
+        assert (await client.get(origin.url("/from"))).url == origin.url("/to")
+
+
+async def test_nothing_of_the_environment_gets_between(
+    client: Client, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """Neither a proxy nor somebody's passwords."""
+    netrc = tmp_path / "netrc"
+    netrc.write_text("default login somebody password secret")
+    netrc.chmod(0o600)
+    monkeypatch.setenv("NETRC", str(netrc))
+    async with serving(page(b"by proxy")) as proxy, serving(page()) as origin:
+        for name in ("http_proxy", "https_proxy", "all_proxy", "HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY"):
+            monkeypatch.setenv(name, proxy.url())
+        monkeypatch.delenv("no_proxy", raising=False)
+        assert (await client.get(origin.url())).body == CARD
+    assert proxy.requests == []
+    assert origin.requests[0].header("authorization") is None
+
+
+@pytest.mark.parametrize("host", ["a..example.com", f"{'a' * 70}.example.com"])
+async def test_names_that_dns_cannot_have_are_refused(make: Make, host: str) -> None:
+    names = Names({})
+    with pytest.raises(Blocked) as caught:
+        await make(resolve=names).get(f"https://{host}/")
+    assert caught.value.reason is Reason.BLOCKED_NAME
+    assert names.asked == []
 
 
 async def test_location_cannot_add_to_our_request(client: Client) -> None:

@@ -33,9 +33,3 @@ def test_retry_after_counts_down_to_one() -> None:
     assert retry_after(entry, NOW) == 90
     assert retry_after(entry, NOW + 30.5) == 60
     assert retry_after(entry, NOW + 95) == 1
-
-
-def test_retry_after_is_no_longer_than_we_keep_the_failure() -> None:
-    policy = Policy(retry_after=300)
-    entry = failure(UpstreamError(Reason.UPSTREAM_STATUS, status=503, retry_after=86_400.0), policy=policy, now=NOW)
-    assert retry_after(entry, NOW) == 300

@@ -27,6 +27,11 @@ from scrap.fetch.verdict import Verdict
         "home.arpa",
         ".",
         "..local",
+        "a..example.com",
+        ".example.com",
+        "example.com..",
+        f"{'a' * 64}.example.com",
+        f"{'a.' * 123}examples",  # 254
     ],
 )
 def test_names_that_are_never_on_the_internet(host: str) -> None:
@@ -35,7 +40,17 @@ def test_names_that_are_never_on_the_internet(host: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "host", ["example.com", "example.com.", "a_b.example.com", "xn--bcher-kva.example", "local.example", "notlocal.org"]
+    "host",
+    [
+        "example.com",
+        "example.com.",
+        "a_b.example.com",
+        "xn--bcher-kva.example",
+        "local.example",
+        "notlocal.org",
+        f"{'a' * 63}.example.com",
+        f"{'a.' * 123}example.",  # 253 without its root dot
+    ],
 )
 def test_names_that_may_be(host: str) -> None:
     assert guard.judge_name(host, Policy()) is Verdict.PUBLIC

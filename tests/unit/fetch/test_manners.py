@@ -97,6 +97,8 @@ def test_host_is_left_alone_for_as_long_as_it_asked(status: int) -> None:
     [
         ("5", 5),
         (" 5 ", 5),
+        ("0000000000000030", 30),
+        ("0000000000000000", None),
         ("99999999999999999999", 60),
         ("Thu, 01 Jan 1970 00:16:45 GMT", 5),
         ("Thu, 01 Jan 1970 00:00:00 GMT", None),

@@ -1,0 +1,101 @@
+"""The use case over real sockets: what is kept of a page, from when on, and whose fault it is where it is late."""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from ipaddress import ip_network
+
+import pytest
+
+from scrap import admission, cache, opengraph, urls
+from scrap.cache import freshness, remote
+from scrap.errors import Outcome, Reason
+from scrap.events import ignore
+from scrap.fetch import Fetcher, Limits, Policy
+from scrap.preview import Parsed, Preview, Previewer
+from tests.hostile.answers import CARD, HTML, page, says
+from tests.hostile.origin import Origin, serving
+
+LOOPBACK = Policy(networks=(ip_network("127.0.0.0/8"),), ports=frozenset(range(1, 65536)))
+
+
+class Clock:
+    """A wall clock that is a minute later whenever somebody looks."""
+
+    now = 1_800_000_000.0
+
+    def __call__(self) -> float:
+        self.now += 60
+        return self.now
+
+
+@asynccontextmanager
+async def previewing(
+    *,
+    limits: Limits = Limits(),  # noqa: B008 - frozen
+    places: admission.Limits = admission.Limits(),  # noqa: B008 - frozen
+    deadline: float = 20.0,
+    clock: Callable[[], float] = Clock(),  # noqa: B008 - each test makes its own
+) -> AsyncIterator[Callable[[str], asyncio.Task[Preview]]]:
+    """Makes previews; gives what begins one."""
+
+    async def aside(work: Callable[[], Parsed]) -> Parsed:
+        raise AssertionError("no page here needs it")
+
+    fetcher = Fetcher(limits=limits, policy=LOOPBACK, emit=ignore)
+    made = Previewer(
+        fetcher=fetcher,
+        cache=cache.Cache(cache.Limits(), remote.Remote(), emit=ignore),
+        freshness=freshness.Policy(),
+        admission=admission.Admission(places, emit=ignore),
+        parsing=opengraph.Limits(),
+        aside=aside,
+        deadline=deadline,
+        emit=ignore,
+        clock=clock,
+    )
+    try:
+        yield lambda url: asyncio.create_task(made.make(urls.parse(url)))
+    finally:
+        await made.aclose()
+        await fetcher.aclose()
+
+
+async def arrived(origin: Origin, many: int) -> None:
+    while len(origin.requests) < many:
+        await asyncio.sleep(0)
+
+
+async def test_a_lifetime_begins_when_the_page_arrives_not_when_it_is_read() -> None:
+    clock = Clock()
+    began = clock.now
+    async with serving(page(CARD, b"Cache-Control: max-age=600")) as origin, previewing(clock=clock) as make:
+        kept = (await make(origin.url())).entry
+    assert clock.now > began + 60  # the clock was looked at again
+    assert kept.stored == began + 60
+    assert kept.fresh_until == pytest.approx(kept.stored + 600, abs=20)
+
+
+async def test_who_waits_for_us_until_the_deadline_is_not_told_that_the_page_is_slow() -> None:
+    """Two pages of one host that takes one at a time: the first is late by its own fault, the other by ours."""
+    limits = Limits(per_host=1, first_byte_seconds=20)
+    async with serving(says(stays=True)) as origin, previewing(limits=limits, deadline=0.3) as make:
+        first = make(origin.url("/1"))
+        await arrived(origin, 1)
+        second = make(origin.url("/2"))
+        late, unlucky = (await first).entry, (await second).entry
+    assert late.reason is Reason.TIMEOUT_TOTAL
+    assert (unlucky.reason, unlucky.outcome) == (Reason.FULL, Outcome.SHED)
+    assert unlucky.fresh_until == unlucky.stored  # it is not kept
+
+
+async def test_a_page_that_finds_no_memory_is_refused_and_small_ones_go_on() -> None:
+    large = says(HTML + b"\r\n<head>" + b"a" * 900_000, stays=True)
+    places = admission.Limits(shared_bytes=1_000_000)
+    async with serving(large) as greedy, serving(page()) as modest, previewing(places=places) as make:
+        first, second = make(greedy.url("/1")), make(greedy.url("/2"))
+        done, (staying,) = await asyncio.wait((first, second), return_when=asyncio.FIRST_COMPLETED)
+        assert [(await task).entry.reason for task in done] == [Reason.FULL]
+        assert (await make(modest.url())).entry.outcome is Outcome.OK
+        staying.cancel()
+        await asyncio.gather(staying, return_exceptions=True)

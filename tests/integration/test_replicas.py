@@ -1,0 +1,136 @@
+"""Services that share a Valkey or Redis server: what one keeps, another answers, and none needs the server."""
+
+import asyncio
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests import client, running
+from tests.hostile.answers import page, says
+from tests.hostile.origin import serving
+from tests.integration.cache.redis_server import Server
+from tests.integration.test_caching import Site, figure, site  # noqa: F401 - a fixture
+
+TO_THE_LETTER = {"SCRAP_CACHE_MIN": "0", "SCRAP_CACHE_FAILURES": "0"}
+
+
+@pytest.fixture
+def shared(tmp_path: Path) -> Iterator[Server]:
+    """The server."""
+    if shutil.which("redis-server") is None:
+        pytest.skip("redis-server is not installed")
+    shared = Server(tmp_path)
+    shared.start()
+    yield shared
+    shared.kill()
+
+
+def until_up(service: running.Service, up: int = 1) -> None:
+    """Waits until the service takes the server for well, or for gone."""
+    while figure(service, "scrap_cache_shared_up") != up:
+        pass
+
+
+@pytest.mark.parametrize("memory", ["0", "1000000"])
+def test_a_stale_answer_of_another_replica_is_given_while_its_page_is_fetched_again(
+    shared: Server,
+    site: tuple[Site, str],  # noqa: F811
+    memory: str,
+) -> None:
+    state, url = site
+    state.headers["Cache-Control"] = "max-age=0, stale-while-revalidate=60"
+    settings = TO_THE_LETTER | {"SCRAP_CACHE_URL": shared.url, "SCRAP_CACHE_BYTES": memory}
+    with running.service(settings) as first, running.service(settings) as second:
+        until_up(first)
+        until_up(second)
+        client.scrap(first.url, url)
+        while not shared.admin.dbsize():
+            pass
+        state.title = "Second"
+        assert client.scrap(second.url, url).json["title"] == "First"
+        while client.scrap(second.url, url).json["title"] != "Second":
+            pass  # the refresh behind the answer's back arrives
+        while client.scrap(first.url, url).json["title"] != "Second":
+            pass
+
+
+@pytest.mark.parametrize("memory", ["0", "1000000"])
+def test_a_stale_answer_of_another_replica_stands_in_for_a_page_that_is_broken(
+    shared: Server,
+    site: tuple[Site, str],  # noqa: F811
+    memory: str,
+) -> None:
+    state, url = site
+    state.headers["Cache-Control"] = "max-age=0, stale-while-revalidate=0, stale-if-error=60"
+    settings = TO_THE_LETTER | {"SCRAP_CACHE_URL": shared.url, "SCRAP_CACHE_BYTES": memory}
+    with running.service(settings) as first, running.service(settings) as second:
+        until_up(first)
+        until_up(second)
+        client.scrap(first.url, url)
+        while not shared.admin.dbsize():
+            pass
+        state.status = 500
+        answer = client.scrap(second.url, url)
+        assert (answer.status, answer.json["title"], state.visits) == (200, "First", 2)
+
+
+def test_the_server_is_killed_and_comes_back_and_no_call_is_lost(shared: Server, origin: running.Origin) -> None:
+    numbers = iter(range(1000))
+
+    def call() -> int:
+        return client.scrap(service.url, f"{origin.url}/card.html?{next(numbers)}").status
+
+    with running.service({"SCRAP_CACHE_URL": shared.url}) as service:
+        until_up(service)
+        assert call() == 200
+        shared.kill()
+        while figure(service, "scrap_cache_shared_up"):
+            assert call() == 200
+        assert call() == 200
+        shared.start()
+        while not figure(service, "scrap_cache_shared_up"):
+            assert call() == 200
+        while not shared.admin.dbsize():
+            assert call() == 200  # and it is written to again
+
+
+async def test_a_full_house_asks_nobody_before_it_says_no() -> None:
+    """Neither a server that is slow, which this one is for ever, nor the web."""
+    asked = 0
+    first = asyncio.Event()
+
+    async def slow(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        nonlocal asked
+        while data := await reader.read(65536):
+            if b"PING" in data:
+                writer.write(b"+PONG\r\n$0\r\n\r\n")
+            elif b"GETRANGE" in data:
+                asked += data.count(b"GETRANGE")
+                if not first.is_set():  # the call that takes the one place
+                    first.set()
+                    writer.write(b"$0\r\n\r\n")
+
+    server = await asyncio.start_server(slow, "127.0.0.1", 0)
+    settings = {
+        "SCRAP_CACHE_URL": f"redis://127.0.0.1:{server.sockets[0].getsockname()[1]}/0",
+        "SCRAP_CACHE_TIMEOUT": "60",
+        "SCRAP_MAX_FETCHES": "1",
+        "SCRAP_MAX_WAITING": "0",
+        "SCRAP_DEADLINE": "60",
+        "SCRAP_FIRST_BYTE_SECONDS": "60",
+    }
+    async with server, serving(says(stays=True)) as stuck, serving(page()) as healthy:
+        with running.service(settings) as service:
+            await asyncio.to_thread(until_up, service)
+            taken = asyncio.create_task(asyncio.to_thread(client.scrap, service.url, stuck.url()))
+            while not stuck.requests:
+                await asyncio.sleep(0)
+            for method in ("GET", "HEAD"):  # at the door, and the ordinary way
+                refused = await asyncio.to_thread(client.scrap, service.url, healthy.url(), method=method)
+                assert (refused.status, refused.headers["Retry-After"]) == (503, "1")
+            assert asked == 1
+            assert healthy.requests == []
+            service.process.kill()
+            await asyncio.gather(taken, return_exceptions=True)
