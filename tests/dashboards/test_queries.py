@@ -9,7 +9,7 @@ from promql_parser import AggModifierType, AggregateExpr, Expr
 from scripts.dashboards.reading import Panel, Target
 from tests.dashboards.boards import ANNOTATIONS, QUERIES, VIEW
 from tests.dashboards.catalogue import everything
-from tests.dashboards.units import NUMBER, RATIO, SHOWN_IN, children, measured, selectors
+from tests.dashboards.units import NUMBER, SHOWN_IN, children, measured, selectors
 
 METRICS = everything()
 EXPRESSIONS = {title: target.expression for title, (_, target) in QUERIES.items()} | {
@@ -65,10 +65,6 @@ def test_a_rate_is_taken_over_what_grafana_proposes(expression: str) -> None:
 @pytest.mark.parametrize(("panel", "target"), QUERIES.values(), ids=QUERIES)
 def test_the_unit_is_that_of_the_query(panel: Panel, target: Target) -> None:
     found = measured(parsed(target.expression))
-    if found == "ratio/s":  # Grafana has no unit for it
-        assert "an hour" in panel.title + target.legend
-        assert "* 3600" in target.expression
-        found = RATIO
     if found != NUMBER:
         assert SHOWN_IN[panel.override(target.legend, "unit") or panel.unit] == found
 
