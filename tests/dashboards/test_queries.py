@@ -1,10 +1,11 @@
 """Every query is PromQL, names metrics and labels that there are, and its unit fits."""
 
 import re
+from collections.abc import Iterator
 
 import promql_parser
 import pytest
-from promql_parser import AggModifierType, AggregateExpr, Expr
+from promql_parser import AggModifierType, AggregateExpr, Expr, VectorSelector
 
 from scripts.dashboards.reading import Panel, Target
 from tests.dashboards.boards import ANNOTATIONS, QUERIES, VIEW
@@ -42,6 +43,30 @@ def _grouped(expression: Expr) -> None:
 @pytest.mark.parametrize("expression", EXPRESSIONS.values(), ids=EXPRESSIONS)
 def test_a_query_groups_by_labels_that_there_are(expression: str) -> None:
     _grouped(parsed(expression))
+
+
+def _summed(expression: Expr) -> Iterator[str]:
+    """Yields what is added up or counted as it comes, and not once a thing."""
+    if isinstance(expression, AggregateExpr) and str(expression.op) in {"max", "min"}:
+        return
+    if isinstance(expression, AggregateExpr) and str(expression.op) in {"sum", "count"}:
+        yield from (str(selector.name) for selector in _bare(expression.expr))
+    for child in children(expression):
+        yield from _summed(child)
+
+
+def _bare(expression: Expr) -> Iterator[VectorSelector]:
+    if isinstance(expression, AggregateExpr):
+        return
+    if isinstance(expression, VectorSelector):
+        yield expression
+    for child in children(expression):
+        yield from _bare(child)
+
+
+@pytest.mark.parametrize("expression", EXPRESSIONS.values(), ids=EXPRESSIONS)
+def test_a_second_kube_state_metrics_doubles_nothing(expression: str) -> None:
+    assert not [name for name in _summed(parsed(expression)) if name.startswith("kube_")]
 
 
 @pytest.mark.parametrize("expression", EXPRESSIONS.values(), ids=EXPRESSIONS)
