@@ -57,7 +57,7 @@ def is_a_value(path: str) -> bool:
     schema = json.loads((CHART / "values.schema.json").read_text())
     for word in path.split("."):
         if "properties" not in schema:
-            return bool(schema.get("type") == "object")
+            return ("type", "object") in schema.items()
         if word not in schema["properties"]:
             return False
         schema = schema["properties"][word]
