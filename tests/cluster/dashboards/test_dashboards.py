@@ -80,18 +80,28 @@ def test_a_query_returns_data(title: str, answers: Answers) -> None:
         assert any(series.points for series in answers[title])
 
 
-def bounds(namespace: Namespace, low: int, high: int) -> None:
-    """Has the operator scale the pods: into these bounds it does at once."""
+def bounds(namespace: Namespace, source: Prometheus, low: int, high: int) -> None:
+    """Has the operator scale the pods, which it does into these bounds at once, until Prometheus has seen it.
+
+    An earlier scaling would do for the annotation: without waiting, the next change undoes what was never done.
+    """
     change = f'{{"spec": {{"minReplicas": {low}, "maxReplicas": {high}}}}}'
     namespace.kubectl("patch", "alertscaler", "scrap", "--type=merge", "--patch", change)
+
+    def scaled() -> bool:
+        wanted = f'kube_deployment_spec_replicas{{namespace="{namespace.name}", deployment="scrap"}}'
+        (found,) = source.instant(wanted, time.time())
+        return low <= found.points[0][1] <= high
+
+    until(f"{low} to {high} pods are wanted", scaled)
 
 
 # What makes each happen. The install was a rollout. The first scaling, from one pod to the minimum, may have come
 # before the first scrape, and is not relied upon.
-HAPPENS: dict[str, Callable[[Namespace], None]] = {
-    "Rollout": lambda _: None,
-    "Scaled out": lambda namespace: bounds(namespace, 3, 4),
-    "Scaled in": lambda namespace: bounds(namespace, 2, 2),
+HAPPENS: dict[str, Callable[[Namespace, Prometheus], None]] = {
+    "Rollout": lambda *_: None,
+    "Scaled out": lambda namespace, source: bounds(namespace, source, 3, 4),
+    "Scaled in": lambda namespace, source: bounds(namespace, source, 2, 2),
 }
 
 
@@ -104,7 +114,7 @@ def test_an_annotation_marks_what_happened(
         view = View({**VARIABLES, "namespace": namespace.name}, now - 300, now, step=5, scrape=5)
         return bool(view.ask(source, ANNOTATIONS[name]))
 
-    HAPPENS[name](namespace)
+    HAPPENS[name](namespace, source)
     until(f"{name} is marked", marked)
 
 
