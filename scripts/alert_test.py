@@ -1,7 +1,9 @@
 """A harmless test alert of each grade, through the whole path: Alertmanager, its routes, the webhook, Slack.
 
-`python -m scripts.alert_test --namespace shop` reaches Alertmanager by `kubectl port-forward`; `--url` needs none.
-Says who takes each alert and whether a request to them failed; after a while Alertmanager tells that they are over.
+`python -m scripts.alert_test --namespace shop` reaches Alertmanager by `kubectl port-forward`; `--url` needs none, and
+has to be that of one Alertmanager where there are several. One grade after the other: says who takes the alert, and
+whether it was delivered. Alertmanager counts by the kind of a receiver, so that another message to Slack in the same
+seconds looks like ours: look into the channel. Afterwards Alertmanager tells there that it is over.
 """
 
 import argparse
@@ -11,10 +13,13 @@ import subprocess
 import sys
 import time
 import urllib.request
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from typing import Any
+
+import yaml
 
 NAME = "ScrapTest"
 PAGE = "https://github.com/scrap-dev/scrap/blob/main/docs/slack.md"
@@ -23,6 +28,8 @@ WORDS = {
     "warning": "somebody would have to act this week",
     "info": "nobody would have to act",
 }
+# What keeps Alertmanager from telling of an alert.
+HELD = {"mutedBy": "outside its hours", "silencedBy": "silenced by", "inhibitedBy": "inhibited by"}
 
 
 def say(text: str) -> None:
@@ -31,45 +38,143 @@ def say(text: str) -> None:
     sys.stdout.flush()
 
 
-def alert(grade: str, namespace: str, began: datetime, ends: datetime) -> dict[str, Any]:
-    """A test alert, as Alertmanager's API takes it."""
-    return {
-        "labels": {"alertname": NAME, "namespace": namespace, "severity": grade},
-        "annotations": {
-            "summary": f"This is a test of alerts of grade {grade}",
-            "description": f"If it were real, {WORDS[grade]}. Nothing is wrong.",
-            "action": "Nothing. It says by itself when it is over.",
-            "runbook_url": PAGE,
-        },
-        "startsAt": began.isoformat(),
-        "endsAt": ends.isoformat(),
-    }
+class Trial:
+    """The test alert of one grade, and what an Alertmanager makes of it.
+
+    Args:
+        url: Alertmanager's.
+        namespace: the release's.
+    """
+
+    def __init__(self, url: str, namespace: str, grade: str) -> None:
+        self._url = url.rstrip("/")
+        self._namespace = namespace
+        self._grade = grade
+        self._began = datetime.now(UTC)
+        # A name each: the graver one of a name keeps the other from being told.
+        self._labels = {"alertname": f"{NAME}{grade.capitalize()}", "namespace": namespace, "severity": grade}
+
+    def fire(self, seconds: float) -> None:
+        """Has it fire for so long; 0: it is over."""
+        alert = {
+            "labels": self._labels,
+            "annotations": {
+                "summary": f"This is a test of alerts of grade {self._grade}",
+                "description": f"If it were real, {WORDS[self._grade]}. Nothing is wrong.",
+                "action": "Nothing. It says by itself when it is over.",
+                "runbook_url": PAGE,
+            },
+            "startsAt": self._began.isoformat(),
+            "endsAt": (datetime.now(UTC) + timedelta(seconds=seconds)).isoformat(),
+        }
+        self._ask("api/v2/alerts", [alert])
+
+    def receivers(self) -> list[str]:
+        """Who takes it, by the routes; `nobody` is nobody."""
+        found = {one["name"] for alert in self._found("api/v2/alerts") for one in alert["receivers"]}
+        ours = f"{self._namespace}/"
+        return sorted(name for name in found if name.startswith(ours) and not name.endswith("/nobody"))
+
+    def kinds(self, receiver: str) -> Counter[str]:
+        """How many of which kind a receiver is made of: `slack`, `email`…"""
+        configuration = yaml.safe_load(json.loads(self._ask("api/v2/status"))["config"]["original"])
+        (found,) = (one for one in configuration["receivers"] if one["name"] == receiver)
+        ending = "_configs"
+        return Counter({key.removesuffix(ending): len(one) for key, one in found.items() if key.endswith(ending)})
+
+    def held(self, receiver: str) -> str:
+        """What keeps it from being told to a receiver; empty: nothing."""
+        groups = [group for group in self._found("api/v2/alerts/groups") if group["receiver"]["name"] == receiver]
+        for status in (alert["status"] for group in groups for alert in group["alerts"]):
+            for why, words in HELD.items():
+                if status[why]:
+                    return f"{words} {', '.join(status[why])}"
+        return ""
+
+    def metrics(self) -> str:
+        """What Alertmanager counts."""
+        return self._ask("metrics")
+
+    def _found(self, path: str) -> Any:
+        query = "&".join(f"filter={name}%3D%22{value}%22" for name, value in self._labels.items())
+        return json.loads(self._ask(f"{path}?{query}"))
+
+    def _ask(self, path: str, body: object = None) -> str:
+        data = None if body is None else json.dumps(body).encode()
+        headers = {"Content-Type": "application/json"}
+        request = urllib.request.Request(f"{self._url}/{path}", data=data, headers=headers)  # noqa: S310 - the user's own
+        with urllib.request.urlopen(request, timeout=10) as answer:  # noqa: S310 - the user's own
+            text: str = answer.read().decode()
+            return text
 
 
-def ask(url: str, body: object = None) -> str:
-    """What Alertmanager answers; a body is posted."""
-    data = None if body is None else json.dumps(body).encode()
-    request = urllib.request.Request(url, data=data, headers={"Content-Type": "application/json"})  # noqa: S310 - the user's own
-    with urllib.request.urlopen(request, timeout=10) as answer:  # noqa: S310 - the user's own
-        text: str = answer.read().decode()
-        return text
+def counted(metrics: str, receiver: str) -> tuple[Counter[str], Counter[str]]:
+    """By a receiver's kind: the requests that were answered well, and the messages that were given up."""
+
+    def total(metric: str) -> Counter[str]:
+        found: Counter[str] = Counter()
+        for labels, value in re.findall(rf"^alertmanager_{metric}_total{{(.*)}} (\S+)$", metrics, re.MULTILINE):
+            pairs = dict(re.findall(r'(\w+)="([^"]*)"', labels))
+            if pairs.get("receiver_name", receiver) == receiver:  # which is there where Alertmanager is told to
+                found[pairs["integration"]] += int(float(value))
+        return found
+
+    well = total("notification_requests")
+    well.subtract(total("notification_requests_failed"))
+    return well, total("notifications_failed")
 
 
-def receivers(url: str, grade: str, namespace: str) -> list[str]:
-    """Who takes the alert of this grade, by Alertmanager's routes."""
-    query = f"filter=alertname%3D%22{NAME}%22&filter=namespace%3D%22{namespace}%22&filter=severity%3D%22{grade}%22"
-    found = json.loads(ask(f"{url}/api/v2/alerts?{query}"))
-    return sorted({receiver["name"] for item in found for receiver in item["receivers"]})
+def outcome(trial: Trial, receiver: str, before: str, wait: float) -> tuple[bool, str]:
+    """Whether a receiver got the alert, and in words, as soon as that is known.
+
+    Args:
+        before: what Alertmanager had counted before.
+        wait: how many seconds it may take.
+    """
+    kinds = trial.kinds(receiver)
+    if not kinds:
+        return False, "NOBODY: that receiver is empty"
+    well_before, lost_before = counted(before, receiver)
+    began = time.monotonic()
+    while (past := time.monotonic() - began) < wait:
+        well, lost = counted(trial.metrics(), receiver)
+        if refused := [kind for kind in kinds if lost[kind] > lost_before[kind]]:
+            return False, f"REFUSED by {', '.join(refused)}; Alertmanager's log says why, docs/slack.md what that means"
+        if all(well[kind] - well_before[kind] >= number for kind, number in kinds.items()):
+            return True, f"delivered by {', '.join(kinds)} after {past:.0f} s"
+        if held := trial.held(receiver):
+            return False, f"HELD BACK: {held}"
+        time.sleep(1)
+    return False, (
+        f"NOT DELIVERED within {wait:.0f} s. Where others of this grade fire already, it comes with their next news "
+        "(--wait 1000); else Alertmanager's log says why"
+    )
 
 
-def sent(url: str) -> tuple[float, float]:
-    """Requests to receivers of every kind since Alertmanager began, and how many of them failed."""
-    lines = ask(f"{url}/metrics")
+def test(url: str, namespace: str, grades: list[str], wait: float) -> bool:
+    """Sends the alerts and says what became of them: was each delivered to all that should hear of it?
 
-    def total(metric: str) -> float:
-        return sum(float(value) for value in re.findall(rf"^{metric}{{.*}} (\S+)$", lines, re.MULTILINE))
-
-    return total("alertmanager_notification_requests_total"), total("alertmanager_notification_requests_failed_total")
+    Args:
+        url: Alertmanager's.
+        wait: how many seconds each may take; a warning is sent after two minutes, so that others can join it.
+    """
+    well = True
+    for grade in grades:
+        trial = Trial(url, namespace, grade)
+        before = trial.metrics()
+        trial.fire(wait + 60)
+        try:
+            receivers = trial.receivers()
+            for receiver in receivers:
+                delivered, words = outcome(trial, receiver, before, wait)
+                say(f"{grade:9} goes to {receiver}: {words}")
+                well = well and delivered
+        finally:
+            trial.fire(0)
+        if not receivers:
+            say(f"{grade:9} goes to NOBODY: there is no route for it; docs/slack.md says what that means")
+            well = False
+    return well
 
 
 @contextmanager
@@ -87,48 +192,19 @@ def forwarded(service: str, namespace: str) -> Iterator[str]:
             process.terminate()
 
 
-def test(url: str, namespace: str, grades: list[str], wait: float) -> bool:
-    """Sends the alerts and says what became of them.
-
-    Args:
-        url: Alertmanager's.
-        wait: seconds until they are over; a warning is sent after two minutes, so that others can join it.
-    """
-    before = sent(url)
-    began = datetime.now(UTC)
-    ask(f"{url}/api/v2/alerts", [alert(grade, namespace, began, began + timedelta(seconds=wait)) for grade in grades])
-    time.sleep(2)
-    taken = True
-    for grade in grades:
-        found = [name for name in receivers(url, grade, namespace) if name.startswith(f"{namespace}/")]
-        taken = taken and bool(found)
-        whom = ", ".join(found) or "NOBODY: there is no route for it"
-        say(f"{grade:9} goes to {whom}")
-    if not taken:
-        say(f"See kubectl -n {namespace} get events --field-selector reason=InvalidConfiguration, and docs/slack.md")
-        return False
-    say(f"Waiting {wait:.0f} s until it is over…")
-    time.sleep(wait)
-    requests, failed = (now - then for now, then in zip(sent(url), before, strict=True))
-    say(f"Alertmanager has made {requests:.0f} requests to receivers meanwhile, of which {failed:.0f} failed.")
-    if failed or not requests:
-        say("Read why in Alertmanager's log; docs/slack.md says what it means.")
-    return requests > 0 and not failed
-
-
 def main() -> None:
     """Reads the command line."""
     parser = argparse.ArgumentParser(prog="alert-test", description=__doc__)
     parser.add_argument("--namespace", default="scrap", help="the release's namespace (%(default)s)")
     parser.add_argument("--grade", action="append", choices=list(WORDS), help="critical and warning, if not given")
-    parser.add_argument("--wait", type=float, default=150, help="seconds until it is over (%(default)s)")
-    parser.add_argument("--url", help="Alertmanager's URL; without it kubectl finds the way")
+    parser.add_argument("--wait", type=float, default=180, help="seconds that each may take (%(default)s)")
+    parser.add_argument("--url", help="one Alertmanager's URL; without it kubectl finds the way")
     parser.add_argument("--service", default="kube-prometheus-stack-alertmanager", help="its Service (%(default)s)")
     parser.add_argument("--service-namespace", default="monitoring", help="and where that is (%(default)s)")
     options = parser.parse_args()
     grades = options.grade or ["critical", "warning"]
     if options.url:
-        well = test(options.url.rstrip("/"), options.namespace, grades, options.wait)
+        well = test(options.url, options.namespace, grades, options.wait)
     else:
         with forwarded(options.service, options.service_namespace) as url:
             well = test(url, options.namespace, grades, options.wait)

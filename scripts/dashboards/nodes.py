@@ -3,37 +3,62 @@
 from grafana_foundation_sdk.builders import dashboard as dashboards
 from grafana_foundation_sdk.models.dashboard import Dashboard
 
-from scripts.dashboards.panels import GREEN, RED, Column, Query, State, Steps, board, lines, number, rows, states
-from scripts.dashboards.promql import by_server, named_server
-
-# File systems that hold something: not those in memory, not images' layers, not what a pod sees of its node's disk.
-_DISK = (
-    'fstype!~"tmpfs|ramfs|overlay|squashfs|iso9660|erofs|fuse.*|nsfs|", '
-    'mountpoint!~"/(dev|proc|sys|run|var/lib/(docker|containerd|kubelet))/.+|/etc/.+"'
+from scripts.dashboards.panels import (
+    GREEN,
+    ORANGE,
+    RED,
+    Column,
+    Query,
+    State,
+    Steps,
+    board,
+    lines,
+    number,
+    rows,
+    states,
 )
+from scripts.dashboards.promql import READY, by_server, named_server
+
 _WIRE = 'device!~"lo|veth.+|cali.+|cni.+|flannel.+|docker.+|br-.+|tun.+|lxc.+|kube-.+|nodelocaldns|dummy.+"'
 
-_READY = 'kube_node_status_condition{condition="Ready", status="true"}'
 _CPU = by_server('1 - avg by (instance) (rate(node_cpu_seconds_total{mode="idle"}[$__rate_interval]))')
 _MEMORY = by_server("1 - min by (instance) (node_memory_MemAvailable_bytes{} / node_memory_MemTotal_bytes{})")
 _LOAD = 'max by (instance) (node_load1{}) / count by (instance) (node_cpu_seconds_total{mode="idle"})'
-# One disk that is mounted at several places is one disk.
-_FREE = f"min by (instance, device) (node_filesystem_avail_bytes{{{_DISK}}})"
-_SIZE = f"max by (instance, device) (node_filesystem_size_bytes{{{_DISK}}})"
-_LEVEL = f"1 - {_FREE} / {_SIZE}"
-# Fitted to the last hour. What a clean-up gives back is no growth.
-_GROWTH = f"-min by (instance, device) (deriv(node_filesystem_avail_bytes{{{_DISK}}}[1h]) * 3600) / {_SIZE}"
+# What the alerts see, recorded by their rules: one series a disk, wherever it is mounted. $disk_… are their values.
+_LEFT = "max by (nodename, device) (scrap:node_filesystem_avail:ratio{})"
+_LEVEL = f"1 - {_LEFT}"
+_GROWTH = "max by (nodename, device) (scrap:node_filesystem_fill:rate{})"
+_USUAL = "max by (nodename, device) (scrap:node_filesystem_fill:usual{})"
 # A trend leads anywhere, but no disk is fuller than full.
-_LEFT = f"min by (instance, device) (predict_linear(node_filesystem_avail_bytes{{{_DISK}}}[1h], 4 * 3600))"
-_IN_FOUR_HOURS = f"clamp(1 - {_LEFT} / {_SIZE}, 0, 1)"
+_PREDICTED = (
+    "clamp(1 - min by (nodename, device) "
+    "(predict_linear(scrap:node_filesystem_avail:ratio{}[$disk_window], $disk_within)), 0, 1)"
+)
+_DISK = "{{nodename}} {{device}}"
 
 _STATES = (State(1, "ready", GREEN), State(0, "not ready", RED))
 _FULL = Steps(0.85, 0.9)
+_BOUNDS = {"rather full": ORANGE, "evicts": RED}
+# What the dashboard has of the alerts; the chart sets them to what the alerts are set to.
+_CONSTANTS = {
+    "disk_window": ("30m", "Over how long a disk's growth is measured."),
+    "disk_within": ("4h", "How far ahead is looked."),
+    "disk_full": ("0.15", "Share below which a disk is rather full."),
+    "disk_evicts": ("0.1", "Share below which the kubelet evicts."),
+    "disk_times": ("3", "How many times what is usual is unusual."),
+    "disk_above": ("0.01", "Share of its size an hour below which no growth is unusual."),
+    "disk_inodes": ("0.1", "Share of the inodes below which few are left."),
+}
 
 
 def _worst(expression: str) -> str:
     """Of the disks of each server, the worst."""
-    return f"max by (nodename) ({by_server(expression)})"
+    return f"max by (nodename) ({expression})"
+
+
+def _bounds() -> list[Query]:
+    """Lines from which on the alerts look: rather full, and where the kubelet evicts."""
+    return [Query("vector(1 - $disk_full)", "rather full"), Query("vector(1 - $disk_evicts)", "evicts")]
 
 
 def _glance(found: dashboards.Dashboard) -> dashboards.Dashboard:
@@ -43,8 +68,8 @@ def _glance(found: dashboards.Dashboard) -> dashboards.Dashboard:
             "Healthy servers",
             "Nodes that are ready, and nodes there are.",
             "none",
-            Query(f"sum({_READY})", "healthy", instant=True),
-            Query(f"count({_READY})", "there are", instant=True),
+            Query(f"sum({READY})", "healthy", instant=True),
+            Query(f"count({READY})", "there are", instant=True),
             width=5,
             decimals=0,
         )
@@ -54,7 +79,7 @@ def _glance(found: dashboards.Dashboard) -> dashboards.Dashboard:
             "Not healthy",
             "Nodes that are not ready: their pods are moved away after five minutes.",
             "none",
-            Query(f"count({_READY} == 0) or vector(0)", "not ready"),
+            Query(f"count({READY} == 0) or vector(0)", "not ready"),
             steps=Steps(1, 2),
             decimals=0,
         )
@@ -94,10 +119,11 @@ def _glance(found: dashboards.Dashboard) -> dashboards.Dashboard:
     )
     return found.with_panel(
         number(
-            "Fullest disk in 4 hours",
-            "If all goes on as in the last hour. Far above the level now: a disk fills; act before the kubelet does.",
+            "Fullest disk, predicted",
+            "In $disk_within, if all goes on as in the last $disk_window. Far above the level now: a disk fills; act "
+            "before the kubelet does.",
             "percentunit",
-            Query(f"max({_IN_FOUR_HOURS})", "in 4 hours"),
+            Query(f"max({_PREDICTED})", "predicted"),
             width=4,
             steps=_FULL,
             decimals=0,
@@ -107,14 +133,14 @@ def _glance(found: dashboards.Dashboard) -> dashboards.Dashboard:
 
 def _servers(found: dashboards.Dashboard) -> dashboards.Dashboard:
     found = found.with_row(dashboards.Row("Each server"))
-    pods = 'count by (node) (kube_pod_info{@namespace, pod=~"$job-.*"})'
+    pods = 'count by (node) (max by (node, pod) (kube_pod_info{@namespace, pod=~"$job-.*"}))'
     found = found.with_panel(
         rows(
             "Servers, now",
             "One a row. Exporter: whether node-exporter answers; without it the row's other figures are missing.",
             "nodename",
             "Server",
-            Column(Query(named_server(f"max by (node) ({_READY})"), "State"), "none", states=_STATES),
+            Column(Query(named_server(READY), "State"), "none", states=_STATES),
             Column(
                 Query(f"min by (nodename) ({by_server('up{}')})", "Exporter"),
                 "none",
@@ -124,7 +150,7 @@ def _servers(found: dashboards.Dashboard) -> dashboards.Dashboard:
             Column(Query(f"max by (nodename) ({_MEMORY})", "Memory"), "percentunit", Steps(0.85, 0.95)),
             Column(Query(_worst(_LEVEL), "Fullest disk"), "percentunit", _FULL),
             Column(Query(_worst(_GROWTH), "Growth an hour"), "percentunit", Steps(0.01, 0.1)),
-            Column(Query(_worst(_IN_FOUR_HOURS), "In 4 hours"), "percentunit", _FULL),
+            Column(Query(_worst(_PREDICTED), "Predicted"), "percentunit", _FULL),
             Column(Query(named_server(pods), "Our pods"), "none"),
             width=24,
             height=7,
@@ -134,7 +160,7 @@ def _servers(found: dashboards.Dashboard) -> dashboards.Dashboard:
         states(
             "State",
             "Whether each node was ready, as the control plane saw it.",
-            Query(named_server(f"max by (node) ({_READY})"), "{{nodename}}"),
+            Query(named_server(READY), "{{nodename}}"),
             meanings=_STATES,
         )
     )
@@ -180,36 +206,37 @@ def _disks(found: dashboards.Dashboard) -> dashboards.Dashboard:
             "Level",
             "Share of each disk that is taken. High and flat: no hurry.",
             "percentunit",
-            Query(by_server(_LEVEL), "{{nodename}} {{device}}"),
+            Query(_LEVEL, _DISK),
+            *_bounds(),
             highest=1,
-            steps=_FULL,
+            colors=_BOUNDS,
+            dashed=list(_BOUNDS),
         )
     )
     found = found.with_panel(
         lines(
             "Growth an hour",
-            "Share of its size by which a disk grows an hour, fitted to the last one; and the dashed line above "
-            "which that is more than "
-            "three times what is usual there. Above it somebody should look, at any level.",
+            "Share of its size by which a disk grows an hour, fitted to the last $disk_window; and dashed, for each, "
+            "the line above which that is $disk_times times what is usual there. Above it somebody should look, at any "
+            "level.",
             "percentunit",
-            Query(by_server(_GROWTH), "{{nodename}} {{device}}"),
-            Query(
-                "clamp_min(3 * min(scrap:node_filesystem_fill:usual{@namespace}), 0.01) or vector(0.01)",
-                "unusual from here",
-            ),
+            Query(_GROWTH, _DISK),
+            Query(f"clamp_min($disk_times * {_USUAL}, $disk_above)", f"{_DISK} unusual"),
             signed=True,
-            colors={"unusual from here": RED},
-            dashed=["unusual from here"],
+            colors={"/ unusual$/": RED},
+            dashed=["/ unusual$/"],
         )
     )
     found = found.with_panel(
         lines(
-            "Level in 4 hours",
-            "If it goes on as in the last hour. Above 90 %: act now.",
+            "Level, predicted",
+            "In $disk_within, if it goes on as in the last $disk_window. Above the red line: act now.",
             "percentunit",
-            Query(by_server(_IN_FOUR_HOURS), "{{nodename}} {{device}}"),
+            Query(_PREDICTED, _DISK),
+            *_bounds(),
             highest=1,
-            steps=_FULL,
+            colors=_BOUNDS,
+            dashed=list(_BOUNDS),
         )
     )
     found = found.with_panel(
@@ -217,15 +244,11 @@ def _disks(found: dashboards.Dashboard) -> dashboards.Dashboard:
             "Inodes",
             "Share of the files that a disk can hold. Many small ones fill it as well.",
             "percentunit",
-            Query(
-                by_server(
-                    f"1 - min by (instance, device) (node_filesystem_files_free{{{_DISK}}}) "
-                    f"/ (max by (instance, device) (node_filesystem_files{{{_DISK}}}) > 0)"
-                ),
-                "{{nodename}} {{device}}",
-            ),
+            Query("1 - max by (nodename, device) (scrap:node_filesystem_files:ratio{})", _DISK),
+            Query("vector(1 - $disk_inodes)", "few left"),
             highest=1,
-            steps=_FULL,
+            colors={"few left": RED},
+            dashed=["few left"],
         )
     )
     disk_bytes = "sum by (instance) (rate(node_disk_{}_bytes_total{{}}[$__rate_interval]))"
@@ -291,6 +314,8 @@ def _network(found: dashboards.Dashboard) -> dashboards.Dashboard:
 def build() -> Dashboard:
     """The dashboard."""
     found = board("nodes", "scrap / Nodes", "The servers under scrap: how many are healthy, and what they run out of.")
+    for name, (value, description) in _CONSTANTS.items():
+        found = found.with_variable(dashboards.ConstantVariable(name).value(value).description(description))
     for section in (_glance, _servers, _work, _disks, _network):
         found = section(found)
     return found.build()

@@ -26,7 +26,7 @@ _PROCESS = 'namespace="$namespace", job="$job-operator"'
 
 
 def _scaled(direction: str) -> str:
-    """How often it scaled this way; `increase` would miss the first time, which makes the series."""
+    """How often it scaled this way, exactly; `increase` is an estimate."""
     counted = f'scrap_operator_scalings_total{{@operator, direction="{direction}"}}'
     before = f"sum({counted} offset $__range)"
     return f"(sum(max_over_time({counted}[$__range])) or vector(0)) - ({before} or vector(0))"

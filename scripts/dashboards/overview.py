@@ -22,6 +22,7 @@ from scripts.dashboards.panels import (
     rows,
     states,
 )
+from scripts.dashboards.promql import READY
 
 _CALLS = "rate(scrap_requests_total{@here}[$__rate_interval])"
 _SECONDS = "rate(scrap_request_duration_seconds_{}{{@here}}[$__rate_interval])"
@@ -31,8 +32,8 @@ _LONGEST = "max_over_time(scrap_request_duration_max_seconds{@here}[$__rate_inte
 _SECONDS_THERE = "increase(scrap_request_duration_seconds_{}{{@here}}[$__range])"
 
 _EVER = "sum(last_over_time(scrap:calls:ever{@here}[1d]))"
-# The rule adds up once a minute; what has come since then, as long as the same pods are there.
-_SINCE = "clamp_min(sum(scrap_requests_total{@here}) - sum(scrap:calls:seen{@here}), 0)"
+# The rule adds up once a minute; what has come since then to the pods that it saw.
+_SINCE = "sum(clamp_min(sum by (pod) (scrap_requests_total{@here}) - sum by (pod) (scrap:calls:seen{@here}), 0))"
 
 _PHASES = ("wait", "dns", "connect", "first_byte", "body", "parse")
 
@@ -129,7 +130,7 @@ def _glance(found: dashboards.Dashboard) -> dashboards.Dashboard:
     found = found.with_panel(
         number(
             "99th percentile",
-            "One call in a hundred takes longer.",
+            "One call in a hundred takes longer, to the next bound of the histogram.",
             "s",
             Query(_quantile(0.99), "p99"),
             steps=Steps(4, 8),
@@ -154,8 +155,8 @@ def _glance(found: dashboards.Dashboard) -> dashboards.Dashboard:
             "Pods that are wanted and do not serve.",
             "none",
             Query(
-                "sum(kube_deployment_spec_replicas{@deployment}) "
-                "- sum(kube_deployment_status_replicas_ready{@deployment})",
+                "max(kube_deployment_spec_replicas{@deployment}) "
+                "- max(kube_deployment_status_replicas_ready{@deployment})",
                 "not ready",
             ),
             steps=Steps(1, 2),
@@ -192,7 +193,7 @@ def _glance(found: dashboards.Dashboard) -> dashboards.Dashboard:
             "Servers not healthy",
             "Nodes of the cluster that are not ready; see Nodes.",
             "none",
-            Query('count(kube_node_status_condition{condition="Ready", status="true"} == 0) or vector(0)', "not ready"),
+            Query(f"count({READY} == 0) or vector(0)", "not ready"),
             steps=Steps(1, 2),
             decimals=0,
         )
@@ -252,7 +253,9 @@ def _latency(found: dashboards.Dashboard) -> dashboards.Dashboard:
             "Median, mean, 99th percentile and maximum",
             "All calls. The mean above the median: a few slow pages cost most of the time. Both up: all is "
             "slower, look for us. "
-            "Only the 99th percentile and the maximum up: some hosts are slow.",
+            "Only the 99th percentile and the maximum up: some hosts are slow. "
+            "A percentile is estimated between two bounds of a histogram, the maximum is measured: where it is the "
+            "lower one, it is right.",
             "s",
             Query(_quantile(0.5), "median"),
             Query(_mean(), "mean"),
@@ -267,7 +270,7 @@ def _latency(found: dashboards.Dashboard) -> dashboards.Dashboard:
         rows(
             "By outcome, in the chosen range",
             "What is answered from memory takes a millisecond, what times out takes the deadline: one figure for "
-            "both says nothing.",
+            "both says nothing. Percentiles are estimated, the maximum is measured.",
             "outcome",
             "Outcome",
             Column(Query(_calls_there(), "Calls"), "locale"),

@@ -155,8 +155,8 @@ def lines(
         highest: the axis' end, where one is known.
         signed: values may be below zero; the axis begins there otherwise.
         steps: drawn as lines.
-        colors: of series, by legend.
-        dashed: legends of bounds, which are drawn thinner.
+        colors: of series, by legend; `/…/` is a pattern of legends.
+        dashed: legends of bounds, likewise, which are drawn thinner.
     """
     panel = timeseries.Panel().title(title).description(description).unit(unit).datasource(DATASOURCE)
     panel = panel.targets(list(targets(queries))).span(width).height(height)
@@ -190,11 +190,16 @@ def lines(
     if steps:
         style = common_builders.GraphThresholdsStyleConfig().mode(common.GraphThresholdsStyleMode.DASHED)
         panel = panel.thresholds(_thresholds(steps)).thresholds_style(style)
+
+    def override(legend: str, properties: list[dashboard.DynamicConfigValue]) -> timeseries.Panel:
+        by = panel.override_by_regexp if legend.startswith("/") else panel.override_by_name
+        return by(legend, properties)
+
     for legend, color in (colors or {}).items():
-        panel = panel.override_by_name(legend, [_fixed(color)])
+        panel = override(legend, [_fixed(color)])
     for legend in dashed:
         style_of_it = {"fill": "dash", "dash": [8, 6]}
-        panel = panel.override_by_name(
+        panel = override(
             legend,
             [
                 dashboard.DynamicConfigValue("custom.lineStyle", style_of_it),

@@ -25,7 +25,7 @@ from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, MultipleLo
 from PIL import Image
 
 from scripts.dashboards.prometheus import Prometheus, Series
-from scripts.dashboards.reading import Panel, Target, View, annotations, load, panels
+from scripts.dashboards.reading import Panel, Target, View, annotations, constants, load, panels
 from scripts.dashboards.values import shown
 from scripts.dashboards.writing import FOLDER
 
@@ -346,7 +346,8 @@ def _states(canvas: Canvas, inside: Inside, panel: Panel, answers: Found, view: 
         for at, value in series.points:
             meant = meanings.get(f"{value:.0f}")
             color = color_of(meant["color"]) if meant else LINE
-            axes.broken_barh([(at, view.step)], (row - 0.38, 0.76), facecolors=color, linewidth=0)
+            # What was seen at a time is drawn up to it: the last one has its place as well.
+            axes.broken_barh([(at - view.step, view.step)], (row - 0.38, 0.76), facecolors=color, linewidth=0)
     _clock(axes, view, 10)
     axes.set_ylim(len(named) - 0.4, -0.6)
     axes.set_yticks(range(len(named)), [name for name, _ in named])
@@ -355,16 +356,6 @@ def _states(canvas: Canvas, inside: Inside, panel: Panel, answers: Found, view: 
             x + margin + place * 170, y + height - 10, 10, 8, facecolor=color_of(meant["color"]), edgecolor="none"
         )
         canvas.text(x + margin + 15 + place * 170, y + height - 6, meant["text"], fontsize=7.5)
-
-
-def variables(board: Mapping[str, Any], namespace: str, job: str) -> dict[str, str]:
-    """The dashboard's variables, its constants as committed."""
-    constants = {
-        variable["name"]: variable["query"]
-        for variable in board["templating"]["list"]
-        if variable["type"] == "constant"
-    }
-    return {"datasource": "prometheus", "namespace": namespace, "job": job, **constants}
 
 
 def save(figure: Figure, path: Path) -> None:
@@ -389,8 +380,8 @@ def main() -> None:
     end = (time.time() - arguments.ago * 60) // step * step
     for path in sorted(FOLDER.glob("*.json")):
         board = load(path)
-        named = variables(board, arguments.namespace, arguments.job)
-        view = View(named, end - arguments.minutes * 60, end, step, arguments.scrape)
+        release = {"datasource": "prometheus", "namespace": arguments.namespace, "job": arguments.job}
+        view = View(release | constants(board), end - arguments.minutes * 60, end, step, arguments.scrape)
         picture = arguments.folder / f"dashboards-{path.stem}.png"
         save(draw(board, Prometheus(arguments.prometheus), view), picture)
 

@@ -12,6 +12,9 @@ _WORDS = {
     "@namespace": 'namespace="$namespace"',
 }
 
+# Whether each node is ready; once, however many kube-state-metrics there are.
+READY = 'max by (node) (kube_node_status_condition{condition="Ready", status="true"})'
+
 
 def full(expression: str) -> str:
     """The expression, with the short words written out."""

@@ -68,17 +68,29 @@ class Panel:
     def override(self, name: str, prop: str) -> Any:
         """What is set for one series or column; None: nothing."""
         for override in self.raw.get("fieldConfig", {}).get("overrides", []):
-            if override["matcher"] == {"id": "byName", "options": name}:
+            if _matches(override["matcher"], name):
                 for found in override["properties"]:
                     if found["id"] == prop:
                         return found["value"]
         return None
 
 
+def _matches(matcher: Mapping[str, str], name: str) -> bool:
+    if matcher["id"] == "byRegexp":
+        return bool(re.search(matcher["options"].strip("/"), name))
+    return matcher == {"id": "byName", "options": name}
+
+
 def load(path: Path) -> dict[str, Any]:
     """A dashboard's JSON."""
     found: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
     return found
+
+
+def constants(board: Mapping[str, Any]) -> dict[str, str]:
+    """What it has of the alerts, as committed."""
+    found = board["templating"]["list"]
+    return {variable["name"]: variable["query"] for variable in found if variable["type"] == "constant"}
 
 
 def panels(board: Mapping[str, Any]) -> Iterator[Panel]:

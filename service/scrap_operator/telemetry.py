@@ -68,6 +68,10 @@ class Metrics:
             self._desired.labels(name).set(decision.desired)
             self._current.labels(name).set(decision.memory.replicas)
         self._decisions.labels(name, decision.reason).inc()
+        # At 0 from the first decision on: an increase is seen only from a sample to the next.
+        self._problems.labels(name)
+        for direction in Direction:
+            self._scalings.labels(name, direction)
         self._source_up.labels(name).set(conditions["SourceAvailable"])
         for kind, is_true in conditions.items():
             self._condition.labels(name, kind).set(is_true)

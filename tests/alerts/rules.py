@@ -23,8 +23,18 @@ FIRING = 'count by (alertname, severity) (ALERTS{alertstate="firing"})'
 @functools.cache
 def rule_groups() -> list[Object]:
     """The groups of the chart's PrometheusRule with every switch on and nothing else changed."""
-    groups: list[Object] = one(render(VALUES), "PrometheusRule")["spec"]["groups"]
+    return groups_of(VALUES)
+
+
+def groups_of(values: Object) -> list[Object]:
+    """The groups of the chart's PrometheusRule, by these values."""
+    groups: list[Object] = one(render(values), "PrometheusRule")["spec"]["groups"]
     return groups
+
+
+def settings(**changes: Object) -> Object:
+    """Values with these changes to the rules."""
+    return {**VALUES, "monitoring": {"prometheusRule": {"enabled": True, **changes}}}
 
 
 def rules() -> list[Object]:
@@ -129,13 +139,20 @@ def seconds(duration: str) -> int:
     return int(duration[:-1]) * {"s": 1, "m": 60, "h": 3600, "d": 86400}[duration[-1]]
 
 
-def promtool(case: Case, folder: Path) -> subprocess.CompletedProcess[str]:
-    """Runs a case."""
+def promtool(
+    case: Case, folder: Path, groups: list[Object] | None = None, **asked: Any
+) -> subprocess.CompletedProcess[str]:
+    """Runs a case.
+
+    Args:
+        groups: the rules, where they are not the chart's as it comes.
+        asked: what is asked of it, where it is not what fires.
+    """
     program = tool("promtool")
     assert program
-    groups = [group for group in rule_groups() if case.file in (EVERYTHING, group["name"].split("-")[1])]
-    (folder / "rules.yaml").write_text(json.dumps({"groups": groups}))  # JSON is YAML, and quick to write
-    test = {"rule_files": ["rules.yaml"], "evaluation_interval": case.step, "tests": [unit_test(case)]}
+    at_work = [group for group in groups or rule_groups() if case.file in (EVERYTHING, group["name"].split("-")[1])]
+    (folder / "rules.yaml").write_text(json.dumps({"groups": at_work}))  # JSON is YAML, and quick to write
+    test = {"rule_files": ["rules.yaml"], "evaluation_interval": case.step, "tests": [{**unit_test(case), **asked}]}
     (folder / "test.yaml").write_text(json.dumps(test))
     return subprocess.run(
         [program, "test", "rules", "test.yaml"], cwd=folder, capture_output=True, text=True, check=False

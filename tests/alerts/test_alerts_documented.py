@@ -1,29 +1,34 @@
 """Every alert says what a person needs, and has a page that says the rest."""
 
+import json
 import re
+from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
+import yaml
 
-from tests.alerts.rules import VALUES, alerts, rules
-from tests.chart.rendering import NAMESPACE, ROOT, ChartError, Object, one, render, tool
+from scrap.telemetry.calls import SECONDS
+from tests.alerts.rules import VALUES, alerts, groups_of, rules, settings
+from tests.chart.rendering import CHART, NAMESPACE, ROOT, ChartError, Object, render, tool
 
 pytestmark = pytest.mark.needs("helm")
 
 RUNBOOKS = ROOT / "docs" / "runbooks"
+PAGES = [*RUNBOOKS.glob("*.md"), *(ROOT / "docs" / f"{name}.md" for name in ("slack", "dashboards", "install"))]
 PARTS = ["What it means for users", "How to check", "How to fix", "When it is false"]
 NAMES = sorted({alert["alert"] for alert in alerts()}) if tool("helm") else []
 GRADES = {"critical", "warning", "info", "none"}
 
 
-def settings(**changes: Object) -> Object:
-    """Values with these changes to the rules."""
-    return {**VALUES, "monitoring": {"prometheusRule": {"enabled": True, **changes}}}
+def alerts_by(values: Object) -> list[Object]:
+    """The alerts that these values give."""
+    return [rule for group in groups_of(values) for rule in group["rules"] if "alert" in rule]
 
 
 def named(name: str, values: Object) -> list[Object]:
     """The rules of one alert."""
-    groups = one(render(values), "PrometheusRule")["spec"]["groups"]
-    return [rule for group in groups for rule in group["rules"] if rule.get("alert") == name]
+    return [alert for alert in alerts_by(values) if alert["alert"] == name]
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -42,9 +47,36 @@ def test_no_page_without_an_alert() -> None:
 
 
 def test_links_between_pages_lead_somewhere() -> None:
-    for path in [*RUNBOOKS.glob("*.md"), ROOT / "docs" / "slack.md"]:
+    for path in PAGES:
         for target in re.findall(r"\]\((?!https?:)([^)#]+)", path.read_text()):
             assert (path.parent / target).exists(), f"{path.name}: {target}"
+
+
+def is_a_value(path: str) -> bool:
+    """Does the chart have it? What is in another object's own words has no schema of ours."""
+    schema = json.loads((CHART / "values.schema.json").read_text())
+    for word in path.split("."):
+        if "properties" not in schema:
+            return ("type", "object") in schema.items()
+        if word not in schema["properties"]:
+            return False
+        schema = schema["properties"][word]
+    return True
+
+
+@pytest.mark.parametrize("page", [*PAGES, *CHART.glob("rules/*.yaml")], ids=lambda page: page.name)
+def test_a_value_that_is_named_is_one(page: Path) -> None:
+    words = {name for node in _maps(yaml.safe_load((CHART / "values.yaml").read_text())) for name in node}
+    named = re.findall(r"(?<![\w./:$@{-])([a-z][A-Za-z]+(?:\.[A-Za-z]+)+)(?![\w(/-])", page.read_text())
+    values = {name for name in named if name.partition(".")[0] in words and not name.endswith(".md")}
+    assert [name for name in values if not is_a_value(name)] == []
+
+
+def _maps(node: object) -> Iterator[Object]:
+    if isinstance(node, dict):
+        yield node
+        for child in node.values():
+            yield from _maps(child)
 
 
 def test_every_rule_is_in_our_namespace() -> None:
@@ -72,10 +104,24 @@ def test_dashboards_that_alerts_link_to_are_there() -> None:
     assert {f"{uid}.json" for uid in linked} <= files
 
 
-def test_alerts_are_switched_off_by_their_names() -> None:
-    off = set(NAMES[::2])
-    left = settings(alerts={name: {"enabled": False} for name in off})
-    assert {name for name in NAMES if named(name, left)} == set(NAMES) - off
+# Rules of its own, so that it waits for none of ours: each can be switched off.
+ALONE: Object = {"operator": {"enabled": True, "alertScaler": {"rules": [{"name": "own", "effect": "Hold"}]}}}
+
+
+@pytest.mark.parametrize("off", [NAMES[::2], NAMES[1::2]], ids=["every other", "and the others"])
+def test_alerts_are_switched_off_by_their_names(off: list[str]) -> None:
+    left = {**settings(alerts={name: {"enabled": False} for name in off}), **ALONE}
+    assert {alert["alert"] for alert in alerts_by(left)} == set(NAMES) - set(off)
+
+
+def test_every_alert_is_graded_anew_by_its_name() -> None:
+    as_it_comes = yaml.safe_load((CHART / "values.yaml").read_text())["monitoring"]["prometheusRule"]["alerts"]
+    anew: Object = {}
+    for name, alert in as_it_comes.items():
+        grade = alert["severity"]
+        anew[name] = {"severity": dict.fromkeys(grade, "info") if isinstance(grade, dict) else "info"}
+    assert set(anew) == set(NAMES)
+    assert {alert["labels"]["severity"] for alert in alerts_by(settings(alerts=anew))} == {"info"}
 
 
 def test_an_alert_is_graded_anew_and_moved_by_its_name() -> None:
@@ -89,11 +135,40 @@ def test_an_alert_is_graded_anew_and_moved_by_its_name() -> None:
 
 def test_a_group_is_switched_off_and_the_operators_comes_with_it() -> None:
     def groups(values: Object) -> set[str]:
-        return {group["name"] for group in one(render(values), "PrometheusRule")["spec"]["groups"]}
+        return {group["name"] for group in groups_of(values)}
 
     assert "scrap-nodes" not in groups(settings(groups={"nodes": False}))
     assert "scrap-operator" in groups(VALUES)
     assert "scrap-operator" not in groups({**VALUES, "operator": {"enabled": False}})
+
+
+@pytest.mark.parametrize(
+    ("name", "objective", "window"),
+    [("ScrapErrorBudgetBurn", 0.9, "hour"), ("ScrapLatencyBudgetBurn", 0.5, "day")],
+)
+def test_a_budget_that_can_never_burn_so_fast_is_refused(name: str, objective: float, window: str) -> None:
+    with pytest.raises(ChartError, match=f"{name} can never fire over burn.{window}: .* raise the objective or lower"):
+        render(settings(alerts={name: {"objective": objective}}))
+    assert not named(name, settings(alerts={name: {"objective": objective, "enabled": False}}))
+    slower = {"hour": {"rate": 1.9}, "hours": {"rate": 1.5}, "day": {"rate": 1.2}}
+    assert len(named(name, settings(alerts={name: {"objective": objective}}, burn=slower))) == 4
+
+
+@pytest.mark.parametrize(
+    "blind", [{"groups": {"scaling": False}}, {"alerts": {"ScrapSaturated": {"enabled": False}}}], ids=str
+)
+def test_an_operator_that_would_hear_of_nothing_is_refused(blind: Object) -> None:
+    with pytest.raises(ChartError, match=r"the operator waits for ScrapSaturated"):
+        render(settings(**blind))
+    assert not named("ScrapSaturated", {**settings(**blind), **ALONE})
+
+
+def test_a_slow_answer_is_one_above_a_bound_of_the_histogram() -> None:
+    schema = json.loads((CHART / "values.schema.json").read_text())["properties"]["monitoring"]["properties"]
+    burn = schema["prometheusRule"]["properties"]["alerts"]["properties"]["ScrapLatencyBudgetBurn"]["properties"]
+    assert burn["seconds"]["enum"] == [second for second in SECONDS if 0.1 <= second <= 8]  # to the deadline
+    bounds = ", ".join(f"{second:g}" for second in burn["seconds"]["enum"])
+    assert f"one of the histogram's bounds ({bounds})" in (CHART / "values.yaml").read_text()
 
 
 @pytest.mark.parametrize(

@@ -127,8 +127,19 @@ def test_a_silence_takes_this_alert_whatever_its_labels_hold(tmp_path: Path) -> 
 
 
 def test_slacks_own_marks_are_escaped(tmp_path: Path) -> None:
-    text = shown("text", tmp_path, alert(NASTY, summary="<!channel> & co"))
-    assert text.startswith("*&lt;!channel&gt; &amp; co*")
+    nasty = alert(NASTY, summary="<!channel> & co")
+    assert shown("text", tmp_path, nasty).startswith("*&lt;!channel&gt; &amp; co*")
+    assert shown("title", tmp_path, nasty) == "🟠 This week: &lt;!channel&gt; &amp; co"
+
+
+def test_forty_alerts_are_a_message_of_ten(tmp_path: Path) -> None:
+    many = [alert({**DOWN, "job": f"job-{number}"}) for number in range(40)]
+    text = shown("text", tmp_path, *many)
+    assert text.count("|Silence>") == 10
+    assert text.endswith("\n\n… and more: 40 in all, of which these are the first ten.")
+    over = shown("text", tmp_path, *(item | {"status": "resolved", "endsAt": ENDED} for item in many))
+    assert over.count(" is over. ") == 10
+    assert len(text) < 8000 > len(over)  # what Slack shows of an attachment, by far
 
 
 def test_resolved_says_how_long_it_lasted(tmp_path: Path) -> None:
@@ -168,6 +179,12 @@ def test_a_route_and_a_receiver_for_each_grade() -> None:
         for part in ("title", "text", "color"):
             assert slack[part] == (SLACK / f"{part}.tmpl").read_text().strip()  # Helm escaped nothing
     assert "muteTimeIntervals" not in spec
+
+
+def test_a_way_to_slack() -> None:
+    proxy = {"proxyUrl": "http://proxy.example.org:3128"}
+    (slack,) = configuration(slack={"httpConfig": proxy})["receivers"][1]["slackConfigs"]
+    assert slack["httpConfig"] == proxy
 
 
 def test_info_only_where_asked() -> None:

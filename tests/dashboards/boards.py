@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import Any
 
-from scripts.dashboards.reading import Panel, Target, View, annotations, load, panels
+from scripts.dashboards.reading import Panel, Target, View, annotations, constants, load, panels
 
 FOLDER = Path(__file__).parents[2] / "charts" / "scrap" / "dashboards"
 
@@ -16,11 +16,7 @@ QUERIES: dict[str, tuple[Panel, Target]] = {
 }
 ANNOTATIONS: dict[str, Target] = {name: target for name, _, target in annotations(BOARDS["overview"])}
 
-VARIABLES = {
-    "datasource": "prometheus",
-    "namespace": "demo",
-    "job": "scrap",
-    "objective": "0.999",
-    "latency_objective": "0.95",
-}
+VARIABLES = {"datasource": "prometheus", "namespace": "demo", "job": "scrap"}
+for board in BOARDS.values():
+    VARIABLES |= constants(board)
 VIEW = View(VARIABLES, start=0, end=3600)

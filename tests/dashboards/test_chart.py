@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from scripts.dashboards.reading import constants
 from tests.chart.rendering import MONITORING, NAMESPACE, Object, render
 from tests.dashboards.boards import BOARDS
 
@@ -52,16 +53,41 @@ def test_the_first_choice_is_this_release() -> None:
         assert "current" not in variables["datasource"], "Grafana's default is as good"
 
 
-def test_the_objectives_are_those_of_the_alerts() -> None:
-    alerts = {"ScrapErrorBudgetBurn": {"objective": 0.99}, "ScrapLatencyBudgetBurn": {"objective": 0.9}}
-    values = {"monitoring": {"dashboards": {"enabled": True}, "prometheusRule": {"alerts": alerts}}}
-    (overview,) = [board for name, board in boards(values).items() if "overview" in name]
-    constants = {found["name"]: found for found in overview["templating"]["list"] if found["type"] == "constant"}
-    assert {name: found["query"] for name, found in constants.items()} == {
-        "objective": "0.99",
-        "latency_objective": "0.9",
-    }
-    assert all(found["current"]["value"] == found["query"] for found in constants.values())
+# A value of the alerts', and what the dashboard has of it.
+OF_THE_ALERTS: dict[str, tuple[Object, str]] = {
+    "objective": ({"alerts": {"ScrapErrorBudgetBurn": {"objective": 0.99}}}, "0.99"),
+    "latency_objective": ({"alerts": {"ScrapLatencyBudgetBurn": {"objective": 0.96}}}, "0.96"),
+    "disk_window": ({"disk": {"window": "1h"}}, "1h"),
+    "disk_within": ({"alerts": {"ScrapNodeDiskFilling": {"within": "2h"}}}, "2h"),
+    "disk_evicts": ({"alerts": {"ScrapNodeDiskFilling": {"below": 0.12}}}, "0.12"),
+    "disk_full": ({"alerts": {"ScrapNodeDiskFull": {"below": 0.2}}}, "0.2"),
+    "disk_inodes": ({"alerts": {"ScrapNodeInodes": {"below": 0.07}}}, "0.07"),
+    "disk_times": ({"alerts": {"ScrapNodeDiskGrowing": {"times": 5}}}, "5"),
+    "disk_above": ({"alerts": {"ScrapNodeDiskGrowing": {"above": 0.02}}}, "0.02"),
+}
+
+
+def constants_by(rules: Object) -> dict[str, str]:
+    """The constants of all dashboards, by these values of the rules."""
+    found: dict[str, str] = {}
+    for board in boards({"monitoring": {"dashboards": {"enabled": True}, "prometheusRule": rules}}).values():
+        found |= constants(board)
+        for variable in board["templating"]["list"]:
+            if variable["type"] == "constant":
+                assert variable["current"]["value"] == variable["query"]
+    return found
+
+
+def test_what_is_committed_is_what_the_alerts_come_with() -> None:
+    committed = {name: value for board in BOARDS.values() for name, value in constants(board).items()}
+    assert constants_by({}) == committed
+    assert set(committed) == set(OF_THE_ALERTS)
+
+
+@pytest.mark.parametrize("name", OF_THE_ALERTS)
+def test_a_constant_is_that_of_the_alerts(name: str) -> None:
+    rules, value = OF_THE_ALERTS[name]
+    assert constants_by(rules) == {**constants_by({}), name: value}
 
 
 def test_a_uid_is_stable_short_and_nobody_elses() -> None:

@@ -25,7 +25,7 @@ ASKED_FOR = {
         "Memory",
         "Level",
         "Growth an hour",
-        "Level in 4 hours",
+        "Level, predicted",
         "In and out",
         "Errors and drops",
     },

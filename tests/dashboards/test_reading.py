@@ -78,6 +78,12 @@ def test_what_is_set_for_one_series_is_found() -> None:
     assert panel.override("nobody", "color") is None
 
 
+def test_what_is_set_for_a_pattern_of_series_is_found() -> None:
+    panel = PANELS["nodes: Growth an hour"]
+    assert panel.override("node-1 /dev/sda unusual", "color") == {"mode": "fixed", "fixedColor": "red"}
+    assert panel.override("node-1 /dev/sda", "color") is None
+
+
 class _Api(BaseHTTPRequestHandler):
     def do_GET(self) -> None:
         split = urlsplit(self.path)

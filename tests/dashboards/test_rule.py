@@ -27,11 +27,13 @@ CASES = {
 }
 
 
-def run(folder: Path, series: list[str], totals: dict[str, int], interval: str = "1m") -> None:
+def run(
+    folder: Path, series: list[str], totals: dict[str, int], interval: str = "1m", scrapes: str | None = None
+) -> None:
     groups = [group for group in rule_groups() if group["name"] == "scrap-calls"]
     (folder / "rules.yaml").write_text(yaml.safe_dump({"groups": groups}))
     test = {
-        "interval": interval,
+        "interval": scrapes or interval,
         "input_series": [
             {
                 "series": f'scrap_requests_total{{namespace="demo",job="scrap",pod="{pod}",fault="none"}}',
@@ -58,6 +60,22 @@ def run(folder: Path, series: list[str], totals: dict[str, int], interval: str =
 @pytest.mark.parametrize(("series", "totals"), CASES.values(), ids=CASES)
 def test_the_total_is_exact(series: list[str], totals: dict[str, int], tmp_path: Path) -> None:
     run(tmp_path, series, totals)
+
+
+# A look a minute, and four scrapes between two of them: ten calls a second, 150 from scrape to scrape.
+BETWEEN = {
+    "the last minute of a pod that is gone": (["0+150x40", "0+150x23 stale"], {"5m": 6000, "6m": 7050, "10m": 9450}),
+    "the first minute of one that comes": (["0+150x40", "_x21 70+150x18"], {"6m": 4120, "10m": 8770}),
+    "a container that restarts within its pod: what it did since the last look is lost": (
+        ["0+150x22 0+150x18"],
+        {"5m": 3000, "6m": 3150, "10m": 5550},
+    ),
+}
+
+
+@pytest.mark.parametrize(("series", "totals"), BETWEEN.values(), ids=BETWEEN)
+def test_what_comes_between_two_looks(series: list[str], totals: dict[str, int], tmp_path: Path) -> None:
+    run(tmp_path, series, totals, scrapes="15s")
 
 
 def test_the_total_outlives_what_prometheus_forgets(tmp_path: Path) -> None:

@@ -98,7 +98,9 @@ def _metric(selector: VectorSelector) -> str:
         return {"memory": "bytes"}[resource]
     if name == "node_uname_info":
         return NUMBER  # always 1: multiplied by it, a series gets a name
-    endings = {"_seconds": "seconds", "_bytes": "bytes", "_ratio": RATIO, ":rate": "count/s", "_fill:usual": RATIO}
+    if name.startswith("scrap:node_filesystem_"):
+        return RATIO  # of what is there; growth is that of an hour
+    endings = {"_seconds": "seconds", "_bytes": "bytes", "_ratio": RATIO, ":rate": "count/s"}
     for ending, unit in endings.items():
         if name.endswith(ending):
             return unit

@@ -20,12 +20,20 @@
 {{- $_ := set $dashboard "uid" (include "scrap.dashboardUid" (list $ (base $path | trimSuffix ".json"))) -}}
 {{- /* Grafana wants titles unique in a folder. */}}
 {{- $_ := set $dashboard "title" (printf "%s (%s/%s)" $dashboard.title $.Release.Namespace $job) -}}
+{{- $disk := $.Values.monitoring.prometheusRule.disk -}}
 {{- $alerts := $.Values.monitoring.prometheusRule.alerts -}}
 {{- $first := dict
     "namespace" $.Release.Namespace
     "job" $job
     "objective" (toString $alerts.ScrapErrorBudgetBurn.objective)
-    "latency_objective" (toString $alerts.ScrapLatencyBudgetBurn.objective) -}}
+    "latency_objective" (toString $alerts.ScrapLatencyBudgetBurn.objective)
+    "disk_window" $disk.window
+    "disk_within" $alerts.ScrapNodeDiskFilling.within
+    "disk_evicts" (toString $alerts.ScrapNodeDiskFilling.below)
+    "disk_full" (toString $alerts.ScrapNodeDiskFull.below)
+    "disk_inodes" (toString $alerts.ScrapNodeInodes.below)
+    "disk_times" (toString $alerts.ScrapNodeDiskGrowing.times)
+    "disk_above" (toString $alerts.ScrapNodeDiskGrowing.above) -}}
 {{- range $variable := $dashboard.templating.list }}
 {{- with get $first $variable.name }}
 {{- $_ := set $variable "current" (dict "text" . "value" . "selected" true) }}

@@ -59,9 +59,18 @@
 {{- if $entry }}
 {{- include "scrap.flatten" (list $words "" (get $each $entry)) }}
 {{- $_ := set $words "severity" (get $own.severity $entry) }}
+{{- $burning := get $each $entry }}
+{{- if ge (mulf $burning.rate (subf 1 $own.objective)) 1.0 }}
+{{- fail (printf "monitoring.prometheusRule: %s can never fire over burn.%s: not even if every call is bad does the budget of objective %v burn %v times as fast as it may; raise the objective or lower the rate" $raw.alert $entry $own.objective $burning.rate) }}
 {{- end }}
-{{- $rule := include "scrap.fill" (list (omit $raw "each" | toYaml) $words) | fromYaml }}
+{{- end }}
+{{- $rule := include "scrap.fill" (list (omit $raw "each" "unless" | toYaml) $words) | fromYaml }}
 {{- if $rule.Error }}{{ fail (printf "rules: %s: %s" (toJson $raw) $rule.Error) }}{{ end }}
+{{- range $other, $expression := $raw.unless }}
+{{- if (get $settings.alerts $other).enabled }}
+{{- $_ := set $rule "expr" (printf "%s\nunless (\n%s\n)" $rule.expr (include "scrap.fill" (list $expression $words))) }}
+{{- end }}
+{{- end }}
 {{- $_ := set $rule "labels" (merge (dict "namespace" $root.Release.Namespace) (default dict $rule.labels)) }}
 {{- if hasKey $raw "alert" }}
 {{- $_ := set $rule.annotations "runbook_url" (printf "%s/%s.md" (trimSuffix "/" $settings.runbooks) $raw.alert) }}

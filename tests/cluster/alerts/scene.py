@@ -20,6 +20,7 @@ from tests.cluster.clusters import IMAGE, STACK, Namespace, Object, call, may_sc
 
 DISK = ROOT.parent / "shared" / "cluster" / "disk"
 MOUNT = "/mnt/scrap-disk"
+ALERTMANAGER = "kube-prometheus-stack-alertmanager"
 # The nodes of such a cluster share their disks: one of them is enough.
 SELECTOR = f'mountpoint="{MOUNT}",nodename="node-1"'
 
@@ -160,7 +161,7 @@ class Stack:
 
     def alertmanager_configuration(self) -> str:
         """The configuration that Prometheus' operator made, as Alertmanager has loaded it."""
-        url = f"http://{self._namespace.address('kube-prometheus-stack-alertmanager')}:9093/api/v2/status"
+        url = f"http://{self._namespace.address(ALERTMANAGER)}:9093/api/v2/status"
         original: str = json.loads(fetch(url))["config"]["original"]
         return original
 

@@ -3,6 +3,7 @@
 Nothing waits for longer than it has to; the whole takes about four minutes.
 """
 
+import re
 import shutil
 import subprocess
 import threading
@@ -14,9 +15,23 @@ from urllib.parse import quote
 import pytest
 import yaml
 
+from scripts.alert_test import forwarded
+from scripts.alert_test import test as send
 from tests.alerts.rules import alerts, rules
-from tests.cluster.alerts.scene import DISK, SELECTOR, Callers, Capture, Disk, Message, Stack, start_web, values
-from tests.cluster.clusters import Namespace, until
+from tests.chart.rendering import ROOT
+from tests.cluster.alerts.scene import (
+    ALERTMANAGER,
+    DISK,
+    SELECTOR,
+    Callers,
+    Capture,
+    Disk,
+    Message,
+    Stack,
+    start_web,
+    values,
+)
+from tests.cluster.clusters import STACK, Namespace, Object, until
 
 # Another one each time: Alertmanager remembers for minutes what it has told of an earlier run.
 NAME = f"alerts-{int(time.time())}"
@@ -170,29 +185,59 @@ def test_no_rule_reads_a_metric_that_nothing_exports(stack: Stack, namespace: Na
     assert read - exported == set()
 
 
+class Routes:
+    """Routes by amtool, on what Prometheus' operator made of our AlertmanagerConfig."""
+
+    def __init__(self, configuration: str, folder: Path) -> None:
+        self._folder = folder
+        (folder / "alertmanager.yaml").write_text(configuration)
+        self._amtool("check-config", "alertmanager.yaml")
+
+    def receiver(self, **labels: str) -> str:
+        """Who takes an alert with these labels."""
+        pairs = (f"{name}={value}" for name, value in labels.items())
+        return self._amtool("config", "routes", "test", "--config.file=alertmanager.yaml", *pairs)
+
+    def assert_each_goes_to(self, **receivers: str) -> None:
+        """Every alert of ours reaches the receiver of its grade."""
+        for alert in alerts():
+            grade = alert["labels"]["severity"]
+            found = self.receiver(alertname=alert["alert"], namespace=NAME, severity=grade)
+            assert found == f"{NAME}/scrap/{receivers[grade]}"
+
+    def _amtool(self, *arguments: str) -> str:
+        program = shutil.which("amtool")
+        assert program
+        done = subprocess.run([program, *arguments], cwd=self._folder, check=True, capture_output=True, text=True)
+        return done.stdout.strip()
+
+
 def test_every_alert_reaches_the_receiver_of_its_grade(stack: Stack, slack: Capture, tmp_path: Path) -> None:
-    """amtool, on what Prometheus' operator made of our AlertmanagerConfig."""
-    amtool = shutil.which("amtool")
-    assert amtool
-    (tmp_path / "alertmanager.yaml").write_text(stack.alertmanager_configuration())
-    subprocess.run([amtool, "check-config", "alertmanager.yaml"], cwd=tmp_path, check=True, capture_output=True)
-    receivers = {"critical": "critical", "warning": "warning", "info": "nobody", "none": "nobody"}
-
-    def receiver(**labels: str) -> str:
-        pairs = [f"{name}={value}" for name, value in labels.items()]
-        command = [amtool, "config", "routes", "test", "--config.file=alertmanager.yaml", *pairs]
-        return subprocess.run(command, cwd=tmp_path, check=True, capture_output=True, text=True).stdout.strip()
-
-    for alert in alerts():
-        grade = alert["labels"]["severity"]
-        assert receiver(alertname=alert["alert"], namespace=NAME, severity=grade) == f"{NAME}/scrap/{receivers[grade]}"
-    assert receiver(alertname="ScrapDown", namespace="elsewhere", severity="critical") == "null"
-    assert receiver(alertname="KubePodCrashLooping", namespace=NAME, severity="warning") == f"{NAME}/scrap/warning"
+    routes = Routes(stack.alertmanager_configuration(), tmp_path)
+    routes.assert_each_goes_to(critical="critical", warning="warning", info="nobody", none="nobody")
+    assert routes.receiver(alertname="ScrapDown", namespace="elsewhere", severity="critical") == "null"
+    assert (
+        routes.receiver(alertname="KubePodCrashLooping", namespace=NAME, severity="warning") == f"{NAME}/scrap/warning"
+    )
 
     inhibited = yaml.safe_load(stack.alertmanager_configuration())["inhibit_rules"]
     ours = [rule for rule in inhibited if f'namespace="{NAME}"' in rule.get("source_matchers", ())]
     assert len(ours) == 2
     assert all(f'namespace="{NAME}"' in rule["target_matchers"] for rule in ours)
+
+
+def test_an_alert_test_comes_to_each_channel_and_is_over(slack: Capture, capsys: pytest.CaptureFixture[str]) -> None:
+    with forwarded(ALERTMANAGER, STACK) as url:
+        assert send(url, NAME, ["critical", "warning"], 60), capsys.readouterr().out
+        assert not send(url, NAME, ["info"], 60)
+    for grade in ("critical", "warning"):
+
+        def told(grade: str = grade) -> list[Message]:
+            return [message for message in slack.messages() if f"a test of alerts of grade {grade}" in message.title]
+
+        until(f"the test of {grade} is over", lambda: told()[-1].resolved)
+        assert [(message.channel, message.resolved) for message in told()] == [(grade, False), (grade, True)]
+    slack.forget()
 
 
 @pytest.mark.usefixtures("disk_story")
@@ -230,7 +275,7 @@ def test_no_pod_is_left(namespace: Namespace, slack: Capture) -> None:
 
 def test_a_disk_grows_fills_and_is_full(slack: Capture, disk_story: threading.Thread) -> None:
     growing = is_told(slack, "ScrapNodeDiskGrowing", "warning")
-    assert "/mnt/scrap-disk on " in growing.title
+    assert " on node-1 grows by " in growing.title
     filling = is_told(slack, "ScrapNodeDiskFilling", "critical")
     assert "% are left" in filling.text
     disk_story.join()
@@ -253,3 +298,50 @@ def test_nothing_else_was_told(slack: Capture) -> None:
     ]
     expected = [message for alert in named for message in slack.about(f"Scrap{alert}")]
     assert len(slack.messages()) == len(expected) == 2 * len(named), [m.title for m in slack.messages()]
+
+
+def merged(one: Object, other: Object) -> Object:
+    """Both, maps by maps."""
+    both = {name: merged(one[name], other[name]) for name in one.keys() & other.keys() if isinstance(one[name], dict)}
+    return {**one, **other, **both}
+
+
+def test_other_receivers_hours_and_info_as_the_page_says(
+    stack: Stack, namespace: Namespace, slack: Capture, tmp_path: Path
+) -> None:
+    """The last one, for it changes the routes."""
+    (block,) = re.findall(r"^```yaml\n(monitoring:\n.*?)```", (ROOT / "docs" / "slack.md").read_text(), re.M | re.S)
+    switches = {
+        "monitoring": {"alertmanagerConfig": {"info": {"enabled": True}, "warning": {"hours": {"enabled": True}}}}
+    }
+    for name, key in (("pagerduty", "routing-key"), ("mail", "password")):
+        namespace.kubectl("create", "secret", "generic", name, f"--from-literal={key}=secret")
+    namespace.kubectl(
+        "patch", "secret", "scrap-slack", "--patch", '{"stringData": {"info": "http://slack.monitoring.svc/info"}}'
+    )
+    namespace.upgrade(merged(merged(values(namespace), yaml.safe_load(block)), switches))
+
+    def arrived() -> bool:
+        stack.hurry()
+        return f"{NAME}/scrap/info" in stack.alertmanager_configuration()
+
+    until("the routes are there", arrived, 120)
+    routes = Routes(stack.alertmanager_configuration(), tmp_path)
+    routes.assert_each_goes_to(critical="critical", warning="warning", info="info", none="nobody")
+
+    loaded = yaml.safe_load(stack.alertmanager_configuration())
+    (ours,) = (route for route in loaded["route"]["routes"] if route["receiver"] == f"{NAME}/scrap/nobody")
+    # amtool has checked that there are such hours.
+    hours = {route["receiver"].rpartition("/")[2]: route.get("active_time_intervals") for route in ours["routes"]}
+    assert hours == {"critical": None, "warning": [f"{NAME}/scrap/working-hours"], "info": None}
+    kinds = {
+        receiver["name"].rpartition("/")[2]: {name for name in receiver if name.endswith("_configs")}
+        for receiver in loaded["receivers"]
+        if receiver["name"].startswith(f"{NAME}/")
+    }
+    assert kinds == {
+        "nobody": set(),
+        "critical": {"slack_configs", "pagerduty_configs"},
+        "warning": {"slack_configs", "email_configs", "webhook_configs"},
+        "info": {"slack_configs"},
+    }

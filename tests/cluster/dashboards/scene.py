@@ -127,10 +127,13 @@ class Callers:
 
     Attributes:
         mix: what they ask for, in turn.
+        made: how many there were.
+        answered: how many of them were answered.
     """
 
     def __init__(self, address: str, namespace: str, pace: float) -> None:
         self.mix = MIX
+        self.made = self.answered = 0
         self._pace = pace
         self._address = address
         self._namespace = namespace
@@ -154,12 +157,13 @@ class Callers:
 
     async def _call(self, target: str) -> None:
         request = f"GET /api/v1/scrap?url={quote(target, safe='')} HTTP/1.1\r\nHost: scrap\r\nConnection: close\r\n\r\n"
+        self.made += 1
         with contextlib.suppress(OSError, TimeoutError):
             async with asyncio.timeout(10):
                 reader, writer = await asyncio.open_connection(self._address, 80)
                 try:
                     writer.write(request.encode())
-                    await reader.read()
+                    self.answered += bool(await reader.read())
                 finally:
                     writer.close()
 

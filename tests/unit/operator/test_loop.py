@@ -79,6 +79,17 @@ async def test_it_scales_says_so_and_remembers() -> None:
     assert world.api.replicas == 5
 
 
+async def test_what_it_may_come_to_count_is_there_at_zero() -> None:
+    world = World()
+    await world.tick()
+    for counter in (
+        'scalings_total{alertscaler="scrap",direction="Up"}',
+        'scalings_total{alertscaler="scrap",direction="Down"}',
+        'problems_total{alertscaler="scrap"}',
+    ):
+        assert f"scrap_operator_{counter} 0.0".encode() in world.metrics.render()
+
+
 async def test_a_new_process_goes_on_where_the_old_one_ended() -> None:
     world = World()
     world.fire("Saturated")
