@@ -1,6 +1,5 @@
 """Content codings, fed byte by byte and at once, whole and broken."""
 
-import contextlib
 import gzip
 import zlib
 from collections.abc import Iterator
@@ -93,15 +92,13 @@ def test_bomb_is_inflated_no_further_than_asked(coding: str) -> None:
 
 @pytest.mark.parametrize("coding", ["gzip", "deflate", "deflate, raw", "br", "zstd"])
 def test_bomb_is_one(coding: str) -> None:
+    """By its beginning, for it is alike all along: as a whole it would take seconds."""
     body = bomb("raw deflate" if coding == "deflate, raw" else coding)
-    limits = Limits(inflate_step=MIB, decoded_bytes=2 * GIB)
-    made = Decoder(codings(coding.removesuffix(", raw"), limits), limits.decoded_bytes)
     assert len(body) <= 1.1 * MIB
-    given = 0
-    with contextlib.suppress(UpstreamError):  # some have a wrong checksum, which takes the last step with it
-        for piece in made.feed(body):
-            given += len(piece)
-    assert given >= GIB - MIB
+    made = Decoder(codings(coding.removesuffix(", raw"), Limits(inflate_step=MIB)), GIB)
+    beginning = body[: len(body) // 32]
+    given = sum(map(len, made.feed(beginning)))
+    assert given / len(beginning) * len(body) >= 0.95 * GIB
 
 
 @pytest.mark.parametrize("coding", ["gzip", "zstd"])
