@@ -74,7 +74,8 @@ def test_dashboards_that_alerts_link_to_are_there() -> None:
 
 def test_alerts_are_switched_off_by_their_names() -> None:
     off = set(NAMES[::2])
-    left = settings(alerts={name: {"enabled": False} for name in off})
+    alerts = {name: {"enabled": False} for name in off}
+    left = {**settings(alerts=alerts), "operator": {"enabled": True, "alertScaler": {"create": False}}}
     assert {name for name in NAMES if named(name, left)} == set(NAMES) - off
 
 

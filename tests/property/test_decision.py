@@ -439,15 +439,11 @@ def test_the_same_again_right_after_a_write_writes_nothing(
 # The simulation of the benchmark, held to the figures that the design was chosen by.
 
 
-@pytest.mark.parametrize(
-    ("load", "changes", "overload"),
-    [(oscillation.steady, 2, 90), (oscillation.noisy(7), 3, 90)],
-    ids=["steady", "noisy"],
-)
-def test_stepping_with_hold_does_not_oscillate(load: oscillation.Load, changes: int, overload: int) -> None:
-    result = oscillation.simulate(load, oscillation.shipped(with_hold=True))
-    assert result.changes <= changes
-    assert result.overload <= overload
+def test_stepping_with_hold_does_not_oscillate() -> None:
+    for load, changes in [(oscillation.steady, 2), *[(oscillation.noisy(seed), 3) for seed in oscillation.SEEDS]]:
+        result = oscillation.simulate(load, oscillation.shipped(with_hold=True))
+        assert result.changes <= changes
+        assert result.overload <= 90
 
 
 @pytest.mark.parametrize("load", [oscillation.steady, oscillation.noisy(7)], ids=["steady", "noisy"])

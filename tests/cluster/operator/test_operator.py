@@ -5,12 +5,13 @@ import json
 import subprocess
 import time
 from collections.abc import AsyncIterator, Callable
+from functools import partial
 
 import pytest
 
 from scrap_operator import kube, source
 from scrap_operator.loop import Scaler
-from scrap_operator.model import Observation, Reference, Source
+from scrap_operator.model import Reference
 from scrap_operator.telemetry import Metrics
 from tests.cluster.operator.conftest import (
     DEFINITION,
@@ -262,11 +263,7 @@ async def as_operator(bare: Namespace, monkeypatch: pytest.MonkeyPatch) -> Async
 
 async def tick(cluster: kube.Kube) -> None:
     async with source.new_client() as client:
-
-        async def poll(asked: Source) -> Observation:
-            return await source.poll(client, asked)
-
-        await Scaler("scrap", cluster, poll, Metrics(lambda: 0.0), time.time).tick()
+        await Scaler("scrap", cluster, partial(source.poll, client), Metrics(lambda: 0.0), time.time).tick()
 
 
 async def test_a_409_is_read_again_and_decided_again(
