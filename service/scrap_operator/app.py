@@ -7,7 +7,6 @@ import time
 from collections.abc import Awaitable, Callable
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
-from functools import partial
 from typing import Any
 
 import kopf
@@ -56,11 +55,9 @@ async def run(settings: Settings) -> None:
     _end_on_sigterm()
     async with AsyncExitStack() as stack:
         api = await stack.enter_async_context(kube.new_client(login))
-        polls = await stack.enter_async_context(source.new_client())
         cluster = kube.Kube(api, namespace)
-        loops = Loops(
-            lambda name: Scaler(name, cluster, partial(source.poll, polls), metrics, time.time, settings.selector)
-        )
+        poll = source.poller()
+        loops = Loops(lambda name: Scaler(name, cluster, poll, metrics, time.time, settings.selector))
         metrics = Metrics(loops.age)
         await stack.enter_async_context(
             serving(settings.host, settings.port, metrics, loops.lateness, settings.patience)

@@ -5,7 +5,8 @@ Whatever goes wrong becomes a `Lost`: refused, timed out, an error status, too l
 
 import asyncio
 import re
-from collections.abc import Mapping, Sequence
+import ssl
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from datetime import datetime
 from email.utils import parsedate_to_datetime
 from typing import Any, NamedTuple
@@ -57,9 +58,20 @@ async def poll(client: httpx2.AsyncClient, source: Source, names: Sequence[str] 
         return Lost(str(error))
 
 
-def new_client() -> httpx2.AsyncClient:
+def poller() -> Callable[[Source, Sequence[str]], Awaitable[Observation]]:
+    """Gives a `poll` that has a connection of its own each time: from a common pool two would take each other's."""
+    tls = httpx2.create_ssl_context(trust_env=False)
+
+    async def ask(source: Source, names: Sequence[str]) -> Observation:
+        async with new_client(tls) as client:
+            return await poll(client, source, names)
+
+    return ask
+
+
+def new_client(tls: ssl.SSLContext | bool = True) -> httpx2.AsyncClient:
     """A client for `poll`: no redirects, no proxies from the environment, the poll's own timeout."""
-    return httpx2.AsyncClient(timeout=None, trust_env=False, follow_redirects=False)
+    return httpx2.AsyncClient(verify=tls, timeout=None, trust_env=False, follow_redirects=False)
 
 
 async def _alertmanager(client: httpx2.AsyncClient, url: str, names: Sequence[str]) -> Seen:

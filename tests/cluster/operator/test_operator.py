@@ -5,7 +5,6 @@ import json
 import subprocess
 import time
 from collections.abc import AsyncIterator, Callable
-from functools import partial
 
 import pytest
 
@@ -262,8 +261,7 @@ async def as_operator(bare: Namespace, monkeypatch: pytest.MonkeyPatch) -> Async
 
 
 async def tick(cluster: kube.Kube) -> None:
-    async with source.new_client() as client:
-        await Scaler("scrap", cluster, partial(source.poll, client), Metrics(lambda: 0.0), time.time).tick()
+    await Scaler("scrap", cluster, source.poller(), Metrics(lambda: 0.0), time.time).tick()
 
 
 async def test_a_409_is_read_again_and_decided_again(
