@@ -456,6 +456,12 @@ def test_a_gap_longer_than_settle_is_an_outage() -> None:
     stays(decided(seen(), memory=replace(CALM, polled=NOW - 121)), Reason.SETTLING)
 
 
+def test_a_wish_from_before_a_gap_has_not_lasted() -> None:
+    patient = replace(SPEC, up=replace(SPEC.up, window=30))
+    gap = replace(BUSY, polled=NOW - 121)
+    stays(decided(seen("ScrapSaturated"), spec=patient, memory=gap), Reason.STABILIZING)
+
+
 def test_a_clock_that_jumps_back_is_an_outage_and_blocks_nothing_for_longer() -> None:
     ahead = replace(BUSY, polled=NOW + 3600, scaled_up=NOW + 3600, scaled_down=NOW + 3600)
     decision = decided(seen("ScrapSaturated"), memory=ahead)
