@@ -1,31 +1,26 @@
-"""The operator is switched off again: who owns the count then, with both Helms."""
+"""The operator is switched off again: the count is the chart's at once, with both Helms."""
 
 import json
 import subprocess
 
 import pytest
 
+from scrap_operator import kube
+from scrap_operator.model import Reference
 from tests.chart.rendering import CHART, tool
 from tests.cluster.operator.conftest import Namespace
 
 pytestmark = [pytest.mark.needs("helm", "helm3"), pytest.mark.usefixtures("definition")]
 
 
-def helm(program: str, namespace: Namespace, *arguments: str, enabled: bool) -> subprocess.CompletedProcess[str]:
+def helm(program: str, namespace: Namespace, command: str, *, operated: bool) -> None:
     """Installs or upgrades the chart; nothing runs here, and nothing is waited for."""
-    values = {"replicaCount": 3, "operator": {"enabled": enabled}, "monitoring": {"lookup": False}}
-    command = [str(tool(program)), "--namespace", namespace.name, *arguments, "scrap", str(CHART), "--values", "-"]
-    return subprocess.run(command, input=json.dumps(values), capture_output=True, text=True, check=False)
-
-
-def scaled(program: str, namespace: Namespace) -> Namespace:
-    """A release that its operator has scaled to 5."""
-    done = helm(program, namespace, "install", enabled=True)
+    values = {"replicaCount": 3, "operator": {"enabled": operated}, "monitoring": {"lookup": False}}
+    arguments = ["--namespace", namespace.name, command, "scrap", str(CHART), "--values", "-"]
+    done = subprocess.run(
+        [str(tool(program)), *arguments], input=json.dumps(values), capture_output=True, text=True, check=False
+    )
     assert done.returncode == 0, done.stderr
-    patch = json.dumps({"spec": {"replicas": 5}})
-    scale = ("--subresource=scale", "--field-manager=scrap-operator", "--type=merge", f"--patch={patch}")
-    namespace.kubectl("patch", "deployment", "scrap", *scale)
-    return namespace
 
 
 @pytest.fixture
@@ -36,18 +31,18 @@ def released(bare: Namespace) -> Namespace:
     return bare
 
 
-def test_helm_4_says_who_owns_it_and_takes_it_when_told(released: Namespace) -> None:
-    scaled("helm", released)
-    refused = helm("helm", released, "upgrade", enabled=False)
-    assert 'conflict with "scrap-operator"' in refused.stderr
+@pytest.mark.parametrize("program", ["helm", "helm3"])
+@pytest.mark.parametrize("before", [False, True], ids=["on later", "on from the start"])
+async def test_switching_it_off_gives_the_count_back(released: Namespace, program: str, before: bool) -> None:
+    helm(program, released, "install", operated=before)
+    if not before:
+        assert released.replicas() == 3
+        helm(program, released, "upgrade", operated=True)
+    async with kube.new_client(kube.log_in()) as client:
+        cluster, target = kube.Kube(client, released.name), Reference("apps/v1", "Deployment", "scrap")
+        scale = await cluster.scale(target)
+        await cluster.write_scale(target, 5, scale.version)
+    helm(program, released, "upgrade", operated=True)
     assert released.replicas() == 5
-    done = helm("helm", released, "upgrade", "--force-conflicts", enabled=False)
-    assert done.returncode == 0, done.stderr
-    assert released.replicas() == 3
-
-
-def test_helm_3_takes_it_without_a_word(released: Namespace) -> None:
-    scaled("helm3", released)
-    done = helm("helm3", released, "upgrade", enabled=False)
-    assert done.returncode == 0, done.stderr
+    helm(program, released, "upgrade", operated=False)
     assert released.replicas() == 3
