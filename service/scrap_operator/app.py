@@ -2,18 +2,19 @@
 
 import asyncio
 import logging
+import signal
 import time
 from collections.abc import Awaitable, Callable
 from contextlib import AsyncExitStack
-from dataclasses import dataclass
-from functools import partial
+from dataclasses import dataclass, field
 from typing import Any
 
 import kopf
 
 from scrap_operator import kube, source
 from scrap_operator.loop import Loops, Scaler
-from scrap_operator.manifest import GROUP, PLURAL, VERSION
+from scrap_operator.manifest import GROUP, PLURAL, VERSION, is_served
+from scrap_operator.model import Labels
 from scrap_operator.telemetry import Metrics
 from scrap_operator.web import serving
 
@@ -26,6 +27,7 @@ class Settings:
 
     Attributes:
         namespace: the one whose AlertScalers are served; None: the one that the process runs in.
+        selector: labels that an AlertScaler must carry to be served; none: all of the namespace are.
         host: the address to answer /healthz and /metrics on.
         port: its port.
         patience: seconds by which a loop may miss its tick until /healthz fails. A tick that meets a hanging API
@@ -34,6 +36,7 @@ class Settings:
     """
 
     namespace: str | None = None
+    selector: Labels = field(default_factory=dict)
     host: str = "0.0.0.0"  # noqa: S104 - the pod's address is what the kubelet and Prometheus ask
     port: int = 8080
     patience: float = 180.0
@@ -44,15 +47,17 @@ async def run(settings: Settings) -> None:
     """Runs until SIGTERM or SIGINT.
 
     Raises:
+        asyncio.CancelledError: SIGTERM came before there was anything to end.
         kube.KubeError: there is nothing to log in with.
     """
     login = kube.log_in()
     namespace = settings.namespace or login.default_namespace or "default"
+    _end_on_sigterm()
     async with AsyncExitStack() as stack:
         api = await stack.enter_async_context(kube.new_client(login))
-        polls = await stack.enter_async_context(source.new_client())
         cluster = kube.Kube(api, namespace)
-        loops = Loops(lambda name: Scaler(name, cluster, partial(source.poll, polls), metrics, time.time))
+        poll = source.poller()
+        loops = Loops(lambda name: Scaler(name, cluster, poll, metrics, time.time, settings.selector))
         metrics = Metrics(loops.age)
         await stack.enter_async_context(
             serving(settings.host, settings.port, metrics, loops.lateness, settings.patience)
@@ -61,8 +66,18 @@ async def run(settings: Settings) -> None:
         await _until_served(cluster, settings.definition_wait)  # kopf looks for it once and never again
         _log.info("watching the AlertScalers of namespace %s", namespace)
         await kopf.operator(
-            registry=_registry(loops, stack.aclose), settings=_kopf_settings(), standalone=True, namespaces=[namespace]
+            registry=_registry(loops, settings.selector, stack.aclose),
+            settings=_kopf_settings(),
+            standalone=True,
+            namespaces=[namespace],
         )
+
+
+def _end_on_sigterm() -> None:
+    """Until kopf has a handler of its own: what nobody handles, the first process of a pod ignores."""
+    task = asyncio.current_task()
+    assert task is not None  # noqa: S101 - a coroutine is run by one
+    asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, task.cancel)
 
 
 async def _until_served(cluster: kube.Kube, wait: float) -> None:
@@ -76,16 +91,16 @@ async def _until_served(cluster: kube.Kube, wait: float) -> None:
         await asyncio.sleep(wait)
 
 
-def _registry(loops: Loops, close: Callable[[], Awaitable[None]]) -> kopf.OperatorRegistry:
+def _registry(loops: Loops, selector: Labels, close: Callable[[], Awaitable[None]]) -> kopf.OperatorRegistry:
     registry = kopf.OperatorRegistry()
 
     # Neither a timer, nor a daemon, nor a delete handler: each would put a finalizer on the object.
     @kopf.on.event(GROUP, VERSION, PLURAL, registry=registry)
-    async def changed(type: str | None, name: str, meta: kopf.Meta, **_: Any) -> None:  # noqa: A002 - kopf's word
-        if type == "DELETED":
+    async def changed(type: str | None, name: str, body: kopf.Body, **_: Any) -> None:  # noqa: A002 - kopf's word
+        if type == "DELETED" or not is_served(body, selector):
             loops.gone(name)
         else:
-            loops.seen(name, int(meta["generation"]))
+            loops.seen(name, int(body["metadata"]["generation"]))
 
     @kopf.on.cleanup(registry=registry)
     async def stop(**_: Any) -> None:  # kopf would wait for five seconds for each task that it did not make

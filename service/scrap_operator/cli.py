@@ -1,6 +1,7 @@
 """The command line: `scrap-operator run`."""
 
 import asyncio
+import contextlib
 import logging
 
 import click
@@ -10,6 +11,23 @@ from scrap_operator import app
 from scrap_operator.kube import KubeError
 
 DEFAULTS = app.Settings()
+
+
+class Labels(click.ParamType[dict[str, str]]):
+    """Labels, as kubectl's --selector takes them: name=value,name=value."""
+
+    name = "labels"
+
+    def convert(
+        self, value: str | dict[str, str], param: click.Parameter | None, ctx: click.Context | None
+    ) -> dict[str, str]:
+        """See click.ParamType."""
+        if isinstance(value, dict):
+            return value
+        pairs = [pair.partition("=") for pair in value.split(",") if pair]
+        if not all(name and equals for name, equals, _ in pairs):
+            self.fail(f"{value!r} is not name=value,name=value", param, ctx)
+        return {name: text for name, _, text in pairs}
 
 
 @click.group(context_settings={"auto_envvar_prefix": "SCRAP_OPERATOR", "help_option_names": ["-h", "--help"]})
@@ -25,6 +43,15 @@ def main() -> None:
     envvar="SCRAP_OPERATOR_NAMESPACE",
     show_default="the one it runs in",
     help="The namespace whose AlertScalers are served.",
+)
+@click.option(
+    "--selector",
+    show_envvar=True,
+    envvar="SCRAP_OPERATOR_SELECTOR",
+    default=DEFAULTS.selector,
+    show_default="all of the namespace",
+    type=Labels(),
+    help="Labels that an AlertScaler must carry to be served.",
 )
 @click.option(
     "--host",
@@ -76,6 +103,7 @@ def main() -> None:
 def run(
     *,
     namespace: str | None,
+    selector: dict[str, str],
     host: str,
     port: int,
     patience: float,
@@ -93,9 +121,10 @@ def run(
         for chatty in ("httpx2", "kopf.objects"):
             logging.getLogger(chatty).setLevel(logging.WARNING)
     settings = app.Settings(
-        namespace=namespace, host=host, port=port, patience=patience, definition_wait=definition_wait
+        namespace=namespace, selector=selector, host=host, port=port, patience=patience, definition_wait=definition_wait
     )
     try:
-        asyncio.run(app.run(settings))
+        with contextlib.suppress(asyncio.CancelledError):
+            asyncio.run(app.run(settings))
     except KubeError as error:
         raise click.ClickException(str(error)) from error

@@ -7,14 +7,14 @@ starts a loop, ends it, or makes it tick at once.
 import asyncio
 import logging
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field, replace
 
 from scrap_operator import manifest
 from scrap_operator.decision import Decision, Reason, decide, notice
-from scrap_operator.kube import Kube, KubeError, NotFound, Stale
+from scrap_operator.kube import Kube, KubeError, NotFound, Scale, Stale
 from scrap_operator.manifest import Body, InvalidSpec
-from scrap_operator.model import Direction, Memory, Observation, Source, Spec, Target
+from scrap_operator.model import Direction, Labels, Memory, Observation, Source, Spec, Target
 from scrap_operator.telemetry import Metrics
 
 ATTEMPTS = 3  # to read, decide and write within one tick, where somebody else writes in between
@@ -32,12 +32,12 @@ _PASSING = {Reason.SOURCE_FAILING, Reason.RATE_LIMITED, Reason.STABILIZING}
 
 _log = logging.getLogger(__name__)
 
-Poll = Callable[[Source], Awaitable[Observation]]
+Poll = Callable[[Source, Sequence[str]], Awaitable[Observation]]
 Clock = Callable[[], float]
 
 
 class Gone(Exception):
-    """The AlertScaler was deleted."""
+    """The AlertScaler was deleted, or is not ours any more."""
 
 
 @dataclass(slots=True)
@@ -46,6 +46,7 @@ class Scaler:
 
     Args:
         clock: seconds since the epoch.
+        selector: labels that it must carry to be served.
     """
 
     name: str
@@ -53,6 +54,7 @@ class Scaler:
     poll: Poll
     metrics: Metrics
     clock: Clock
+    selector: Labels = field(default_factory=dict)
     _uid: str = ""
     _memory: Memory = field(default_factory=Memory)
 
@@ -63,9 +65,9 @@ class Scaler:
             Gone: there is no such AlertScaler any more.
             KubeError: the API server did not answer.
         """
-        scalers = await self.kube.alert_scalers()
+        scalers = [body for body in await self.kube.alert_scalers() if manifest.is_served(body, {})]
         body = next((body for body in scalers if body["metadata"]["name"] == self.name), None)
-        if body is None:
+        if body is None or not manifest.is_served(body, self.selector):
             raise Gone
         if self._uid != body["metadata"]["uid"]:
             self._uid, self._memory = body["metadata"]["uid"], manifest.memory_of(body)
@@ -85,29 +87,37 @@ class Scaler:
     async def _act(self, body: Body, spec: Spec, scalers: list[Body]) -> None:
         rivals = manifest.rivals_of(body, scalers, await self.kube.horizontal_autoscalers())
         started = time.monotonic()
-        observation = await self.poll(spec.source)
+        observation = await self.poll(spec.source, spec.alertnames)
         self.metrics.polled(self.name, time.monotonic() - started)
         decision = await self._decide_and_write(spec, rivals, observation)
-        self._memory = decision.memory
         await self._report(body, spec, decision)
 
     async def _decide_and_write(self, spec: Spec, rivals: tuple[str, ...], observation: Observation) -> Decision:
+        before = self._memory  # of the tick before: one poll is one poll, however often it is decided on
         for attempt in range(1, ATTEMPTS + 1):
-            try:
-                scale = await self.kube.scale(spec.target)
-            except NotFound:
-                return decide(spec, Target(None, rivals), observation, self._memory, self._now())
-            decision = decide(spec, Target(scale.replicas, rivals), observation, self._memory, self._now())
-            if not decision.writes or decision.desired is None:
+            scale = await self._scale(spec)
+            target = Target(None if scale is None else scale.replicas, rivals)
+            decision = decide(spec, target, observation, before, self._now())
+            self._memory = decision.memory  # that a write is refused is no gap in what was seen
+            self.metrics.wanted(self.name, decision.current, decision.desired)
+            if not decision.writes or decision.desired is None or scale is None:
                 return decision
             try:
                 await self.kube.write_scale(spec.target, decision.desired, scale.version)
             except Stale:
                 _log.info("%s: somebody else wrote first, attempt %d of %d", self.name, attempt, ATTEMPTS)
                 continue
-            self.metrics.scaled(self.name, Direction.UP if decision.desired > scale.replicas else Direction.DOWN)
-            return replace(decision, memory=notice(decision.memory, decision.desired, self._now()))
+            direction = Direction.UP if decision.desired > scale.replicas else Direction.DOWN
+            self.metrics.scaled(self.name, direction, decision.desired)
+            self._memory = notice(decision.memory, decision.desired, self._now())
+            return replace(decision, memory=self._memory)
         raise Stale(f"{spec.target} was written by somebody else {ATTEMPTS} times in a row", 409)
+
+    async def _scale(self, spec: Spec) -> Scale | None:
+        try:
+            return await self.kube.scale(spec.target)
+        except NotFound:
+            return None
 
     async def _report(self, body: Body, spec: Spec, decision: Decision) -> None:
         status = manifest.status_of(decision, body, self._now())
@@ -123,8 +133,7 @@ class Scaler:
         if manifest.outdated(status, body, spec.source.settle // 4):
             await self.kube.write_status(self.name, status)
         if decision.writes or news:
-            warning = decision.reason in _WARNINGS
-            await self.kube.say(body, decision.reason, decision.sentence, warning=warning)
+            await self._say(body, decision.reason, decision.sentence, warning=decision.reason in _WARNINGS)
 
     async def _give_up(self, reason: str, sentence: str, body: Body) -> None:
         """Says that there is no decision, where even that may fail."""
@@ -133,7 +142,14 @@ class Scaler:
         if manifest.outdated(status, body, 0):
             _log.warning("%s: %s", self.name, sentence, extra={"alertscaler": self.name, "reason": reason})
             await self.kube.write_status(self.name, status)
-            await self.kube.say(body, reason, sentence, warning=True)
+            await self._say(body, reason, sentence, warning=True)
+
+    async def _say(self, body: Body, reason: str, sentence: str, *, warning: bool) -> None:
+        """Posts an event, where that is possible: the status says the same, and the replicas are written."""
+        try:
+            await self.kube.say(body, reason, sentence, warning=warning)
+        except KubeError as error:
+            _log.warning("%s: no event: %s", self.name, error, extra={"alertscaler": self.name})
 
     def _now(self) -> int:
         return int(self.clock())

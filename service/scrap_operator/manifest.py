@@ -17,6 +17,7 @@ from scrap_operator.model import (
     Behavior,
     Direction,
     Effect,
+    Labels,
     Leaning,
     Memory,
     Mode,
@@ -53,6 +54,12 @@ _AVAILABLE = {Reason.SOURCE_FAILING, Reason.SETTLING}
 
 class InvalidSpec(Exception):
     """A spec that the schema should have refused: the cluster's definition is not this operator's."""
+
+
+def is_served(body: Body, selector: Labels) -> bool:
+    """Whether an AlertScaler is an operator's to serve: it carries the labels, and nobody is deleting it."""
+    metadata = body["metadata"]
+    return "deletionTimestamp" not in metadata and selector.items() <= metadata.get("labels", {}).items()
 
 
 # The spec.
@@ -241,17 +248,20 @@ def rivals_of(body: Body, scalers: Iterable[Body], autoscalers: Iterable[Body]) 
         other
         for other in scalers
         if other["metadata"]["name"] != body["metadata"]["name"]
-        and other["spec"].get("mode", Mode.ACTIVE) == Mode.ACTIVE
+        and other.get("spec", {}).get("mode", Mode.ACTIVE) == Mode.ACTIVE
     ]
     candidates = [(KIND, other) for other in writing] + [("HorizontalPodAutoscaler", other) for other in autoscalers]
     own = _identity(body)
     return tuple(f"{kind}/{other['metadata']['name']}" for kind, other in candidates if _identity(other) == own)
 
 
-def _identity(scaler: Body) -> tuple[str, str, str]:
-    """A target's group, kind and name: its version says nothing."""
-    target = _reference(scaler["spec"]["scaleTargetRef"])
-    return target.api_version.rpartition("/")[0], target.kind, target.name
+def _identity(scaler: Body) -> tuple[str, str, str] | None:
+    """A target's group, kind and name: its version says nothing; None of a scaler that names none, and so has none."""
+    try:
+        target = _reference(scaler["spec"]["scaleTargetRef"])
+        return target.api_version.rpartition("/")[0], target.kind, target.name
+    except (AttributeError, KeyError, TypeError):
+        return None
 
 
 def conditions_of(status: Body) -> dict[str, bool]:

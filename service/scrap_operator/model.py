@@ -192,6 +192,13 @@ class Spec:
     up: Behavior = UP_BY_DEFAULT
     down: Behavior = DOWN_BY_DEFAULT
 
+    @property
+    def alertnames(self) -> tuple[str, ...]:
+        """The names of all alerts that can matter here; none where something is matched by other labels alone."""
+        asked = [self.source.heartbeat, *(rule.matchers for rule in self.rules)]
+        names = {labels.get("alertname", "") for labels in asked}
+        return () if "" in names else tuple(sorted(names))
+
 
 @dataclass(frozen=True, slots=True)
 class Target:

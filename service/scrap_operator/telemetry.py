@@ -60,13 +60,18 @@ class Metrics:
         """A source was asked."""
         self._polls.labels(name).observe(seconds)
 
+    def wanted(self, name: str, current: int | None, desired: int | None) -> None:
+        """What a target is told to have, and what it should have before anything is written; None: it is not there."""
+        for gauge, replicas in ((self._current, current), (self._desired, desired)):
+            if replicas is None:
+                gauge.remove_by_labels({"alertscaler": name})
+            else:
+                gauge.labels(name).set(replicas)
+
     def decided(self, name: str, spec: Spec, decision: Decision, conditions: Mapping[str, bool]) -> None:
-        """A decision was made."""
+        """A decision was made, and acted on."""
         self._minimum.labels(name).set(spec.minimum)
         self._maximum.labels(name).set(spec.maximum)
-        if decision.desired is not None and decision.memory.replicas is not None:
-            self._desired.labels(name).set(decision.desired)
-            self._current.labels(name).set(decision.memory.replicas)
         self._decisions.labels(name, decision.reason).inc()
         # At 0 from the first decision on: an increase is seen only from a sample to the next.
         self._problems.labels(name)
@@ -82,9 +87,10 @@ class Metrics:
             self._firing.labels(name, rule).set(rule in decision.firing)
         self._rules[name] = rules
 
-    def scaled(self, name: str, direction: Direction) -> None:
+    def scaled(self, name: str, direction: Direction, replicas: int) -> None:
         """Replicas were written."""
         self._scalings.labels(name, direction).inc()
+        self._current.labels(name).set(replicas)
 
     def failed(self, name: str) -> None:
         """A tick came to no decision, or could not act on it."""

@@ -154,15 +154,6 @@ def test_a_budget_that_can_never_burn_so_fast_is_refused(name: str, objective: f
     assert len(named(name, settings(alerts={name: {"objective": objective}}, burn=slower))) == 4
 
 
-@pytest.mark.parametrize(
-    "blind", [{"groups": {"scaling": False}}, {"alerts": {"ScrapSaturated": {"enabled": False}}}], ids=str
-)
-def test_an_operator_that_would_hear_of_nothing_is_refused(blind: Object) -> None:
-    with pytest.raises(ChartError, match=r"the operator waits for ScrapSaturated"):
-        render(settings(**blind))
-    assert not named("ScrapSaturated", {**settings(**blind), **ALONE})
-
-
 def test_a_slow_answer_is_one_above_a_bound_of_the_histogram() -> None:
     schema = json.loads((CHART / "values.schema.json").read_text())["properties"]["monitoring"]["properties"]
     burn = schema["prometheusRule"]["properties"]["alerts"]["properties"]["ScrapLatencyBudgetBurn"]["properties"]

@@ -6,7 +6,7 @@ The load is in pods' worth of work. One pod fewer than needed is overload; 80 % 
 minute, fires `saturated`. A new pod works 15 s after it was asked for. The ways:
 
     floor while firing   one up while `saturated` fires, to the minimum when it resolves (OpenFaaS' handler)
-    step up and down     one up while it fires, one down when it has been quiet for 5 minutes
+    step up and down     two up while it fires, one down when it has been quiet for 5 minutes
     step with Hold       the same, but none down while "it would have been saturated with one pod fewer, within the
                          last 15 minutes": the decision as it is shipped, and all its tempering
 
@@ -96,8 +96,8 @@ def paced(way: Way) -> Way:
 
 
 def shipped(*, with_hold: bool, window: int | None = None) -> Way:
-    """The operator's own decision, with or without the Hold rule; `window`: seconds, if not the default."""
-    rules = [Rule("saturated", {"alertname": "Saturated"}, Effect.SCALE_UP)]
+    """The operator's own decision by the chart's rules, with or without Hold; `window`: seconds, if not the default."""
+    rules = [Rule("saturated", {"alertname": "Saturated"}, Effect.SCALE_UP, step=2)]
     if with_hold:
         rules.append(Rule("hold", {"alertname": "Hold"}, Effect.HOLD))
     target = Reference("apps/v1", "Deployment", "scrap")
@@ -173,7 +173,7 @@ def spread(values: list[int]) -> str:
 
 
 def main() -> None:
-    """Prints the table; fails where step with Hold is worse than 2 changes / 90 s steady or 3 / 90 noisy."""
+    """Prints the table; fails where step with Hold is ever worse than 2 changes / 90 s steady or 3 / 90 noisy."""
     print(f"| {'load':<7} | {'way':<25} | {'replica changes':<16} | {'overload, s':<18} | pod hours |")
     print(f"|{'-' * 9}|{'-' * 27}|{'-' * 18}|{'-' * 20}|{'-' * 11}|")
     worst = {}
@@ -181,7 +181,7 @@ def main() -> None:
         for name, way in WAYS.items():
             results = [simulate(variant, way()) for variant in variants]
             changes, overload = [r.changes for r in results], [r.overload for r in results]
-            worst[load, name] = statistics.median(changes), statistics.median(overload)
+            worst[load, name] = max(changes), max(overload)
             hours = statistics.median(r.pod_hours for r in results)
             print(f"| {load:<7} | {name:<25} | {spread(changes):<16} | {spread(overload):<18} | {hours:9.1f} |")
     for load, bound in {"steady": (2, 90), "noisy": (3, 90)}.items():

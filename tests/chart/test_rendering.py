@@ -1,12 +1,15 @@
 """What the values give: the objects that `helm install` applies."""
 
+import json
 import re
+import subprocess
 from typing import Any
 
 import pytest
 import yaml
 
 from tests.chart.rendering import (
+    CHART,
     MATRIX,
     MATRIX_OF_KINDS,
     MONITORING,
@@ -19,6 +22,7 @@ from tests.chart.rendering import (
     pod_of,
     pods_of,
     render,
+    tool,
 )
 
 pytestmark = pytest.mark.needs("helm")
@@ -187,10 +191,48 @@ def test_the_operators_rights_are_those_of_its_document() -> None:
     assert role["rules"] == yaml.safe_load(block[1])["rules"]
 
 
-def test_the_alert_scaler_heeds_the_alerts_of_its_own_namespace() -> None:
-    (scaler,) = [item for item in render(MATRIX_OF_KINDS["an operator"]) if item["kind"] == "AlertScaler"]
-    assert {rule["effect"] for rule in scaler["spec"]["rules"]} == {"ScaleUp", "Hold"}
-    assert {rule["matchers"]["namespace"] for rule in scaler["spec"]["rules"]} == {"demo"}
+def test_what_else_it_may_scale_is_named() -> None:
+    queue = {"apiGroup": "apps", "resource": "statefulsets", "name": "queue"}
+    core = {"apiGroup": "", "resource": "replicationcontrollers", "name": "old"}
+    roles = [
+        one(render({"operator": {"enabled": True, "targets": targets}}), "Role", "scrap-operator")["rules"]
+        for targets in ([], [queue, core])
+    ]
+    verbs = {"verbs": ["get", "patch"]}
+    assert [rule for rule in roles[1] if rule not in roles[0]] == [
+        {"apiGroups": ["apps"], "resources": ["statefulsets/scale"], "resourceNames": ["queue"], **verbs},
+        {"apiGroups": [""], "resources": ["replicationcontrollers/scale"], "resourceNames": ["old"], **verbs},
+    ]
+
+
+def test_of_two_releases_in_a_namespace_each_operator_heeds_its_own() -> None:
+    """Its own alerts, and its own AlertScaler: tests/cluster/operator runs two of them."""
+    values = MATRIX_OF_KINDS["an operator"] | {"monitoring": {"prometheusRule": {"enabled": True}}}
+    for release in ("scrap", "scrap-two"):
+        objects = render(values, release=release)
+        scaler = one(objects, "AlertScaler", release)
+        matchers = [rule["matchers"] for rule in scaler["spec"]["rules"]]
+        assert [rule["effect"] for rule in scaler["spec"]["rules"]] == ["ScaleUp", "Hold"]
+        (pod,) = [pod for pod in pods_of(objects) if component_of(pod) == "operator"]
+        environment = {each["name"]: each["value"] for each in pod["spec"]["containers"][0]["env"]}
+        name, _, value = environment["SCRAP_OPERATOR_SELECTOR"].partition("=")
+        assert (scaler["metadata"]["labels"][name], value) == (release, release)
+        for matcher in matchers:
+            assert {"namespace": "demo", "job": release}.items() <= matcher.items()
+        rules = one(objects, "PrometheusRule", release)["spec"]["groups"]
+        alerts = {rule.get("alert"): rule for group in rules for rule in group["rules"]}
+        assert {matcher["alertname"] for matcher in matchers} <= alerts.keys()
+        assert f'job="{release}"' in alerts["ScrapSaturated"]["expr"]
+
+
+@pytest.mark.parametrize(
+    ("enabled", "says"), [("auto", "no kind PrometheusRule, so the alerts"), (True, "scales by two alerts")]
+)
+def test_the_notes_say_what_the_operator_needs(enabled: Any, says: str) -> None:
+    values = {"operator": {"enabled": True}, "monitoring": {"prometheusRule": {"enabled": enabled}}}
+    command = [str(tool("helm")), "install", "scrap", str(CHART), "--dry-run=client", "--values", "-"]
+    done = subprocess.run(command, input=json.dumps(values), capture_output=True, text=True, check=True)
+    assert says in done.stdout.partition("\nOperator:\n")[2]
 
 
 @pytest.mark.parametrize(

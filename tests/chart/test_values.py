@@ -72,6 +72,11 @@ def test_the_schema_knows_every_value_and_no_other() -> None:
     assert closed_objects(SCHEMA, VALUES) == []
 
 
+def without_rules(**settings: Any) -> Object:
+    """An operator, and settings of the rules that leave it without its alerts."""
+    return {"operator": {"enabled": True}, "monitoring": {"prometheusRule": settings}}
+
+
 TYPOS = [
     ({"replicas": 3}, "replicas"),
     ({"replicaCount": "two"}, "/replicaCount"),
@@ -93,6 +98,12 @@ TYPOS = [
     ({"autoscaling": {"enabled": True}, "operator": {"enabled": True}}, "exclude each other"),
     ({"operator": {"alertScaler": {"minReplicas": 11}}}, "operator.alertScaler.minReplicas is above"),
     ({"operator": {"alertScaler": {"mode": "Dry"}}}, "/operator/alertScaler/mode"),
+    ({"operator": {"targets": [{"resource": "statefulsets", "name": "queue"}]}}, "/operator/targets/0"),
+    # An operator whose alerts do not exist would take their silence for health:
+    (without_rules(enabled=False), "monitoring.prometheusRule.enabled switches off"),
+    (without_rules(groups={"scaling": False}), "groups.scaling switches off"),
+    (without_rules(alerts={"ScrapSaturated": {"enabled": False}}), "alerts.ScrapSaturated.enabled switches off"),
+    (without_rules(alerts={"ScrapScaleInUnsafe": {"enabled": False}}), "alerts.ScrapScaleInUnsafe.enabled switches"),
     ({"httpRoute": {"enabled": True}}, "needs httpRoute.parentRefs"),
 ]
 

@@ -128,6 +128,18 @@ tolerations:
 {{- fail (printf "%s.minReplicas is above %s.maxReplicas" $name $name) }}
 {{- end }}
 {{- end }}
+{{- if and .Values.operator.enabled .Values.operator.alertScaler.create (not .Values.operator.alertScaler.rules) }}
+{{- $rule := .Values.monitoring.prometheusRule }}
+{{- $off := list }}
+{{- if eq (toString $rule.enabled) "false" }}{{ $off = append $off "enabled" }}{{ end }}
+{{- if not $rule.groups.scaling }}{{ $off = append $off "groups.scaling" }}{{ end }}
+{{- range list "ScrapSaturated" "ScrapScaleInUnsafe" }}
+{{- if not (get $rule.alerts .).enabled }}{{ $off = append $off (printf "alerts.%s.enabled" .) }}{{ end }}
+{{- end }}
+{{- range $off }}
+{{- fail (printf "operator.alertScaler scales by alerts that monitoring.prometheusRule.%s switches off, and would take their silence for health: switch them on, or give operator.alertScaler.rules of your own" .) }}
+{{- end }}
+{{- end }}
 {{- if and .Values.httpRoute.enabled (not .Values.httpRoute.parentRefs) }}
 {{- fail "httpRoute.enabled needs httpRoute.parentRefs: a route without a gateway leads nowhere" }}
 {{- end }}

@@ -8,7 +8,7 @@ import sys
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -98,13 +98,13 @@ class Namespace:
         events: list[Json] = self.get("events", "--field-selector", "involvedObject.kind=AlertScaler")["items"]
         return events
 
-    def start(self) -> None:
+    def start(self, *arguments: str) -> None:
         """Starts the operator, and waits until it watches."""
-        self.run()
+        self.run(*arguments)
         eventually(lambda: "watching the AlertScalers" in self.written(), 20)
 
-    def run(self) -> None:
-        """Starts the operator."""
+    def run(self, *more: str, program: Sequence[str] = ("-m", "scrap_operator")) -> None:
+        """Starts the operator, or a program of a test's own around it."""
         self.port = free_port()
         log = self.kubeconfig.with_suffix(f".{len(self.log)}.log")
         self.log.append(log)
@@ -114,10 +114,11 @@ class Namespace:
             f"--port={self.port}",
             "--host=127.0.0.1",
             "--definition-wait=0.5",
+            *more,
         ]
         with log.open("w") as output:
             self.operator = subprocess.Popen(
-                [sys.executable, "-m", "scrap_operator", *arguments, "--definition-wait=0.5"],
+                [sys.executable, *program, *arguments],
                 env=os.environ | {"KUBECONFIG": str(self.kubeconfig)},
                 stderr=output,
                 stdout=output,
@@ -213,6 +214,18 @@ def shared_alertmanager(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Al
     if program is None:
         pytest.skip("no alertmanager on PATH or in the cluster's tools: ../shared/cluster/setup tools builds it")
     running = Alertmanager(program, tmp_path_factory.mktemp("alertmanager"))
+    running.send("Watchdog")
+    yield running
+    running.stop()
+
+
+@pytest.fixture
+def own_alertmanager(tmp_path: Path) -> Iterator[Alertmanager]:
+    """A real one that a test may hurt."""
+    program = binary("alertmanager")
+    if program is None:
+        pytest.skip("no alertmanager on PATH or in the cluster's tools: ../shared/cluster/setup tools builds it")
+    running = Alertmanager(program, tmp_path)
     running.send("Watchdog")
     yield running
     running.stop()

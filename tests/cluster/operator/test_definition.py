@@ -48,6 +48,8 @@ MISTAKES: dict[str, tuple[Edit, str]] = {
     "no source": (lambda spec: spec["source"].pop("service"), "give either service or url"),
     "a URL of a file": (lambda spec: spec.update(source={"url": "file:///etc/passwd"}), "spec.source.url"),
     "an interval of none": (source(interval="0s"), "interval must be a second or longer"),
+    "an interval of an hour": (source(interval="1h", settle="3h"), "interval must be a minute or shorter"),
+    "silences of Prometheus": (source(kind="Prometheus", silences="Heed"), "Prometheus knows no silences"),
     "a duration without a unit": (source(settle="120"), "spec.source.settle"),
     "a timeout above the interval": (source(timeout="16s"), "timeout must not be longer than interval"),
     "a settle time of one poll": (source(settle="29s"), "settle must be at least twice the interval"),

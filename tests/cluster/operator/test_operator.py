@@ -2,15 +2,16 @@
 
 import contextlib
 import json
+import signal
 import subprocess
 import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Iterator
 
 import pytest
 
 from scrap_operator import kube, source
 from scrap_operator.loop import Scaler
-from scrap_operator.model import Observation, Reference, Source
+from scrap_operator.model import Reference
 from scrap_operator.telemetry import Metrics
 from tests.cluster.operator.conftest import (
     DEFINITION,
@@ -23,7 +24,7 @@ from tests.cluster.operator.conftest import (
     kubectl,
     wait_for,
 )
-from tests.integration.operator.alertmanager import eventually
+from tests.integration.operator.alertmanager import Alertmanager, eventually
 
 Make = Callable[..., Json]
 
@@ -261,12 +262,7 @@ async def as_operator(bare: Namespace, monkeypatch: pytest.MonkeyPatch) -> Async
 
 
 async def tick(cluster: kube.Kube) -> None:
-    async with source.new_client() as client:
-
-        async def poll(asked: Source) -> Observation:
-            return await source.poll(client, asked)
-
-        await Scaler("scrap", cluster, poll, Metrics(lambda: 0.0), time.time).tick()
+    await Scaler("scrap", cluster, source.poller(), Metrics(lambda: 0.0), time.time).tick()
 
 
 async def test_a_409_is_read_again_and_decided_again(
@@ -316,8 +312,91 @@ async def test_anything_with_a_scale_can_be_a_target(
             await cluster.scale(Reference("v1", "ConfigMap", "scrap"))
 
 
-def scalable(version: str, kind: str, spec: Json) -> Json:
-    return {"apiVersion": version, "kind": kind, "metadata": {"name": "scrap"}, "spec": spec}
+def scalable(version: str, kind: str, spec: Json, name: str = "scrap") -> Json:
+    return {"apiVersion": version, "kind": kind, "metadata": {"name": name}, "spec": spec}
+
+
+QUEUE = {"apiVersion": "apps/v1", "kind": "StatefulSet", "name": "queue"}
+FLEET = {"apiVersion": "example.com/v1", "kind": "Fleet", "name": "cars"}
+FLEETS: Json = {
+    "apiVersion": "apiextensions.k8s.io/v1",
+    "kind": "CustomResourceDefinition",
+    "metadata": {"name": "fleets.example.com"},
+    "spec": {
+        "group": "example.com",
+        "scope": "Namespaced",
+        "names": {"plural": "fleets", "kind": "Fleet"},
+        "versions": [
+            {
+                "name": "v1",
+                "served": True,
+                "storage": True,
+                "schema": {"openAPIV3Schema": {"type": "object", "x-kubernetes-preserve-unknown-fields": True}},
+                "subresources": {"scale": {"specReplicasPath": ".spec.cars", "statusReplicasPath": ".status.cars"}},
+            }
+        ],
+    },
+}
+
+
+@pytest.fixture
+def fleets() -> Iterator[None]:
+    """A kind of somebody's own, with a scale."""
+    kubectl("apply", "--filename", "-", given=FLEETS)
+    kubectl("wait", "--for=condition=Established", "crd/fleets.example.com")
+    yield
+    kubectl("delete", "crd", "fleets.example.com", "--wait=false")
+
+
+def test_targets_that_the_role_names_are_scaled_whatever_they_are(
+    bare: Namespace, definition: None, fleets: None, signals: Signals, scaler: Make
+) -> None:
+    """With the Role's rules as the chart renders operator.targets."""
+    role: Json = documented("role")
+    for group, resource, name in (("apps", "statefulsets", "queue"), ("example.com", "fleets", "cars")):
+        rule = {"apiGroups": [group], "resources": [f"{resource}/scale"], "resourceNames": [name]}
+        role["rules"].append(rule | {"verbs": ["get", "patch"]})
+    apply(
+        bare,
+        role,
+        scalable("apps/v1", "StatefulSet", deployment("queue", 2)["spec"], "queue"),
+        scalable("example.com/v1", "Fleet", {"cars": 4}, "cars"),
+        scaler("of-queue", scaleTargetRef=QUEUE),
+        scaler("of-cars", scaleTargetRef=FLEET),
+    )
+    bare.start()
+    signals.fire("Saturated")
+    eventually(lambda: bare.get("statefulset", "queue")["spec"]["replicas"] == 4)
+    eventually(lambda: bare.get("fleet", "cars")["spec"]["cars"] == 6)
+
+
+# Two releases in a namespace.
+
+
+def test_each_operator_serves_those_that_carry_its_labels(
+    bare: Namespace, definition: None, signals: Signals, scaler: Make
+) -> None:
+    other = Namespace(bare.name, bare.kubeconfig.with_name("other"))
+    other.kubeconfig.write_text(bare.kubeconfig.read_text())
+    bare.deploy(replicas=3)
+    bare.deploy("other", replicas=3)
+    for name in ("scrap", "other"):
+        body = scaler(name, target=name)
+        body["metadata"]["labels"] = {"release": name}
+        apply(bare, body)
+    signals.fire("Saturated")
+    bare.start("--selector=release=scrap")
+    other.start("--selector=release=other")
+    try:
+        eventually(lambda: bare.replicas() == 5)
+        wait_for(bare, "Refused", "other")  # its own operator's Role does not name its target
+        assert 'alertscaler="other"' not in bare.ask("/metrics")[1]
+        assert 'alertscaler="scrap"' not in other.ask("/metrics")[1]
+        bare.kubectl("label", "alertscaler", "scrap", "release=other", "--overwrite")
+        eventually(lambda: 'alertscaler="scrap"' not in bare.ask("/metrics")[1])
+        eventually(lambda: 'alertscaler="scrap"' in other.ask("/metrics")[1])
+    finally:
+        other.stop()
 
 
 # Deletion.
@@ -348,6 +427,60 @@ def test_deleting_it_without_an_operator_hangs_nowhere_either(namespace: Namespa
     assert namespace.stop() == 0
     namespace.kubectl("delete", "alertscaler", "scrap", "--timeout=5s")
     assert namespace.replicas() == 3
+
+
+def test_one_that_somebody_elses_finalizer_keeps_is_gone(namespace: Namespace, signals: Signals, scaler: Make) -> None:
+    namespace.deploy(replicas=3)
+    dying = scaler("dying")
+    dying["metadata"]["finalizers"] = ["example.com/hold"]
+    apply(namespace, dying)
+    wait_for(namespace, "Steady", "dying")
+    namespace.kubectl("delete", "alertscaler", "dying", "--wait=false")
+    eventually(lambda: 'alertscaler="dying"' not in namespace.ask("/metrics")[1])
+    signals.fire("Saturated")
+    apply(namespace, scaler())  # and no rival of this one
+    eventually(lambda: namespace.replicas() == 5)
+    namespace.kubectl("patch", "alertscaler", "dying", "--type=merge", '--patch={"metadata":{"finalizers":null}}')
+
+
+# An Alertmanager that is hurt.
+
+
+def test_an_alertmanager_that_hangs_dies_and_forgets(
+    namespace: Namespace, own_alertmanager: Alertmanager, scaler: Make
+) -> None:
+    """Nothing goes down meanwhile, though nothing keeps it up but doubt; a silence mutes people alone."""
+    source = {"url": own_alertmanager.url, "interval": "1s", "timeout": "1s", "settle": "3s"}
+    hold, idle = (
+        {"name": name, "matchers": {"alertname": name}, "effect": e}
+        for name, e in (("Hold", "Hold"), ("Idle", "ScaleDown"))
+    )
+    namespace.deploy(replicas=4)
+    own_alertmanager.send("Hold", "Idle")
+    apply(namespace, scaler(source=source, rules=[hold, idle]))
+    wait_for(namespace, "Held")
+    own_alertmanager.silence("Hold")
+    eventually(lambda: own_alertmanager.state("Hold")["silencedBy"])
+
+    own_alertmanager.process.send_signal(signal.SIGSTOP)
+    wait_for(namespace, "SourceUnavailable")
+    assert "no answer within 1 s" in namespace.get("alertscaler", "scrap")["status"]["message"]
+    own_alertmanager.process.send_signal(signal.SIGCONT)
+    wait_for(namespace, "Settling")
+    wait_for(namespace, "Held")  # silenced, and there all the same
+
+    own_alertmanager.stop()
+    wait_for(namespace, "SourceUnavailable")
+    assert namespace.conditions()["SourceAvailable"] == ("False", "SourceUnavailable")
+    own_alertmanager.start()
+    wait_for(namespace, "HeartbeatMissing")  # it has forgotten everything
+    own_alertmanager.send("Watchdog", "Idle")  # and hears of some of it before the rest
+    wait_for(namespace, "Settling")
+    own_alertmanager.send("Hold")
+    wait_for(namespace, "Held")
+    assert namespace.replicas() == 4
+    own_alertmanager.resolve("Hold")
+    eventually(lambda: namespace.replicas() == 3)
 
 
 # Restarts.
@@ -396,6 +529,31 @@ def test_an_api_server_that_is_killed_under_it(namespace: Namespace, signals: Si
 def api_server_is_back() -> bool:
     done = subprocess.run(["kubectl", "get", "--raw", "/readyz"], capture_output=True, check=False)
     return done.returncode == 0
+
+
+IMPATIENT = """
+from scrap_operator import app, cli
+
+settings = app._kopf_settings()
+settings.watching.server_timeout = 1
+app._kopf_settings = lambda: settings
+cli.main()
+"""
+
+
+def test_a_watch_that_the_api_server_ends_each_second(
+    bare: Namespace, definition: None, signals: Signals, scaler: Make
+) -> None:
+    bare.run(program=("-c", IMPATIENT))
+    eventually(lambda: "watching the AlertScalers" in bare.written(), 20)
+    bare.deploy(replicas=3)
+    signals.fire("Saturated")
+    for number in range(5):  # each over another watch
+        name = f"late-{number}"
+        apply(bare, scaler(name, mode="Suspended"))
+        wait_for(bare, "Suspended", name)
+        bare.kubectl("delete", "alertscaler", name)
+        eventually(lambda name=name: f'alertscaler="{name}"' not in bare.ask("/metrics")[1])  # type: ignore[misc]
 
 
 def test_it_waits_for_its_definition(bare: Namespace, scaler: Make, definition: None) -> None:

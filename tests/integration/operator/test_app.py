@@ -4,6 +4,8 @@ import asyncio
 import json
 import os
 import signal
+import subprocess
+import sys
 import threading
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import asynccontextmanager
@@ -55,7 +57,8 @@ class Server:
         self.api = api
         self.served = False
         self.away = False
-        self.watched: asyncio.Queue[Json] = asyncio.Queue()
+        self.watched: asyncio.Queue[Json | None] = asyncio.Queue()
+        self.watches: list[str] = []  # the resourceVersion that each began at
 
     async def serve(self, started: threading.Event) -> None:
         """Until `end`."""
@@ -76,7 +79,14 @@ class Server:
 
     def happens(self, kind: str, body: Json) -> None:
         """The watch is told of it."""
-        self.loop.call_soon_threadsafe(self.watched.put_nowait, {"type": kind, "object": body})
+        self._put({"type": kind, "object": body})
+
+    def ends_the_watch(self) -> None:
+        """As an API server does after the time that it was asked for."""
+        self._put(None)
+
+    def _put(self, event: Json | None) -> None:
+        self.loop.call_soon_threadsafe(self.watched.put_nowait, event)
 
     async def answer(self, request: web.Request) -> web.StreamResponse:
         if self.away:
@@ -99,9 +109,10 @@ class Server:
     async def watch(self, request: web.Request) -> web.StreamResponse:
         stream = web.StreamResponse()
         await stream.prepare(request)
-        while True:
-            event = await self.watched.get()
+        self.watches.append(request.query.get("resourceVersion", ""))
+        while event := await self.watched.get():
             await stream.write(json.dumps(event).encode() + b"\n")
+        return stream
 
     async def body(self, request: web.Request) -> Any:
         return json.loads(await request.read() or b"null")
@@ -190,6 +201,93 @@ async def test_an_api_server_that_is_away_is_waited_for(server: Server, caplog: 
         await until(waits)
         server.away = False
         await until(clamped)
+
+
+# Watches that end, and hang.
+
+
+def another(server: Server) -> Json:
+    """An AlertScaler that is there, though no watch has told of it."""
+    late = alert_scaler("late", target="elsewhere", source=server.api.scalers["scrap"]["spec"]["source"])
+    server.api.scalers["late"] = late
+    return late
+
+
+async def until_served(port: int, name: str) -> None:
+    async def served() -> bool:
+        async with httpx2.AsyncClient() as client:
+            return f'alertscaler="{name}"' in (await client.get(f"http://127.0.0.1:{port}/metrics")).text
+
+    await until(served)
+
+
+async def watches(server: Server, count: int) -> None:
+    async def begun() -> bool:
+        return len(server.watches) >= count
+
+    await until(begun)
+
+
+async def test_a_watch_that_the_server_ends_is_begun_anew(server: Server) -> None:
+    server.served = True
+    port = free_port()
+    async with running(port):
+        await watches(server, 1)
+        server.ends_the_watch()
+        await watches(server, 2)
+        server.happens("ADDED", another(server))
+        await until_served(port, "late")
+
+
+async def test_what_a_watch_missed_is_listed(server: Server) -> None:
+    server.served = True
+    port = free_port()
+
+    async def edited() -> bool:
+        return server.api.replicas == 6
+
+    async with running(port):
+        await watches(server, 1)
+        server.away = True
+        server.happens("ERROR", {"kind": "Status", "code": 410, "reason": "Expired", "message": "too old"})
+        server.api.scalers["scrap"]["spec"]["minReplicas"] = 6
+        server.api.scalers["scrap"]["metadata"]["generation"] = 2
+        another(server)
+        server.away = False
+        await until(edited)
+        await until_served(port, "late")
+
+
+async def test_a_watch_that_hangs_delays_no_edit_and_is_given_up(
+    server: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    server.served = True
+    port = free_port()
+    impatient = app._kopf_settings()
+    impatient.watching.client_timeout = 2
+    monkeypatch.setattr(app, "_kopf_settings", lambda: impatient)
+
+    async def edited() -> bool:
+        return server.api.replicas == 6
+
+    async with running(port):
+        await watches(server, 1)
+        server.api.scalers["scrap"]["spec"]["minReplicas"] = 6  # of which the watch never tells
+        await until(edited)
+        await watches(server, 2)
+
+
+# The end before there is anything to end.
+
+
+def test_a_signal_before_the_definition_is_there_ends_it(server: Server) -> None:
+    command = [sys.executable, "-m", "scrap_operator", "run", "--host=127.0.0.1", "--port=0"]
+    with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as process:
+        assert process.stderr
+        assert "is the definition installed?" in process.stderr.readline()
+        process.terminate()
+        assert process.wait(2) == 0
+        assert process.stderr.read() == ""
 
 
 # The web.

@@ -3,6 +3,7 @@
 import asyncio
 import signal
 import subprocess
+import tracemalloc
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -24,7 +25,7 @@ from scrap_operator.model import (
     Spec,
     Target,
 )
-from scrap_operator.source import MAX_BYTES, poll
+from scrap_operator.source import MAX_BYTES, MAX_MARKS, poll, poller
 from tests.integration.operator.alertmanager import Alertmanager, binary, eventually, free_port
 
 NOW = 1_800_000_000
@@ -95,6 +96,17 @@ async def test_an_alert_that_its_sender_does_not_repeat_goes_stale_before_it_end
         return by_name(await poll(client, Source(shared_alertmanager.url)))["Abandoned"] == (False, False)
 
     await until(stale)
+
+
+async def test_only_alerts_that_matter_are_asked_for(
+    shared_alertmanager: Alertmanager, client: httpx2.AsyncClient
+) -> None:
+    odd = 'a|b "c" \\ (d) ü.*'
+    shared_alertmanager.send("Wanted", "Wanted2", odd)
+    asked = Source(shared_alertmanager.url)
+    assert by_name(await poll(client, asked, ("Wanted", odd))).keys() == {"Wanted", odd}
+    assert by_name(await poll(client, asked, ("Wante", "a"))).keys() == set()
+    assert by_name(await poll(client, asked)).keys() >= {"Wanted", "Wanted2", odd}
 
 
 async def test_a_restarted_alertmanager_has_forgotten_and_says_that_it_is_young(
@@ -224,6 +236,7 @@ ALERT = (
     b'[{"labels":{"alertname":"Watchdog"},"updatedAt":"2026-11-23T09:59:30Z","endsAt":"2026-11-23T10:03:30Z",'
     b'"status":{"silencedBy":[]}}]'
 )
+STARTED = b'{"uptime":"2026-11-23T09:59:00.5Z"}'
 GARBAGE: dict[str, Handler] = {
     "a byte now and then": dripping,
     "no HTTP": shouting,
@@ -234,6 +247,7 @@ GARBAGE: dict[str, Handler] = {
     "no date": answering("200 OK", ALERT, headers=b""),
     "a bad date": answering("200 OK", ALERT, headers=b"Date: yesterday\r\n"),
     "nested without end": answering("200 OK", b"[" * 100_000),
+    "millions of empty lists": answering("200 OK", b"[" + b"[]," * (MAX_BYTES // 3 - 1) + b"[]]"),
     "an object": answering("200 OK", b'{"alerts": []}'),
     "a number": answering("200 OK", b"7"),
     "null": answering("200 OK", b"null"),
@@ -254,13 +268,54 @@ async def test_garbage_is_no_observation(handler: Handler, kind: SourceKind, cli
         assert problem(await poll(client, Source(url, kind, timeout=2 if handler is endless else 1)))
 
 
+async def one_answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    """The API's answers, each over a connection of its own."""
+    body = ALERT if b"alerts" in await reader.readuntil(b"\r\n\r\n") else STARTED
+    writer.write(b"HTTP/1.1 200 OK\r\n" + DATE + b"Connection: close\r\n\r\n" + body)
+    writer.close()
+
+
+async def test_alerts_and_start_of_two_connections_may_be_of_two_alertmanagers(client: httpx2.AsyncClient) -> None:
+    async with serving(one_answer) as url:
+        assert "closed the connection in the middle" in problem(await poll(client, Source(url)))
+
+
+async def test_polls_at_the_same_time_do_not_take_each_others_connections() -> None:
+    ask = poller()
+    async with serving(answering("200 OK", ALERT, STARTED)) as url:
+        seen = await asyncio.gather(*(ask(Source(url), ()) for _ in range(20)))
+    assert {type(each) for each in seen} == {Seen}
+
+
+# As large as an answer may be, of what needs the most memory; an alert as stacks send them.
+LARGE = {
+    "empty lists": b"[" + b"[]," * (MAX_MARKS // 2 - 1) + b"[]]",
+    "short strings": b"[" + b'"ab",' * (MAX_MARKS - 1) + b'"ab"]',
+    "alerts": b"["
+    + b",".join([ALERT[1:-2] + b',"annotations":{"description":"' + b"x" * 900 + b'"}}'] * (MAX_BYTES // 1200))
+    + b"]",
+}
+
+
+@pytest.mark.parametrize("body", LARGE.values(), ids=LARGE)
+async def test_what_an_answer_takes_is_bounded(body: bytes, client: httpx2.AsyncClient) -> None:
+    async with serving(answering("200 OK", body, STARTED)) as url:
+        tracemalloc.start()
+        try:
+            observation = await poll(client, Source(url))
+            _, peak = tracemalloc.get_traced_memory()
+        finally:
+            tracemalloc.stop()
+    assert peak < 64 * 1024 * 1024  # the server in this process included
+    assert isinstance(observation, Seen) is (body is LARGE["alerts"])
+
+
 async def test_a_url_that_is_none(client: httpx2.AsyncClient) -> None:
     assert problem(await poll(client, Source("http://[oops")))
 
 
 async def test_a_well_formed_answer_is_one(client: httpx2.AsyncClient) -> None:
-    started = b'{"uptime":"2026-11-23T09:59:00.5Z"}'
-    async with serving(answering("200 OK", ALERT, started)) as url:
+    async with serving(answering("200 OK", ALERT, STARTED)) as url:
         observation = await poll(client, Source(url))
     assert observation == Seen(observation.alerts if isinstance(observation, Seen) else (), uptime=59)
     assert by_name(observation) == {"Watchdog": (False, True)}

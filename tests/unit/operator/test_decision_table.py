@@ -257,6 +257,53 @@ def test_an_alert_must_carry_every_label_of_a_rule() -> None:
     assert decided(seen("ScrapSaturated"), spec=replace(SPEC, rules=(rule,))).firing == ()
 
 
+# Where two rows apply the upper one decides.
+
+SUSPENDED = replace(SPEC, mode=Mode.SUSPENDED)
+RIVALS = ("HorizontalPodAutoscaler/scrap",)
+UNSETTLED = replace(CALM, heard_since=NOW - 1)
+OFF = replace(SPEC, up=replace(SPEC.up, select=Select.DISABLED), down=replace(SPEC.down, select=Select.DISABLED))
+SLOW = replace(SPEC, up=Behavior(300, (Policy(PolicyType.PODS, 1, 600),)))
+JUST_UP = replace(BUSY, leaning=Leaning(Direction.UP, NOW), scaled_up=NOW - 400)
+
+PAIRS = {
+    (Reason.SUSPENDED, Reason.TARGET_NOT_FOUND): decided(seen(), spec=SUSPENDED, replicas=None),
+    (Reason.TARGET_NOT_FOUND, Reason.CONFLICT): decided(seen(), replicas=None, rivals=RIVALS),
+    (Reason.CONFLICT, Reason.SCALED_TO_ZERO): decided(seen(), replicas=0, rivals=RIVALS),
+    (Reason.SCALED_TO_ZERO, Reason.BELOW_MINIMUM): decided(seen(), replicas=0),
+    (Reason.BELOW_MINIMUM, Reason.SOURCE_FAILING): decided(LOST, replicas=1),
+    (Reason.ABOVE_MAXIMUM, Reason.SOURCE_FAILING): decided(LOST, replicas=11),
+    (Reason.BELOW_MINIMUM, Reason.SCALE_UP): decided(seen("ScrapSaturated"), replicas=1),
+    (Reason.ABOVE_MAXIMUM, Reason.AT_MAXIMUM): decided(seen("ScrapSaturated"), replicas=11),
+    (Reason.SCALE_UP, Reason.HEARTBEAT_MISSING): decided(seen("ScrapSaturated", heartbeat=None)),
+    (Reason.SCALE_UP, Reason.SETTLING): decided(seen("ScrapSaturated"), memory=UNSETTLED),
+    (Reason.HEARTBEAT_MISSING, Reason.HELD): decided(seen("ScrapScaleInUnsafe", heartbeat=None)),
+    (Reason.SETTLING, Reason.HELD): decided(seen("ScrapScaleInUnsafe"), memory=UNSETTLED),
+    (Reason.SETTLING, Reason.STEADY): decided(seen(), spec=WITH_SCALE_DOWN, memory=UNSETTLED),
+    (Reason.HELD, Reason.STEADY): decided(seen("ScrapScaleInUnsafe"), spec=WITH_SCALE_DOWN),
+    (Reason.HELD, Reason.AT_MINIMUM): decided(seen("ScrapScaleInUnsafe"), replicas=2),
+    (Reason.AT_MAXIMUM, Reason.DISABLED): decided(seen("ScrapSaturated"), spec=OFF, replicas=10),
+    (Reason.AT_MINIMUM, Reason.DISABLED): decided(seen(), spec=OFF, replicas=2),
+    (Reason.DISABLED, Reason.STABILIZING): decided(seen(), spec=OFF, memory=replace(CALM, leaning=None)),
+    (Reason.STABILIZING, Reason.RATE_LIMITED): decided(seen("ScrapSaturated"), spec=SLOW, memory=JUST_UP),
+    (Reason.RATE_LIMITED, Reason.SCALE_UP): decided(
+        seen("ScrapSaturated"), spec=SLOW, memory=replace(BUSY, scaled_up=NOW - 400)
+    ),
+}
+
+
+@pytest.mark.parametrize(("rows", "decision"), PAIRS.items(), ids=[f"{a} before {b}" for a, b in PAIRS])
+def test_of_two_rows_the_upper_one_decides(rows: tuple[Reason, Reason], decision: Decision) -> None:
+    assert decision.reason is rows[0]
+
+
+def test_each_row_has_been_tried_against_the_next() -> None:
+    """The reasons come in the table's order; what is left out excludes its neighbour."""
+    uppers = {upper for upper, _ in PAIRS}
+    exclusive = {Reason.SOURCE_FAILING, Reason.SOURCE_UNAVAILABLE, Reason.STEADY, Reason.SCALE_DOWN}
+    assert uppers | exclusive == set(Reason)
+
+
 # Silences.
 
 
@@ -407,6 +454,12 @@ def test_a_dry_run_decides_the_same_and_writes_nothing() -> None:
 def test_a_gap_longer_than_settle_is_an_outage() -> None:
     assert decided(seen(), memory=replace(CALM, polled=NOW - 120)).reason is Reason.SCALE_DOWN
     stays(decided(seen(), memory=replace(CALM, polled=NOW - 121)), Reason.SETTLING)
+
+
+def test_a_wish_from_before_a_gap_has_not_lasted() -> None:
+    patient = replace(SPEC, up=replace(SPEC.up, window=30))
+    gap = replace(BUSY, polled=NOW - 121)
+    stays(decided(seen("ScrapSaturated"), spec=patient, memory=gap), Reason.STABILIZING)
 
 
 def test_a_clock_that_jumps_back_is_an_outage_and_blocks_nothing_for_longer() -> None:

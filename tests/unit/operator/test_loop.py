@@ -2,7 +2,7 @@
 
 import asyncio
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import httpx2
@@ -30,8 +30,8 @@ class World:
     def new_scaler(self) -> Scaler:
         return Scaler("scrap", self.api.kube(), self.poll, self.metrics, lambda: self.now)
 
-    async def poll(self, source: Source) -> Observation:
-        assert source.url == "http://alertmanager.test"
+    async def poll(self, source: Source, names: Sequence[str]) -> Observation:
+        assert (source.url, names) == ("http://alertmanager.test", ("Hold", "Saturated", "Watchdog"))
         return self.alerts
 
     def fire(self, *names: str) -> None:
@@ -172,6 +172,53 @@ async def test_a_right_that_is_missing_is_said(refused: str) -> None:
     assert world.api.replicas == 3
 
 
+async def test_what_is_refused_for_an_hour_is_said_to_be_for_an_hour() -> None:
+    world = World()
+    for _ in range((120 + 300) // 15):
+        await world.tick()
+    world.api.refuse = refusing(403, f"PATCH {SCALE}")
+    assert {(await world.tick())["reason"] for _ in range(240)} == {"Refused"}
+    assert world.reasons() == ["Settling", "Refused"]
+    assert gauges(world) == {"desired": 2, "current": 3}
+    world.api.refuse = lambda method, path: None
+    assert (await world.tick())["reason"] == "ScaleDown"  # nothing that was seen meanwhile is forgotten
+    assert gauges(world) == {"desired": 2, "current": 2}
+
+
+def gauges(world: World) -> dict[str, float]:
+    """The replicas that the metrics tell of."""
+    lines = [line.split() for line in world.metrics.render().decode().splitlines() if not line.startswith("#")]
+    values = {series: float(value) for series, value in lines}
+    names = {name: f'scrap_operator_{name}_replicas{{alertscaler="scrap"}}' for name in ("desired", "current")}
+    return {name: values[series] for name, series in names.items() if series in values}
+
+
+async def test_a_dry_run_shows_what_it_would_do() -> None:
+    world = World(alert_scaler(mode="DryRun"))
+    world.fire("Saturated")
+    await world.tick()
+    assert gauges(world) == {"desired": 5, "current": 3}
+
+
+async def test_one_lost_poll_is_one_however_often_somebody_else_writes_first() -> None:
+    world = World(replicas=20)  # above the maximum, which needs no alerts
+    world.alerts = Lost("timed out")
+    world.api.refuse = refusing(409, f"PATCH {SCALE}")
+    await world.tick()
+    world.api.refuse = lambda method, path: None
+    assert (await world.tick())["source"]["failures"] == 2
+
+
+async def test_events_that_are_forbidden_cost_nothing_but_themselves(caplog: pytest.LogCaptureFixture) -> None:
+    world = World()
+    world.fire("Saturated")
+    world.api.refuse = refusing(403, f"POST {EVENTS}")
+    status = await world.tick()
+    assert (world.api.replicas, status["reason"]) == (5, "ScaleUp")
+    assert "no event: POST" in caplog.text
+    assert b'problems_total{alertscaler="scrap"} 0.0' in world.metrics.render()
+
+
 async def test_an_api_server_that_is_away_is_raised() -> None:
     world = World()
 
@@ -218,6 +265,16 @@ async def test_a_target_that_is_not_there() -> None:
     status = await world.tick()
     assert status["reason"] == "TargetNotFound"
     assert "currentReplicas" not in status
+    assert gauges(world) == {}
+
+
+async def test_a_target_that_is_gone_has_no_replicas_any_more() -> None:
+    world = World()
+    await world.tick()
+    assert gauges(world) == {"desired": 3, "current": 3}
+    world.api.replicas = None
+    await world.tick()
+    assert gauges(world) == {}
 
 
 async def test_a_lost_poll_is_no_event() -> None:
@@ -235,6 +292,46 @@ async def test_it_is_gone() -> None:
     world = World(alert_scaler("other"))
     with pytest.raises(Gone):
         await world.scaler.tick()
+
+
+def dying(scaler: Json) -> Json:
+    """Somebody deletes it, and a finalizer of somebody else's keeps it."""
+    scaler["metadata"] |= {"deletionTimestamp": "2027-01-15T08:00:00Z", "finalizers": ["example.com/hold"]}
+    return scaler
+
+
+async def test_one_that_is_being_deleted_is_gone() -> None:
+    world = World(dying(alert_scaler()), replicas=20)
+    with pytest.raises(Gone):
+        await world.scaler.tick()
+    assert world.writes() == []
+
+
+async def test_one_that_is_being_deleted_is_no_rival() -> None:
+    world = World(alert_scaler(), dying(alert_scaler("other")))
+    world.fire("Saturated")
+    assert (await world.tick())["reason"] == "ScaleUp"
+
+
+async def test_one_without_our_labels_is_not_ours_and_a_rival_all_the_same() -> None:
+    ours, other = alert_scaler(), alert_scaler("other")
+    ours["metadata"]["labels"] = {"release": "one", "team": "web"}
+    other["metadata"]["labels"] = {"release": "two"}
+    world = World(ours, other)
+    world.scaler.selector = {"release": "one"}
+    assert (await world.tick())["reason"] == "Conflict"
+    world.scaler.selector = {"release": "two"}
+    with pytest.raises(Gone):
+        await world.scaler.tick()
+
+
+async def test_another_that_cannot_be_read_breaks_nobody_else() -> None:
+    world = World(
+        alert_scaler(), {**alert_scaler("bad"), "spec": {}}, {**alert_scaler("worse"), "spec": {"scaleTargetRef": 7}}
+    )
+    world.api.hpas = [{"metadata": {"name": "odd"}, "spec": {}}]
+    world.fire("Saturated")
+    assert (await world.tick())["reason"] == "ScaleUp"
 
 
 async def test_requests_have_one_field_manager_and_the_right_patch() -> None:
@@ -270,7 +367,7 @@ def loops(does: Callable[[], int]) -> tuple[Loops, dict[str, Ticking], Metrics]:
     scalers: dict[str, Ticking] = {}
     metrics = Metrics(lambda: 0.0)
 
-    async def poll(source: Source) -> Observation:
+    async def poll(source: Source, names: Sequence[str]) -> Observation:
         raise AssertionError
 
     def new(name: str) -> Ticking:

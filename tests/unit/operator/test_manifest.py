@@ -79,6 +79,19 @@ def test_everything_that_can_be_said() -> None:
     assert spec.down == Behavior(DOWN_BY_DEFAULT.window, DOWN_BY_DEFAULT.policies, Select.DISABLED)
 
 
+@pytest.mark.parametrize(
+    ("matchers", "names"),
+    [
+        ({"alertname": "Full", "job": "scrap"}, ("Full", "Watchdog")),
+        ({"alertname": "Watchdog"}, ("Watchdog",)),
+        ({"job": "scrap"}, ()),  # any alert of the job's may be meant
+    ],
+)
+def test_the_alerts_that_can_matter_are_known_by_name(matchers: Json, names: tuple[str, ...]) -> None:
+    rules = [{"name": "rule", "matchers": matchers, "effect": "Hold"}]
+    assert manifest.spec_of(alert_scaler(rules=rules)).alertnames == names
+
+
 def test_a_service_is_in_the_own_namespace_and_at_its_kinds_port() -> None:
     spec = manifest.spec_of(alert_scaler(source={"service": {"name": "alertmanager"}}))
     assert spec.source.url == "http://alertmanager.shop.svc:9093"

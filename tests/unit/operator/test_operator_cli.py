@@ -33,8 +33,17 @@ def test_the_defaults_are_the_settings_own(told: list[app.Settings]) -> None:
 
 def test_flags_and_variables(told: list[app.Settings]) -> None:
     variables = {"SCRAP_OPERATOR_NAMESPACE": "shop", "SCRAP_OPERATOR_PORT": "9000", "SCRAP_OPERATOR_LOG_LEVEL": "debug"}
-    CliRunner(env=variables).invoke(main, ["run", "--port", "9001"], catch_exceptions=False)
-    assert told == [app.Settings(namespace="shop", port=9001)]
+    arguments = ["run", "--port", "9001", "--selector", "team=web,example.com/release=one"]
+    CliRunner(env=variables).invoke(main, arguments, catch_exceptions=False)
+    selector = {"team": "web", "example.com/release": "one"}
+    assert told == [app.Settings(namespace="shop", port=9001, selector=selector)]
+
+
+@pytest.mark.parametrize("selector", ["team", "=web", "team=web,shop"])
+def test_a_selector_is_names_and_values(told: list[app.Settings], selector: str) -> None:
+    done = CliRunner().invoke(main, ["run", "--selector", selector])
+    assert (done.exit_code, told) == (2, [])
+    assert "is not name=value,name=value" in done.output
 
 
 def test_a_variable_that_is_no_number_is_refused(told: list[app.Settings]) -> None:

@@ -31,7 +31,8 @@ def metrics() -> Metrics:
     decision = decide(manifest.spec_of(body), Target(3), Lost("gone"), Memory(), 1_800_000_000)
     conditions = manifest.conditions_of(manifest.status_of(decision, body, 0))
     made.polled("scrap", 0.1)
-    made.scaled("scrap", Direction.UP)
+    made.wanted("scrap", 3, 5)
+    made.scaled("scrap", Direction.UP, 5)
     made.failed("scrap")
     made.decided("scrap", manifest.spec_of(body), decision, conditions)
     return made

@@ -1,0 +1,167 @@
+"""From load to pods and back, with everything real: the service, its alerts, the monitoring stack, the operator."""
+
+import json
+import math
+import time
+import urllib.request
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+
+from tests.cluster.clusters import STACK, Namespace, Object, run, until
+from tests.cluster.dashboards.scene import called, prometheus, start_web, values
+
+MINIMUM, MAXIMUM = 2, 4
+INTERVAL = 15.0  # seconds from poll to poll: the default
+SETTLE = WINDOW = 30  # seconds: of the source, and of the Hold alert's look-back
+DOUBTS = {"SourceFailing", "SourceUnavailable", "HeartbeatMissing", "Settling"}
+
+
+@pytest.fixture(scope="module")
+def shop(namespace: Namespace) -> Namespace:
+    """The service with eight places a pod, and its operator, whose steps down wait for nothing but the alerts."""
+    start_web(namespace)
+    settings = values(namespace)
+    settings["config"] |= {"maxPerHost": 8}
+    settings["operator"]["alertScaler"] |= {
+        "source": {"settle": f"{SETTLE}s"},
+        "behavior": {
+            "scaleUp": {"policies": [{"type": "Pods", "value": 4, "periodSeconds": 1}]},
+            "scaleDown": {
+                "stabilizationWindowSeconds": 0,
+                "policies": [{"type": "Pods", "value": 4, "periodSeconds": 1}],
+            },
+        },
+    }
+    alerts = {"ScrapSaturated": {"for": "5s"}, "ScrapScaleInUnsafe": {"window": f"{WINDOW}s"}}
+    settings["monitoring"] = {"prometheusRule": {"alerts": alerts}}
+    namespace.install(settings)
+    until("the operator brings the pods to its minimum", lambda: replicas(namespace) == MINIMUM)
+    until(
+        "Prometheus has our rules", lambda: "ScrapSaturated" in json.dumps(asked(f"{prometheus()}/api/v1/rules")), 180
+    )
+    until("what is measured is calm", lambda: reason(namespace) == "AtMinimum", 180)
+    return namespace
+
+
+def asked(url: str, body: Any = None) -> Any:
+    """The JSON of an answer."""
+    headers = {"Content-Type": "application/json"}
+    request = urllib.request.Request(url, None if body is None else json.dumps(body).encode(), headers)
+    with urllib.request.urlopen(request, timeout=5) as answer:
+        return json.loads(answer.read() or b"null")
+
+
+def alertmanager() -> str:
+    """The API's URL of the stack's."""
+    service = ("service", "kube-prometheus-stack-alertmanager")
+    address = run("kubectl", "--namespace", STACK, "get", *service, "-o", "jsonpath={.spec.clusterIP}")
+    return f"http://{address}:9093/api/v2"
+
+
+def replicas(namespace: Namespace) -> int:
+    """What the Deployment is told to have."""
+    return int(namespace.kubectl("get", "deployment", "scrap", "-o", "jsonpath={.spec.replicas}"))
+
+
+def reason(namespace: Namespace) -> str:
+    """The AlertScaler's."""
+    return namespace.kubectl("get", "alertscaler", "scrap", "-o", "jsonpath={.status.reason}")
+
+
+def ready(namespace: Namespace) -> int:
+    """Pods that serve."""
+    status: Object = namespace.get("deployment", "scrap")["status"]
+    return int(status.get("readyReplicas", 0))
+
+
+def seconds_until(holds: Callable[[], bool], limit: float) -> float:
+    """How long it takes."""
+    started = time.monotonic()
+    until(f"within {limit} s", holds, limit)
+    return time.monotonic() - started
+
+
+def send(namespace: Namespace, ends_in: float) -> None:
+    """What Prometheus would send while the service is saturated."""
+    now = datetime.now(UTC)
+    labels = {"alertname": "ScrapSaturated", "namespace": namespace.name, "job": "scrap", "severity": "none"}
+    times = {"startsAt": now - timedelta(minutes=1), "endsAt": now + timedelta(seconds=ends_in)}
+    alert = {"labels": labels, **{name: at.isoformat() for name, at in times.items()}}
+    asked(f"{alertmanager()}/alerts", [alert])
+
+
+@pytest.mark.parametrize("phase", [0.0, 0.25, 0.5, 0.75])
+def test_from_firing_to_replicas_is_an_interval_and_two_seconds_at_most(shop: Namespace, phase: float) -> None:
+    """In each quarter of the time between two polls: they begin where the last one was noticed."""
+    until("it is calm", lambda: replicas(shop) == MINIMUM and reason(shop) == "AtMinimum", 120)
+    polls = "scrap_operator_poll_seconds_count"
+    before = metric(shop, polls)
+    until("a poll", lambda: metric(shop, polls) > before, 20)
+    time.sleep(phase * INTERVAL)  # the phase, and no wait for anything
+    send(shop, 60)
+    took = seconds_until(lambda: replicas(shop) > MINIMUM, 2 * INTERVAL)
+    send(shop, -0.001)
+    print(f"from firing to {replicas(shop)} replicas at phase {phase}: {took:.1f} s")
+    assert took <= INTERVAL + 2
+
+
+def metric(namespace: Namespace, name: str) -> float:
+    """A sample of the operator's, by its name; labels do not matter."""
+    (pod,) = namespace.pods("operator")
+    with urllib.request.urlopen(f"http://{pod['status']['podIP']}:8081/metrics", timeout=5) as answer:
+        lines = answer.read().decode().splitlines()
+    return next((float(line.rpartition(" ")[2]) for line in lines if line.startswith(name)), math.nan)
+
+
+def test_load_becomes_pods_and_calm_takes_them_back(shop: Namespace) -> None:
+    until("it is calm", lambda: replicas(shop) == MINIMUM and reason(shop) == "AtMinimum", 120)
+    api = alertmanager()
+    firing = f"{api}/alerts?filter=alertname=%22ScrapSaturated%22&filter=namespace=%22{shop.name}%22"
+    with called(shop, pace=8) as callers:  # of pages that hang for the deadline of 3 s: three pods' worth
+        callers.mix = ("hangs",)
+        until("ScrapSaturated fires", lambda: bool(asked(firing)), 120)
+        took = seconds_until(lambda: replicas(shop) == MAXIMUM, 2 * INTERVAL)
+        print(f"from Alertmanager's knowledge to {MAXIMUM} replicas under load: {took:.1f} s")
+        assert took <= INTERVAL + 2
+        until("they serve", lambda: ready(shop) == MAXIMUM)
+        until("they are enough, and all needed", lambda: reason(shop) == "Held", 120)
+
+        # Prometheus and Alertmanager die, and come back with an empty memory.
+        died = time.monotonic()
+        run("kubectl", "--namespace", STACK, "delete", "pod", "--force", "-l", "app.kubernetes.io/name=prometheus")
+        run("kubectl", "--namespace", STACK, "delete", "pod", "--force", "-l", "app.kubernetes.io/name=alertmanager")
+        seen = set[tuple[int, str]]()
+
+        def held_again() -> bool:
+            seen.add((replicas(shop), reason(shop)))
+            return bool({each for _, each in seen} & DOUBTS) and reason(shop) == "Held"
+
+        until("it is held again", held_again, 240)
+        print(f"held again {time.monotonic() - died:.0f} s after Prometheus and Alertmanager died: {sorted(seen)}")
+        assert {count for count, _ in seen} == {MAXIMUM}
+
+    stopped = time.monotonic()
+    until("down", lambda: replicas(shop) < MAXIMUM, 180)
+    calm = time.monotonic() - stopped
+    print(f"the first step down {calm:.0f} s after the load ended")
+    assert calm >= WINDOW - 5  # the last sample of the load may be a scrape old
+    until("as few as may be", lambda: replicas(shop) == MINIMUM and ready(shop) == MINIMUM, 180)
+
+
+def test_the_operator_takes_less_than_100_mib(shop: Namespace) -> None:
+    size = metric(shop, "process_resident_memory_bytes")
+    print(f"the operator's pod: {size / 2**20:.0f} MiB")
+    assert size < 100 * 2**20
+
+
+def test_uninstall_hangs_nowhere(shop: Namespace) -> None:
+    """The last one: nothing is left."""
+    started = time.monotonic()
+    shop.helm("uninstall", "scrap", "--wait", "--timeout", "120s")
+    took = time.monotonic() - started
+    print(f"helm uninstall --wait: {took:.1f} s")
+    assert took < 45
+    assert shop.get("alertscalers,deployments,pods", "-l", "app.kubernetes.io/name=scrap")["items"] == []
