@@ -101,6 +101,10 @@ class Prometheus:
         return due
 
 
+# Ticks for which something stays as it has become: chance alone would seldom wait for what ends after minutes.
+OUTAGES = st.integers(0, 40)
+
+
 class World(RuleBasedStateMachine):
     """Steps through time in polls of 15 seconds; what must hold is asserted at each of them."""
 
@@ -177,23 +181,26 @@ class World(RuleBasedStateMachine):
         """Nothing is measured while they are not."""
         self.prometheus.scraped = scraped
 
-    @rule(alive=st.booleans())
-    def prometheus_dies_or_returns(self, alive: bool) -> None:
+    @rule(alive=st.booleans(), ticks=OUTAGES)
+    def prometheus_dies_or_returns(self, alive: bool, ticks: int = 0) -> None:
         """It restores its alerts' state, as the real one does, but not what it sent."""
         if alive and not self.prometheus.alive:
             self.prometheus.known = set()
         self.prometheus.alive = alive
+        self.time_passes(ticks)
 
-    @rule()
-    def alertmanager_dies(self) -> None:
+    @rule(ticks=OUTAGES)
+    def alertmanager_dies(self, ticks: int) -> None:
         """Polls fail."""
         self.alertmanager = None
+        self.time_passes(ticks)
 
-    @rule()
-    def alertmanager_restarts(self) -> None:
+    @rule(ticks=OUTAGES)
+    def alertmanager_restarts(self, ticks: int = 0) -> None:
         """With an empty memory; perhaps between two polls."""
         self.alertmanager = {}
         self.alertmanager_started = self.time
+        self.time_passes(ticks)
 
     @rule(silenced=st.booleans())
     def somebody_silences_the_alerts(self, silenced: bool) -> None:
@@ -232,38 +239,6 @@ class World(RuleBasedStateMachine):
     def the_user_moves_the_bounds(self, low: int, more: int) -> None:
         """The minimum never above the maximum: the schema sees to that."""
         self.spec = replace(self.spec, minimum=low, maximum=low + more)
-
-    @rule(
-        step=st.integers(1, 4),
-        hold=st.booleans(),
-        scale_down=st.booleans(),
-        heed=st.booleans(),
-        settle=st.sampled_from([60, 120, 300]),
-        threshold=st.integers(1, 5),
-    )
-    def the_user_edits_rules_and_source(
-        self, step: int, hold: bool, scale_down: bool, heed: bool, settle: int, threshold: int
-    ) -> None:
-        """With a Hold rule or without, and with a ScaleDown rule that fires when a pod can be spared."""
-        self.spec = replace(
-            self.spec,
-            rules=(
-                replace(SPEC.rules[0], step=step),
-                *([SPEC.rules[1]] if hold else []),
-                *([SCALE_DOWN] if scale_down else []),
-            ),
-            source=replace(SPEC.source, heed_silences=heed, settle=settle, failure_threshold=threshold),
-        )
-
-    @rule(pods=st.integers(1, 5), period=st.sampled_from([60, 300]), select=st.sampled_from(Select))
-    def the_user_edits_the_behavior(self, pods: int, period: int, select: Select) -> None:
-        """The same both ways; a period of a minute at the least, as is asserted."""
-        policies = (Policy(PolicyType.PODS, pods, period), Policy(PolicyType.PERCENT, 50, 60))
-        self.spec = replace(
-            self.spec,
-            up=replace(self.spec.up, policies=policies, select=select),
-            down=replace(self.spec.down, policies=policies, select=select),
-        )
 
     @rule(mode=st.sampled_from(Mode))
     def the_user_changes_the_mode(self, mode: Mode) -> None:
@@ -397,8 +372,46 @@ class World(RuleBasedStateMachine):
         assert none_too_many
 
 
+class EditedWorld(World):
+    """The same, under an AlertScaler that its user keeps changing."""
+
+    @rule(
+        step=st.integers(1, 4),
+        hold=st.booleans(),
+        scale_down=st.booleans(),
+        heed=st.booleans(),
+        settle=st.sampled_from([60, 120, 300]),
+        threshold=st.integers(1, 5),
+    )
+    def the_user_edits_rules_and_source(
+        self, step: int, hold: bool, scale_down: bool, heed: bool, settle: int, threshold: int
+    ) -> None:
+        """With a Hold rule or without, and with a ScaleDown rule that fires when a pod can be spared."""
+        self.spec = replace(
+            self.spec,
+            rules=(
+                replace(SPEC.rules[0], step=step),
+                *([SPEC.rules[1]] if hold else []),
+                *([SCALE_DOWN] if scale_down else []),
+            ),
+            source=replace(SPEC.source, heed_silences=heed, settle=settle, failure_threshold=threshold),
+        )
+
+    @rule(pods=st.integers(1, 5), period=st.sampled_from([60, 300]), select=st.sampled_from(Select))
+    def the_user_edits_the_behavior(self, pods: int, period: int, select: Select) -> None:
+        """The same both ways; a period of a minute at the least, as is asserted."""
+        policies = (Policy(PolicyType.PODS, pods, period), Policy(PolicyType.PERCENT, 50, 60))
+        self.spec = replace(
+            self.spec,
+            up=replace(self.spec.up, policies=policies, select=select),
+            down=replace(self.spec.down, policies=policies, select=select),
+        )
+
+
 World.TestCase.settings = settings(max_examples=30 * LIVES, stateful_step_count=20, deadline=None)
 TestWorld = World.TestCase
+EditedWorld.TestCase.settings = World.TestCase.settings
+TestEditedWorld = EditedWorld.TestCase
 
 
 # The outages that chance finds too rarely, in every phase that the senders' repetitions can have.
