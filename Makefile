@@ -84,8 +84,10 @@ docs: setup ## make the pages that are made from code
 alert-test: setup ## a harmless alert of each grade through Alertmanager to Slack (NAMESPACE=scrap)
 	@.venv/bin/python -m scripts.alert_test --namespace $(or $(NAMESPACE),scrap) $(ARGS)
 
+image: VERSION = $(shell sed -n 's/^version = "\(.*\)"/\1/p' pyproject.toml)
+image: REVISION = $(shell git rev-parse HEAD)
 image: ## build the container image localhost/scrap:dev
-	docker build --tag localhost/scrap:dev .
+	docker build --tag localhost/scrap:dev --build-arg VERSION=$(VERSION) --build-arg REVISION=$(REVISION) .
 	@docker image ls --format '{{.Repository}}:{{.Tag}} {{.Size}}' localhost/scrap:dev
 
 clean: ## remove what the commands made

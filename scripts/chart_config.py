@@ -1,4 +1,5 @@
-"""Writes the chart's `config` from the service's own table of settings: values.yaml and values.schema.json.
+"""Writes the chart's `config` from the service's own table of settings, in values.yaml and values.schema.json; and into
+the schema which values have to be there: all that values.yaml has.
 
 `python scripts/chart_config.py` writes them; a test says whether they are current.
 """
@@ -9,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import click
+import yaml
 
 from scrap.settings import GROUPS, CommaSeparated, Setting
 
@@ -25,6 +27,11 @@ CHOSEN: dict[str, Any] = {
     "linger": 5.0,  # callers who keep their connections hear `Connection: close` with their next answer
     "user-agent": None,  # it names the image's version, which only the image knows
 }
+
+# Whatever is not said in these, the service or Kubernetes knows by itself.
+OPTIONAL = frozenset(
+    {"config", "resources", "operator.resources", "probes.startup", "probes.readiness", "probes.liveness"}
+)
 
 
 def key(setting: Setting) -> str:
@@ -88,17 +95,29 @@ def values_block() -> str:
     return "\n".join(lines) + "\n"
 
 
+def require(schema: dict[str, Any], values: dict[str, Any], path: str = "") -> None:
+    """Says in the schema which keys its objects need: a null takes one away, and templates fail without it."""
+    names = [name for name, value in values.items() if value is not None and name in schema["properties"]]
+    schema.pop("required", None)
+    if names and path not in OPTIONAL:
+        schema["required"] = names
+    for name in names:
+        if "properties" in schema["properties"][name]:
+            require(schema["properties"][name], values[name], f"{path}.{name}".removeprefix("."))
+
+
 def written_values(text: str) -> str:
     """values.yaml with the current `config` in its place."""
     return re.sub(f"(?<={BEGIN}).*?(?={END})", lambda _: values_block(), text, flags=re.DOTALL)
 
 
 def written_schema(text: str) -> str:
-    """values.schema.json with the current `config` in its place."""
+    """values.schema.json with the current `config` in its place, and with what the current values.yaml requires."""
     whole = json.loads(text)
     whole["properties"]["config"]["properties"] = {
         key(setting): schema(setting) for settings in configurable().values() for setting in settings
     }
+    require(whole, yaml.safe_load((CHART / "values.yaml").read_text()))
     return json.dumps(whole, indent=2) + "\n"
 
 

@@ -19,7 +19,12 @@ CACHE = Path(os.environ.get("SCRAP_CLUSTER_CACHE", Path.home() / ".cache" / "scr
 Object: TypeAlias = dict[str, Any]
 
 # What a cluster with kube-prometheus-stack says it knows.
-MONITORING = ("monitoring.coreos.com/v1/ServiceMonitor",)
+MONITORING = (
+    "monitoring.coreos.com/v1/Prometheus",
+    "monitoring.coreos.com/v1/PrometheusRule",
+    "monitoring.coreos.com/v1/ServiceMonitor",
+    "monitoring.coreos.com/v1alpha1/AlertmanagerConfig",
+)
 
 # One set of values for every switch of the chart: each has to render, and the API server has to take what it renders.
 MATRIX: dict[str, Object] = {
@@ -30,7 +35,14 @@ MATRIX: dict[str, Object] = {
     },
     "every name replaced": {"nameOverride": "og", "fullnameOverride": "previews", "commonLabels": {"team": "web"}},
     "settings": {"config": {"deadline": 2.5, "maxRedirects": 0, "allowedNetworks": ["10.9.0.0/16"], "cacheMin": None}},
+    "addresses at the usual ports": {"config": {"allowedNetworks": ["10.9.0.5", "fd00::5"], "allowedPorts": None}},
     "secrets": {"secrets": {"sentryDsn": {"name": "sentry"}, "cacheUrl": {"name": "cache", "key": "url"}}},
+    "another command": {"command": ["python", "-m", "scrap", "serve"]},
+    "a port on every node": {"service": {"type": "NodePort", "nodePort": 30080}},
+    "labels of ours given twice": {
+        "commonLabels": {"release": "other", "app.kubernetes.io/name": "other"},
+        "podLabels": {"app.kubernetes.io/component": "other"},
+    },
     "more of everything": {
         "extraEnv": [{"name": "OTEL_SERVICE_NAME", "value": "scrap"}],
         "extraEnvFrom": [{"secretRef": {"name": "more", "optional": True}}],
@@ -59,7 +71,12 @@ MATRIX: dict[str, Object] = {
     "an autoscaler": {"autoscaling": {"enabled": True, "behavior": {"scaleDown": {"stabilizationWindowSeconds": 60}}}},
     "an operator without its object": {"operator": {"enabled": True, "alertScaler": {"create": False}}},
     "an ingress": {
-        "ingress": {"enabled": True, "className": "nginx", "tls": [{"secretName": "tls", "hosts": ["scrap.local"]}]}
+        "ingress": {
+            "enabled": True,
+            "className": "nginx",
+            "annotations": {"a": "b"},
+            "tls": [{"secretName": "tls", "hosts": ["scrap.local"]}],
+        }
     },
     "a network policy that names its callers": {
         "networkPolicy": {
@@ -67,11 +84,23 @@ MATRIX: dict[str, Object] = {
             "egress": {"extra": [{"to": [{"podSelector": {}}], "ports": [{"port": 6379}]}]},
         }
     },
+    "a network policy for OpenShift, with metrics for everybody": {
+        "networkPolicy": {
+            "ingress": {"management": []},
+            "egress": {"dns": {"to": [{"namespaceSelector": {}}], "ports": [5353]}},
+        },
+        "podSecurityContext": {"runAsUser": None, "runAsGroup": None},
+    },
+    "a page outside for the test": {"tests": {"url": "https://ogp.me/"}},
     "nothing that can be left out": {
         "serviceAccount": {"create": False},
         "networkPolicy": {"enabled": False},
         "podDisruptionBudget": {"enabled": False},
-        "monitoring": {"serviceMonitor": {"enabled": False}},
+        "monitoring": {
+            **{name: {"enabled": False} for name in ("serviceMonitor", "dashboards", "prometheusRule")},
+            "alertmanagerConfig": {"enabled": False},
+            "lookup": False,
+        },
     },
 }
 
@@ -104,6 +133,23 @@ MATRIX_OF_KINDS: dict[str, Object] = {
                 "warning": {"hours": {"enabled": True}},
                 "info": {"enabled": True},
             },
+        }
+    },
+    **{
+        f"rules without those of {group}": {
+            "monitoring": {"prometheusRule": {"enabled": True, "groups": {group: False}}}
+        }
+        for group in ("service", "web", "scaling", "nodes", "alertpath", "dashboards")
+    },
+    "alerts without Slack": {"monitoring": {"alertmanagerConfig": {"enabled": True, "slack": {"enabled": False}}}},
+    "dashboards in a folder": {
+        "monitoring": {"dashboards": {"enabled": True, "annotations": {"grafana_folder": "scrap"}}}
+    },
+    "a Prometheus that nobody has to look for": {
+        "monitoring": {
+            "serviceMonitor": {"enabled": True},
+            "lookup": False,
+            "prometheusUrl": "http://prometheus.monitoring.svc:9090",
         }
     },
     "a service monitor": {

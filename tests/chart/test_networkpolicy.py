@@ -169,6 +169,28 @@ def test_an_allowed_network_is_reached_at_the_allowed_ports() -> None:
     assert allows(opened, "egress", Peer("1.1.1.1"), 443), "the public web stays as it was"
 
 
+def test_without_ports_of_its_own_an_allowed_network_is_reached_at_the_webs() -> None:
+    opened = policy({"config": {"allowedNetworks": ["10.9.0.0/16"], "allowedPorts": None}})
+    assert [port for port in (22, 80, 443, 6443, 8080) if allows(opened, "egress", Peer("10.9.1.1"), port)] == [80, 443]
+
+
+def test_a_single_address_is_a_network_of_one() -> None:
+    opened = policy({"config": {"allowedNetworks": ["10.9.0.5", "fd00::5"]}})
+    assert allows(opened, "egress", Peer("10.9.0.5"), 443)
+    assert allows(opened, "egress", Peer("fd00::5"), 443)
+    assert not allows(opened, "egress", Peer("10.9.0.6"), 443)
+
+
+def test_the_operator_is_reached_by_prometheus_alone_and_reaches_the_api_server() -> None:
+    """Whose address a chart cannot know: so its policy says nothing of what it reaches, and that is all of it."""
+    operators = one(render({"operator": {"enabled": True}}), "NetworkPolicy", "scrap-operator")
+    assert allows(operators, "ingress", PROMETHEUS, 8081)
+    assert not allows(operators, "ingress", NEIGHBOUR, 8081)
+    assert not allows(operators, "ingress", STRANGER, 8081)
+    assert operators["spec"]["policyTypes"] == ["Ingress"], "no word on egress: everything is allowed"
+    assert "egress" not in operators["spec"]
+
+
 def test_who_calls() -> None:
     for peer in (NEIGHBOUR, STRANGER, Peer("203.0.113.9")):
         assert allows(policy({}), "ingress", peer, 8080)

@@ -239,9 +239,42 @@ def test_the_notes_say_what_the_operator_needs(enabled: Any, says: str) -> None:
     ("switch", "knows", "there"),
     [("auto", (), False), ("auto", MONITORING, True), (True, (), True), (False, MONITORING, False)],
 )
-def test_a_service_monitor_where_it_can_be(switch: Any, knows: tuple[str, ...], there: bool) -> None:
-    objects = render({"monitoring": {"serviceMonitor": {"enabled": switch}}}, knows=knows)
-    assert any(item["kind"] == "ServiceMonitor" for item in objects) is there
+@pytest.mark.parametrize(
+    ("value", "kind", "name"),
+    [
+        ("serviceMonitor", "ServiceMonitor", "scrap"),
+        ("prometheusRule", "PrometheusRule", "scrap"),
+        ("alertmanagerConfig", "AlertmanagerConfig", "scrap"),
+        ("dashboards", "ConfigMap", "scrap-dashboard-overview"),
+    ],
+)
+def test_what_is_beside_the_stack_is_there_where_it_can_be(
+    value: str, kind: str, name: str, switch: Any, knows: tuple[str, ...], there: bool
+) -> None:
+    objects = render({"monitoring": {value: {"enabled": switch}}}, knows=knows)
+    assert ((kind, name) in {(item["kind"], item["metadata"]["name"]) for item in objects}) is there
+
+
+def test_the_longest_name_leaves_room_for_every_suffix() -> None:
+    """A release's name has up to 53 characters; names that Kubernetes makes labels and host names of have 63."""
+    objects = render({"operator": {"enabled": True}}, knows=MONITORING, release="a" * 42 + "-b" + "c" * 9)
+    names = {item["metadata"]["name"] for item in objects}
+    assert "a" * 42 + "-b-operator" in names
+    assert max(map(len, names)) <= 63
+
+
+def test_a_label_of_ours_stays_whoever_else_gives_it() -> None:
+    values = {
+        "commonLabels": {"release": "common", "app.kubernetes.io/component": "common", "team": "web"},
+        "podLabels": {"app.kubernetes.io/component": "other", "team": "pods"},
+    }
+    objects = render(values, knows=MONITORING)
+    pod = pod_of(objects)["metadata"]["labels"]
+    assert one(objects, "Deployment")["spec"]["selector"]["matchLabels"].items() <= pod.items()
+    assert pod["team"] == "pods"
+    assert one(objects, "ServiceMonitor")["metadata"]["labels"]["release"] == "kube-prometheus-stack"
+    assert one(objects, "PrometheusRule")["metadata"]["labels"]["release"] == "kube-prometheus-stack"
+    assert one(objects, "Deployment")["metadata"]["labels"]["release"] == "common"
 
 
 def test_the_service_monitor_finds_the_management_port() -> None:

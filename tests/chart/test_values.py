@@ -11,20 +11,26 @@ import yaml
 
 from scrap.settings import SETTINGS
 from scripts import chart_config
-from tests.chart.rendering import CHART, MATRIX, MATRIX_OF_KINDS, ROOT, ChartError, Object, render, template, tool
+from tests.chart.rendering import CHART, MATRIX, MATRIX_OF_KINDS, ROOT, ChartError, Object, one, render, template, tool
 
 VALUES: Object = yaml.safe_load((CHART / "values.yaml").read_text())
 SCHEMA: Object = json.loads((CHART / "values.schema.json").read_text())
 
 # Nobody documents these: a group's values speak for it, and an object in Kubernetes' own form is documented whole.
-GROUPS = (
-    r"^(image|config|secrets(\.\w+)?|resources(\.\w+)?|service|serviceAccount|probes|strategy|podDisruptionBudget"
-    r"|autoscaling|operator(\.(resources(\.\w+)?|alertScaler))?|ingress|httpRoute|networkPolicy(\.(ingress|egress|egress\.dns))?|monitoring(\.(serviceMonitor|dashboards|prometheusRule|alertmanagerConfig))?|tests)$"
+GROUPS = "|".join(
+    (
+        r"image|config|secrets(\.\w+)?|(operator\.)?resources(\.\w+)?|service|serviceAccount|probes|strategy",
+        r"podDisruptionBudget|autoscaling|operator(\.alertScaler)?|ingress|httpRoute|tests",
+        r"networkPolicy(\.(ingress|egress|egress\.dns))?|monitoring(\.(serviceMonitor|dashboards))?",
+        r"monitoring\.prometheusRule(\.(groups|selectors|burn|disk))?",
+        r"monitoring\.alertmanagerConfig(\.(slack|critical|warning|warning\.hours|info))?",
+    )
 )
-INSIDES = (
-    r"^(operator\.alertScaler\.source|podSecurityContext|securityContext|probes\.\w+|networkPolicy\.ingress\.management"
-    r"|networkPolicy\.egress\.dns\.to|monitoring\.(serviceMonitor|dashboards)\.labels"
-    r"|monitoring\.(prometheusRule|alertmanagerConfig))\."
+INSIDES = "|".join(
+    (
+        r"operator\.alertScaler\.source|podSecurityContext|securityContext|probes\.\w+|networkPolicy\.ingress\.management",
+        r"networkPolicy\.egress\.dns\.to|monitoring\.\w+\.labels|monitoring\.prometheusRule\.(burn\.\w+|alerts)",
+    )
 )
 
 
@@ -94,6 +100,14 @@ TYPOS = [
     # What each value alone may be, but not all of them together:
     ({"config": {"shutdown": 60}}, "terminationGracePeriodSeconds is 45"),
     ({"terminationGracePeriodSeconds": 20}, "terminationGracePeriodSeconds is 20"),
+    ({"strategy": {"maxUnavailable": 0, "maxSurge": "0%"}}, "both 0"),
+    ({"nameOverride": "My_Name"}, "set fullnameOverride"),
+    ({"fullnameOverride": "my.name"}, "/fullnameOverride"),
+    # A null takes a value away, and no template would know what to do without it:
+    ({"config": None}, "config"),
+    ({"probes": {"liveness": None}}, "liveness"),
+    ({"operator": {"alertScaler": {"source": None}}}, "source"),
+    ({"monitoring": {"prometheusRule": {"alerts": {"ScrapDown": None}}}}, "ScrapDown"),
     ({"config": {"linger": 30}}, "config.linger is longer than config.shutdown"),
     ({"autoscaling": {"enabled": True}, "operator": {"enabled": True}}, "exclude each other"),
     ({"operator": {"alertScaler": {"minReplicas": 11}}}, "operator.alertScaler.minReplicas is above"),
@@ -113,6 +127,25 @@ TYPOS = [
 def test_a_mistake_is_refused_and_named(values: Object, word: str) -> None:
     with pytest.raises(ChartError, match=re.escape(word)):
         template(values)
+
+
+@pytest.mark.needs("helm")
+@pytest.mark.parametrize("release", ["my.app", "1app"])
+def test_a_release_whose_name_cannot_be_a_services_is_refused(release: str) -> None:
+    with pytest.raises(ChartError, match="set fullnameOverride"):
+        template({}, release=release)
+    assert one(render({"fullnameOverride": "app"}, release=release), "Service", "app")
+
+
+@pytest.mark.needs("helm")
+def test_what_the_service_and_kubernetes_know_themselves_may_be_left_out() -> None:
+    """Every key that the schema does not require, as a null."""
+    settings = dict.fromkeys(VALUES["config"])
+    probes = {name: dict.fromkeys(probe) for name, probe in VALUES["probes"].items()}
+    resources = dict.fromkeys(VALUES["resources"])
+    contexts = {name: dict.fromkeys(VALUES[name]) for name in ("podSecurityContext", "securityContext")}
+    values = {"config": settings, "probes": probes, "resources": resources, **contexts}
+    assert one(render(values), "ConfigMap")["data"] is None
 
 
 @pytest.mark.needs("helm3")
@@ -139,7 +172,7 @@ def test_helm_lint_finds_nothing() -> None:
 @pytest.mark.needs("helm-docs")
 def test_the_readme_is_current_and_every_value_documented() -> None:
     command = [str(tool("helm-docs")), "--chart-search-root", str(CHART), "--sort-values-order", "file"]
-    strict = ["--documentation-strict-mode", "-y", "", "-z", f"{GROUPS},{INSIDES}"]
+    strict = ["--documentation-strict-mode", "-y", "", "-z", rf"^({GROUPS})$,^({INSIDES})\."]
     done = subprocess.run(
         [*command, *strict, "--skip-version-footer", "--dry-run"], capture_output=True, text=True, check=False
     )

@@ -109,11 +109,15 @@ class Namespace:
 
 ORIGIN = """
 import http.server
+import time
+import urllib.parse
 
 PAGE = b'<!doctype html><html><head><meta property="og:title" content="In the cluster"></head></html>'
 
 class Origin(http.server.BaseHTTPRequestHandler):
     def do_GET(self):
+        query = urllib.parse.parse_qs(urllib.parse.urlsplit(self.path).query)
+        time.sleep(float(query.get("seconds", ["0"])[0]))
         self.send_response(200)
         self.send_header("Content-Type", "text/html")
         self.send_header("Content-Length", str(len(PAGE)))
@@ -129,7 +133,10 @@ http.server.ThreadingHTTPServer(("", 8080), Origin).serve_forever()
 
 
 def start_origin(namespace: Namespace) -> None:
-    """Runs a web in the cluster, as Service `origin`; see `may_scrape` for what the service has to be told."""
+    """Runs a web in the cluster, as Service `origin`, which answers `?seconds=0.5` that much later.
+
+    See `may_scrape` for what the service has to be told.
+    """
     labels = {"app": "origin"}
     container = {
         "name": "origin",

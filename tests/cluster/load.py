@@ -36,9 +36,9 @@ class Seen:
 class Client:
     """One caller with one connection, which it keeps for a while or until the service says otherwise."""
 
-    def __init__(self, host: str, port: int, target: str, seen: Seen) -> None:
+    def __init__(self, host: str, port: int, targets: Iterator[str], seen: Seen) -> None:
         self._address = host, port
-        self._request = f"GET {target} HTTP/1.1\r\nHost: {host}\r\n\r\n".encode()
+        self._targets = targets
         self._seen = seen
         self._left = REQUESTS
         self._reader: asyncio.StreamReader | None = None
@@ -70,7 +70,7 @@ class Client:
             self._reader, self._writer = await asyncio.open_connection(*self._address)
             self._seen.connections += 1
             self._left = REQUESTS
-        self._writer.write(self._request)
+        self._writer.write(f"GET {next(self._targets)} HTTP/1.1\r\nHost: {self._address[0]}\r\n\r\n".encode())
         head = (await self._reader.readuntil(b"\r\n\r\n")).lower().split(b"\r\n")
         fields = dict(line.split(b": ", 1) for line in head[1:] if line)
         await self._reader.readexactly(int(fields[b"content-length"]))
@@ -100,17 +100,17 @@ async def _run(clients: list[Client], rate: float, stop: threading.Event) -> Non
 
 
 @contextmanager
-def load(host: str, port: int, targets: list[str], rate: float = 400.0) -> Iterator[Seen]:
+def load(host: str, port: int, targets: list[Iterator[str]], rate: float = 400.0) -> Iterator[Seen]:
     """Calls a service for as long as the block runs.
 
     Args:
         host: its address.
         port: its port.
-        targets: paths with their queries; each has a client of its own.
+        targets: for each client the paths, with their queries, that it asks for one after the other.
         rate: requests a second, all clients together.
     """
     seen, stop = Seen(), threading.Event()
-    clients = [Client(host, port, target, seen) for target in targets]
+    clients = [Client(host, port, paths, seen) for paths in targets]
     thread = threading.Thread(target=lambda: asyncio.run(_run(clients, rate, stop)))
     thread.start()
     try:

@@ -1,11 +1,13 @@
 """`helm test`: has Prometheus our targets and rules, are they well, and does Alertmanager know whom to tell?
 
-Reads PROMETHEUS (URL), NAMESPACE, JOBS and RECEIVERS (comma-separated), RULES (the PrometheusRule's name) and WEBHOOK,
-which is not shown: without one Prometheus' operator ignores our AlertmanagerConfig.
+Reads PROMETHEUS (URL), NAMESPACE, JOBS (comma-separated, each with its headless Service: job=service), RECEIVERS
+(comma-separated), RULES (the PrometheusRule's name) and WEBHOOK, which is not shown: without one Prometheus' operator
+ignores our AlertmanagerConfig.
 """
 
 import json
 import os
+import socket
 import sys
 import time
 import urllib.error
@@ -26,11 +28,12 @@ def ask(path):
     return fetch(f"{os.environ['PROMETHEUS']}/api/v1/{path}")["data"]
 
 
-def is_up(job):
-    """Is a target of this job there, and every one of them up?"""
+def is_up(job, service):
+    """Is every ready pod of a Service a target of this job that is up, and nothing else one?"""
+    pods = {found[4][0] for found in socket.getaddrinfo(service, 8081)}
     expression = f'up{{namespace="{os.environ["NAMESPACE"]}", job="{job}"}}'
     samples = ask(f"query?query={urllib.parse.quote(expression)}")["result"]
-    return bool(samples) and all(sample["value"][1] == "1" for sample in samples)
+    return len(samples) == len(pods) and all(sample["value"][1] == "1" for sample in samples)
 
 
 def are_well(name):
@@ -64,8 +67,9 @@ def holds(what, condition):
         time.sleep(2)
 
 
-for job in os.environ["JOBS"].split(","):
-    holds(f"{os.environ['PROMETHEUS']} has {job} up", lambda job=job: is_up(job))
+for pair in os.environ["JOBS"].split(","):
+    job, service = pair.split("=")
+    holds(f"{os.environ['PROMETHEUS']} has every pod of {job} up", lambda job=job, service=service: is_up(job, service))
 if os.environ["RULES"]:
     holds("our rules are loaded and well", lambda: are_well(os.environ["RULES"]))
 if os.environ["RECEIVERS"] and not os.environ.get("WEBHOOK"):

@@ -1,17 +1,21 @@
 """`helm test`: does the service do its work, seen from inside the cluster?
 
 The pod is an origin for the time of the test. Where the service may fetch it (SCRAP_ALLOWED_NETWORKS and
-SCRAP_ALLOWED_PORTS), it has to answer with the page's Open Graph; where it may not, it has to refuse, and the same
-image shows by itself that it can. Reads SERVICE and MANAGEMENT (URLs), POD_IP, and URL (a page outside; empty: none).
+SCRAP_ALLOWED_PORTS), it has to answer with the page's Open Graph; where it may not, it has to refuse, and a second
+service of the same image and settings, in this pod, shows that it can. Reads SERVICE (URL), MANAGEMENT (the headless
+Service), POD_IP, and URL (a page outside; empty: none).
 """
 
 import http.server
 import ipaddress
 import json
 import os
+import re
+import socket
 import subprocess
 import sys
 import threading
+import time
 import urllib.error
 import urllib.parse
 import urllib.request
@@ -43,9 +47,15 @@ def get(url):
         return error.code, error.read().decode()
 
 
-def scrap(url):
-    """What the service answers for a page."""
-    return get(f"{os.environ['SERVICE']}/api/v1/scrap?url={urllib.parse.quote(url, safe='')}")
+def scrap(url, service=os.environ["SERVICE"]):
+    """What a service answers for a page."""
+    return get(f"{service}/api/v1/scrap?url={urllib.parse.quote(url, safe='')}")
+
+
+def calls(pods):
+    """How many calls these pods have counted together."""
+    pages = [get(f"http://{pod}:8081/metrics")[1] for pod in pods]
+    return sum(float(count) for page in pages for count in re.findall(r"^scrap_requests_total{.*} (\S+)", page, re.M))
 
 
 def check(what, holds, seen):
@@ -53,6 +63,26 @@ def check(what, holds, seen):
     print("ok  " if holds else "FAIL", what, "" if holds else f"- got: {seen}", flush=True)
     if not holds:
         sys.exit(1)
+
+
+def in_url(address):
+    """An address as a URL has it."""
+    return f"[{address}]" if ":" in address else address
+
+
+def second_service(address):
+    """A service in this pod, like the other but for what it may fetch: this address."""
+    own = {"SCRAP_HOST": "127.0.0.1", "SCRAP_PORT": "9080", "SCRAP_MANAGEMENT_HOST": "127.0.0.1"}
+    allowed = {"SCRAP_ALLOWED_NETWORKS": address, "SCRAP_ALLOWED_PORTS": str(PORT)}
+    environment = {**os.environ, **own, **allowed, "SCRAP_MANAGEMENT_PORT": "9081"}
+    process = subprocess.Popen(["scrap", "serve"], env=environment)
+    while process.poll() is None:  # the pod's own deadline is the end of this, too
+        try:
+            if get("http://127.0.0.1:9081/readyz")[0] == 200:
+                return "http://127.0.0.1:9080"
+        except OSError:
+            time.sleep(0.1)
+    sys.exit("FAIL the image does not serve")
 
 
 def is_allowed(address):
@@ -64,8 +94,7 @@ def is_allowed(address):
 
 
 address = ipaddress.ip_address(os.environ["POD_IP"])
-host = f"[{address}]" if address.version == 6 else str(address)
-page = f"http://{host}:{PORT}/"
+page = f"http://{in_url(str(address))}:{PORT}/"
 server = http.server.ThreadingHTTPServer(("", PORT), Origin)
 if address.version == 6:
     http.server.ThreadingHTTPServer.address_family = 10  # AF_INET6
@@ -73,18 +102,19 @@ if address.version == 6:
     server = http.server.ThreadingHTTPServer(("::", PORT), Origin)
 threading.Thread(target=server.serve_forever, daemon=True).start()
 
-status, body = get(os.environ["MANAGEMENT"] + "/readyz")
-check("the service is ready", status == 200, (status, body))
+pods = {in_url(found[4][0]) for found in socket.getaddrinfo(os.environ["MANAGEMENT"], 8081)}
+answers = {pod: get(f"http://{pod}:8081/readyz") for pod in pods}
+check(f"{len(pods)} pods are ready", all(status == 200 for status, _ in answers.values()), answers)
+before = calls(pods)
 
 status, body = scrap(page)
 if is_allowed(address):
     check(f"the service scrapes {page}", status == 200 and json.loads(body).get("title") == "helm test", (status, body))
 else:
     check(f"the service refuses {page}, which is inside", status == 403, (status, body))
-    allowed = {"SCRAP_ALLOWED_NETWORKS": str(address), "SCRAP_ALLOWED_PORTS": str(PORT)}
-    command = ["scrap", "get", page]
-    done = subprocess.run(command, env={**os.environ, **allowed}, capture_output=True, text=True, check=False)
-    check("its image can scrape it", done.returncode == 0 and "helm test" in done.stdout, done)
+    status, body = scrap(page, second_service(str(address)))
+    is_right = status == 200 and json.loads(body).get("title") == "helm test"
+    check("told to allow it, its image serves it", is_right, (status, body))
 
 status, body = scrap("http://169.254.169.254/latest/meta-data/")
 check("the service refuses the cloud's metadata", status == 403, (status, body))
@@ -93,5 +123,5 @@ if os.environ.get("URL"):
     status, body = scrap(os.environ["URL"])
     check(f"the service scrapes {os.environ['URL']}", status == 200, (status, body))
 
-status, body = get(os.environ["MANAGEMENT"] + "/metrics")
-check("its metrics count calls", "scrap_requests_total{" in body, body[:2000])
+after = calls(pods)
+check("its metrics have counted that", after >= before + 2, f"{before:g} calls before, {after:g} after")

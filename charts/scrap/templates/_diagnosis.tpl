@@ -1,49 +1,111 @@
 {{/* What the cluster says of itself, for the notes and `helm test`. */}}
 
-{{/* Does a label selector take these labels? "true" or nothing; a null selector takes nothing. Takes (list selector labels). */}}
-{{- define "scrap.selects" -}}
-{{- $selector := index . 0 -}}
+{{/* What these labels lack for a selector, as JSON: by key the value that would do, "" where the key has to go. Takes (list selector labels). */}}
+{{- define "scrap.lacks" -}}
+{{- $selector := default dict (index . 0) -}}
 {{- $labels := index . 1 -}}
-{{- $takes := not (kindIs "invalid" $selector) -}}
-{{- range $key, $value := dig "matchLabels" dict (default dict $selector) }}
-{{- if ne (get $labels $key) $value }}{{ $takes = false }}{{ end }}
+{{- $lacks := dict -}}
+{{- range $key, $value := dig "matchLabels" dict $selector }}
+{{- if ne (get $labels $key) $value }}{{ $_ := set $lacks $key $value }}{{ end }}
 {{- end }}
-{{- range dig "matchExpressions" list (default dict $selector) }}
+{{- range dig "matchExpressions" list $selector }}
+{{- $values := default list .values -}}
 {{- $there := hasKey $labels .key -}}
-{{- $listed := and $there (has (get $labels .key) (default list .values)) -}}
+{{- $listed := and $there (has (get $labels .key) $values) -}}
 {{- $holds := dict "In" $listed "NotIn" (not $listed) "Exists" $there "DoesNotExist" (not $there) -}}
-{{- if not (get $holds .operator) }}{{ $takes = false }}{{ end }}
+{{- if not (get $holds .operator) }}{{ $_ := set $lacks .key (get (dict "In" (first $values) "Exists" "true") .operator) }}{{ end }}
 {{- end }}
-{{- if $takes }}true{{ end }}
+{{- toJson $lacks }}
 {{- end }}
 
-{{/* The labels of our namespace; it may not be there yet. */}}
+{{/* The labels of a namespace, as JSON; it may not be there yet. */}}
 {{- define "scrap.namespaceLabels" -}}
-{{- $namespace := lookup "v1" "Namespace" "" .Release.Namespace -}}
-{{- dig "metadata" "labels" dict $namespace | merge (dict "kubernetes.io/metadata.name" .Release.Namespace) | toJson }}
+{{- lookup "v1" "Namespace" "" . | dig "metadata" "labels" dict | merge (dict "kubernetes.io/metadata.name" .) | toJson }}
 {{- end }}
 
-{{/* Every Prometheus of the cluster, as JSON: {"items": [{namespace, name, takes, service, selects, labels}]}; takes: our ServiceMonitor. */}}
+{{/* Does a Prometheus take an object of ours, and if not, why and what would help? As JSON: {takes, why, flags, lines}; flags: of
+     `helm upgrade`. Takes (list $ prometheus value field): monitoring.<value> is the object's, spec.<field>Selector selects it. */}}
+{{- define "scrap.verdict" -}}
+{{- $ := index . 0 -}}
+{{- $prometheus := index . 1 -}}
+{{- $value := index . 2 -}}
+{{- $field := printf "%sSelector" (index . 3) -}}
+{{- $namespaceField := printf "%sNamespaceSelector" (index . 3) -}}
+{{- $selector := index $prometheus.spec $field -}}
+{{- $namespaceSelector := index $prometheus.spec $namespaceField -}}
+{{- $here := $.Release.Namespace -}}
+{{- $where := $prometheus.metadata.namespace -}}
+{{- $patch := printf "kubectl -n %s patch prometheus %s --type merge --patch '{\"spec\": {\"%%s\": {}}}'" $where $prometheus.metadata.name -}}
+{{- $why := list -}}
+{{- $flags := list -}}
+{{- $lines := list -}}
+{{- $lacks := include "scrap.lacks" (list $selector (include (printf "scrap.%sLabels" $value) $ | fromYaml)) | fromJson -}}
+{{- if kindIs "invalid" $selector }}
+{{- $why = append $why (printf "it has no %s and selects none" $field) }}
+{{- $lines = append $lines (printf $patch $field) }}
+{{- else if $lacks }}
+{{- $why = append $why (printf "its %s %s does not take our labels" $field (toJson $selector)) }}
+{{- range $key, $wanted := $lacks }}
+{{- $label := printf "monitoring.%s.labels.%s" $value (replace "." "\\." $key) }}
+{{- $flags = append $flags (ne $wanted "" | ternary (printf "--set-string '%s=%s'" $label $wanted) (printf "--set '%s=null'" $label)) }}
+{{- end }}
+{{- end }}
+{{- $lacks = include "scrap.lacks" (list $namespaceSelector (include "scrap.namespaceLabels" $here | fromJson)) | fromJson -}}
+{{- if and (kindIs "invalid" $namespaceSelector) (ne $where $here) }}
+{{- $why = append $why (printf "it has no %s and looks into its own namespace alone" $namespaceField) }}
+{{- $lines = append $lines (printf $patch $namespaceField) }}
+{{- else if hasKey $lacks "kubernetes.io/metadata.name" }}
+{{- $why = append $why (printf "its %s %s does not take namespace %s" $namespaceField (toJson $namespaceSelector) $here) }}
+{{- $lines = append $lines (printf "kubectl -n %s edit prometheus %s # spec.%s has to take namespace %s" $where $prometheus.metadata.name $namespaceField $here) }}
+{{- else if $lacks }}
+{{- $why = append $why (printf "its %s %s does not take the labels of namespace %s" $namespaceField (toJson $namespaceSelector) $here) }}
+{{- $line := printf "kubectl label namespace %s" $here }}
+{{- range $key, $wanted := $lacks }}
+{{- $line = printf "%s %s" $line (ne $wanted "" | ternary (printf "%s=%s" $key $wanted) (printf "%s-" $key)) }}
+{{- end }}
+{{- $lines = append $lines $line }}
+{{- end }}
+{{- dict "takes" (empty $why) "why" $why "flags" $flags "lines" $lines | toJson }}
+{{- end }}
+
+{{/* May a namespace's pods read our metrics, by the NetworkPolicy? "true" or nothing; of an address nobody can say whose it is.
+     Takes (list $ namespace). */}}
+{{- define "scrap.admits" -}}
+{{- $ := index . 0 -}}
+{{- $namespace := index . 1 -}}
+{{- $labels := include "scrap.namespaceLabels" $namespace | fromJson -}}
+{{- $peers := $.Values.networkPolicy.ingress.management -}}
+{{- $admits := or (not $.Values.networkPolicy.enabled) (empty $peers) -}}
+{{- range $peers }}
+{{- if .ipBlock }}{{ $admits = true }}
+{{- else if hasKey . "namespaceSelector" }}
+{{- if eq (include "scrap.lacks" (list .namespaceSelector $labels)) "{}" }}{{ $admits = true }}{{ end }}
+{{- else if eq $namespace $.Release.Namespace }}{{ $admits = true }}{{ end }}
+{{- end }}
+{{- if $admits }}true{{ end }}
+{{- end }}
+
+{{/* Every Prometheus of the cluster, as JSON: {"items": [{namespace, name, service, verdicts}]}; verdicts: by the kind of each
+     object that we offer. */}}
 {{- define "scrap.prometheuses" -}}
 {{- $found := list -}}
 {{- if and .Values.monitoring.lookup (.Capabilities.APIVersions.Has "monitoring.coreos.com/v1/Prometheus") }}
-{{- $own := include "scrap.serviceMonitorLabels" . | fromYaml -}}
-{{- $of_namespace := include "scrap.namespaceLabels" . | fromJson -}}
-{{- range (lookup "monitoring.coreos.com/v1" "Prometheus" "" "").items }}
-{{- $where := .metadata.namespace -}}
+{{- range $prometheus := (lookup "monitoring.coreos.com/v1" "Prometheus" "" "").items }}
 {{- $name := .metadata.name -}}
-{{- $takes := include "scrap.selects" (list .spec.serviceMonitorSelector $own) -}}
-{{- if kindIs "invalid" .spec.serviceMonitorNamespaceSelector }}
-{{- if ne $where $.Release.Namespace }}{{ $takes = "" }}{{ end }}
-{{- else if not (include "scrap.selects" (list .spec.serviceMonitorNamespaceSelector $of_namespace)) }}
-{{- $takes = "" }}
+{{- $verdicts := dict -}}
+{{- with $.Values.monitoring }}
+{{- if include "scrap.enabled" (list $ .serviceMonitor.enabled "monitoring.coreos.com/v1/ServiceMonitor") }}
+{{- $_ := set $verdicts "ServiceMonitor" (include "scrap.verdict" (list $ $prometheus "serviceMonitor" "serviceMonitor") | fromJson) }}
+{{- end }}
+{{- if include "scrap.enabled" (list $ .prometheusRule.enabled "monitoring.coreos.com/v1/PrometheusRule") }}
+{{- $_ := set $verdicts "PrometheusRule" (include "scrap.verdict" (list $ $prometheus "prometheusRule" "rule") | fromJson) }}
+{{- end }}
 {{- end }}
 {{- $service := "prometheus-operated" -}}
-{{- range (lookup "v1" "Service" $where "").items }}
+{{- range (lookup "v1" "Service" .metadata.namespace "").items }}
 {{- if eq (dig "spec" "selector" "operator.prometheus.io/name" "" .) $name }}{{ $service = .metadata.name }}{{ end }}
 {{- end }}
-{{- $found = append $found (dict "namespace" $where "name" $name "takes" (eq $takes "true") "service" $service
-    "selects" (toJson .spec.serviceMonitorSelector) "labels" (dig "matchLabels" dict (default dict .spec.serviceMonitorSelector))) }}
+{{- $found = append $found (dict "namespace" .metadata.namespace "name" $name "service" $service "verdicts" $verdicts) }}
 {{- end }}
 {{- end }}
 {{- dict "items" $found | toJson }}
@@ -53,7 +115,7 @@
 {{- define "scrap.prometheusUrl" -}}
 {{- $url := .Values.monitoring.prometheusUrl -}}
 {{- range (include "scrap.prometheuses" . | fromJson).items }}
-{{- if and .takes (not $url) }}{{ $url = printf "http://%s.%s.svc:9090" .service .namespace }}{{ end }}
+{{- if and (dig "verdicts" "ServiceMonitor" "takes" false .) (not $url) }}{{ $url = printf "http://%s.%s.svc:9090" .service .namespace }}{{ end }}
 {{- end }}
 {{- $url }}
 {{- end }}

@@ -3,15 +3,15 @@
 {{- default .Chart.Name .Values.nameOverride | trunc 63 | trimSuffix "-" }}
 {{- end }}
 
-{{/* Short enough for the suffixes of other objects (-management, -operator) within 63 characters. */}}
+{{/* Short enough for the longest suffix of another object (-dashboard-overview) within 63 characters. */}}
 {{- define "scrap.fullname" -}}
 {{- $name := include "scrap.name" . }}
 {{- if .Values.fullnameOverride }}
-{{- .Values.fullnameOverride | trunc 50 | trimSuffix "-" }}
+{{- .Values.fullnameOverride }}
 {{- else if contains $name .Release.Name }}
-{{- .Release.Name | trunc 50 | trimSuffix "-" }}
+{{- .Release.Name | trunc 44 | trimSuffix "-" }}
 {{- else }}
-{{- printf "%s-%s" .Release.Name $name | trunc 50 | trimSuffix "-" }}
+{{- printf "%s-%s" .Release.Name $name | trunc 44 | trimSuffix "-" }}
 {{- end }}
 {{- end }}
 
@@ -31,25 +31,20 @@ app.kubernetes.io/instance: {{ $.Release.Name }}
 app.kubernetes.io/component: {{ index . 1 }}
 {{- end }}
 
-{{/* Every label of an object. Takes (list $ component). */}}
+{{/* Every label of an object; where one comes twice, ours stays, then the object's. Takes (list $ component [labels]). */}}
 {{- define "scrap.labels" -}}
 {{- $ := index . 0 -}}
-{{ include "scrap.selectorLabels" . }}
-app.kubernetes.io/version: {{ $.Chart.AppVersion | quote }}
-app.kubernetes.io/managed-by: {{ $.Release.Service }}
-helm.sh/chart: {{ printf "%s-%s" $.Chart.Name $.Chart.Version | replace "+" "_" }}
-{{- with $.Values.commonLabels }}
-{{ toYaml . }}
-{{- end }}
+{{- $own := dict
+    "app.kubernetes.io/version" $.Chart.AppVersion
+    "app.kubernetes.io/managed-by" $.Release.Service
+    "helm.sh/chart" (printf "%s-%s" $.Chart.Name $.Chart.Version | replace "+" "_") -}}
+{{- merge $own (include "scrap.podLabels" . | fromYaml) | toYaml }}
 {{- end }}
 
-{{/* The labels of a pod: nothing that changes with the chart's version alone, for it would roll the pods. Takes (list $ component). */}}
+{{/* The labels of a pod: nothing that changes with the chart's version alone, for it would roll the pods. Takes (list $ component [labels]). */}}
 {{- define "scrap.podLabels" -}}
-{{- $ := index . 0 -}}
-{{ include "scrap.selectorLabels" . }}
-{{- with $.Values.commonLabels }}
-{{ toYaml . }}
-{{- end }}
+{{- $own := include "scrap.selectorLabels" . | fromYaml -}}
+{{- merge $own (rest . | rest | first | default dict) (index . 0).Values.commonLabels | toYaml }}
 {{- end }}
 
 {{/* What all our pods have in common: how they are pulled, confined and placed. */}}
@@ -140,9 +135,20 @@ tolerations:
 {{- fail (printf "operator.alertScaler scales by alerts that monitoring.prometheusRule.%s switches off, and would take their silence for health: switch them on, or give operator.alertScaler.rules of your own" .) }}
 {{- end }}
 {{- end }}
+{{- if and (has (toString .Values.strategy.maxSurge) (list "0" "0%")) (has (toString .Values.strategy.maxUnavailable) (list "0" "0%")) }}
+{{- fail "strategy.maxSurge and strategy.maxUnavailable are both 0: no rollout could ever begin" }}
+{{- end }}
+{{- if not (regexMatch "^[a-z]([-a-z0-9]*[a-z0-9])?$" (include "scrap.fullname" .)) }}
+{{- fail (printf "%q cannot be the name of a Service (lower-case letters, digits and hyphens, a letter first): set fullnameOverride" (include "scrap.fullname" .)) }}
+{{- end }}
 {{- if and .Values.httpRoute.enabled (not .Values.httpRoute.parentRefs) }}
 {{- fail "httpRoute.enabled needs httpRoute.parentRefs: a route without a gateway leads nowhere" }}
 {{- end }}
+{{- end }}
+
+{{/* A network as a NetworkPolicy has it: the service takes a single address as well. */}}
+{{- define "scrap.cidr" -}}
+{{- contains "/" . | ternary . (printf "%s/%s" . (contains ":" . | ternary "128" "32")) }}
 {{- end }}
 
 {{/* Ports of a NetworkPolicy, from the service's own words: 443 or "8000-8999". */}}
@@ -159,8 +165,10 @@ tolerations:
 
 {{/* Every label of our ServiceMonitors: Prometheus selects by them. */}}
 {{- define "scrap.serviceMonitorLabels" -}}
-{{ include "scrap.labels" (list . "service") }}
-{{- with .Values.monitoring.serviceMonitor.labels }}
-{{ toYaml . }}
+{{- include "scrap.labels" (list . "service" .Values.monitoring.serviceMonitor.labels) }}
 {{- end }}
+
+{{/* Every label of our PrometheusRule. */}}
+{{- define "scrap.prometheusRuleLabels" -}}
+{{- include "scrap.labels" (list . "rules" .Values.monitoring.prometheusRule.labels) }}
 {{- end }}

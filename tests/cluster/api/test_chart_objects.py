@@ -5,8 +5,11 @@ and for the Prometheuses that the notes have to find.
 """
 
 import json
+import os
+import shlex
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -62,6 +65,22 @@ def namespace() -> Iterator[None]:
     run("kubectl", "delete", "namespace", NAMESPACE, "--wait=false")
 
 
+def admitted(objects: Sequence[Object]) -> str:
+    """What the API server says of the pods: a Deployment only warns of one that is refused, so each is sent alone."""
+    alone = []
+    for index, pod in enumerate(pods_of(objects)):
+        name = {"name": f"pod-{index}", "namespace": NAMESPACE}
+        account = {"serviceAccountName": "default", "priorityClassName": ""}  # the others are not there
+        spec = {**pod["spec"], **account}
+        alone.append({"apiVersion": "v1", "kind": "Pod", "metadata": name, "spec": spec})
+    return apply(*alone, dry=True)
+
+
+def notes(*flags: str, helm: str = "helm") -> str:
+    """What an installation would say, without one; the manifest comes with it."""
+    return run(helm, "install", "scrap", CHART, "--namespace", NAMESPACE, "--dry-run=server", *flags)
+
+
 class TestBare:
     """A cluster that knows nothing but Kubernetes."""
 
@@ -77,19 +96,29 @@ class TestBare:
 
     @pytest.mark.parametrize("helm", ["helm", "helm3"])
     def test_it_installs_and_says_what_is_missing(self, helm: str) -> None:
-        said = run(helm, "install", "scrap", CHART, "--namespace", NAMESPACE, "--dry-run=server")
-        assert "MISSING: this cluster has no kind ServiceMonitor" in said
+        said = notes(helm=helm)
+        kinds = "no kind PrometheusRule, no kind ServiceMonitor, no kind AlertmanagerConfig"
+        assert f"MISSING: this cluster has {kinds}" in said
+        assert "helm -n demo upgrade scrap charts/scrap --reset-then-reuse-values\n" in said
+
+    def test_what_is_switched_off_is_not_missing(self) -> None:
+        off = [f"monitoring.{name}.enabled=false" for name in ("serviceMonitor", "prometheusRule")]
+        said = notes("--set", ",".join(off))
+        assert "OFF: monitoring.serviceMonitor.enabled is false" in said
+        assert "MISSING: this cluster has no kind AlertmanagerConfig (" in said
+
+    def test_the_notes_say_how_to_call_it(self) -> None:
+        values = ["ingress.enabled=true", "ingress.hosts={a.example,b.example}", "httpRoute.hostnames={c.example}"]
+        said = notes("--set", ",".join(values))
+        assert "kubectl -n demo port-forward service/scrap 8080:80\n" in said
+        assert "curl 'http://127.0.0.1:8080/api/v1/scrap?url=https%3A%2F%2Fogp.me%2F'\n" in said
+        for host in ("a.example", "b.example"):
+            assert f"curl 'http://{host}/api/v1/scrap?url=https%3A%2F%2Fogp.me%2F'\n" in said
+        assert "c.example" not in said, "the route is off"
 
     @pytest.mark.parametrize("values", MATRIX.values(), ids=list(MATRIX))
     def test_every_pod_is_admitted(self, values: Object) -> None:
-        """A Deployment only warns of pods that Pod Security refuses: so each pod is sent by itself."""
-        alone = []
-        for index, pod in enumerate(pods_of(render(values))):
-            name = {"name": f"pod-{index}", "namespace": NAMESPACE}
-            account = {"serviceAccountName": "default", "priorityClassName": ""}  # the others are not there
-            spec = {**pod["spec"], **account}
-            alone.append({"apiVersion": "v1", "kind": "Pod", "metadata": name, "spec": spec})
-        assert apply(*alone, dry=True) == ""
+        assert admitted(render(values)) == ""
 
     def test_a_pod_that_is_not_restricted_is_refused(self) -> None:
         """The tests above can fail."""
@@ -99,7 +128,7 @@ class TestBare:
             apply({"apiVersion": "v1", "kind": "Pod", **pod}, dry=True)
 
 
-def prometheus(name: str, namespace: str = NAMESPACE, **spec: object) -> Object:
+def prometheus(name: str, spec: Object, namespace: str = NAMESPACE) -> Object:
     """A Prometheus, as its operator reads it; what is None is left out."""
     kind = {"apiVersion": "monitoring.coreos.com/v1", "kind": "Prometheus"}
     given = {key: value for key, value in spec.items() if value is not None}
@@ -107,20 +136,53 @@ def prometheus(name: str, namespace: str = NAMESPACE, **spec: object) -> Object:
 
 
 RELEASE = {"matchLabels": {"release": "kube-prometheus-stack"}}
-SELECTORS = [
-    ("by the release's label", RELEASE, {}, True),
-    ("all", {}, {}, True),
-    ("none", None, {}, False),
-    ("by another label", {"matchLabels": {"release": "other"}}, {}, False),
-    ("one of several", {"matchExpressions": [{"key": "release", "operator": "In", "values": ["a", "b"]}]}, {}, False),
-    ("not one", {"matchExpressions": [{"key": "release", "operator": "NotIn", "values": ["a"]}]}, {}, True),
-    ("with a label", {"matchExpressions": [{"key": "release", "operator": "Exists"}]}, {}, True),
-    ("without it", {"matchExpressions": [{"key": "release", "operator": "DoesNotExist"}]}, {}, False),
-    ("of its own namespace", RELEASE, None, True),
-    ("of our namespace", RELEASE, {"matchLabels": {"kubernetes.io/metadata.name": NAMESPACE}}, True),
-    ("of restricted ones", RELEASE, {"matchLabels": {"pod-security.kubernetes.io/warn": "restricted"}}, True),
-    ("of another namespace", RELEASE, {"matchLabels": {"kubernetes.io/metadata.name": "other"}}, False),
-]
+OTHER = {"matchLabels": {"release": "other", "example.org/team": "web"}}
+ONLY = {"matchLabels": {"kubernetes.io/metadata.name": "other"}}
+
+
+def expression(operator: str, *values: str) -> Object:
+    """A selector that asks for the label `release` in this way."""
+    return {"matchExpressions": [{"key": "release", "operator": operator, **({"values": values} if values else {})}]}
+
+
+# By what a Prometheus selects, and in which namespaces; how many of the two reasons there are that it leaves us out.
+SELECTORS: dict[str, tuple[Object | None, Object | None, int]] = {
+    "by the release's label": (RELEASE, {}, 0),
+    "all": ({}, {}, 0),
+    "none": (None, {}, 1),
+    "by other labels": (OTHER, {}, 1),
+    "one of several": (expression("In", "a", "b"), {}, 1),
+    "not one": (expression("NotIn", "a"), {}, 0),
+    "not ours": (expression("NotIn", "kube-prometheus-stack"), {}, 1),
+    "with a label": (expression("Exists"), {}, 0),
+    "without it": (expression("DoesNotExist"), {}, 1),
+    "of its own namespace": (RELEASE, None, 0),
+    "of our namespace": (RELEASE, {"matchLabels": {"kubernetes.io/metadata.name": NAMESPACE}}, 0),
+    "of restricted ones": (RELEASE, {"matchLabels": {"pod-security.kubernetes.io/warn": "restricted"}}, 0),
+    "of labelled ones": (RELEASE, {"matchLabels": {"example.org/watch": "yes"}}, 1),
+    "by other labels, of labelled namespaces": (OTHER, {"matchLabels": {"example.org/watch": "yes"}}, 2),
+}
+
+
+OURS = ("ServiceMonitor", "PrometheusRule")
+
+
+def advice(said: str) -> list[list[str]]:
+    """The lines that the notes want typed, as words."""
+    _, _, lines = said.partition("What would help:\n\n")
+    return [shlex.split(line) for line in lines.partition("\n\n")[0].splitlines()]
+
+
+@contextmanager
+def there(*objects: Object) -> Iterator[None]:
+    """Objects, for a while."""
+    apply(*objects)
+    try:
+        yield
+    finally:
+        for item in objects:
+            metadata = item["metadata"]
+            run("kubectl", "--namespace", metadata["namespace"], "delete", item["kind"], metadata["name"])
 
 
 @pytest.fixture(scope="class")
@@ -145,22 +207,95 @@ class TestBesideTheStack:
         objects = render(values, knows=MONITORING)
         assert apply(*(item for item in objects if not is_hook(item)), dry=True) == ""
 
-    @pytest.mark.parametrize(
-        ("labels", "namespaces", "is_taken"),
-        [selector[1:] for selector in SELECTORS],
-        ids=[selector[0] for selector in SELECTORS],
-    )
-    def test_the_notes_know_which_prometheus_takes_us(
-        self, labels: Object | None, namespaces: Object | None, is_taken: bool
+    def test_the_pod_that_asks_prometheus_is_admitted(self) -> None:
+        objects = render(MATRIX_OF_KINDS["a Prometheus that nobody has to look for"])
+        assert "scrap-test-monitoring" in {item["metadata"]["name"] for item in objects}
+        assert admitted(objects) == ""
+
+    @pytest.mark.parametrize(("labels", "namespaces", "reasons"), SELECTORS.values(), ids=list(SELECTORS))
+    def test_the_notes_know_which_prometheus_takes_us_and_what_would_help(
+        self, labels: Object | None, namespaces: Object | None, reasons: int
     ) -> None:
-        apply(prometheus("one", serviceMonitorSelector=labels, serviceMonitorNamespaceSelector=namespaces))
+        selectors = {"serviceMonitorSelector": labels, "serviceMonitorNamespaceSelector": namespaces}
+        of_rules = {"ruleSelector": labels, "ruleNamespaceSelector": namespaces}
+        with there(prometheus("one", {**selectors, **of_rules})):
+            said = notes()
+            assert ("name: scrap-test-monitoring" in said) is (reasons == 0), "helm test asks who can know us"
+            for kind in OURS:
+                assert (f"OK: Prometheus {NAMESPACE}/one takes our {kind}." in said) is (reasons == 0)
+                bad = f"NOT TAKEN: Prometheus {NAMESPACE}/one leaves our {kind} out: "
+                assert [len(line.split(", and ")) for line in said.splitlines() if bad in line] == [reasons][:reasons]
+            flags = []
+            for words in advice(said):
+                if words[0] == "helm":
+                    assert words[1:7] == [
+                        "-n",
+                        NAMESPACE,
+                        "upgrade",
+                        "scrap",
+                        "charts/scrap",
+                        "--reset-then-reuse-values",
+                    ]
+                    flags += words[7:]
+                else:
+                    run(*words)
+            try:
+                told = notes(*flags)
+                assert all(f"takes our {kind}." in told for kind in OURS), "who types it is taken"
+            finally:
+                run("kubectl", "label", "namespace", NAMESPACE, "example.org/watch-")
+
+    def test_each_object_is_told_by_itself(self) -> None:
+        with there(prometheus("one", {"serviceMonitorSelector": RELEASE, "ruleSelector": OTHER})):
+            said = notes()
+        assert "takes our ServiceMonitor." in said
+        assert "leaves our PrometheusRule out" in said
+        (words,) = advice(said)
+        assert [word.partition("=")[0] for word in words[7:] if "=" in word] == [
+            r"monitoring.prometheusRule.labels.example\.org/team",
+            "monitoring.prometheusRule.labels.release",
+        ]
+
+    def test_nobody_can_rename_a_namespace(self) -> None:
+        selectors = {"serviceMonitorSelector": {}, "serviceMonitorNamespaceSelector": ONLY, "ruleSelector": {}}
+        with there(prometheus("one", selectors)):
+            (words,) = advice(notes())
+        assert words[:6] == f"kubectl -n {NAMESPACE} edit prometheus one".split()
+
+    @pytest.mark.parametrize("namespace", ["monitoring", "elsewhere"])
+    def test_the_notes_know_whether_prometheus_may_read_our_metrics(self, namespace: str) -> None:
+        both = ("serviceMonitor", "rule")
+        selectors: Object = {f"{name}{part}": {} for name in both for part in ("Selector", "NamespaceSelector")}
+        found = json.loads(run("kubectl", "get", "namespaces", "-o", "json"))["items"]
+        is_new = namespace not in {item["metadata"]["name"] for item in found}
+        if is_new:
+            run("kubectl", "create", "namespace", namespace)
         try:
-            said = run("helm", "install", "scrap", CHART, "--namespace", NAMESPACE, "--dry-run=server")
+            with there(prometheus("one", selectors, namespace)):
+                said = notes()
+                assert ("the NetworkPolicy keeps it out" in said) is (namespace == "elsewhere")
+                if namespace == "elsewhere":
+                    (line,) = [line for line in said.splitlines() if "--set-json" in line]
+                    assert "the NetworkPolicy keeps it out" not in notes(*shlex.split(line)[7:])
+                    assert "the NetworkPolicy keeps it out" not in notes("--set", "networkPolicy.enabled=false")
         finally:
-            run("kubectl", "--namespace", NAMESPACE, "delete", "prometheus", "one")
-        assert (f"OK: Prometheus {NAMESPACE}/one takes our ServiceMonitor" in said) is is_taken
-        assert (f"NOT TAKEN: Prometheus {NAMESPACE}/one leaves our ServiceMonitor out" in said) is not is_taken
-        assert ("name: scrap-test-monitoring" in said) is is_taken, "helm test asks a Prometheus that can know us"
+            if is_new:
+                run("kubectl", "delete", "namespace", namespace, "--wait=false")
+
+    def test_the_notes_know_whether_the_slack_secret_is_there(self) -> None:
+        said = notes()
+        assert "MISSING: Secret scrap-slack has no critical, no warning, so nobody hears of any alert." in said
+        (line,) = [line for line in said.splitlines() if "create secret generic scrap-slack" in line]
+        environment = {**os.environ, "critical": "http://a", "warning": "http://b"}
+        kubectl = Path(str(tool("kubectl"))).parent
+        environment["PATH"] = f"{kubectl}:{environment['PATH']}"
+        subprocess.run(["bash", "-euc", line], env=environment, check=True)
+        try:
+            assert "OK: critical, warning alerts go to Slack" in notes()
+            more = notes("--set", "monitoring.alertmanagerConfig.info.enabled=true")
+            assert "MISSING: Secret scrap-slack has no info, so" in more
+        finally:
+            run("kubectl", "--namespace", NAMESPACE, "delete", "secret", "scrap-slack")
 
     def test_the_notes_say_what_to_type(self) -> None:
         metadata = {"name": "stack-grafana", "namespace": NAMESPACE, "labels": {"app.kubernetes.io/name": "grafana"}}
@@ -169,27 +304,33 @@ class TestBesideTheStack:
         service = {"ports": [{"port": 9090}], "selector": own}
         named = {"name": "stack-prometheus", "namespace": NAMESPACE}
         apply(
-            prometheus("one", serviceMonitorSelector=RELEASE, serviceMonitorNamespaceSelector={}),
+            prometheus("one", {"serviceMonitorSelector": OTHER}),  # who is left out wants to look there all the more
             grafana,
             {"apiVersion": "v1", "kind": "Service", "metadata": named, "spec": service},
         )
         try:
-            said = run("helm", "install", "scrap", CHART, "--namespace", NAMESPACE, "--dry-run=server")
+            said = notes()
         finally:
             run("kubectl", "--namespace", NAMESPACE, "delete", "prometheus/one", "service/stack-grafana")
             run("kubectl", "--namespace", NAMESPACE, "delete", "service/stack-prometheus")
         assert f"kubectl -n {NAMESPACE} port-forward service/stack-prometheus 9090:9090" in said
         assert f"kubectl -n {NAMESPACE} port-forward service/stack-grafana 3000:80" in said
-        assert f"http://stack-prometheus.{NAMESPACE}.svc:9090" in said, "helm test asks it there"
+
+    def test_helm_test_asks_a_prometheus_that_takes_us_where_its_service_is(self) -> None:
+        named = {"name": "stack-prometheus", "namespace": NAMESPACE}
+        service = {"ports": [{"port": 9090}], "selector": {"operator.prometheus.io/name": "one"}}
+        with there(
+            prometheus("one", {"serviceMonitorSelector": RELEASE, "serviceMonitorNamespaceSelector": {}}),
+            {"apiVersion": "v1", "kind": "Service", "metadata": named, "spec": service},
+        ):
+            assert f"http://stack-prometheus.{NAMESPACE}.svc:9090" in notes()
 
     def test_without_a_prometheus_the_notes_say_so(self) -> None:
         found = json.loads(run("kubectl", "get", "prometheuses", "-A", "-o", "json"))["items"]
         if found:
             pytest.skip("this cluster has a Prometheus of its own")
-        said = run("helm", "install", "scrap", CHART, "--namespace", NAMESPACE, "--dry-run=server")
+        said = notes()
         assert "MISSING: this cluster knows ServiceMonitors, but has no Prometheus" in said
 
     def test_who_may_not_look_turns_it_off(self) -> None:
-        flags = ["--set", "monitoring.lookup=false"]
-        said = run("helm", "install", "scrap", CHART, "--namespace", NAMESPACE, "--dry-run=server", *flags)
-        assert "not looked at: monitoring.lookup is false" in said
+        assert "NOT LOOKED AT: monitoring.lookup is false" in notes("--set", "monitoring.lookup=false")

@@ -1,0 +1,109 @@
+"""What a pod needs: memory and CPU at rest, with answers from the cache, and with every place taken by a large page.
+
+python -m tests.benchmarks.bench_resources [seconds]
+
+Each line is a process of its own, with the settings of the chart. A large page has 1 MiB, all of which is read, and its
+last part comes 7 s after the rest: calls come faster than places become free, until all are taken and all pages held.
+docs/install.md has the figures.
+"""
+
+import asyncio
+import os
+import sys
+from dataclasses import dataclass
+from itertools import count
+
+from tests import client
+from tests.benchmarks import web
+from tests.benchmarks.load import Running, running
+from tests.benchmarks.openloop import Crowd, Tally
+from tests.exposition import Exposition
+
+HOSTS = 32  # so that no host's own bound is met
+SETTINGS = {
+    "SCRAP_PORT": "0",
+    "SCRAP_MANAGEMENT_PORT": "0",
+    "SCRAP_ALLOWED_NETWORKS": "127.0.0.0/8",
+    "SCRAP_ALLOWED_PORTS": "1-65535",
+    "SCRAP_LINGER": "0",
+}
+
+
+@dataclass(frozen=True)
+class Scene:
+    """One line of the table.
+
+    Attributes:
+        name: what happens.
+        rate: calls a second.
+        path: the page's path; {} is a number that was not there before.
+    """
+
+    name: str
+    rate: float = 0
+    path: str = ""
+
+
+SCENES = (
+    Scene("started, nothing to do"),
+    Scene("300 calls a second, all from the cache", 300, "/page/1"),
+    Scene("100 calls a second, each a new page", 100, "/page/{}"),
+    *(
+        Scene(f"every place taken, pages of 1 MiB, {word}", 50, f"/{word}/{{}}?ms=7000")
+        for word in (*web.CODINGS, "tree")
+    ),
+)
+
+
+async def places(service: Running, most: list[float]) -> None:
+    """Notes the most places that are taken at once."""
+    while True:
+        figures = await asyncio.to_thread(client.request, service.management, "/metrics")
+        most[0] = max(most[0], Exposition(figures.body.decode()).value("scrap_admission_in_flight"))
+        await asyncio.sleep(0.3)
+
+
+async def measure(scene: Scene, port: int, seconds: float) -> str:
+    """Runs a scene; gives its line."""
+    numbers, most = count(), [0.0]
+    tally = Tally()
+    with running([sys.executable, "-m", "scrap", "serve"], os.environ | SETTINGS) as service:
+        started = service.cpu()
+        if scene.rate:
+
+            def target() -> str:
+                number = next(numbers) if "{}" in scene.path else 0
+                return f"/api/v1/scrap?url={web.url(port, scene.path.format(number), number % HOSTS)}"
+
+            watch = asyncio.ensure_future(places(service, most))
+            tally = await Crowd(service.url, target, connections=1000).at(scene.rate, seconds)
+            watch.cancel()
+        else:
+            await asyncio.sleep(seconds)
+        used = service.cpu() - started
+        answered = sum(map(len, tally.times.values()))
+        each = f"{1000 * used / answered:.2f} ms" if answered else f"{1000 * used / seconds:.0f} ms/s"
+        return (
+            f"{scene.name:52}{service.rss():>7.0f}{service.rss('VmHWM'):>7.0f}{most[0]:>8.0f}{each:>12}"
+            f"{tally.count():>8}{tally.count(503):>7}{tally.lost:>6}"
+        )
+
+
+async def main(seconds: float = 15) -> None:
+    """Prints the table."""
+    command = [sys.executable, "-m", "tests.benchmarks.web", str(HOSTS)]
+    process = await asyncio.create_subprocess_exec(*command, stdout=asyncio.subprocess.PIPE)
+    assert process.stdout
+    port = int(await process.stdout.readline())
+    heads = f"{'now':>7}{'most':>7}{'places':>8}{'CPU a call':>12}{'200':>8}{'503':>7}{'lost':>6}"
+    print(f"{'MiB of memory':52}{heads}")
+    try:
+        for scene in SCENES:
+            print(await measure(scene, port, seconds), flush=True)
+    finally:
+        process.terminate()
+        await process.wait()
+
+
+if __name__ == "__main__":
+    asyncio.run(main(*(float(argument) for argument in sys.argv[1:])))

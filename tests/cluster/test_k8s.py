@@ -1,0 +1,129 @@
+"""k8s/up and k8s/down on a cluster that is somebody's already: they bring what they say, and take no more with them."""
+
+import json
+import os
+import subprocess
+from collections.abc import Iterator
+
+import pytest
+
+from tests.chart.rendering import ROOT
+from tests.cluster.clusters import IMAGE, STACK, Namespace, Object, run
+from tests.cluster.test_install import ours
+
+NAMESPACE = Namespace("k8s-up")
+CRD = "alertscalers.scaling.scrap.dev"
+
+
+def script(name: str, **environment: str) -> str:
+    """What a script says."""
+    done = subprocess.run(
+        [ROOT / "k8s" / name],
+        env={**os.environ, "NAMESPACE": NAMESPACE.name, **environment},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout
+    return done.stdout
+
+
+def is_there(*what: str) -> bool:
+    """Is this object there?"""
+    return bool(run("kubectl", "get", *what, "--ignore-not-found", "-o", "name"))
+
+
+@pytest.fixture(autouse=True)
+def clean() -> Iterator[None]:
+    """No definition before: what is there before is not `up`'s. Nothing afterwards."""
+    run("kubectl", "delete", "crd", CRD, "--ignore-not-found")
+    yield
+    script("down")
+
+
+@pytest.fixture
+def grafana() -> Iterator[None]:
+    """The Service of a Grafana, where the stack has it; there is none behind it."""
+    metadata = {"name": "stack-grafana", "namespace": STACK, "labels": {"app.kubernetes.io/name": "grafana"}}
+    service = {"apiVersion": "v1", "kind": "Service", "metadata": metadata, "spec": {"ports": [{"port": 80}]}}
+    run("kubectl", "apply", "-f", "-", given=json.dumps(service))
+    yield
+    run("kubectl", "--namespace", STACK, "delete", "service", "stack-grafana")
+
+
+@pytest.mark.usefixtures("grafana")
+def test_up_again_and_down() -> None:
+    said = script("up", STACK="skip", IMAGE=IMAGE)
+    assert "Grafana is at http://127.0.0.1:3000" in said
+    assert f"kubectl -n {STACK} port-forward service/stack-grafana 3000:80" in said
+    assert f"kubectl -n {STACK} get secret stack-grafana -o jsonpath='{{.data.admin-password}}' | base64 -d" in said
+    before = {pod["metadata"]["name"] for pod in NAMESPACE.pods()}
+
+    script("up", STACK="skip", IMAGE=IMAGE)
+    assert {pod["metadata"]["name"] for pod in NAMESPACE.pods()} == before, "nothing changed, nothing rolls"
+
+    script("down")
+    assert not is_there("namespace", NAMESPACE.name)
+    assert not is_there("crd", CRD)
+    assert ours() == []
+    assert is_there("namespace", STACK)
+    assert is_there("crd", "prometheuses.monitoring.coreos.com")
+
+
+def test_a_build_is_loaded_and_rolls_the_pods() -> None:
+    """The build itself is tests/cluster/run's; here its command says what it was asked for."""
+    said = script("up", STACK="skip", BUILD="echo built and loaded")
+    assert "built and loaded localhost/scrap:dev" in said
+    annotations = NAMESPACE.pods()[0]["metadata"]["annotations"]
+    assert len(annotations["sources"]) == 64
+
+
+def test_what_was_there_before_stays() -> None:
+    run("kubectl", "apply", "--server-side", "-f", ROOT / "charts" / "scrap" / "crds")
+    NAMESPACE.create()
+    try:
+        script("up", STACK="skip", IMAGE=IMAGE)
+        script("down")
+        assert is_there("namespace", NAMESPACE.name)
+        assert is_there("crd", CRD)
+        assert NAMESPACE.helm("list", "--short") == ""
+    finally:
+        NAMESPACE.delete()
+
+
+def test_a_release_that_was_there_before_is_brought_up_to_date_and_stays() -> None:
+    NAMESPACE.create()
+    try:
+        NAMESPACE.install({"replicaCount": 1})
+        script("up", STACK="skip", IMAGE=IMAGE, HELM_FLAGS="--reset-then-reuse-values")
+        script("down")
+        assert NAMESPACE.helm("list", "--short") == "scrap\n"
+        NAMESPACE.helm("uninstall", "scrap", "--wait")
+    finally:
+        NAMESPACE.delete()
+
+
+def test_another_namespace_for_the_stack_is_told_to_all_who_need_it() -> None:
+    script("up", STACK="skip", IMAGE=IMAGE, STACK_NAMESPACE="observed", HELM_FLAGS="--set operator.enabled=true")
+    policy: Object = NAMESPACE.get("networkpolicy", "scrap")
+    (peer,) = [
+        item for rule in policy["spec"]["ingress"] for item in rule.get("from", []) if "namespaceSelector" in item
+    ]
+    assert peer["namespaceSelector"]["matchLabels"] == {"kubernetes.io/metadata.name": "observed"}
+    assert NAMESPACE.get("alertscaler", "scrap")["spec"]["source"]["service"]["namespace"] == "observed"
+
+
+@pytest.mark.parametrize(
+    ("image", "rendered"),
+    [
+        ("localhost:5000/scrap", "localhost:5000/scrap:latest"),
+        ("localhost/scrap:20261125", "localhost/scrap:20261125"),
+        ("localhost/scrap@sha256:" + "0" * 64, "localhost/scrap@sha256:" + "0" * 64),
+    ],
+)
+def test_every_form_of_an_images_name(image: str, rendered: str) -> None:
+    """None of these can be had here, so no pod starts: what is asked for is all that is looked at."""
+    script("up", STACK="skip", IMAGE=image, HELM_FLAGS="--set replicaCount=0")
+    (container,) = NAMESPACE.get("deployment", "scrap")["spec"]["template"]["spec"]["containers"]
+    assert container["image"] == rendered
