@@ -2,7 +2,6 @@
 
 import contextlib
 import json
-import signal
 import subprocess
 import time
 from collections.abc import AsyncIterator, Callable, Iterator
@@ -24,6 +23,7 @@ from tests.cluster.operator.conftest import (
     kubectl,
     wait_for,
 )
+from tests.freezing import freeze, thaw
 from tests.integration.operator.alertmanager import Alertmanager, eventually
 
 Make = Callable[..., Json]
@@ -462,10 +462,10 @@ def test_an_alertmanager_that_hangs_dies_and_forgets(
     own_alertmanager.silence("Hold")
     eventually(lambda: own_alertmanager.state("Hold")["silencedBy"])
 
-    own_alertmanager.process.send_signal(signal.SIGSTOP)
+    freeze(own_alertmanager.process)
     wait_for(namespace, "SourceUnavailable")
     assert "no answer within 1 s" in namespace.get("alertscaler", "scrap")["status"]["message"]
-    own_alertmanager.process.send_signal(signal.SIGCONT)
+    thaw(own_alertmanager.process)
     wait_for(namespace, "Settling")
     wait_for(namespace, "Held")  # silenced, and there all the same
 

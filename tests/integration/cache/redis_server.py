@@ -1,8 +1,6 @@
 """A real redis-server that a test may kill, freeze and bring back."""
 
 import asyncio
-import os
-import signal
 import socket
 import subprocess
 import time
@@ -13,6 +11,8 @@ from redis import Redis
 from redis.backoff import NoBackoff
 from redis.exceptions import AuthenticationError, RedisError
 from redis.retry import Retry
+
+from tests.freezing import freeze, thaw
 
 DEADLINE = 10.0  # seconds until something that must happen has failed to
 
@@ -64,11 +64,11 @@ class Server:
     def freeze(self) -> None:
         """Leaves the server hung: it accepts connections and says nothing."""
         assert self._process is not None
-        os.kill(self._process.pid, signal.SIGSTOP)
+        freeze(self._process)
 
     def thaw(self) -> None:
         assert self._process is not None
-        os.kill(self._process.pid, signal.SIGCONT)
+        thaw(self._process)
 
 
 async def until(condition: Callable[[], object]) -> None:

@@ -1,7 +1,6 @@
 """Polls of a real Alertmanager, of a real Prometheus, and of servers that are neither."""
 
 import asyncio
-import signal
 import subprocess
 import tracemalloc
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
@@ -26,6 +25,7 @@ from scrap_operator.model import (
     Target,
 )
 from scrap_operator.source import MAX_BYTES, MAX_MARKS, poll, poller
+from tests.freezing import freeze, thaw
 from tests.integration.operator.alertmanager import Alertmanager, binary, eventually, free_port
 
 NOW = 1_800_000_000
@@ -159,11 +159,11 @@ async def test_an_alertmanager_that_is_gone(alertmanager: Alertmanager, client: 
 
 
 async def test_an_alertmanager_that_hangs(alertmanager: Alertmanager, client: httpx2.AsyncClient) -> None:
-    alertmanager.process.send_signal(signal.SIGSTOP)  # SIGSTOP: connections are accepted, nothing is answered
+    freeze(alertmanager.process)
     try:
         assert problem(await poll(client, Source(alertmanager.url, timeout=1))) == "no answer within 1 s"
     finally:
-        alertmanager.process.send_signal(signal.SIGCONT)
+        thaw(alertmanager.process)
     assert isinstance(await poll(client, Source(alertmanager.url)), Seen)
 
 
