@@ -132,11 +132,14 @@ def test_a_node_is_drained(service: Namespace, three_pods: None, seen: Seen) -> 
         run("kubectl", "uncordon", "node-2")
 
 
-def test_the_load_notices_a_process_that_ends_unannounced(service: Namespace, three_pods: None) -> None:
-    """What the tests above hold the service to can fail: nobody has told the nodes that this one goes."""
+def test_the_load_notices_a_pod_that_ends_with_none_beside_it(service: Namespace) -> None:
+    """What the tests above hold the service to can fail: until the only container is started again, nobody answers."""
+    service.kubectl("scale", "deployment/scrap", "--replicas=1")
+    until("one pod is left", lambda: len(service.pods()) == 1, 90)
     with load(service.address(), 80, targets(service)) as found:
         until("the load is under way", lambda: found.answered > 400)
-        service.kubectl("exec", min(names(service)), "--", "python", "-c", "import os; os.kill(1, 15)")
+        (pod,) = names(service)
+        service.kubectl("exec", pod, "--", "python", "-c", "import os; os.kill(1, 15)")
         until("a request is lost", lambda: found.lost.total() > 0, 40)
     service.kubectl("rollout", "status", "deployment/scrap", "--timeout=60s")
 

@@ -8,6 +8,7 @@ import pytest
 
 from scripts.dashboards.prometheus import Prometheus, Series
 from scripts.dashboards.reading import Panel, View
+from tests.cluster.alerts.scene import Stack
 from tests.cluster.clusters import Namespace, until
 from tests.cluster.dashboards.scene import Callers, called, prometheus, start_web, values
 from tests.dashboards.boards import ANNOTATIONS, BOARDS, PANELS, QUERIES, VARIABLES
@@ -24,7 +25,7 @@ ABSENT = {
     "kube_horizontalpodautoscaler_spec_min_replicas",
     "scrap:node_filesystem_fill:usual",
 }
-PATIENCE = 90  # seconds; the totals are added up once a minute
+PATIENCE = 240  # seconds; rules come to Prometheus within a minute or so, and the totals are added up once a minute
 
 Answers = dict[str, list[Series]]
 
@@ -71,6 +72,7 @@ def answers(callers: Callers, namespace: Namespace, source: Prometheus) -> Answe
         found = ask(source, View(variables, now - 300, now, step=5, scrape=5))
         if empty(found) <= set(EMPTY) or now - begun > PATIENCE:
             return found
+        Stack().hurry()
         time.sleep(1)
 
 
