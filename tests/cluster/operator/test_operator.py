@@ -553,6 +553,7 @@ def test_a_watch_that_the_api_server_ends_each_second(
         apply(bare, scaler(name, mode="Suspended"))
         wait_for(bare, "Suspended", name)
         bare.kubectl("delete", "alertscaler", name)
+        # mypy cannot infer a lambda with a default, which binds this turn's name.
         eventually(lambda name=name: f'alertscaler="{name}"' not in bare.ask("/metrics")[1])  # type: ignore[misc]
 
 
