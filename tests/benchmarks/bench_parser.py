@@ -17,7 +17,7 @@ from scrap.opengraph.document import properties
 from tests import corpus
 
 ROUNDS = 15
-TURNS = 3
+TURNS = 8
 SLOW_ROUNDS = 3  # html5lib takes its time
 TIMES_HTML5LIB = 40
 TIMES_LEXBOR = 2
