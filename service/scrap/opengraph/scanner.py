@@ -109,15 +109,18 @@ class Scanner:
                 self._read(len(self.data))
 
     def _read(self, end: int) -> None:
-        data = self.data
+        next_token, data = markup.TOKEN.match, self.data
         while self._text is None or self._leave_text(end):
-            token = markup.TOKEN.match(data, self._at, end)
+            token = next_token(data, self._at, end)
             assert token  # noqa: S101 - it matches always, if nothing
             self._at = token.end()
             kind = token.lastindex
-            if kind == markup.USUAL_META:
-                key, content = token.group(markup.USUAL_META - 1, markup.USUAL_META)
-                if key in _USUAL or markup.names_known(key):
+            if kind is None:
+                self._retry = end + (end - self._at)
+                return
+            if kind <= markup.USUAL_META:
+                key, content = token.group(kind - 1, kind)
+                if kind == markup.KNOWN_META or key in _USUAL or markup.names_known(key):
                     self._find(key, content)
             elif kind == markup.META:
                 self._meta(token[markup.META])
@@ -134,17 +137,15 @@ class Scanner:
                 self._declaration(token[markup.DECLARATION - 1].lower(), token[markup.DECLARATION])
             elif kind == markup.DOUBT:
                 self._wonder(_DOUBTS[token[markup.DOUBT].lower()])
-            elif kind == markup.STRANGE_COMMENT:
+            else:  # a comment that begins with NUL
                 self._wonder(Unsure.COMMENT)
                 self._text = b"comment"
-            else:
-                self._retry = end + (end - self._at)
-                return
 
     def _leave_text(self, end: int) -> bool:
         while self._text is not None:
-            pattern, nexts = markup.TEXTS[self._text]
-            found = pattern.search(self.data, self._at, end)
+            first, pattern, nexts = markup.TEXTS[self._text]
+            start = self.data.find(first, self._at, end)
+            found = None if start < 0 else pattern.search(self.data, start, end)
             if not found:
                 self._at = max(self._at, end - markup.LONGEST_END)
                 return False
@@ -157,6 +158,9 @@ class Scanner:
             return  # it can name no namespace
         if len(written) > _LONG:
             self._unsure = self._unsure or Unsure.LENGTH
+            return
+        if written.strip(b" /").lower() == b'charset="utf-8"':  # as most pages have it
+            self.charset = self.charset or charsets.UTF_8
             return
         attributes = markup.attributes(written)
         if self.charset is None:
@@ -181,7 +185,7 @@ class Scanner:
             if self._base is None:
                 self._base = markup.attributes(written).get(b"href")
                 self.weight += len(self._base or b"")
-        elif markup.may_rename(written) and _renames(markup.attributes(written)):
+        elif written and markup.may_rename(written) and _renames(markup.attributes(written)):
             self._unsure = self._unsure or Unsure.PREFIX
 
     def _wonder(self, why: Unsure) -> None:
