@@ -106,7 +106,7 @@ def _alertmanager_alert(alert: Mapping[str, Any], now: datetime) -> Alert:
     return Alert(
         labels=_labels(alert["labels"]),
         silenced=bool(alert["status"]["silencedBy"]),
-        fresh=now - updated <= (ends - updated) / 2,
+        fresh=now - updated < (ends - updated) / 2,
     )
 
 
