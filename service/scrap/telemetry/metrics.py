@@ -101,7 +101,7 @@ class Metrics:
             FetchEnded: self._fetch_ended,
             TargetBlocked: self._target_blocked,
             PageParsed: self._page_parsed,
-            CacheLookup: self._cache_looked_up,
+            CacheLookup: self._cache_lookups.add,
             FlightJoined: self._flight_joined,
             SharedCacheFailed: self._shared_cache_failed,
             Shed: self._shed,
@@ -175,7 +175,7 @@ class Metrics:
 
     def note_failed_sink(self, name: str) -> None:
         """Notes that a sink raised."""
-        self._sink_failures.add(name)
+        self._sink_failures.add((name,))
 
     # The families.
 
@@ -312,9 +312,6 @@ class Metrics:
     def _request_started(self, _: RequestStarted) -> None:
         self._in_flight += 1
 
-    def _cache_looked_up(self, event: CacheLookup) -> None:
-        self._cache_lookups.add(*event)
-
     def _request_ended(self, event: RequestEnded) -> None:
         self._in_flight -= 1
         self._calls.note(event, current_trace.get())
@@ -329,7 +326,7 @@ class Metrics:
 
     def _hop_ended(self, event: HopEnded) -> None:
         status = _NONE if event.status is None else _STATUSES.get(event.status, _OTHER)
-        self._hops.add(status)
+        self._hops.add((status,))
         # A phase that was not reached took no time; its zero would only pull the quantiles down.
         if event.dns:
             self._dns.observe(event.dns)
@@ -347,12 +344,12 @@ class Metrics:
             self._truncated.inc()
 
     def _target_blocked(self, event: TargetBlocked) -> None:
-        self._blocked.add(event.verdict)
+        self._blocked.add((event.verdict,))
 
     def _page_parsed(self, event: PageParsed) -> None:
-        self._parsed.add(event.lane, event.unsure or _NONE)
+        self._parsed.add((event.lane, event.unsure or _NONE))
         if event.bound:
-            self._bounded.add(event.bound)
+            self._bounded.add((event.bound,))
         self._parse.observe(event.seconds)
 
     def _background_failed(self, _: BackgroundFailed) -> None:
@@ -362,4 +359,4 @@ class Metrics:
         self._flights_joined.inc()
 
     def _shared_cache_failed(self, event: SharedCacheFailed) -> None:
-        self._shared_failures.add(event.kind)
+        self._shared_failures.add((event.kind,))
