@@ -133,6 +133,7 @@ def _signals(settings: Settings, stack: contextlib.AsyncExitStack) -> tuple[tele
     writer = stack.enter_context(telemetry.LineWriter(_STDOUT, dropped=metrics.note_dropped_lines))
     lines = telemetry.lines_for(_STDOUT, logs)
     first: list[telemetry.Sink] = []  # who follow a call while it goes on
+    sinks: list[telemetry.Sink] = [metrics, telemetry.RequestLog(writer, lines, logs)]
     handlers: list[logging.Handler] = []
     closings: list[Callable[[], None]] = []
     wanted = otel.signals_of(os.environ)
@@ -141,7 +142,8 @@ def _signals(settings: Settings, stack: contextlib.AsyncExitStack) -> tuple[tele
 
         exporting = Exporting(wanted, version=__version__, metrics=metrics, logs=logs)
         closings.append(exporting.close)
-        first += exporting.sinks
+        first += exporting.first
+        sinks += exporting.sinks
         handlers += exporting.log_handlers
     if settings[SentrySettings].dsn:
         from scrap.telemetry.sentry.reporting import Reporting  # noqa: PLC0415 - likewise
@@ -160,9 +162,7 @@ def _signals(settings: Settings, stack: contextlib.AsyncExitStack) -> tuple[tele
         gathering.emit(event)
 
     fan_out = partial(telemetry.fan_out, failed=metrics.note_failed_sink, told=tell)
-    gathering = telemetry.Gathering(
-        fan_out(metrics, telemetry.RequestLog(writer, lines, logs)), first=fan_out(*first) if first else None
-    )
+    gathering = telemetry.Gathering(fan_out(*sinks), first=fan_out(*first) if first else None)
     gathering.start()
     stack.callback(gathering.stop)
     metrics.settle_first(gathering.settle)
