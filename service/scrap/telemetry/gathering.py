@@ -23,13 +23,12 @@ class Gathering:
     """Keeps events until there are many, or a moment has passed, or somebody wants to know; then hands them on.
 
     Between two calls, which leave nothing of it in the processor's caches, counting and logging one takes several times
-    as long as among others. So a call pays for little more than an append to a list. Each event is handed on in the
-    order they came, and with the trace that was current then; what wants to know more of its moment has to be an event
-    of the first kind.
+    as long as among others. So a call pays for little more than an append. Events are handed on in the order in which
+    they came, each with the trace that was current then; nothing else of their moment is left but what they say.
 
     Args:
         to: takes the events, in any thread, but never in two at once.
-        first: takes each event as it comes, before it is kept.
+        first: takes each event at once, for sinks that follow a call while it goes on; it may set the trace.
         interval: seconds that an event waits at most.
     """
 
