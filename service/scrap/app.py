@@ -16,7 +16,7 @@ from typing import Any
 from scrap import __version__, admission, api, cache, fetch, opengraph, telemetry
 from scrap.cache import freshness, remote
 from scrap.errors import ScrapError
-from scrap.events import BackgroundFailed, Emit, ignore
+from scrap.events import BackgroundFailed, Emit, Event, ignore
 from scrap.preview import Previewer
 from scrap.settings import Calls, Serving, SettingError, Settings, variables
 from scrap.telemetry import otel
@@ -132,7 +132,8 @@ def _signals(settings: Settings, stack: contextlib.AsyncExitStack) -> tuple[tele
     logs = settings[telemetry.LogSettings]
     writer = stack.enter_context(telemetry.LineWriter(_STDOUT, dropped=metrics.note_dropped_lines))
     lines = telemetry.lines_for(_STDOUT, logs)
-    sinks: list[telemetry.Sink] = []
+    first: list[telemetry.Sink] = []  # who follow a call while it goes on
+    sinks: list[telemetry.Sink] = [metrics, telemetry.RequestLog(writer, lines, logs)]
     handlers: list[logging.Handler] = []
     closings: list[Callable[[], None]] = []
     wanted = otel.signals_of(os.environ)
@@ -141,22 +142,31 @@ def _signals(settings: Settings, stack: contextlib.AsyncExitStack) -> tuple[tele
 
         exporting = Exporting(wanted, version=__version__, metrics=metrics, logs=logs)
         closings.append(exporting.close)
+        first += exporting.first
         sinks += exporting.sinks
         handlers += exporting.log_handlers
-    sinks += [metrics, telemetry.RequestLog(writer, lines, logs)]
     if settings[SentrySettings].dsn:
         from scrap.telemetry.sentry.reporting import Reporting  # noqa: PLC0415 - likewise
 
         reporting = Reporting(settings[SentrySettings], version=__version__)
         closings.append(reporting.close)
-        sinks += reporting.sinks
+        first += reporting.sinks
     stack.enter_context(telemetry.capture_logging(writer, lines, logs, *handlers))
     stack.callback(telemetry.close_together, *closings)  # what it says is a line like any other
     logging.getLogger("uvicorn").setLevel(logging.ERROR)  # what it says of starts and bad requests, we say ourselves
     lag = telemetry.LoopLag(metrics.note_lag)
     lag.start()
     stack.callback(lag.stop)
-    emit = telemetry.fan_out(*sinks, failed=metrics.note_failed_sink)
+
+    def tell(event: Event) -> None:
+        gathering.emit(event)
+
+    fan_out = partial(telemetry.fan_out, failed=metrics.note_failed_sink, told=tell)
+    gathering = telemetry.Gathering(fan_out(*sinks), first=fan_out(*first) if first else None)
+    gathering.start()
+    stack.callback(gathering.stop)
+    metrics.settle_first(gathering.settle)
+    emit = gathering.emit
     asyncio.get_running_loop().set_exception_handler(partial(_failed_in_background, emit))
     return metrics, emit
 

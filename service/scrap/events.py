@@ -5,6 +5,7 @@ clock. Words that telemetry counts by (a verdict, a lane, a level, a state) come
 stranger.
 """
 
+import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import NamedTuple
@@ -146,6 +147,7 @@ class RequestEnded:
     cache: str = ""  # what the answer was made from: "fresh", "stale", "joined", "miss"; "" where no page was sought
     error: BaseException | None = None  # what was raised where `outcome` is INTERNAL_ERROR
     path: str = ""  # as the caller wrote it; "" where that was not read
+    ended: float = field(default_factory=time.time, compare=False)  # seconds since the epoch
     calls: int = 1  # how many ended just so: those who are refused at the door are told together
 
 

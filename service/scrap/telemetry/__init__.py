@@ -5,11 +5,12 @@
     otel      traces, the same metrics and the same lines over OTLP
     errors    our own unexpected failures, to Sentry
 
-Each is a sink; `fan_out` makes them one `Emit`. None of them waits for anything, and none can lose a request:
-a collector that hangs or is gone costs nothing but its own data.
+Each is a sink; `fan_out` makes them one `Emit`, and `Gathering` spares the calls most of their work. None of them waits
+for anything, and none can lose a request: a collector that hangs or is gone costs nothing but its own data.
 """
 
 from scrap.telemetry.closing import close_together
+from scrap.telemetry.gathering import Gathering
 from scrap.telemetry.lag import LoopLag
 from scrap.telemetry.logs import LogSettings, RequestLog, capture_logging, lines_for
 from scrap.telemetry.metrics import Metrics
@@ -17,6 +18,7 @@ from scrap.telemetry.sinks import Sink, fan_out
 from scrap.telemetry.writer import LineWriter
 
 __all__ = [
+    "Gathering",
     "LineWriter",
     "LogSettings",
     "LoopLag",

@@ -8,7 +8,7 @@ import time
 from bisect import bisect_left
 from collections.abc import Callable, Iterable, Iterator
 from http import HTTPMethod, HTTPStatus
-from typing import Final, NamedTuple
+from typing import Final
 
 from prometheus_client import Metric
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily
@@ -29,20 +29,6 @@ _METHODS: Final = frozenset(map(str, HTTPMethod))
 _STATUSES: Final = frozenset(map(int, HTTPStatus)) | {499}  # nginx's number for a caller who left
 _OTHER_STATUS: Final = 0
 _BOUNDS: Final = [*map(str, SECONDS), "+Inf"]
-
-
-class Ended(NamedTuple):
-    """A call that ended, until it is counted.
-
-    Attributes:
-        event: how.
-        at: when, by the clock of the maximum.
-        trace: the trace it belongs to.
-    """
-
-    event: RequestEnded
-    at: float
-    trace: Trace | None
 
 
 class Durations:
@@ -102,9 +88,8 @@ class CallMetrics(Collector):
             for outcome in Outcome:
                 self._calls_of(route, "GET", outcome.status, outcome)
 
-    def note(self, ended: Ended) -> None:
-        """Counts a call, or several that ended just so."""
-        event, at, trace = ended
+    def note(self, event: RequestEnded, trace: Trace | None) -> None:
+        """Counts a call that has just ended, or several that ended just so."""
         calls = self._calls.get((event.route, event.method, event.status, event.outcome)) or self._resolve(event)
         calls.count += event.calls
         seconds = event.seconds
@@ -114,10 +99,10 @@ class CallMetrics(Collector):
         durations.total += seconds
         place = bisect_left(SECONDS, seconds)
         durations.buckets[place] += 1
-        calls.peak.note(seconds, at)
+        calls.peak.note(seconds, self._clock())
         if trace and trace.sampled:
             labels = {"trace_id": trace.trace_id, "span_id": trace.span_id}
-            durations.exemplars[place] = Exemplar(labels, seconds, time.time() - (self._clock() - at))
+            durations.exemplars[place] = Exemplar(labels, seconds, event.ended)
 
     def _resolve(self, event: RequestEnded) -> Calls:
         """Bounds what a stranger chooses: a flood of other names ends in one series."""

@@ -3,10 +3,8 @@
 import contextlib
 import logging
 import os
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
-from functools import partial
 from typing import Literal
 
 from scrap.events import RequestEnded
@@ -47,29 +45,20 @@ class RequestLog:
         writer: where the lines go.
         lines: how they look; see `lines_for`.
         settings: what they say.
-        clock: seconds since the epoch.
     """
 
     name = "log"
 
-    def __init__(
-        self,
-        writer: LineWriter,
-        lines: Lines,
-        settings: LogSettings,
-        *,
-        clock: Callable[[], float] = time.time,
-    ) -> None:
+    def __init__(self, writer: LineWriter, lines: Lines, settings: LogSettings) -> None:
         self._write = writer.write
         self._line = lines.request
         self._queries = settings.queries
         self._level = logging.getLevelNamesMapping()[settings.level.upper()]
-        self._clock = clock
         self.handlers: Handlers = {RequestEnded: self._request_ended}
 
     def _request_ended(self, event: RequestEnded) -> None:
         if LEVELS[event.outcome] >= self._level:
-            self._write(partial(self._line, self._clock(), event, current_trace.get(), self._queries))
+            self._write(self._line(event.ended, event, current_trace.get(), self._queries))
 
 
 class _Handler(logging.Handler):

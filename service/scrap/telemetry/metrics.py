@@ -7,7 +7,6 @@ stranger writes (host, URL, path, method, header) becomes a label.
 
 import platform
 import time
-from collections import Counter as Counts
 from collections.abc import Callable, Iterable, Iterator
 from http import HTTPStatus
 from itertools import product
@@ -43,9 +42,8 @@ from scrap.events import (
 )
 from scrap.fetch.verdict import Verdict
 from scrap.opengraph.document import Bound, Unsure
-from scrap.telemetry.calls import DURATION, SECONDS, CallMetrics, Ended
+from scrap.telemetry.calls import DURATION, SECONDS, CallMetrics
 from scrap.telemetry.peak import Peak
-from scrap.telemetry.pending import Pending
 from scrap.telemetry.sinks import Handlers
 from scrap.telemetry.tally import Tally
 from scrap.telemetry.trace import current_trace
@@ -66,6 +64,10 @@ _USUAL_STATUSES: Final = (200, 301, 302, 303, 307, 308, 400, 401, 403, 404, 410,
 _TROUBLES: Final = ("timeout", "connection", "auth", "refused", "protocol", "backlog", "entry")
 
 
+def _nothing() -> None:
+    """Nothing is gathered."""
+
+
 class Metrics:
     """The service's metrics, in a registry of their own. A sink; see `fan_out`.
 
@@ -84,8 +86,7 @@ class Metrics:
         self.registry = CollectorRegistry()
         self._clock = clock
         self._in_flight = 0
-        self._pending = Pending(self._count)
-        self.registry.register(self._pending)
+        self._settle: Callable[[], None] = _nothing
         self._calls = CallMetrics(routes, clock)
         self.registry.register(self._calls)
         self._make_call_metrics()
@@ -93,14 +94,14 @@ class Metrics:
         self._make_cache_metrics()
         self._make_process_metrics(version)
         self.handlers: Handlers = {
-            RequestStarted: self._pending.started.append,
+            RequestStarted: self._request_started,
             RequestEnded: self._request_ended,
             FetchAdmitted: self._fetch_admitted,
             HopEnded: self._hop_ended,
             FetchEnded: self._fetch_ended,
             TargetBlocked: self._target_blocked,
             PageParsed: self._page_parsed,
-            CacheLookup: self._pending.looked.append,
+            CacheLookup: self._cache_lookups.add,
             FlightJoined: self._flight_joined,
             SharedCacheFailed: self._shared_cache_failed,
             Shed: self._shed,
@@ -117,13 +118,19 @@ class Metrics:
         Returns:
             The body and its content type.
         """
+        self._settle()
         render, content_type = _OPENMETRICS if "application/openmetrics-text" in accept else _TEXT
         return render(self.registry), content_type
 
     def collect(self) -> Iterator[Metric]:
         """All metrics for OTLP, whose conventions want a call's duration by method and status as well."""
+        self._settle()
         for family in self.registry.collect():
             yield self._calls.durations() if family.name == DURATION else family
+
+    def settle_first(self, settle: Callable[[], None]) -> None:
+        """Has what was gathered elsewhere counted before anybody reads, so that nobody sees less than there was."""
+        self._settle = settle
 
     # What is read when a scrape comes.
 
@@ -168,7 +175,7 @@ class Metrics:
 
     def note_failed_sink(self, name: str) -> None:
         """Notes that a sink raised."""
-        self._sink_failures.add(name)
+        self._sink_failures.add((name,))
 
     # The families.
 
@@ -302,17 +309,14 @@ class Metrics:
 
     # The events.
 
-    def _request_ended(self, event: RequestEnded) -> None:
-        self._pending.end(Ended(event, self._clock(), current_trace.get()))
+    def _request_started(self, _: RequestStarted) -> None:
+        self._in_flight += 1
 
-    def _count(self, started: int, looked: Counts[CacheLookup], ended: list[Ended]) -> None:
-        self._in_flight += started - len(ended)
-        for lookup, times in looked.items():
-            self._cache_lookups.add(*lookup, times=times)
-        for call in ended:
-            self._calls.note(call)
-            if call.event.reason:
-                self._failed[call.event.reason].inc(call.event.calls)
+    def _request_ended(self, event: RequestEnded) -> None:
+        self._in_flight -= 1
+        self._calls.note(event, current_trace.get())
+        if event.reason:
+            self._failed[event.reason].inc(event.calls)
 
     def _fetch_admitted(self, event: FetchAdmitted) -> None:
         self._wait.observe(event.waited)
@@ -322,7 +326,7 @@ class Metrics:
 
     def _hop_ended(self, event: HopEnded) -> None:
         status = _NONE if event.status is None else _STATUSES.get(event.status, _OTHER)
-        self._hops.add(status)
+        self._hops.add((status,))
         # A phase that was not reached took no time; its zero would only pull the quantiles down.
         if event.dns:
             self._dns.observe(event.dns)
@@ -340,12 +344,12 @@ class Metrics:
             self._truncated.inc()
 
     def _target_blocked(self, event: TargetBlocked) -> None:
-        self._blocked.add(event.verdict)
+        self._blocked.add((event.verdict,))
 
     def _page_parsed(self, event: PageParsed) -> None:
-        self._parsed.add(event.lane, event.unsure or _NONE)
+        self._parsed.add((event.lane, event.unsure or _NONE))
         if event.bound:
-            self._bounded.add(event.bound)
+            self._bounded.add((event.bound,))
         self._parse.observe(event.seconds)
 
     def _background_failed(self, _: BackgroundFailed) -> None:
@@ -355,4 +359,4 @@ class Metrics:
         self._flights_joined.inc()
 
     def _shared_cache_failed(self, event: SharedCacheFailed) -> None:
-        self._shared_failures.add(event.kind)
+        self._shared_failures.add((event.kind,))

@@ -26,14 +26,15 @@ class Sink(Protocol):
     def handlers(self) -> Handlers: ...
 
 
-def fan_out(*sinks: Sink, failed: Callable[[str], None]) -> Emit:
+def fan_out(*sinks: Sink, failed: Callable[[str], None], told: Emit | None = None) -> Emit:
     """Makes several sinks one.
 
     Args:
         sinks: served in this order.
         failed: called with the name of a sink that raised. The event goes on to the others, the request goes on
             as if nothing had been: a mistake in telemetry is no reason to fail a call. A sink's first failure is
-            said in the log and to the sinks; the next would come with every request.
+            said in the log and told; the next would come with every request.
+        told: takes the news of a sink's first failure; the sinks themselves, where it is None.
     """
     handlers: dict[type[Event], list[tuple[Callable[[Any], None], str]]] = {}
     for sink in sinks:
@@ -51,6 +52,6 @@ def fan_out(*sinks: Sink, failed: Callable[[str], None]) -> Emit:
                 if name not in said:
                     said.add(name)
                     log.exception("the sink %s failed", name)
-                    emit(BackgroundFailed(error))
+                    (told or emit)(BackgroundFailed(error))
 
     return emit

@@ -1,5 +1,6 @@
 """Counters for words of the core."""
 
+from collections import Counter
 from collections.abc import Iterable
 from typing import Final
 
@@ -28,13 +29,15 @@ class Tally(Collector):
         self._name = name
         self._meaning = meaning
         self._labels = labels
-        self._counts = dict.fromkeys(known, 0)
+        self._counts = Counter(dict.fromkeys(known, 0))
 
-    def add(self, *words: str, times: int = 1) -> None:
-        """Counts one event, or several."""
-        if words not in self._counts and len(self._counts) >= _MAX_SERIES:
-            words = (_OTHER,) * len(words)
-        self._counts[words] = self._counts.get(words, 0) + times
+    def add(self, words: tuple[str, ...]) -> None:
+        """Counts an event."""
+        counts = self._counts
+        if words in counts:
+            counts[words] += 1
+        else:
+            counts[words if len(counts) < _MAX_SERIES else (_OTHER,) * len(words)] += 1
 
     def collect(self) -> Iterable[Metric]:
         """Yields the family, for the registry."""

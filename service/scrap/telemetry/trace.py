@@ -4,7 +4,7 @@ from contextvars import ContextVar
 from dataclasses import dataclass
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)  # to freeze it would take longer than the rest of it
 class Trace:
     """A request's place in its trace, as logs and exemplars name it.
 

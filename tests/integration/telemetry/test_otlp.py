@@ -75,7 +75,7 @@ def exporting(url: str, monkeypatch: pytest.MonkeyPatch, **environment: str) -> 
     signals = signals_of(os.environ)
     otel = Exporting(signals, version="1.2.3", metrics=metrics, logs=LogSettings())
     try:
-        yield fan_out(metrics, *otel.sinks, failed=pytest.fail), otel
+        yield fan_out(metrics, *otel.first, *otel.sinks, failed=pytest.fail), otel
     finally:
         otel.close()
 
@@ -409,7 +409,7 @@ def test_lines_below_the_level_are_not_sent(monkeypatch: pytest.MonkeyPatch) -> 
         monkeypatch.setenv("OTEL_EXPORTER_OTLP_ENDPOINT", received.url)
         metrics = Metrics(version="1")
         otel = Exporting(Signals(logs=True), version="1", metrics=metrics, logs=LogSettings(level="error"))
-        call(fan_out(*otel.sinks, failed=pytest.fail), ENDED, FAILED)
+        call(fan_out(*otel.first, *otel.sinks, failed=pytest.fail), ENDED, FAILED)
         otel.close()
     assert received.requests == []
 

@@ -12,7 +12,7 @@ from opentelemetry.sdk.trace.sampling import ALWAYS_ON
 from scrap.events import RequestStarted
 from scrap.telemetry import fan_out
 from scrap.telemetry.otel.encoding import encode
-from scrap.telemetry.otel.spans import Spans, bound_of
+from scrap.telemetry.otel.spans import CallSpans, Spans, bound_of
 from tests.unit.telemetry.events import ENDED, EVENTS, FAILED
 
 CALLER = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
@@ -21,8 +21,9 @@ CALLER = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
 @pytest.mark.parametrize("started", [RequestStarted(), RequestStarted(CALLER), RequestStarted(CALLER, "vendor=1")])
 def test_spans_are_encoded_as_the_sdk_encodes_them(started: RequestStarted) -> None:
     spans: list[ReadableSpan] = []
-    sink = Spans(spans.append, ALWAYS_ON, bound_of({}), Resource({"service.name": "scrap"}), "1")
-    emit = fan_out(sink, failed=pytest.fail)
+    resource = Resource({"service.name": "scrap"})
+    within = Spans(spans.append, ALWAYS_ON, bound_of({}), resource, "1")
+    emit = fan_out(within, CallSpans(spans.append, resource, "1"), failed=pytest.fail)
     context = copy_context()  # as the task of a request has one: its trace is not for other tests
     for event in (started, *EVENTS[1:], ENDED, replace(FAILED, error=RuntimeError("no"))):
         context.run(emit, event)

@@ -21,7 +21,7 @@ from scrap.telemetry.otel.encoding import SpanExporter
 from scrap.telemetry.otel.records import Records
 from scrap.telemetry.otel.registry import RegistryExport
 from scrap.telemetry.otel.signals import Signals
-from scrap.telemetry.otel.spans import Spans, bound_of
+from scrap.telemetry.otel.spans import CallSpans, Spans, bound_of
 from scrap.telemetry.sinks import Sink
 
 
@@ -45,12 +45,14 @@ class Exporting:
         logs: which log lines to send, and what of them.
 
     Attributes:
-        sinks: the sinks it brings; see `fan_out`.
+        first: the sinks it brings that follow a call while it goes on; see `fan_out`.
+        sinks: those that may be told later; see `Gathering`.
         log_handlers: for the standard logging; see `capture_logging`.
     """
 
     def __init__(self, signals: Signals, *, version: str, metrics: Collector, logs: LogSettings) -> None:
         resource = _resource(version)
+        self.first: list[Sink] = []
         self.sinks: list[Sink] = []
         self.log_handlers: list[logging.Handler] = []
         self._ends: list[_End] = []
@@ -58,7 +60,8 @@ class Exporting:
             sampler = TracerProvider(shutdown_on_exit=False).sampler  # what the variables say
             span_exporter = SpanExporter()
             processor = BatchSpanProcessor(span_exporter)
-            self.sinks.append(Spans(processor.on_end, sampler, bound_of(os.environ), resource, version))
+            self.first.append(Spans(processor.on_end, sampler, bound_of(os.environ), resource, version))
+            self.sinks.append(CallSpans(processor.on_end, resource, version))
             self._ends.append(_End(processor.shutdown, span_exporter.shutdown))
         if signals.metrics:
             metric_exporter = OTLPMetricExporter()

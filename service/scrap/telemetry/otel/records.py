@@ -1,7 +1,6 @@
 """Log lines as OTLP records: the same that stdout gets."""
 
 import logging
-import time
 from typing import Final
 
 from opentelemetry._logs import Logger, SeverityNumber
@@ -57,7 +56,7 @@ class Records:
         if LEVELS[event.outcome] >= self._level:
             trace = current_trace.get()
             fields = request_fields(event, None, queries=self._queries)
-            self.send(time.time(), fields, f"{event.method} {event.route} {event.status} {event.outcome}", trace)
+            self.send(event.ended, fields, f"{event.method} {event.route} {event.status} {event.outcome}", trace)
 
     def send(self, now: float, fields: Fields, body: str, trace: Trace | None) -> None:
         """Queues a record; its time is in seconds since the epoch."""

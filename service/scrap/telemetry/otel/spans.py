@@ -11,8 +11,8 @@ import random
 import time
 import traceback
 from collections.abc import Callable, Mapping
-from contextvars import ContextVar
-from typing import Final, NamedTuple
+from dataclasses import dataclass
+from typing import Final
 
 from opentelemetry.context import Context
 from opentelemetry.sdk.resources import Resource
@@ -25,8 +25,7 @@ from opentelemetry.trace import (
     Status,
     StatusCode,
     TraceFlags,
-    format_span_id,
-    format_trace_id,
+    TraceState,
     get_current_span,
 )
 from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
@@ -43,19 +42,17 @@ _ROOT: Final = Context()
 _SAMPLED: Final = TraceFlags(TraceFlags.SAMPLED)
 _UNSET: Final = Status(StatusCode.UNSET)
 _ERROR: Final = Status(StatusCode.ERROR)
+_LARGEST_BOUND: Final = TraceIdRatioBased.get_bound_for_rate(1.0)
 _ids: Final = random.Random()  # noqa: S311 - ids tell spans apart; nothing is secret about them
 
 
-class _Server(NamedTuple):
-    """The server span of a call, while the call goes on."""
+@dataclass(slots=True)
+class _Recorded(Trace):
+    """The trace of a call that is recorded."""
 
     context: SpanContext
     parent: SpanContext | None
     started: int  # nanoseconds since the epoch
-
-
-# Of the current call, where it is recorded.
-_current_server: ContextVar[_Server | None] = ContextVar("_current_server", default=None)
 
 
 def bound_of(environment: Mapping[str, str]) -> int:
@@ -65,15 +62,15 @@ def bound_of(environment: Mapping[str, str]) -> int:
     asked about every call.
     """
     if environment.get("OTEL_TRACES_SAMPLER", "") not in {"traceidratio", "parentbased_traceidratio"}:
-        return TraceIdRatioBased.get_bound_for_rate(1.0)
+        return _LARGEST_BOUND
     try:
         return TraceIdRatioBased(float(environment.get("OTEL_TRACES_SAMPLER_ARG", ""))).bound
     except ValueError:  # the SDK has said so, and samples everything
-        return TraceIdRatioBased.get_bound_for_rate(1.0)
+        return _LARGEST_BOUND
 
 
 class Spans:
-    """Makes spans of events. A sink; see `fan_out`.
+    """Begins traces, and makes the spans within a call. A sink; see `fan_out`.
 
     Args:
         end: takes a span that is over.
@@ -91,6 +88,7 @@ class Spans:
         self._end = end
         self._sampler = sampler
         self._bound = bound
+        self._is_sure = bound < _LARGEST_BOUND  # a ratio's yes is as sure as its no
         self._resource = resource
         self._scope = InstrumentationScope("scrap", version)
         self._propagator = TraceContextTextMapPropagator()
@@ -99,7 +97,6 @@ class Spans:
             HopEnded: self._hop_ended,
             FetchEnded: self._fetch_ended,
             PageParsed: self._page_parsed,
-            RequestEnded: self._request_ended,
         }
 
     def _request_started(self, event: RequestStarted) -> None:
@@ -115,19 +112,21 @@ class Spans:
             self._begin(_ids.getrandbits(64) << 64 | low or 1, _ROOT, None)
         elif current_trace.get():  # of a call before on the same connection
             current_trace.set(None)
-            _current_server.set(None)
 
     def _begin(self, trace_id: int, caller: Context, parent: SpanContext | None) -> None:
-        sampling = self._sampler.should_sample(caller, trace_id, "call", SpanKind.SERVER)
-        is_recorded = sampling.decision is Decision.RECORD_AND_SAMPLE
-        if not is_recorded and not parent:
-            current_trace.set(None)
-            _current_server.set(None)
-            return
-        flags = _SAMPLED if is_recorded else TraceFlags.get_default()
-        context = SpanContext(trace_id, _ids.getrandbits(64) or 1, False, flags, sampling.trace_state)
-        current_trace.set(Trace(format_trace_id(trace_id), format_span_id(context.span_id), is_recorded))
-        _current_server.set(_Server(context, parent, time.time_ns()) if is_recorded else None)
+        state: TraceState | None = None
+        is_recorded = True
+        if parent or not self._is_sure:
+            sampling = self._sampler.should_sample(caller, trace_id, "call", SpanKind.SERVER)
+            state = sampling.trace_state
+            is_recorded = sampling.decision is Decision.RECORD_AND_SAMPLE
+        span_id = _ids.getrandbits(64) or 1
+        names = f"{trace_id:032x}", f"{span_id:016x}"
+        if is_recorded:
+            context = SpanContext(trace_id, span_id, False, _SAMPLED, state)
+            current_trace.set(_Recorded(*names, True, context, parent, time.time_ns()))
+        else:
+            current_trace.set(Trace(*names, sampled=False) if parent else None)
 
     def _hop_ended(self, event: HopEnded) -> None:
         attributes: _Attributes = {
@@ -172,12 +171,12 @@ class Spans:
         error: str | None = None,
     ) -> None:
         """Adds a span under the current call's, with times of the past."""
-        server = _current_server.get()
-        if server is None:
+        trace = current_trace.get()
+        if not isinstance(trace, _Recorded):
             return
         if error:
             attributes["error.type"] = error
-        its = server.context
+        its = trace.context
         start = int(started * 1e9)
         self._end(
             ReadableSpan(
@@ -194,22 +193,40 @@ class Spans:
             )
         )
 
+
+class CallSpans:
+    """Makes the spans of calls, of what `Spans` began. A sink of its own: nothing about it is urgent.
+
+    Args:
+        end: takes a span that is over.
+        resource: who sends.
+        version: the service's.
+    """
+
+    name = "traces"
+
+    def __init__(self, end: Callable[[ReadableSpan], None], resource: Resource, version: str) -> None:
+        self._end = end
+        self._resource = resource
+        self._scope = InstrumentationScope("scrap", version)
+        self.handlers: Handlers = {RequestEnded: self._request_ended}
+
     def _request_ended(self, event: RequestEnded) -> None:
-        server = _current_server.get()
-        if server is None:
+        trace = current_trace.get()
+        if not isinstance(trace, _Recorded):
             return
-        now = time.time_ns()
+        now = max(trace.started, int(event.ended * 1e9))
         self._end(
             ReadableSpan(
                 f"{method_of(event.method)} {event.route}",
-                server.context,
-                server.parent,
+                trace.context,
+                trace.parent,
                 self._resource,
                 _call_attributes(event),
                 [_exception(event.error, now)] if event.error else (),
                 kind=SpanKind.SERVER,
                 status=_ERROR if event.status >= 500 else _UNSET,
-                start_time=server.started,
+                start_time=trace.started,
                 end_time=now,
                 instrumentation_scope=self._scope,
             )
