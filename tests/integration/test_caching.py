@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 import pytest
 
 from tests import client, running
+from tests.waiting import eventually
 
 
 @dataclass
@@ -78,8 +79,7 @@ def test_a_stampede_is_one_fetch(service: running.Service, site: tuple[Site, str
     with ThreadPoolExecutor(20) as callers:
         answers = [callers.submit(client.scrap, service.url, url) for _ in range(20)]
         assert state.visited.acquire(timeout=10)
-        while figure(service, "scrap_flights_joined_total") < 19:
-            pass
+        eventually(lambda: figure(service, "scrap_flights_joined_total") >= 19)
         state.open.set()
         assert {answer.result().json["title"] for answer in answers} == {"First"}
     assert state.visits == 1
@@ -91,8 +91,8 @@ def test_a_stale_answer_is_given_while_it_is_fetched_again(forgetful: running.Se
     client.scrap(forgetful.url, url)
     state.title = "Second"
     assert client.scrap(forgetful.url, url).json["title"] == "First"
-    while client.scrap(forgetful.url, url).json["title"] != "Second":
-        pass  # the refresh behind the answer's back arrives
+    # The refresh behind the answer's back arrives.
+    eventually(lambda: client.scrap(forgetful.url, url).json["title"] == "Second")
 
 
 def test_a_stale_answer_stands_in_for_a_page_that_is_broken(forgetful: running.Service, site: tuple[Site, str]) -> None:

@@ -3,6 +3,7 @@
 import asyncio
 import shutil
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -12,6 +13,7 @@ from tests.hostile.answers import page, says
 from tests.hostile.origin import serving
 from tests.integration.cache.redis_server import Server
 from tests.integration.test_caching import Site, figure, site  # noqa: F401 - a fixture
+from tests.waiting import eventually
 
 TO_THE_LETTER = {"SCRAP_CACHE_MIN": "0", "SCRAP_CACHE_FAILURES": "0"}
 
@@ -29,8 +31,12 @@ def shared(tmp_path: Path) -> Iterator[Server]:
 
 def until_up(service: running.Service, up: int = 1) -> None:
     """Waits until the service takes the server for well, or for gone."""
-    while figure(service, "scrap_cache_shared_up") != up:
-        pass
+    eventually(lambda: figure(service, "scrap_cache_shared_up") == up)
+
+
+def answers(service: running.Service, url: str, title: str) -> bool:
+    """Whether the service says this of a page."""
+    return bool(client.scrap(service.url, url).json["title"] == title)
 
 
 @pytest.mark.parametrize("memory", ["0", "1000000"])
@@ -46,14 +52,11 @@ def test_a_stale_answer_of_another_replica_is_given_while_its_page_is_fetched_ag
         until_up(first)
         until_up(second)
         client.scrap(first.url, url)
-        while not shared.admin.dbsize():
-            pass
+        eventually(shared.admin.dbsize)
         state.title = "Second"
         assert client.scrap(second.url, url).json["title"] == "First"
-        while client.scrap(second.url, url).json["title"] != "Second":
-            pass  # the refresh behind the answer's back arrives
-        while client.scrap(first.url, url).json["title"] != "Second":
-            pass
+        eventually(partial(answers, second, url, "Second"))  # the refresh behind the answer's back arrives
+        eventually(partial(answers, first, url, "Second"))
 
 
 @pytest.mark.parametrize("memory", ["0", "1000000"])
@@ -69,8 +72,7 @@ def test_a_stale_answer_of_another_replica_stands_in_for_a_page_that_is_broken(
         until_up(first)
         until_up(second)
         client.scrap(first.url, url)
-        while not shared.admin.dbsize():
-            pass
+        eventually(shared.admin.dbsize)
         state.status = 500
         answer = client.scrap(second.url, url)
         assert (answer.status, answer.json["title"], state.visits) == (200, "First", 2)

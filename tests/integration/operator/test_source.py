@@ -26,7 +26,8 @@ from scrap_operator.model import (
 )
 from scrap_operator.source import MAX_BYTES, MAX_MARKS, poll, poller
 from tests.freezing import freeze, thaw
-from tests.integration.operator.alertmanager import Alertmanager, binary, eventually, free_port
+from tests.integration.operator.alertmanager import Alertmanager, binary, free_port
+from tests.waiting import eventually
 
 NOW = 1_800_000_000
 

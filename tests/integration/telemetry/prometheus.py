@@ -8,19 +8,12 @@ import subprocess
 import time
 import urllib.parse
 import urllib.request
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 from tests.integration.telemetry.tools import tool
-
-
-def eventually(look: Callable[[], object], seconds: float = 30) -> None:
-    """Looks until there is something."""
-    deadline = time.monotonic() + seconds
-    while not look():
-        assert time.monotonic() < deadline, "it did not come"
-        time.sleep(0.05)
+from tests.waiting import eventually
 
 
 class Prometheus:

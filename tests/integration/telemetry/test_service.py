@@ -15,6 +15,7 @@ from scrap import __version__
 from tests import client, running
 from tests.exposition import Exposition, figures
 from tests.integration.telemetry.prometheus import prometheus
+from tests.waiting import eventually
 
 ROUTE = "/api/v1/scrap"
 
@@ -251,15 +252,18 @@ def batched(things: Sequence[bytes], size: int) -> Iterator[Sequence[bytes]]:
 ODD = b"PROPFIND MKCOL COPY LOCK REPORT MKACTIVITY MERGE M-SEARCH NOTIFY SUBSCRIBE PURGE MKCALENDAR LINK SOURCE".split()
 
 
+def malformed(service: running.Service) -> float:
+    """Requests that were none, as the metrics tell."""
+    return Exposition(scrape(service)).sum("scrap_failures_total", reason="request_malformed")
+
+
 def test_a_flood_of_names_moves_no_series() -> None:
     with running.service() as service:
         flood(service, 0, 100)
-        while not Exposition(scrape(service)).sum("scrap_failures_total", reason="request_malformed"):
-            pass  # refusals are told together, a few times a second
+        eventually(lambda: malformed(service))  # refusals are told together, a few times a second
         series = len(scrape(service).splitlines())
         flood(service, 100, 10_000)
-        while Exposition(scrape(service)).sum("scrap_failures_total", reason="request_malformed") < 10_000:
-            pass
+        eventually(lambda: malformed(service) == 10_000)
         text = scrape(service)
     assert len(text.splitlines()) == series
     found = Exposition(text)
