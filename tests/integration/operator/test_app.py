@@ -286,7 +286,7 @@ def test_a_signal_before_the_definition_is_there_ends_it(server: Server) -> None
         assert process.stderr
         assert "is the definition installed?" in process.stderr.readline()
         process.terminate()
-        assert process.wait(2) == 0
+        assert process.wait(4) == 0  # it looks for the definition every 5 s
         assert process.stderr.read() == ""
 
 

@@ -39,6 +39,11 @@ class Prometheus:
         """The value of a query that has one."""
         return next(iter(self.query(promql).values()), None)
 
+    def value(self, promql: str) -> float:
+        """The value of a query that has one, though perhaps not in this moment: after a scrape that was lost, say."""
+        found = eventually(lambda: self.query(promql))
+        return next(iter(found.values()))
+
     def comes_to(self, promql: str, value: float) -> bool:
         """Waits until a query has that value."""
         eventually(lambda: self.number(promql) == value)
