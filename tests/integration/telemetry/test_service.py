@@ -75,6 +75,7 @@ def scrape(service: running.Service) -> str:
     return client.request(service.management, "/metrics").body.decode()
 
 
+@pytest.mark.servers
 def test_every_figure_is_what_was_sent(web: running.Origin, tmp_path: Path) -> None:
     with (
         running.service(SETTINGS, module="tests.integration.telemetry.broken") as service,
