@@ -164,7 +164,7 @@ def test_receivers_that_are_lost_cost_no_call_and_no_end(
     with lost() as collector, lost() as sentry:
         settings = {
             "OTEL_EXPORTER_OTLP_ENDPOINT": collector,
-            "OTEL_METRIC_EXPORT_INTERVAL": "50",
+            "OTEL_METRIC_EXPORT_INTERVAL": "200",
             "OTEL_BSP_SCHEDULE_DELAY": "50",
             "OTEL_BLRP_SCHEDULE_DELAY": "50",
             "SENTRY_DSN": sentry.replace("http://", "http://key@") + "/1",
