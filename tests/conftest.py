@@ -16,6 +16,11 @@ hypothesis.settings.load_profile("untimed")
 _SKIPPED_TESTS_FAIL = os.environ.get("SKIPPED_TESTS_FAIL") == "1"
 
 
+def pytest_xdist_auto_num_workers() -> int:
+    """Two a core: half of the tests wait for something most of their time."""
+    return 2 * len(os.sched_getaffinity(0))
+
+
 def _without_skips(report: pytest.TestReport | pytest.CollectReport) -> None:
     if _SKIPPED_TESTS_FAIL and report.skipped and not hasattr(report, "wasxfail"):
         report.outcome = "failed"

@@ -132,13 +132,15 @@ class Origin(http.server.ThreadingHTTPServer):
     @property
     def url(self) -> str:
         """Where it is."""
-        return f"http://127.0.0.1:{self.server_port}"
+        return f"http://{self.server_address[0]!s}:{self.server_port}"
 
 
 @contextlib.contextmanager
-def origin(handler: Callable[..., http.server.BaseHTTPRequestHandler] = Pages) -> Iterator[Origin]:
+def origin(
+    handler: Callable[..., http.server.BaseHTTPRequestHandler] = Pages, host: str = "127.0.0.1"
+) -> Iterator[Origin]:
     """Runs a web server of our own on loopback."""
-    with Origin(("127.0.0.1", 0), handler) as server:
+    with Origin((host, 0), handler) as server:
         thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
         thread.start()
         try:

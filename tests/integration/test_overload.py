@@ -10,6 +10,7 @@ import pytest
 
 from tests import client, running
 from tests.integration.test_caching import figure
+from tests.waiting import eventually
 
 
 class Stuck(running.Answer):
@@ -45,8 +46,7 @@ def small() -> Iterator[running.Service]:
 def test_a_full_house_says_no_and_keeps_serving_what_it_took(small: running.Service, stuck: running.Origin) -> None:
     with ThreadPoolExecutor(4) as callers:
         taken = [callers.submit(client.scrap, small.url, f"{stuck.url}/{n}") for n in range(4)]
-        while figure(small, "scrap_admission_waiting") < 2:
-            pass
+        eventually(lambda: figure(small, "scrap_admission_waiting") >= 2)
         assert figure(small, "scrap_admission_saturation_ratio") == 1
         refused = client.scrap(small.url, f"{stuck.url}/5")
         assert (refused.status, refused.json["reason"], refused.json["fault"]) == (503, "full", "service")
@@ -62,8 +62,7 @@ def test_what_is_kept_needs_no_place(small: running.Service, origin: running.Ori
     with ThreadPoolExecutor(4) as callers:
         for n in range(4):
             callers.submit(client.scrap, small.url, f"{stuck.url}/{n}")
-        while figure(small, "scrap_admission_waiting") < 2:
-            pass
+        eventually(lambda: figure(small, "scrap_admission_waiting") >= 2)
         assert client.scrap(small.url, f"{origin.url}/card.html").status == 200
         Stuck.released.set()
 
@@ -75,8 +74,8 @@ def test_callers_who_leave_give_their_place_back(small: running.Service, stuck: 
             path = f"/api/v1/scrap?url={quote(f'{stuck.url}/{n}', safe='')}"
             connection.sendall(f"GET {path} HTTP/1.1\r\nHost: x\r\n\r\n".encode())
             assert Stuck.arrived.acquire(timeout=10)
-    while figure(small, "scrap_admission_in_flight") > 0:
-        pass  # nobody waits for these pages any more, so they are not waited for
+    # Nobody waits for these pages any more, so they are not waited for.
+    eventually(lambda: figure(small, "scrap_admission_in_flight") == 0)
 
 
 def test_a_slow_host_does_not_hold_the_house(origin: running.Origin, stuck: running.Origin) -> None:
@@ -86,8 +85,7 @@ def test_a_slow_host_does_not_hold_the_house(origin: running.Origin, stuck: runn
         first = callers.submit(client.scrap, service.url, f"{there}/1")
         assert Stuck.arrived.acquire(timeout=10)
         second = callers.submit(client.scrap, service.url, f"{there}/2")
-        while figure(service, "scrap_admission_in_flight") < 2:
-            pass
+        eventually(lambda: figure(service, "scrap_admission_in_flight") >= 2)
         assert client.scrap(service.url, f"{there}/3").json["reason"] == "full"
         assert client.scrap(service.url, f"{origin.url}/card.html").status == 200
         Stuck.released.set()

@@ -3,77 +3,87 @@
 import asyncio
 import shutil
 from collections.abc import Iterator
-from pathlib import Path
+from functools import partial
 
 import pytest
 
+from scrap import urls
+from scrap.cache.shared import _name
 from tests import client, running
 from tests.hostile.answers import page, says
 from tests.hostile.origin import serving
 from tests.integration.cache.redis_server import Server
 from tests.integration.test_caching import Site, figure, site  # noqa: F401 - a fixture
+from tests.waiting import eventually
 
 TO_THE_LETTER = {"SCRAP_CACHE_MIN": "0", "SCRAP_CACHE_FAILURES": "0"}
 
 
-@pytest.fixture
-def shared(tmp_path: Path) -> Iterator[Server]:
+@pytest.fixture(scope="module")
+def shared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     """The server."""
     if shutil.which("redis-server") is None:
         pytest.skip("redis-server is not installed")
-    shared = Server(tmp_path)
+    shared = Server(tmp_path_factory.mktemp("shared"))
     shared.start()
     yield shared
     shared.kill()
 
 
+@pytest.fixture(scope="module", params=["0", "1000000"], ids=["without memory", "with memory"])
+def replicas(shared: Server, request: pytest.FixtureRequest) -> Iterator[tuple[running.Service, running.Service]]:
+    """Two services that share the server, and have a memory of their own or none."""
+    settings = TO_THE_LETTER | {"SCRAP_CACHE_URL": shared.url, "SCRAP_CACHE_BYTES": request.param}
+    with running.service(settings) as first, running.service(settings) as second:
+        yield first, second
+
+
+@pytest.fixture
+def pair(shared: Server, replicas: tuple[running.Service, running.Service]) -> tuple[running.Service, running.Service]:
+    """The two, both with the server."""
+    for service in replicas:
+        until_up(service)
+    shared.admin.flushdb()  # ports come again
+    return replicas
+
+
 def until_up(service: running.Service, up: int = 1) -> None:
     """Waits until the service takes the server for well, or for gone."""
-    while figure(service, "scrap_cache_shared_up") != up:
-        pass
+    eventually(lambda: figure(service, "scrap_cache_shared_up") == up)
 
 
-@pytest.mark.parametrize("memory", ["0", "1000000"])
+def answers(service: running.Service, url: str, title: str) -> bool:
+    """Whether the service says this of a page."""
+    return bool(client.scrap(service.url, url).json["title"] == title)
+
+
 def test_a_stale_answer_of_another_replica_is_given_while_its_page_is_fetched_again(
     shared: Server,
     site: tuple[Site, str],  # noqa: F811
-    memory: str,
+    pair: tuple[running.Service, running.Service],
 ) -> None:
-    state, url = site
+    (state, url), (first, second) = site, pair
     state.headers["Cache-Control"] = "max-age=0, stale-while-revalidate=60"
-    settings = TO_THE_LETTER | {"SCRAP_CACHE_URL": shared.url, "SCRAP_CACHE_BYTES": memory}
-    with running.service(settings) as first, running.service(settings) as second:
-        until_up(first)
-        until_up(second)
-        client.scrap(first.url, url)
-        while not shared.admin.dbsize():
-            pass
-        state.title = "Second"
-        assert client.scrap(second.url, url).json["title"] == "First"
-        while client.scrap(second.url, url).json["title"] != "Second":
-            pass  # the refresh behind the answer's back arrives
-        while client.scrap(first.url, url).json["title"] != "Second":
-            pass
+    client.scrap(first.url, url)
+    eventually(partial(shared.admin.exists, _name(urls.parse(url).href)))
+    state.title = "Second"
+    assert client.scrap(second.url, url).json["title"] == "First"
+    eventually(partial(answers, second, url, "Second"))  # the refresh behind the answer's back arrives
+    eventually(partial(answers, first, url, "Second"))
 
 
-@pytest.mark.parametrize("memory", ["0", "1000000"])
 def test_a_stale_answer_of_another_replica_stands_in_for_a_page_that_is_broken(
     shared: Server,
     site: tuple[Site, str],  # noqa: F811
-    memory: str,
+    pair: tuple[running.Service, running.Service],
 ) -> None:
-    state, url = site
+    (state, url), (first, second) = site, pair
     state.headers["Cache-Control"] = "max-age=0, stale-while-revalidate=0, stale-if-error=60"
-    settings = TO_THE_LETTER | {"SCRAP_CACHE_URL": shared.url, "SCRAP_CACHE_BYTES": memory}
-    with running.service(settings) as first, running.service(settings) as second:
-        until_up(first)
-        until_up(second)
-        client.scrap(first.url, url)
-        while not shared.admin.dbsize():
-            pass
-        state.status = 500
-        answer = client.scrap(second.url, url)
-        assert (answer.status, answer.json["title"], state.visits) == (200, "First", 2)
+    client.scrap(first.url, url)
+    eventually(partial(shared.admin.exists, _name(urls.parse(url).href)))
+    state.status = 500
+    answer = client.scrap(second.url, url)
+    assert (answer.status, answer.json["title"], state.visits) == (200, "First", 2)
 
 
 def test_the_server_is_killed_and_comes_back_and_no_call_is_lost(shared: Server, origin: running.Origin) -> None:

@@ -5,6 +5,7 @@ import socket
 import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from urllib.parse import quote, urlsplit
 
 import pytest
@@ -13,6 +14,7 @@ from tests import client, running
 from tests.exposition import Exposition
 from tests.integration.test_caching import figure
 from tests.integration.test_overload import Stuck, stuck  # noqa: F401 - a fixture
+from tests.waiting import eventually
 
 PATH = "/api/v1/scrap"
 
@@ -49,6 +51,11 @@ def refused(service: running.Service) -> float:
     """Calls of the route that were shed, as the metrics tell."""
     scraped = Exposition(client.request(service.management, "/metrics").body.decode())
     return scraped.value("scrap_requests_total", route=PATH, outcome="shed")
+
+
+def is_taken(service: running.Service, places: int) -> bool:
+    """Whether so many places are taken, those to wait in included."""
+    return figure(service, "scrap_admission_in_flight") + figure(service, "scrap_admission_waiting") == places
 
 
 @pytest.fixture(scope="module")
@@ -96,8 +103,8 @@ def test_a_flood_of_connections_is_answered_and_forgotten(few: running.Service, 
             assert status == 503
             assert b"\r\nretry-after: 1\r\n" in head
             assert connection.recv(1) == b""
-    while client.request(few.url, "/openapi.json").status == 503:
-        pass  # it has not seen yet that those are gone
+    # It may not have seen yet that those are gone.
+    eventually(lambda: client.request(few.url, "/openapi.json").status != 503)
     assert client.scrap(few.url, f"{origin.url}/card.html?flood").status == 200
 
 
@@ -106,8 +113,7 @@ def test_who_is_refused_keeps_the_connection_and_is_counted(few: running.Service
     threads = [threading.Thread(target=client.scrap, args=(few.url, f"{stuck.url}/full/{n}")) for n in range(4)]
     for held, thread in enumerate(threads, start=1):  # one after the other: two in one turn would be one too many
         thread.start()
-        while figure(few, "scrap_admission_in_flight") + figure(few, "scrap_admission_waiting") < held:
-            pass
+        eventually(partial(is_taken, few, held))
     with connections(few, 2) as (one, other):
         for n in range(50):
             for connection in (one, other):
@@ -124,6 +130,5 @@ def test_who_is_refused_keeps_the_connection_and_is_counted(few: running.Service
         assert answer(other)[0] == 200
         one.sendall(call(f"{stuck.url}/0"))
         assert answer(one)[0] == 200
-    while refused(few) < before + 100:
-        pass  # they are told of together, a few times a second
+    eventually(lambda: refused(few) >= before + 100)  # they are told of together, a few times a second
     assert refused(few) == before + 100

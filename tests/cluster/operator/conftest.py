@@ -16,7 +16,8 @@ from typing import Any
 import pytest
 import yaml
 
-from tests.integration.operator.alertmanager import Alertmanager, binary, eventually, free_port
+from tests.integration.operator.alertmanager import Alertmanager, binary, free_port
+from tests.waiting import eventually
 
 ROOT = Path(__file__).parents[3]
 DEFINITION = ROOT / "charts/scrap/crds/alertscalers.yaml"

@@ -24,7 +24,8 @@ from tests.cluster.operator.conftest import (
     wait_for,
 )
 from tests.freezing import freeze, thaw
-from tests.integration.operator.alertmanager import Alertmanager, eventually
+from tests.integration.operator.alertmanager import Alertmanager
+from tests.waiting import eventually
 
 Make = Callable[..., Json]
 

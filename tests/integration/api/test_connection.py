@@ -12,7 +12,12 @@ from tests import client, running
 @pytest.fixture(scope="module")
 def strict() -> Iterator[running.Service]:
     """A service with little patience."""
-    settings = {"SCRAP_REQUEST_SECONDS": "0.3", "SCRAP_REQUEST_BYTES": "2000", "SCRAP_CONNECTIONS": "8"}
+    settings = {
+        "SCRAP_REQUEST_SECONDS": "0.3",
+        "SCRAP_WRITE_SECONDS": "0.3",
+        "SCRAP_REQUEST_BYTES": "2000",
+        "SCRAP_CONNECTIONS": "8",
+    }
     with running.service(settings) as service:
         yield service
 
@@ -78,12 +83,12 @@ def test_one_connection_too_many_is_told_so(strict: running.Service) -> None:
             connection.close()
 
 
-def test_a_reader_that_does_not_read_is_cut() -> None:
-    with running.service({"SCRAP_WRITE_SECONDS": "0.3"}) as service, socket.socket() as connection:
+def test_a_reader_that_does_not_read_is_cut(strict: running.Service) -> None:
+    with socket.socket() as connection:
         connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
-        split = urlsplit(service.url)
+        split = urlsplit(strict.url)
         connection.connect((split.hostname, split.port))
         connection.settimeout(10)
         with pytest.raises((ConnectionResetError, BrokenPipeError)):
             ask_for_ever(connection)
-        assert client.request(service.url, "/openapi.json").status == 200
+        assert client.request(strict.url, "/openapi.json").status == 200

@@ -7,6 +7,7 @@ from urllib.parse import urlsplit
 import pytest
 
 from tests import client, running
+from tests.waiting import eventually
 
 
 class Slow(running.Answer):
@@ -43,8 +44,8 @@ def test_sigterm_drains() -> None:
         assert Origin.arrived.acquire(timeout=10)
 
         service.process.terminate()
-        while client.request(service.management, "/readyz").status == 200:
-            pass  # readiness drops at once; the management port stays up to say so
+        # Readiness drops at once; the management port stays up to say so.
+        eventually(lambda: client.request(service.management, "/readyz").status != 200)
         assert client.request(service.management, "/livez").status == 200
         kept.request("GET", "/openapi.json")  # a caller who does not know yet is still served, for the last time
         late = kept.getresponse()

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from tests import client, running
+from tests.waiting import eventually
 
 MIB = 1024 * 1024
 
@@ -134,8 +135,8 @@ def test_a_trap(service: running.Service, site: running.Origin, name: str) -> No
 
 def test_the_log_says_where_there_was_more_of_a_page(service: running.Service, site: running.Origin) -> None:
     client.scrap(service.url, f"{site.url}/beyond-the-cap?log", headers={"X-Request-ID": "beyond"})
-    while not (said := [line for line in service.log if '"request_id":"beyond"' in line]):
-        pass  # lines are written a few times a second
+    # Lines are written a few times a second.
+    said = eventually(lambda: [line for line in service.log if '"request_id":"beyond"' in line])
     assert json.loads(said[0])["truncated"] is True
 
 

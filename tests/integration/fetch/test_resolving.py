@@ -10,7 +10,7 @@ from scrap.errors import DeadlineExceeded, Overloaded, Reason
 from scrap.fetch import Limits, Policy, resolver
 from tests.hostile.answers import CARD, page
 from tests.hostile.origin import serving
-from tests.integration.fetch.conftest import Client, Make
+from tests.integration.fetch.conftest import Make
 
 
 @pytest.fixture
@@ -29,7 +29,8 @@ def speech(monkeypatch: pytest.MonkeyPatch) -> Iterator[threading.Event]:
     speech.set()
 
 
-async def test_a_healthy_name_is_served_beside_200_silent_ones(client: Client, speech: threading.Event) -> None:
+async def test_a_healthy_name_is_served_beside_200_silent_ones(make: Make, speech: threading.Event) -> None:
+    client = make(limits=Limits(connect_seconds=30))  # the silent ones are not given up meanwhile
     async with serving(page()) as origin:
         silent = [asyncio.create_task(client.get(origin.url("/", f"silent{number}.example"))) for number in range(200)]
         await asyncio.sleep(0)

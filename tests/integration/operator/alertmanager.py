@@ -5,16 +5,15 @@ import os
 import shutil
 import socket
 import subprocess
-import time
 import urllib.error
 import urllib.request
-from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
+
+from tests.waiting import eventually
 
 CACHE = Path(os.environ.get("SCRAP_CLUSTER_CACHE", Path.home() / ".cache/scrap-cluster"))
-T = TypeVar("T")
 CONFIG = """
 route: {receiver: none}
 receivers: [{name: none}]
@@ -27,15 +26,6 @@ inhibit_rules:
 def binary(name: str) -> str | None:
     """Where a tool is: on PATH, or where the cluster's set-up put it."""
     return shutil.which(name) or shutil.which(name, path=CACHE / "bin")
-
-
-def eventually(look: Callable[[], T], seconds: float = 10.0) -> T:
-    """What `look` gives, as soon as that is true."""
-    deadline = time.monotonic() + seconds
-    while not (found := look()):
-        assert time.monotonic() < deadline, f"not so within {seconds} s"
-        time.sleep(0.05)
-    return found
 
 
 def free_port() -> int:

@@ -1,5 +1,6 @@
 """What the operator's tests against a real Alertmanager share."""
 
+import ssl
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
@@ -31,8 +32,14 @@ def _running(directory: Path) -> Iterator[Alertmanager]:
     running.stop()
 
 
+@pytest.fixture(scope="session")
+def tls() -> ssl.SSLContext:
+    """What a client makes for itself, each time, in several times the time of a poll."""
+    return ssl.create_default_context()
+
+
 @pytest.fixture
-async def client() -> AsyncIterator[httpx2.AsyncClient]:
+async def client(tls: ssl.SSLContext) -> AsyncIterator[httpx2.AsyncClient]:
     """The operator's own, for polls."""
-    async with source.new_client() as opened:
+    async with source.new_client(tls) as opened:
         yield opened

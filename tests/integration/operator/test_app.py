@@ -171,11 +171,10 @@ async def test_from_the_definition_to_the_signal_that_ends_it(server: Server, ca
         return server.api.replicas == 4
 
     async def forgotten() -> bool:
-        async with httpx2.AsyncClient() as client:
-            metrics = (await client.get(f"http://127.0.0.1:{port}/metrics")).text
+        metrics = (await client.get(f"http://127.0.0.1:{port}/metrics")).text
         return "scrap_operator_loop_age_seconds" in metrics and 'alertscaler="scrap"' not in metrics
 
-    async with running(port):
+    async with httpx2.AsyncClient() as client, running(port):
         await until(waits)
         server.served = True
         await until(clamped)
@@ -215,10 +214,10 @@ def another(server: Server) -> Json:
 
 async def until_served(port: int, name: str) -> None:
     async def served() -> bool:
-        async with httpx2.AsyncClient() as client:
-            return f'alertscaler="{name}"' in (await client.get(f"http://127.0.0.1:{port}/metrics")).text
+        return f'alertscaler="{name}"' in (await client.get(f"http://127.0.0.1:{port}/metrics")).text
 
-    await until(served)
+    async with httpx2.AsyncClient() as client:
+        await until(served)
 
 
 async def watches(server: Server, count: int) -> None:
@@ -286,7 +285,7 @@ def test_a_signal_before_the_definition_is_there_ends_it(server: Server) -> None
         assert process.stderr
         assert "is the definition installed?" in process.stderr.readline()
         process.terminate()
-        assert process.wait(2) == 0
+        assert process.wait(4) == 0  # it looks for the definition every 5 s
         assert process.stderr.read() == ""
 
 

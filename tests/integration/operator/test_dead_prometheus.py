@@ -50,6 +50,7 @@ def prometheus(directory: Path, alertmanager: Alertmanager) -> Iterator[subproce
             process.kill()
 
 
+@pytest.mark.servers
 async def test_its_heartbeat_is_late_before_its_hold_ends(alertmanager: Alertmanager, tmp_path: Path) -> None:
     spec = Spec(
         target=Reference("apps/v1", "Deployment", "scrap"),

@@ -26,7 +26,8 @@ from scrap_operator.model import (
 )
 from scrap_operator.source import MAX_BYTES, MAX_MARKS, poll, poller
 from tests.freezing import freeze, thaw
-from tests.integration.operator.alertmanager import Alertmanager, binary, eventually, free_port
+from tests.integration.operator.alertmanager import Alertmanager, binary, free_port
+from tests.waiting import eventually
 
 NOW = 1_800_000_000
 
@@ -54,6 +55,7 @@ async def until(look: Callable[[], Awaitable[bool]]) -> None:
 # Alertmanager, as it is.
 
 
+@pytest.mark.servers
 async def test_a_firing_alert(shared_alertmanager: Alertmanager, client: httpx2.AsyncClient) -> None:
     shared_alertmanager.send("Firing", namespace="shop")
     observation = await poll(client, Source(shared_alertmanager.url))
@@ -63,6 +65,7 @@ async def test_a_firing_alert(shared_alertmanager: Alertmanager, client: httpx2.
     assert alert.labels == {"alertname": "Firing", "severity": "none", "namespace": "shop"}
 
 
+@pytest.mark.servers
 async def test_a_silenced_alert(shared_alertmanager: Alertmanager, client: httpx2.AsyncClient) -> None:
     shared_alertmanager.send("Silenced")
     shared_alertmanager.silence("Silenced")
@@ -70,6 +73,7 @@ async def test_a_silenced_alert(shared_alertmanager: Alertmanager, client: httpx
     assert by_name(await poll(client, Source(shared_alertmanager.url)))["Silenced"] == (True, True)
 
 
+@pytest.mark.servers
 async def test_an_inhibited_alert_fires_all_the_same(
     shared_alertmanager: Alertmanager, client: httpx2.AsyncClient
 ) -> None:
@@ -79,6 +83,7 @@ async def test_an_inhibited_alert_fires_all_the_same(
     assert by_name(await poll(client, Source(shared_alertmanager.url)))["Inhibited"] == (False, True)
 
 
+@pytest.mark.servers
 async def test_a_resolved_alert_is_gone(shared_alertmanager: Alertmanager, client: httpx2.AsyncClient) -> None:
     shared_alertmanager.send("Resolved")
     assert "Resolved" in by_name(await poll(client, Source(shared_alertmanager.url)))
@@ -86,6 +91,7 @@ async def test_a_resolved_alert_is_gone(shared_alertmanager: Alertmanager, clien
     assert "Resolved" not in by_name(await poll(client, Source(shared_alertmanager.url)))
 
 
+@pytest.mark.servers
 async def test_an_alert_that_its_sender_does_not_repeat_goes_stale_before_it_ends(
     shared_alertmanager: Alertmanager, client: httpx2.AsyncClient
 ) -> None:
@@ -98,6 +104,7 @@ async def test_an_alert_that_its_sender_does_not_repeat_goes_stale_before_it_end
     await until(stale)
 
 
+@pytest.mark.servers
 async def test_only_alerts_that_matter_are_asked_for(
     shared_alertmanager: Alertmanager, client: httpx2.AsyncClient
 ) -> None:
@@ -109,6 +116,7 @@ async def test_only_alerts_that_matter_are_asked_for(
     assert by_name(await poll(client, asked)).keys() >= {"Wanted", "Wanted2", odd}
 
 
+@pytest.mark.servers
 async def test_a_restarted_alertmanager_has_forgotten_and_says_that_it_is_young(
     alertmanager: Alertmanager, client: httpx2.AsyncClient
 ) -> None:
@@ -127,6 +135,7 @@ async def test_a_restarted_alertmanager_has_forgotten_and_says_that_it_is_young(
     assert observation.uptime < 2
 
 
+@pytest.mark.servers
 async def test_what_a_restarted_alertmanager_does_not_say_is_not_believed(
     alertmanager: Alertmanager, client: httpx2.AsyncClient
 ) -> None:
@@ -152,12 +161,14 @@ async def test_what_a_restarted_alertmanager_does_not_say_is_not_believed(
     assert reasons == [Reason.SETTLING, Reason.SETTLING, Reason.SCALE_UP]
 
 
+@pytest.mark.servers
 async def test_an_alertmanager_that_is_gone(alertmanager: Alertmanager, client: httpx2.AsyncClient) -> None:
     await poll(client, Source(alertmanager.url))
     alertmanager.stop()
     assert problem(await poll(client, Source(alertmanager.url)))
 
 
+@pytest.mark.servers
 async def test_an_alertmanager_that_hangs(alertmanager: Alertmanager, client: httpx2.AsyncClient) -> None:
     freeze(alertmanager.process)
     try:
@@ -359,6 +370,7 @@ def prometheus(tmp_path: Path) -> Iterator[str]:
         process.kill()
 
 
+@pytest.mark.servers
 async def test_prometheus_own_alerts(prometheus: str, client: httpx2.AsyncClient) -> None:
     asked = Source(prometheus, SourceKind.PROMETHEUS)
 

@@ -8,19 +8,12 @@ import subprocess
 import time
 import urllib.parse
 import urllib.request
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 from tests.integration.telemetry.tools import tool
-
-
-def eventually(look: Callable[[], object], seconds: float = 30) -> None:
-    """Looks until there is something."""
-    deadline = time.monotonic() + seconds
-    while not look():
-        assert time.monotonic() < deadline, "it did not come"
-        time.sleep(0.05)
+from tests.waiting import eventually
 
 
 class Prometheus:
@@ -45,6 +38,11 @@ class Prometheus:
     def number(self, promql: str) -> float | None:
         """The value of a query that has one."""
         return next(iter(self.query(promql).values()), None)
+
+    def value(self, promql: str) -> float:
+        """The value of a query that has one, though perhaps not in this moment: after a scrape that was lost, say."""
+        found = eventually(lambda: self.query(promql))
+        return next(iter(found.values()))
 
     def comes_to(self, promql: str, value: float) -> bool:
         """Waits until a query has that value."""

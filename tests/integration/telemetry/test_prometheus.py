@@ -55,6 +55,7 @@ def test_promtool_finds_nothing_to_say(used: bool) -> None:
     assert (check.returncode, check.stdout, check.stderr) == (0, b"", b"")
 
 
+@pytest.mark.servers
 def test_a_real_prometheus_sees_exactly_what_happened(tmp_path: Path) -> None:
     metrics = Metrics(version="1.2.3", routes=[ROUTE])
     emit = fan_out(metrics, failed=pytest.fail)
