@@ -4,6 +4,7 @@ import contextlib
 import http.server
 import subprocess
 import threading
+import time
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -69,7 +70,7 @@ def test_a_real_prometheus_sees_exactly_what_happened(tmp_path: Path) -> None:
                 emit(replace(FAILED, reason=reason, outcome=reason.outcome, status=reason.outcome.status, seconds=0.02))
         emit(FlightJoined())
         token = current_trace.set(Trace("0af7651916cd43dd8448eb211c80319c", "b7ad6b7169203331", sampled=True))
-        emit(replace(ENDED, seconds=3.25))
+        emit(replace(ENDED, seconds=3.25, ended=time.time()))  # where the exemplar is looked for
         current_trace.reset(token)
         metrics.note_lag(0.125)
 
