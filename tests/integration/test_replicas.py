@@ -12,7 +12,7 @@ from scrap.cache.shared import _name
 from tests import client, running
 from tests.hostile.answers import page, says
 from tests.hostile.origin import serving
-from tests.integration.cache.redis_server import Server
+from tests.integration.cache.redis_server import Server, heard
 from tests.integration.test_caching import Site, figure, site  # noqa: F401 - a fixture
 from tests.waiting import eventually
 
@@ -113,7 +113,7 @@ async def test_a_full_house_asks_nobody_before_it_says_no() -> None:
 
     async def slow(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         nonlocal asked
-        while data := await reader.read(65536):
+        async for data in heard(reader):
             if b"PING" in data:
                 writer.write(b"+PONG\r\n$0\r\n\r\n")
             elif b"GETRANGE" in data:

@@ -1,10 +1,11 @@
 """A real redis-server that a test may kill, freeze and bring back."""
 
 import asyncio
+import contextlib
 import socket
 import subprocess
 import time
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 
 from redis import Redis
@@ -69,6 +70,13 @@ class Server:
     def thaw(self) -> None:
         assert self._process is not None
         thaw(self._process)
+
+
+async def heard(reader: asyncio.StreamReader) -> AsyncIterator[bytes]:
+    """What a fake server is told, until its caller goes, however it goes: a cut with answers unread is a reset."""
+    with contextlib.suppress(ConnectionResetError):
+        while data := await reader.read(65536):
+            yield data
 
 
 async def until(condition: Callable[[], object]) -> None:

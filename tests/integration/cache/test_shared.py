@@ -18,7 +18,7 @@ from scrap.cache.remote import Remote
 from scrap.cache.shared import _name
 from scrap.errors import Outcome, Reason, UpstreamError
 from scrap.events import CacheLookup, Event, SharedCacheFailed
-from tests.integration.cache.redis_server import DEADLINE, Server, until
+from tests.integration.cache.redis_server import DEADLINE, Server, heard, until
 
 KEY = "https://example.com/somebody/secret"
 
@@ -272,7 +272,7 @@ async def test_it_is_in_use_again_by_a_read_and_not_by_a_ping() -> None:
     reads = False
 
     async def speak(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        while data := await reader.read(65536):
+        async for data in heard(reader):
             writer.write(b"+PONG\r\n" * data.count(b"PING") + b"$0\r\n\r\n" * data.count(b"GETRANGE") * reads)
 
     fake = await asyncio.start_server(speak, "127.0.0.1", 0)
@@ -287,7 +287,7 @@ async def test_it_is_in_use_again_by_a_read_and_not_by_a_ping() -> None:
 
 async def test_a_server_that_only_answers_when_it_is_tried_is_tried_less_and_less() -> None:
     async def speak(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        while data := await reader.read(65536):
+        async for data in heard(reader):
             if b"PING" in data:
                 writer.write(b"+PONG\r\n$0\r\n\r\n")
 
