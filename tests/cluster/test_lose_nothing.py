@@ -12,7 +12,7 @@ from collections.abc import Iterator
 import pytest
 
 from tests.chart.rendering import CHART
-from tests.cluster.clusters import Namespace, Object, call, may_scrape, run, start_origin, until
+from tests.cluster.clusters import Namespace, Object, call, may_scrape, run, start_web, until
 from tests.cluster.load import Seen, load
 
 AT_LEAST = 20_000  # requests while the release changes and changes back, half of them each
@@ -20,11 +20,36 @@ CLIENTS = 48
 UPGRADE = ("--reset-then-reuse-values", "--wait", "--timeout", "180s")
 NEW = itertools.count()  # numbers of pages
 
+# It answers `?seconds=0.5` that much later.
+WEB = """
+import http.server
+import time
+import urllib.parse
+
+PAGE = b'<!doctype html><html><head><meta property="og:title" content="In the cluster"></head></html>'
+
+class Web(http.server.BaseHTTPRequestHandler):
+    def do_GET(self):
+        query = urllib.parse.parse_qs(urllib.parse.urlsplit(self.path).query)
+        time.sleep(float(query.get("seconds", ["0"])[0]))
+        self.send_response(200)
+        self.send_header("Content-Type", "text/html")
+        self.send_header("Content-Length", str(len(PAGE)))
+        self.end_headers()
+        self.wfile.write(PAGE)
+
+    def log_message(self, *_):
+        pass
+
+http.server.ThreadingHTTPServer.request_queue_size = 256
+http.server.ThreadingHTTPServer(("", 8080), Web).serve_forever()
+"""
+
 
 @pytest.fixture(scope="module")
 def service(namespace: Namespace) -> Iterator[Namespace]:
     """A service of three pods, and a web for it."""
-    start_origin(namespace)
+    start_web(namespace, WEB)
     namespace.install(values(namespace))
     yield namespace
     namespace.helm("uninstall", "scrap", "--wait")
@@ -40,7 +65,7 @@ def three_pods(service: Namespace) -> None:
 
 def pages(namespace: Namespace, client: int) -> Iterator[str]:
     """What a client asks for: twice its own page, which is cached, then a new one; one in six of these is slow."""
-    web = f"http://origin.{namespace.name}.svc"
+    web = f"http://web.{namespace.name}.svc"
     chance = random.Random(client)  # noqa: S311 - the same pace every time
     while True:
         yield call(f"{web}/{client}")

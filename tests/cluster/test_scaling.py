@@ -10,8 +10,8 @@ from typing import Any
 
 import pytest
 
-from tests.cluster.clusters import STACK, Namespace, Object, run, until
-from tests.cluster.dashboards.scene import called, prometheus, start_web, values
+from tests.cluster.clusters import STACK, Namespace, Object, run, start_web, until
+from tests.cluster.dashboards.scene import WEB, called, prometheus, values
 
 MINIMUM, MAXIMUM = 2, 4
 INTERVAL = 15.0  # seconds from poll to poll: the default
@@ -22,7 +22,7 @@ DOUBTS = {"SourceFailing", "SourceUnavailable", "HeartbeatMissing", "Settling"}
 @pytest.fixture(scope="module")
 def shop(namespace: Namespace) -> Namespace:
     """The service with eight places a pod, and its operator, whose steps down wait for nothing but the alerts."""
-    start_web(namespace)
+    start_web(namespace, WEB)
     settings = values(namespace)
     settings["config"] |= {"maxPerHost": 8}
     settings["operator"]["alertScaler"] |= {

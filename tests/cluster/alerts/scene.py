@@ -16,7 +16,7 @@ from typing import Any
 from urllib.parse import quote
 
 from tests.chart.rendering import ROOT
-from tests.cluster.clusters import IMAGE, STACK, Namespace, Object, call, may_scrape, run
+from tests.cluster.clusters import STACK, Namespace, Object, call, may_scrape, run
 
 DISK = ROOT.parent / "shared" / "cluster" / "disk"
 MOUNT = "/mnt/scrap-disk"
@@ -81,33 +81,6 @@ http.server.ThreadingHTTPServer(("", 8080), Web).serve_forever()
 def values(namespace: Namespace) -> Object:
     """A release with few places, so that few calls fill it."""
     return {**QUICK, "config": {**may_scrape(namespace), "maxFetches": 4, "maxWaiting": 2, "maxWait": 0.1, "linger": 0}}
-
-
-def start_web(namespace: Namespace) -> None:
-    """Runs the web, as Service `web`."""
-    labels = {"app": "web"}
-    container = {
-        "name": "web",
-        "image": IMAGE,
-        "command": ["python", "-c", WEB],
-        "readinessProbe": {"tcpSocket": {"port": 8080}, "periodSeconds": 1},
-        "securityContext": {"allowPrivilegeEscalation": False, "capabilities": {"drop": ["ALL"]}},
-    }
-    security = {"runAsNonRoot": True, "runAsUser": 65532, "seccompProfile": {"type": "RuntimeDefault"}}
-    spec = {"containers": [container], "securityContext": security, "terminationGracePeriodSeconds": 0}
-    deployment = {
-        "apiVersion": "apps/v1",
-        "kind": "Deployment",
-        "metadata": {"name": "web"},
-        "spec": {"selector": {"matchLabels": labels}, "template": {"metadata": {"labels": labels}, "spec": spec}},
-    }
-    service = {
-        "apiVersion": "v1",
-        "kind": "Service",
-        "metadata": {"name": "web"},
-        "spec": {"selector": labels, "ports": [{"port": 80, "targetPort": 8080}]},
-    }
-    namespace.kubectl("apply", "-f", "-", given=json.dumps(deployment) + "\n" + json.dumps(service))
 
 
 def fetch(url: str, method: str = "GET") -> str:

@@ -9,8 +9,8 @@ import pytest
 from scripts.dashboards.prometheus import Prometheus, Series
 from scripts.dashboards.reading import Panel, View
 from tests.cluster.alerts.scene import Stack
-from tests.cluster.clusters import Namespace, until
-from tests.cluster.dashboards.scene import Callers, called, prometheus, start_web, values
+from tests.cluster.clusters import Namespace, start_web, until
+from tests.cluster.dashboards.scene import WEB, Callers, called, prometheus, values
 from tests.dashboards.boards import ANNOTATIONS, BOARDS, PANELS, QUERIES, VARIABLES
 from tests.dashboards.units import selectors
 
@@ -56,7 +56,7 @@ def source() -> Prometheus:
 
 @pytest.fixture(scope="module")
 def callers(namespace: Namespace) -> Iterator[Callers]:
-    start_web(namespace)
+    start_web(namespace, WEB)
     namespace.install(values(namespace))
     with called(namespace) as found:
         yield found
