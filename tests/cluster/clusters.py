@@ -107,6 +107,12 @@ class Namespace:
         return address
 
 
+def hurry() -> None:
+    """Has the kubelet bring what Prometheus and Alertmanager are to read to them: now, and not within a minute."""
+    made = ("pods", "-l", "app.kubernetes.io/managed-by=prometheus-operator")
+    Namespace(STACK).kubectl("annotate", "--overwrite", *made, f"hurry={time.time()}")
+
+
 def start_web(namespace: Namespace, program: str) -> None:
     """Runs a Python program that serves a web at port 8080, until it listens, as Service `web` at port 80.
 

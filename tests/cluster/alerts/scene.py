@@ -138,11 +138,6 @@ class Stack:
         original: str = json.loads(fetch(url))["config"]["original"]
         return original
 
-    def hurry(self) -> None:
-        """Has the kubelet bring changed Secrets and ConfigMaps to the pods: now, and not within a minute."""
-        for pod in self._namespace.get("pods", "-l", "app.kubernetes.io/managed-by=prometheus-operator")["items"]:
-            self._namespace.kubectl("annotate", "--overwrite", "pod", pod["metadata"]["name"], f"hurry={time.time()}")
-
 
 @dataclass(frozen=True)
 class Message:

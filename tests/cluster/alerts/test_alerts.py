@@ -31,7 +31,7 @@ from tests.cluster.alerts.scene import (
     Stack,
     values,
 )
-from tests.cluster.clusters import STACK, Namespace, Object, start_web, until
+from tests.cluster.clusters import STACK, Namespace, Object, hurry, start_web, until
 
 # Another one each time: Alertmanager remembers for minutes what it has told of an earlier run.
 NAME = f"alerts-{int(time.time())}"
@@ -74,7 +74,7 @@ def slack(stack: Stack, namespace: Namespace) -> Capture:
     capture = Capture(stack.slack)
 
     def arrived() -> bool:
-        stack.hurry()
+        hurry()
         return (
             f"{NAME}/scrap/critical" in stack.alertmanager_configuration()
             and len(stack.rules(NAME)) >= len(rules())
@@ -321,7 +321,7 @@ def test_other_receivers_hours_and_info_as_the_page_says(
     namespace.upgrade(merged(merged(values(namespace), yaml.safe_load(block)), switches))
 
     def arrived() -> bool:
-        stack.hurry()
+        hurry()
         return f"{NAME}/scrap/info" in stack.alertmanager_configuration()
 
     until("the routes are there", arrived, 120)

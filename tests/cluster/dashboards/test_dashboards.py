@@ -8,8 +8,7 @@ import pytest
 
 from scripts.dashboards.prometheus import Prometheus, Series
 from scripts.dashboards.reading import Panel, View
-from tests.cluster.alerts.scene import Stack
-from tests.cluster.clusters import Namespace, start_web, until
+from tests.cluster.clusters import Namespace, hurry, start_web, until
 from tests.cluster.dashboards.scene import WEB, Callers, called, prometheus, values
 from tests.dashboards.boards import ANNOTATIONS, BOARDS, PANELS, QUERIES, VARIABLES
 from tests.dashboards.units import selectors
@@ -72,7 +71,7 @@ def answers(callers: Callers, namespace: Namespace, source: Prometheus) -> Answe
         found = ask(source, View(variables, now - 300, now, step=5, scrape=5))
         if empty(found) <= set(EMPTY) or now - begun > PATIENCE:
             return found
-        Stack().hurry()
+        hurry()
         time.sleep(1)
 
 
