@@ -227,7 +227,8 @@ GROUPS: Mapping[str, tuple[Setting, ...]] = {
             admission.Limits,
             "capacity",
             _COUNT,
-            "Fetches at once; more need more memory (64 KiB each at worst), fewer are taken by stuck origins sooner.",
+            "Fetches at once; more need more memory (0.1 MB each, 0.25 MB where pages are packed), fewer are taken by "
+            "stuck origins sooner.",
         ),
         Setting(
             "max-held-bytes",
@@ -235,7 +236,8 @@ GROUPS: Mapping[str, tuple[Setting, ...]] = {
             "shared_bytes",
             _NONE_OR_MORE,
             "Bytes that the pages being read may hold beyond 64 KiB each, all together; who needs more is answered "
-            "503. More needs that much more memory, less refuses large pages sooner.",
+            "503. More needs that much more memory, and several times as much where pages are packed; less refuses "
+            "large pages sooner.",
         ),
         Setting(
             "max-waiting",

@@ -4,9 +4,10 @@ import json
 
 import pytest
 
-from tests.cluster.clusters import Namespace, Object, may_scrape, run, until
+from tests.cluster.clusters import Namespace, Object, hurry, may_scrape, run, until
 
 HELMS = ("helm", "helm3")
+AT_ONCE = {"preStopSeconds": 1}  # pods go without a pause, which is another test's
 
 
 def ours() -> list[str]:
@@ -32,9 +33,10 @@ def ours() -> list[str]:
 
 @pytest.mark.parametrize("helm", HELMS)
 def test_install_test_and_uninstall(namespace: Namespace, helm: str) -> None:
-    notes = namespace.install({"config": may_scrape(namespace)}, helm=helm)
+    notes = namespace.install({**AT_ONCE, "config": {**may_scrape(namespace), "linger": 0}}, helm=helm)
     assert "OK: Prometheus monitoring/kube-prometheus-stack-prometheus takes our ServiceMonitor." in notes
 
+    hurry()
     said = namespace.helm("test", "scrap", helm=helm)
     assert said.count("Succeeded") == 2, said
 
@@ -64,7 +66,8 @@ def test_the_operator_counts_the_pods_and_helm_lets_it(namespace: Namespace, hel
         return int(namespace.get("deployment", "scrap")["spec"]["replicas"])
 
     def values(bound: int) -> Object:
-        return {"operator": {"enabled": True, "alertScaler": {"minReplicas": bound}}, "config": {"deadline": bound}}
+        operator = {"enabled": True, "alertScaler": {"minReplicas": bound}}
+        return {**AT_ONCE, "operator": operator, "config": {"deadline": bound, "linger": 0}}
 
     namespace.install(values(2), helm=helm)
     until("the operator brings the pods up to its minimum", lambda: replicas() == 2)
@@ -73,7 +76,8 @@ def test_the_operator_counts_the_pods_and_helm_lets_it(namespace: Namespace, hel
     until("and up to a new one", lambda: replicas() == 3)
     assert len(namespace.pods("operator")) == 1
 
-    if helm == "helm":  # the tests are the same; once is enough for the minute that Prometheus takes
+    if helm == "helm":  # the tests are the same; once is enough for the time that Prometheus takes
+        hurry()
         said = namespace.helm("test", "scrap")
         assert said.count("Succeeded") == 2, said
 

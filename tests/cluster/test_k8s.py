@@ -4,6 +4,7 @@ import json
 import os
 import subprocess
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
@@ -13,13 +14,20 @@ from tests.cluster.test_install import ours
 
 NAMESPACE = Namespace("k8s-up")
 CRD = "alertscalers.scaling.scrap.dev"
+BUILD = ROOT.parent / "shared" / "cluster" / "build"
+# What the scripts, the chart and the image are made of.
+SOURCES = "k8s charts service Dockerfile .dockerignore requirements-build.txt pyproject.toml uv.lock README.md LICENSE"
 
 
-def script(name: str, flags: str = "", **environment: str) -> str:
-    """What a script says; its pods go without a pause, which is another test's."""
+def script(name: str, flags: str = "", root: Path = ROOT, **environment: str) -> str:
+    """What a script says; its pods go without a pause, which is another test's.
+
+    Args:
+        root: where the sources are.
+    """
     environment["HELM_FLAGS"] = f"--set preStopSeconds=1,config.linger=0,replicaCount=1 {flags}"
     done = subprocess.run(
-        [ROOT / "k8s" / name],
+        [root / "k8s" / name],
         env={**os.environ, "NAMESPACE": NAMESPACE.name, **environment},
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
@@ -72,12 +80,27 @@ def test_up_again_and_down() -> None:
     assert is_there("crd", "prometheuses.monitoring.coreos.com")
 
 
-def test_a_build_is_loaded_and_rolls_the_pods() -> None:
-    """The build itself is tests/cluster/run's; here its command says what it was asked for."""
-    said = script("up", STACK="skip", BUILD="echo built and loaded")
-    assert "built and loaded localhost/scrap:dev" in said
-    annotations = NAMESPACE.pods()[0]["metadata"]["annotations"]
-    assert len(annotations["sources"]) == 64
+def test_a_changed_source_is_built_and_rolls_the_pods(tmp_path: Path) -> None:
+    """In a copy of the sources, whose image has a name of its own: the other tests' stays as it is."""
+    run("cp", "--archive", *(ROOT / name for name in SOURCES.split()), tmp_path)
+    settings = tmp_path / "k8s" / "settings.sh"
+    settings.write_text(settings.read_text().replace("localhost/scrap:dev", "localhost/scrap:k8s-up"))
+
+    def built() -> tuple[str, str]:
+        """The one pod that is to stay after a build, and the image that it runs."""
+        script("up", root=tmp_path, STACK="skip", BUILD=f"{BUILD} .")
+        (pod,) = (pod for pod in NAMESPACE.pods() if "deletionTimestamp" not in pod["metadata"])
+        (container,) = pod["status"]["containerStatuses"]
+        return pod["metadata"]["name"], container["imageID"]
+
+    before, first = built()
+    with (tmp_path / "service" / "scrap" / "__init__.py").open("a") as module:
+        module.write("CHANGED = True\n")
+    after, second = built()
+    assert before != after
+    assert first != second
+    asked = ("python", "-c", "import scrap; print(scrap.CHANGED)")
+    assert NAMESPACE.kubectl("exec", after, "--", *asked) == "True\n"
 
 
 def test_what_was_there_before_stays() -> None:

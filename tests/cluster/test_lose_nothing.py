@@ -12,7 +12,7 @@ from collections.abc import Iterator
 import pytest
 
 from tests.chart.rendering import CHART
-from tests.cluster.clusters import Namespace, Object, call, may_scrape, run, start_origin, until
+from tests.cluster.clusters import Namespace, Object, call, may_scrape, run, start_web, until
 from tests.cluster.load import Seen, load
 
 AT_LEAST = 20_000  # requests while the release changes and changes back, half of them each
@@ -20,14 +20,38 @@ CLIENTS = 48
 UPGRADE = ("--reset-then-reuse-values", "--wait", "--timeout", "180s")
 NEW = itertools.count()  # numbers of pages
 
+# It answers `?seconds=0.5` that much later.
+WEB = """
+import http.server
+import time
+import urllib.parse
+
+PAGE = b'<!doctype html><html><head><meta property="og:title" content="In the cluster"></head></html>'
+
+class Web(http.server.BaseHTTPRequestHandler):
+    def do_GET(self):
+        query = urllib.parse.parse_qs(urllib.parse.urlsplit(self.path).query)
+        time.sleep(float(query.get("seconds", ["0"])[0]))
+        self.send_response(200)
+        self.send_header("Content-Type", "text/html")
+        self.send_header("Content-Length", str(len(PAGE)))
+        self.end_headers()
+        self.wfile.write(PAGE)
+
+    def log_message(self, *_):
+        pass
+
+http.server.ThreadingHTTPServer.request_queue_size = 256
+http.server.ThreadingHTTPServer(("", 8080), Web).serve_forever()
+"""
+
 
 @pytest.fixture(scope="module")
-def service(namespace: Namespace) -> Iterator[Namespace]:
+def service(namespace: Namespace) -> Namespace:
     """A service of three pods, and a web for it."""
-    start_origin(namespace)
+    start_web(namespace, WEB)
     namespace.install(values(namespace))
-    yield namespace
-    namespace.helm("uninstall", "scrap", "--wait")
+    return namespace
 
 
 @pytest.fixture
@@ -38,9 +62,8 @@ def three_pods(service: Namespace) -> None:
     until("no pod is on its way out", lambda: len(service.pods()) == 3)
 
 
-def pages(namespace: Namespace, client: int) -> Iterator[str]:
+def pages(web: str, client: int) -> Iterator[str]:
     """What a client asks for: twice its own page, which is cached, then a new one; one in six of these is slow."""
-    web = f"http://origin.{namespace.name}.svc"
     chance = random.Random(client)  # noqa: S311 - the same pace every time
     while True:
         yield call(f"{web}/{client}")
@@ -50,8 +73,9 @@ def pages(namespace: Namespace, client: int) -> Iterator[str]:
 
 
 def targets(namespace: Namespace) -> list[Iterator[str]]:
-    """What the clients ask for."""
-    return [pages(namespace, client) for client in range(CLIENTS)]
+    """What the clients ask for, at the web's address: a busy machine's name server is none of the pods' doing."""
+    web = f"http://{namespace.address('web')}"
+    return [pages(web, client) for client in range(CLIENTS)]
 
 
 @pytest.fixture

@@ -2,7 +2,6 @@
 
 import time
 import urllib.request
-from collections.abc import Iterator
 
 import pytest
 
@@ -10,11 +9,10 @@ from tests.cluster.clusters import Namespace, call, until
 
 
 @pytest.fixture(scope="module")
-def service(namespace: Namespace) -> Iterator[Namespace]:
+def service(namespace: Namespace) -> Namespace:
     """A service that has no pod yet."""
     namespace.install({"replicaCount": 0})
-    yield namespace
-    namespace.helm("uninstall", "scrap", "--wait")
+    return namespace
 
 
 def started_at(namespace: Namespace, pod: str) -> float:

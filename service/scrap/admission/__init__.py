@@ -43,8 +43,9 @@ _REMEMBERED = 5.0  # seconds for which a refusal is held to say that the house i
 class Limits:
     """How much work is taken on."""
 
-    # Pieces of work at once. More: more memory, `own_bytes` each at worst. Fewer: stuck origins, each of which holds
-    # its place to its deadline, crowd out the others sooner.
+    # Pieces of work at once. More: more memory, 102 KiB each for pages within `own_bytes`, 255 where they are zstd,
+    # whose decoder holds them once more. Fewer: stuck origins, each of which holds its place to its deadline, crowd out
+    # the others sooner.
     capacity: int = 256
     # Callers who may wait. More: larger bursts are smoothed. 0: no waiting room, and no pacing.
     waiting: int = 128
@@ -64,7 +65,8 @@ class Limits:
     # more pages need the purse; 91 % of real ones have said all within 64 KiB.
     own_bytes: int = 64 * 1024
     # Bytes that all together may hold beyond; then who needs more is refused. More: more large pages at once, and that
-    # much more memory. Less than the largest page: large pages are refused always.
+    # much more memory, three to four times as much where pages are brotli or zstd: decoders hold them once more, and
+    # what the refused had held does not all go back. Less than the largest page: large pages are refused always.
     shared_bytes: int = 24 * 1024 * 1024
 
     def __post_init__(self) -> None:

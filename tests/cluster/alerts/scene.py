@@ -16,7 +16,7 @@ from typing import Any
 from urllib.parse import quote
 
 from tests.chart.rendering import ROOT
-from tests.cluster.clusters import IMAGE, STACK, Namespace, Object, call, may_scrape, run
+from tests.cluster.clusters import STACK, Namespace, Object, call, may_scrape, run
 
 DISK = ROOT.parent / "shared" / "cluster" / "disk"
 MOUNT = "/mnt/scrap-disk"
@@ -83,33 +83,6 @@ def values(namespace: Namespace) -> Object:
     return {**QUICK, "config": {**may_scrape(namespace), "maxFetches": 4, "maxWaiting": 2, "maxWait": 0.1, "linger": 0}}
 
 
-def start_web(namespace: Namespace) -> None:
-    """Runs the web, as Service `web`."""
-    labels = {"app": "web"}
-    container = {
-        "name": "web",
-        "image": IMAGE,
-        "command": ["python", "-c", WEB],
-        "readinessProbe": {"tcpSocket": {"port": 8080}, "periodSeconds": 1},
-        "securityContext": {"allowPrivilegeEscalation": False, "capabilities": {"drop": ["ALL"]}},
-    }
-    security = {"runAsNonRoot": True, "runAsUser": 65532, "seccompProfile": {"type": "RuntimeDefault"}}
-    spec = {"containers": [container], "securityContext": security, "terminationGracePeriodSeconds": 0}
-    deployment = {
-        "apiVersion": "apps/v1",
-        "kind": "Deployment",
-        "metadata": {"name": "web"},
-        "spec": {"selector": {"matchLabels": labels}, "template": {"metadata": {"labels": labels}, "spec": spec}},
-    }
-    service = {
-        "apiVersion": "v1",
-        "kind": "Service",
-        "metadata": {"name": "web"},
-        "spec": {"selector": labels, "ports": [{"port": 80, "targetPort": 8080}]},
-    }
-    namespace.kubectl("apply", "-f", "-", given=json.dumps(deployment) + "\n" + json.dumps(service))
-
-
 def fetch(url: str, method: str = "GET") -> str:
     """What a URL answers."""
     with urllib.request.urlopen(urllib.request.Request(url, method=method), timeout=10) as answer:
@@ -164,11 +137,6 @@ class Stack:
         url = f"http://{self._namespace.address(ALERTMANAGER)}:9093/api/v2/status"
         original: str = json.loads(fetch(url))["config"]["original"]
         return original
-
-    def hurry(self) -> None:
-        """Has the kubelet bring changed Secrets and ConfigMaps to the pods: now, and not within a minute."""
-        for pod in self._namespace.get("pods", "-l", "app.kubernetes.io/managed-by=prometheus-operator")["items"]:
-            self._namespace.kubectl("annotate", "--overwrite", "pod", pod["metadata"]["name"], f"hurry={time.time()}")
 
 
 @dataclass(frozen=True)

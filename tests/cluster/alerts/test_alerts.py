@@ -23,15 +23,15 @@ from tests.cluster.alerts.scene import (
     ALERTMANAGER,
     DISK,
     SELECTOR,
+    WEB,
     Callers,
     Capture,
     Disk,
     Message,
     Stack,
-    start_web,
     values,
 )
-from tests.cluster.clusters import STACK, Namespace, Object, until
+from tests.cluster.clusters import STACK, Namespace, Object, hurry, start_web, until
 
 # Another one each time: Alertmanager remembers for minutes what it has told of an earlier run.
 NAME = f"alerts-{int(time.time())}"
@@ -60,10 +60,9 @@ def namespace() -> Iterator[Namespace]:
     try:
         literals = [f"--from-literal={grade}=http://slack.monitoring.svc/{grade}" for grade in ("critical", "warning")]
         found.kubectl("create", "secret", "generic", "scrap-slack", *literals)
-        start_web(found)
+        start_web(found, WEB)
         found.kubectl("autoscale", "deployment/web", "--min=1", "--max=1")  # so that there is one to be measured
         found.install(values(found))
-        found.kubectl("rollout", "status", "deployment/web", "--timeout=60s")
         yield found
     finally:
         found.delete()
@@ -75,7 +74,7 @@ def slack(stack: Stack, namespace: Namespace) -> Capture:
     capture = Capture(stack.slack)
 
     def arrived() -> bool:
-        stack.hurry()
+        hurry()
         return (
             f"{NAME}/scrap/critical" in stack.alertmanager_configuration()
             and len(stack.rules(NAME)) >= len(rules())
@@ -322,7 +321,7 @@ def test_other_receivers_hours_and_info_as_the_page_says(
     namespace.upgrade(merged(merged(values(namespace), yaml.safe_load(block)), switches))
 
     def arrived() -> bool:
-        stack.hurry()
+        hurry()
         return f"{NAME}/scrap/info" in stack.alertmanager_configuration()
 
     until("the routes are there", arrived, 120)

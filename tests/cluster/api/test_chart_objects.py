@@ -316,6 +316,12 @@ class TestBesideTheStack:
         assert f"kubectl -n {NAMESPACE} port-forward service/stack-prometheus 9090:9090" in said
         assert f"kubectl -n {NAMESPACE} port-forward service/stack-grafana 3000:80" in said
 
+    def test_the_notes_say_the_names_of_a_route(self) -> None:
+        route = ["enabled=true", "parentRefs[0].name=public", "hostnames={c.example,d.example}"]
+        said = notes("--set", ",".join(f"httpRoute.{value}" for value in route))
+        for host in ("c.example", "d.example"):
+            assert f"curl 'http://{host}/api/v1/scrap?url=https%3A%2F%2Fogp.me%2F' # https, where the gateway" in said
+
     def test_helm_test_asks_a_prometheus_that_takes_us_where_its_service_is(self) -> None:
         named = {"name": "stack-prometheus", "namespace": NAMESPACE}
         service = {"ports": [{"port": 9090}], "selector": {"operator.prometheus.io/name": "one"}}

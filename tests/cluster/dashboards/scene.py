@@ -7,7 +7,6 @@ pictures in docs/dashboards.md. The web hangs for a while in it, and there is a 
 import asyncio
 import contextlib
 import itertools
-import json
 import sys
 import threading
 import time
@@ -15,7 +14,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from urllib.parse import quote
 
-from tests.cluster.clusters import IMAGE, Namespace, Object, may_scrape, run
+from tests.cluster.clusters import Namespace, Object, may_scrape, run, start_web
 
 NAME = "shop"
 
@@ -76,33 +75,6 @@ def values(namespace: Namespace) -> Object:
         "podDisruptionBudget": {"enabled": False},
         "operator": {"enabled": True, "alertScaler": {"minReplicas": 2, "maxReplicas": 4}},
     }
-
-
-def start_web(namespace: Namespace) -> None:
-    """Runs it, as Service `web`."""
-    labels = {"app": "web"}
-    container = {
-        "name": "web",
-        "image": IMAGE,
-        "command": ["python", "-c", WEB],
-        "readinessProbe": {"tcpSocket": {"port": 8080}, "periodSeconds": 1},
-        "securityContext": {"allowPrivilegeEscalation": False, "capabilities": {"drop": ["ALL"]}},
-    }
-    security = {"runAsNonRoot": True, "runAsUser": 65532, "seccompProfile": {"type": "RuntimeDefault"}}
-    spec = {"containers": [container], "securityContext": security, "terminationGracePeriodSeconds": 0}
-    deployment = {
-        "apiVersion": "apps/v1",
-        "kind": "Deployment",
-        "metadata": {"name": "web"},
-        "spec": {"selector": {"matchLabels": labels}, "template": {"metadata": {"labels": labels}, "spec": spec}},
-    }
-    service = {
-        "apiVersion": "v1",
-        "kind": "Service",
-        "metadata": {"name": "web"},
-        "spec": {"selector": labels, "ports": [{"port": 80, "targetPort": 8080}]},
-    }
-    namespace.kubectl("apply", "-f", "-", given=json.dumps(deployment) + "\n" + json.dumps(service))
 
 
 def page(kind: str, number: int, namespace: str) -> str:
@@ -201,7 +173,7 @@ def main() -> None:
     seconds = float(sys.argv[1])
     namespace = Namespace(NAME)
     namespace.create()
-    start_web(namespace)
+    start_web(namespace, WEB)
     namespace.install(values(namespace))
     with called(namespace) as callers:
         time.sleep(seconds * 0.2)

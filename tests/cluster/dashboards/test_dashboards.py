@@ -8,9 +8,8 @@ import pytest
 
 from scripts.dashboards.prometheus import Prometheus, Series
 from scripts.dashboards.reading import Panel, View
-from tests.cluster.alerts.scene import Stack
-from tests.cluster.clusters import Namespace, until
-from tests.cluster.dashboards.scene import Callers, called, prometheus, start_web, values
+from tests.cluster.clusters import Namespace, hurry, start_web, until
+from tests.cluster.dashboards.scene import WEB, Callers, called, prometheus, values
 from tests.dashboards.boards import ANNOTATIONS, BOARDS, PANELS, QUERIES, VARIABLES
 from tests.dashboards.units import selectors
 
@@ -56,7 +55,7 @@ def source() -> Prometheus:
 
 @pytest.fixture(scope="module")
 def callers(namespace: Namespace) -> Iterator[Callers]:
-    start_web(namespace)
+    start_web(namespace, WEB)
     namespace.install(values(namespace))
     with called(namespace) as found:
         yield found
@@ -72,7 +71,7 @@ def answers(callers: Callers, namespace: Namespace, source: Prometheus) -> Answe
         found = ask(source, View(variables, now - 300, now, step=5, scrape=5))
         if empty(found) <= set(EMPTY) or now - begun > PATIENCE:
             return found
-        Stack().hurry()
+        hurry()
         time.sleep(1)
 
 
