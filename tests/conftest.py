@@ -17,8 +17,8 @@ _SKIPPED_TESTS_FAIL = os.environ.get("SKIPPED_TESTS_FAIL") == "1"
 
 
 def pytest_xdist_auto_num_workers() -> int:
-    """Two a core: half of the tests wait for something most of their time."""
-    return 2 * len(os.sched_getaffinity(0))
+    """Three for two cores: many of the tests wait for something most of their time."""
+    return max(2, len(os.sched_getaffinity(0)) * 3 // 2)
 
 
 def _without_skips(report: pytest.TestReport | pytest.CollectReport) -> None:

@@ -16,10 +16,10 @@ TRUST = tls.context()
 QUICK = Limits(connect_seconds=2, first_byte_seconds=0.3)
 
 
-@pytest.fixture(params=[False, True], ids=["asyncio", "uvloop"])
-def anyio_backend(request: pytest.FixtureRequest) -> tuple[str, dict[str, bool]]:
-    """The loop that serves, and the one that everybody has."""
-    return "asyncio", {"use_uvloop": request.param}
+@pytest.fixture
+def anyio_backend() -> tuple[str, dict[str, bool]]:
+    """The loop that serves: there is no other."""
+    return "asyncio", {"use_uvloop": True}
 
 
 @pytest.fixture(autouse=True)
