@@ -1,8 +1,8 @@
 """Pages from real sockets: what is asked, what is followed, what is read."""
 
 import asyncio
-import time
 import gzip
+import time
 import zlib
 from pathlib import Path
 
