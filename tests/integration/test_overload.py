@@ -3,7 +3,7 @@
 import socket
 import threading
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from urllib.parse import quote, urlsplit
 
 import pytest
@@ -35,18 +35,31 @@ def stuck() -> Iterator[running.Origin]:
         Stuck.released.set()
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture
 def small() -> Iterator[running.Service]:
-    """A service with two places, and two in the waiting room."""
+    """A service with two places, and two in the waiting room, that has refused nobody yet: it would let in fewer."""
     settings = {"SCRAP_MAX_FETCHES": "2", "SCRAP_MAX_WAITING": "2", "SCRAP_MAX_WAIT": "20", "SCRAP_DEADLINE": "20"}
     with running.service(settings) as service:
         yield service
 
 
+def fill(service: running.Service, stuck: running.Origin, callers: ThreadPoolExecutor) -> list[Future[client.Answer]]:
+    """Takes all places and the waiting room, one after the other: of those who come at once one begins, a turn."""
+    calls: list[Future[client.Answer]] = []
+    while len(calls) < 4:
+        calls.append(callers.submit(client.scrap, service.url, f"{stuck.url}/{len(calls)}"))
+        eventually(lambda: figure(service, "scrap_admission_in_flight") + waiting(service) == len(calls))
+    return calls
+
+
+def waiting(service: running.Service) -> float:
+    """How many wait for a place."""
+    return figure(service, "scrap_admission_waiting")
+
+
 def test_a_full_house_says_no_and_keeps_serving_what_it_took(small: running.Service, stuck: running.Origin) -> None:
     with ThreadPoolExecutor(4) as callers:
-        taken = [callers.submit(client.scrap, small.url, f"{stuck.url}/{n}") for n in range(4)]
-        eventually(lambda: figure(small, "scrap_admission_waiting") >= 2)
+        taken = fill(small, stuck, callers)
         assert figure(small, "scrap_admission_saturation_ratio") == 1
         refused = client.scrap(small.url, f"{stuck.url}/5")
         assert (refused.status, refused.json["reason"], refused.json["fault"]) == (503, "full", "service")
@@ -60,9 +73,7 @@ def test_a_full_house_says_no_and_keeps_serving_what_it_took(small: running.Serv
 def test_what_is_kept_needs_no_place(small: running.Service, origin: running.Origin, stuck: running.Origin) -> None:
     client.scrap(small.url, f"{origin.url}/card.html")
     with ThreadPoolExecutor(4) as callers:
-        for n in range(4):
-            callers.submit(client.scrap, small.url, f"{stuck.url}/{n}")
-        eventually(lambda: figure(small, "scrap_admission_waiting") >= 2)
+        fill(small, stuck, callers)
         assert client.scrap(small.url, f"{origin.url}/card.html").status == 200
         Stuck.released.set()
 
