@@ -1,5 +1,6 @@
 """Rules for every test."""
 
+import gc
 import os
 from collections.abc import Generator
 
@@ -19,6 +20,12 @@ _SKIPPED_TESTS_FAIL = os.environ.get("SKIPPED_TESTS_FAIL") == "1"
 def pytest_xdist_auto_num_workers() -> int:
     """Three for two cores: many of the tests wait for something most of their time."""
     return max(2, len(os.sched_getaffinity(0)) * 3 // 2)
+
+
+def pytest_collection_finish() -> None:
+    """What was imported and collected stays: the garbage collector need not look at it again and again."""
+    gc.collect()
+    gc.freeze()
 
 
 def _without_skips(report: pytest.TestReport | pytest.CollectReport) -> None:
