@@ -4,8 +4,8 @@
 
 serves on 127.0.1.1, 127.0.1.2, … and prints the port, the same for all. The path says how: `/page/N` is the N-th page
 at once, `/page/N?ms=50…` that much later, `/stuck` never, and `/hoard` sends 1 MB without saying anything and stays.
-`/identity/N`, `/gzip/N`, … is a large page in that coding, and `/tree/N` one for html5lib; of these `ms` holds the last
-bytes back.
+`/identity/N`, `/gzip/N`, … is a large page in that coding, `/identity_60k/N`, … one of 60 KiB, and `/tree/N` one for
+html5lib; of these `ms` holds the last bytes back.
 """
 
 import asyncio
@@ -42,12 +42,14 @@ def answers() -> list[bytes]:
 
 
 def large() -> dict[str, bytes]:
-    """Answers of 1 MiB that are read to their end, for there is no Open Graph in them; by their paths' first word."""
+    """Answers of 1 MiB, or of 60 KiB, that are read to their end, for there is no Open Graph in them; by their word."""
     words = random.Random(1).choices([b"%x" % number for number in range(5000)], k=250_000)  # noqa: S311 - no secret
-    text = b"<!doctype html><head><title>x</title>" + b" ".join(words)[: 1 << 20]
+    text = b"<!doctype html><head><title>x</title>" + b" ".join(words)
     tree = b"<!doctype html><head><title>x</title><svg><title>" + b"<p class=x>text</p>" * 55_000
     head = b"HTTP/1.1 200 OK\r\nContent-Type: text/html\r\nContent-Encoding: %s\r\nContent-Length: %d\r\n"
-    coded = {coding: (coding, code(text)) for coding, code in CODINGS.items()} | {"tree": ("identity", tree[: 1 << 20])}
+    coded = {"tree": ("identity", tree[: 1 << 20])}
+    for coding, code in CODINGS.items():
+        coded |= {coding: (coding, code(text[: 1 << 20])), f"{coding}_60k": (coding, code(text[: 60 << 10]))}
     return {
         word: head % (coding.encode(), len(body)) + b"Connection: close\r\n\r\n" + body
         for word, (coding, body) in coded.items()

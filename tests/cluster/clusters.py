@@ -113,16 +113,40 @@ def hurry() -> None:
     Namespace(STACK).kubectl("annotate", "--overwrite", *made, f"hurry={time.time()}")
 
 
-def start_web(namespace: Namespace, program: str) -> None:
-    """Runs a Python program that serves a web at port 8080, until it listens, as Service `web` at port 80.
+# Serves what `answer` says of a path: a status, header fields, a body.
+SERVE = """
+import http.server
+
+class Web(http.server.BaseHTTPRequestHandler):
+    def do_GET(self):
+        status, fields, body = answer(self.path)
+        self.send_response(status)
+        for name, value in {"Content-Type": "text/html", "Content-Length": str(len(body)), **fields}.items():
+            self.send_header(name, value)
+        self.end_headers()
+        self.wfile.write(body)
+
+    def log_message(self, *_):
+        pass
+
+http.server.ThreadingHTTPServer.request_queue_size = 256
+http.server.ThreadingHTTPServer(("", 8080), Web).serve_forever()
+"""
+
+
+def start_web(namespace: Namespace, answer: str) -> None:
+    """Runs a web at port 8080, until it listens, as Service `web` at port 80.
 
     See `may_scrape` for what the service has to be told.
+
+    Args:
+        answer: a Python program that defines what `SERVE` asks.
     """
     labels = {"app": "web"}
     container = {
         "name": "web",
         "image": IMAGE,
-        "command": ["python", "-c", program],
+        "command": ["python", "-c", answer + SERVE],
         "readinessProbe": {"tcpSocket": {"port": 8080}, "periodSeconds": 1},
         "securityContext": {"allowPrivilegeEscalation": False, "capabilities": {"drop": ["ALL"]}},
     }

@@ -22,27 +22,15 @@ NEW = itertools.count()  # numbers of pages
 
 # It answers `?seconds=0.5` that much later.
 WEB = """
-import http.server
 import time
 import urllib.parse
 
 PAGE = b'<!doctype html><html><head><meta property="og:title" content="In the cluster"></head></html>'
 
-class Web(http.server.BaseHTTPRequestHandler):
-    def do_GET(self):
-        query = urllib.parse.parse_qs(urllib.parse.urlsplit(self.path).query)
-        time.sleep(float(query.get("seconds", ["0"])[0]))
-        self.send_response(200)
-        self.send_header("Content-Type", "text/html")
-        self.send_header("Content-Length", str(len(PAGE)))
-        self.end_headers()
-        self.wfile.write(PAGE)
-
-    def log_message(self, *_):
-        pass
-
-http.server.ThreadingHTTPServer.request_queue_size = 256
-http.server.ThreadingHTTPServer(("", 8080), Web).serve_forever()
+def answer(path):
+    query = urllib.parse.parse_qs(urllib.parse.urlsplit(path).query)
+    time.sleep(float(query.get("seconds", ["0"])[0]))
+    return 200, {}, PAGE
 """
 
 

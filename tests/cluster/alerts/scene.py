@@ -58,23 +58,13 @@ QUICK: Object = {
 
 # A page answers at once, or after a second where its path begins with /slow.
 WEB = """
-import http.server, time
+import time
 
 PAGE = b'<!doctype html><html><head><meta property="og:title" content="A page"></head></html>'
 
-class Web(http.server.BaseHTTPRequestHandler):
-    def do_GET(self):
-        time.sleep(1 if self.path.startswith("/slow") else 0)
-        self.send_response(200)
-        self.send_header("Content-Type", "text/html")
-        self.send_header("Content-Length", str(len(PAGE)))
-        self.end_headers()
-        self.wfile.write(PAGE)
-
-    def log_message(self, *_):
-        pass
-
-http.server.ThreadingHTTPServer(("", 8080), Web).serve_forever()
+def answer(path):
+    time.sleep(1 if path.startswith("/slow") else 0)
+    return 200, {}, PAGE
 """
 
 

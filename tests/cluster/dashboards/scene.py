@@ -20,31 +20,17 @@ NAME = "shop"
 
 # What a page's path says is what it does.
 WEB = """
-import http.server, time
+import time
 
 GRAPH = '<!doctype html><html><head><meta property="og:title" content="A page"></head><body>%s</body></html>'
 PAGES = {"graph": GRAPH % ("text " * 4000), "none": "<!doctype html><title>Nothing</title>"}
 
-class Web(http.server.BaseHTTPRequestHandler):
-    protocol_version = "HTTP/1.1"
-
-    def do_GET(self):
-        kind = self.path.split("/")[1]
-        time.sleep({"slow": 0.7, "hangs": 20}.get(kind, 0.002))
-        status = {"moved": 302, "gone": 404, "broken": 500}.get(kind, 200)
-        body = PAGES["none" if kind == "none" else "graph"].encode() if status == 200 else b""
-        self.send_response(status)
-        if status == 302:
-            self.send_header("Location", self.path.replace("moved", "graph"))
-        self.send_header("Content-Type", "text/html")
-        self.send_header("Content-Length", str(len(body)))
-        self.end_headers()
-        self.wfile.write(body)
-
-    def log_message(self, *_):
-        pass
-
-http.server.ThreadingHTTPServer(("", 8080), Web).serve_forever()
+def answer(path):
+    kind = path.split("/")[1]
+    time.sleep({"slow": 0.7, "hangs": 20}.get(kind, 0.002))
+    status = {"moved": 302, "gone": 404, "broken": 500}.get(kind, 200)
+    fields = {"Location": path.replace("moved", "graph")} if status == 302 else {}
+    return status, fields, PAGES["none" if kind == "none" else "graph"].encode() if status == 200 else b""
 """
 
 # Of forty calls: most for a few pages that everybody wants, the others for something new each.
