@@ -43,7 +43,7 @@ _REMEMBERED = 5.0  # seconds for which a refusal is held to say that the house i
 class Limits:
     """How much work is taken on."""
 
-    # Pieces of work at once. More: more memory, 102 KiB each for pages within `own_bytes`, 255 where they are zstd,
+    # Pieces of work at once. More: more memory, 116 KiB each for pages within `own_bytes`, 252 where they are zstd,
     # whose decoder holds them once more. Fewer: stuck origins, each of which holds its place to its deadline, crowd out
     # the others sooner.
     capacity: int = 256
