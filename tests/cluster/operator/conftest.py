@@ -1,5 +1,6 @@
 """The operator on a real API server, with exactly the rights that its document grants."""
 
+import contextlib
 import json
 import os
 import re
@@ -16,6 +17,8 @@ from typing import Any
 import pytest
 import yaml
 
+from scrap_operator import kube
+from scrap_operator.model import Reference
 from tests.integration.operator.alertmanager import Alertmanager, binary, free_port
 from tests.waiting import eventually
 
@@ -42,6 +45,18 @@ def documented(block: str) -> Any:
     found = re.search(rf"```yaml {block}\n(.*?)```", DOCUMENT.read_text(), re.DOTALL)
     assert found, block
     return yaml.safe_load(found[1])
+
+
+async def rescale(cluster: kube.Kube, target: Reference, replicas: int) -> str:
+    """Writes a target's replicas; gives the version that this made stale.
+
+    A new object's own controller writes its status a few times, perhaps between our read and our write.
+    """
+    while True:
+        scale = await cluster.scale(target)
+        with contextlib.suppress(kube.Stale):
+            await kube.Kube.write_scale(cluster, target, replicas, scale.version)
+            return scale.version
 
 
 def kubectl(*arguments: str, given: Any = None, fails: bool = False) -> str:

@@ -1,6 +1,5 @@
 """The operator at work: a process, a real API server, a real Alertmanager, and hands that interfere."""
 
-import contextlib
 import json
 import subprocess
 import time
@@ -21,6 +20,7 @@ from tests.cluster.operator.conftest import (
     deployment,
     documented,
     kubectl,
+    rescale,
     wait_for,
 )
 from tests.freezing import freeze, thaw
@@ -244,11 +244,7 @@ class Interfering(kube.Kube):
     async def write_scale(self, target: Reference, replicas: int, version: str) -> None:
         if self.times:
             self.times -= 1
-            while True:  # the deployment's controller writes, too
-                current = await self.scale(target)
-                with contextlib.suppress(kube.Stale):
-                    await super().write_scale(target, current.replicas + 1, current.version)
-                    break
+            await rescale(self, target, (await self.scale(target)).replicas + 1)
         await super().write_scale(target, replicas, version)
 
 
@@ -304,11 +300,11 @@ async def test_anything_with_a_scale_can_be_a_target(
         cluster = kube.Kube(client, bare.name)
         for version, kind in (("apps/v1", "StatefulSet"), ("v1", "ReplicationController")):
             target = Reference(version, kind, "scrap")
-            scale = await cluster.scale(target)
-            await cluster.write_scale(target, scale.replicas + 1, scale.version)
+            assert (await cluster.scale(target)).replicas == 2
+            before = await rescale(cluster, target, 3)
             assert (await cluster.scale(target)).replicas == 3
             with pytest.raises(kube.Stale):
-                await cluster.write_scale(target, 9, scale.version)
+                await cluster.write_scale(target, 9, before)
         with pytest.raises(kube.NotFound):
             await cluster.scale(Reference("v1", "ConfigMap", "scrap"))
 
