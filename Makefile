@@ -8,7 +8,7 @@ export UV_PYTHON_DOWNLOADS := never
 export UV_COMPILE_BYTECODE := 1
 export PYTHONDONTWRITEBYTECODE :=
 .DEFAULT_GOAL := help
-.PHONY: help setup run demo test coverage test-servers test-chart test-cluster lint format types contracts check fuzz bench soak bench-parser dashboards dashboards-preview docs alert-test image clean
+.PHONY: help setup run demo test coverage test-servers test-chart test-cluster story story-picture lint format types contracts check fuzz bench soak bench-parser dashboards dashboards-preview docs alert-test image clean
 
 help: ## list the commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-18s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -58,6 +58,14 @@ test-chart: setup ## run the tests of the chart, its alerts and its dashboards; 
 
 test-cluster: setup ## run the tests on a real cluster, made for them by ../shared/cluster and gone afterwards
 	@tests/cluster/run
+	@$(MAKE) --no-print-directory story-picture
+
+story: setup ## load comes, pods follow, people hear of it, nothing is lost: the whole story on a real cluster, and its picture
+	@tests/cluster/story/run
+	@$(MAKE) --no-print-directory story-picture
+
+story-picture: setup ## draw the last story, .cache/story/story.json, to story.svg beside it
+	@$(UV) run --frozen --group pictures python -m scripts.story_picture .cache/story/story.json .cache/story/story.svg
 
 check: lint types contracts test test-servers ## all that a commit has to pass
 

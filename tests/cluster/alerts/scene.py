@@ -5,7 +5,7 @@ import subprocess
 import threading
 import time
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
@@ -80,23 +80,35 @@ def fetch(url: str, method: str = "GET") -> str:
         return body
 
 
+def by_address(service: str, namespace: str, port: int) -> str:
+    """A Service's URL, by address: names resolve in pods only."""
+    return f"http://{Namespace(namespace).address(service)}:{port}"
+
+
 @dataclass(frozen=True)
 class Stack:
-    """The monitoring stack's parts, by address: names resolve in pods only."""
+    """The monitoring stack's parts.
 
-    @cached_property
-    def _namespace(self) -> Namespace:
-        return Namespace(STACK)
+    Attributes:
+        url: the way to a Service: of its name, its namespace and its port.
+    """
+
+    url: Callable[[str, str, int], str] = by_address
 
     @cached_property
     def prometheus(self) -> str:
         """Its URL."""
-        return f"http://{self._namespace.address('kube-prometheus-stack-prometheus')}:9090"
+        return self.url("kube-prometheus-stack-prometheus", STACK, 9090)
+
+    @cached_property
+    def alertmanager(self) -> str:
+        """Its URL."""
+        return self.url(ALERTMANAGER, STACK, 9093)
 
     @cached_property
     def slack(self) -> str:
         """The URL of what stands in Slack's place."""
-        return f"http://{self._namespace.address('slack')}"
+        return self.url("slack", STACK, 80)
 
     def ask(self, path: str) -> Any:
         """What Prometheus' API answers."""
@@ -124,15 +136,19 @@ class Stack:
 
     def alertmanager_configuration(self) -> str:
         """The configuration that Prometheus' operator made, as Alertmanager has loaded it."""
-        url = f"http://{self._namespace.address(ALERTMANAGER)}:9093/api/v2/status"
-        original: str = json.loads(fetch(url))["config"]["original"]
+        original: str = json.loads(fetch(f"{self.alertmanager}/api/v2/status"))["config"]["original"]
         return original
 
 
 @dataclass(frozen=True)
 class Message:
-    """What came to a channel."""
+    """What came to a channel.
 
+    Attributes:
+        at: when, in seconds since the epoch.
+    """
+
+    at: float
     channel: str
     title: str
     text: str
@@ -159,7 +175,8 @@ class Capture:
         found = []
         for item in json.loads(fetch(self._url)):
             (attachment,) = item["message"]["attachments"]
-            found.append(Message(item["path"].strip("/"), attachment["title"], attachment["text"], attachment["color"]))
+            parts = (attachment[part] for part in ("title", "text", "color"))
+            found.append(Message(item["time"], item["path"].strip("/"), *parts))
         return found
 
     def about(self, runbook: str) -> list[Message]:

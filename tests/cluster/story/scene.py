@@ -1,0 +1,99 @@
+"""How large and how quick the story is: places, loads, windows, and how long each chapter looks on."""
+
+import os
+from dataclasses import dataclass
+
+from tests.cluster.clusters import Namespace, Object, may_scrape
+from tests.cluster.story.town import PAUSE
+
+PLACES = 16  # of a pod
+CAPACITY = PLACES / PAUSE  # calls a second that one pod can carry
+MINIMUM, MAXIMUM = 2, 4
+OBJECTIVE = 2500.0  # milliseconds: that of ScrapLatencyBudgetBurn
+# The last one is what four pods carry, and three would be saturated by.
+CALM, TWICE, HALVED, TOO_MUCH, ENOUGH = (share * CAPACITY for share in (0.4, 2.0, 1.0, 5.2, 2.6))
+
+
+@dataclass(frozen=True)
+class Pace:
+    """How long things take, in seconds.
+
+    Attributes:
+        calm: of looking on while nothing happens, at the beginning.
+        steady: of looking on under a steady load, and at the end.
+        hold: the look-back of the Hold alert; 15 minutes as it comes.
+        stabilization: of steps down; 5 minutes as it comes.
+        whole: are all of the faults there?
+    """
+
+    calm: int
+    steady: int
+    hold: int
+    stabilization: int
+    whole: bool
+
+
+PACES = {"whole": Pace(120, 60, 60, 45, whole=True), "short": Pace(20, 15, 30, 30, whole=False)}
+PACE = PACES[os.environ.get("STORY", "whole")]
+
+
+def values(namespace: Namespace) -> Object:
+    """The release: few places, so that few calls fill it, and windows of seconds where they are minutes.
+
+    A call may wait for as long as it takes to be scaled out, so that none is lost before the ceiling is reached. So few
+    places are taken by chance: of three pods at two thirds, now and then more than four fifths for two looks in a row,
+    which is why the alert waits for a fourth, and a step is of one pod, of which there is no doubt that it is needed.
+    """
+    alerts = {
+        "ScrapSaturated": {"for": "15s"},
+        "ScrapScaleInUnsafe": {"window": f"{PACE.hold}s"},
+        "ScrapAtMaximum": {"for": "15s"},
+        "ScrapRejectingLoad": {"for": "5s"},
+        # The graver one first, and it keeps the other from being told.
+        "ScrapUpstreamFailing": {"all": {"for": "5s"}, "many": {"for": "1m"}},
+        "ScrapOperatorSourceDown": {"for": "5s"},
+    }
+    burn = {
+        "hour": {"long": "1m", "short": "20s", "for": "5s"},
+        "hours": {"long": "2m", "short": "30s", "for": "1h"},
+    }
+    return {
+        "preStopSeconds": 3,
+        "config": {
+            **may_scrape(namespace),
+            "maxFetches": PLACES,
+            "maxPerHost": PLACES,
+            "maxWaiting": 7 * PLACES,
+            "maxWait": 6,
+            "linger": 2,
+        },
+        "operator": {
+            "enabled": True,
+            "alertScaler": {
+                "minReplicas": MINIMUM,
+                "maxReplicas": MAXIMUM,
+                "source": {"settle": "30s"},
+                "rules": [rule(namespace, "Saturated", "ScaleUp", step=1), rule(namespace, "ScaleInUnsafe", "Hold")],
+                "behavior": {"scaleDown": {"stabilizationWindowSeconds": PACE.stabilization}},
+            },
+        },
+        "monitoring": {
+            "prometheusRule": {
+                "rateWindow": "20s",
+                "cpuWindow": "20s",
+                "burn": burn,
+                "alerts": alerts,
+                "groups": {"nodes": False},  # the story is not theirs
+            },
+            "alertmanagerConfig": {
+                "critical": {"wait": "1s", "interval": "5s"},
+                "warning": {"groupBy": ["alertname"], "wait": "1s", "interval": "5s"},
+            },
+        },
+    }
+
+
+def rule(namespace: Namespace, alert: str, effect: str, **more: object) -> Object:
+    """What the operator makes of one of our two signals."""
+    matchers = {"alertname": f"Scrap{alert}", "namespace": namespace.name, "job": "scrap"}
+    return {"name": alert.lower(), "matchers": matchers, "effect": effect, **more}

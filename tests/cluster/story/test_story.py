@@ -1,0 +1,300 @@
+"""The whole story: load comes, it hurts, Slack says so, replicas follow, it stops hurting, and nothing was lost.
+
+Each chapter begins where the one before it ended, so they run in order, and the first that fails ends the story
+(`--exitfirst`). `make story` tells it whole; STORY=short with shorter windows and without what only our own cluster can
+break. Bounds are in scene.py, what may be when is in wrong.py.
+"""
+
+import os
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from tests.cluster.alerts.scene import Message
+from tests.cluster.clusters import until
+from tests.cluster.story.breaking import RESTART, api_server_paused, delete_a_pod, delete_prometheus, no_alertmanager
+from tests.cluster.story.record import Event
+from tests.cluster.story.scene import (
+    CALM,
+    ENOUGH,
+    HALVED,
+    MAXIMUM,
+    MINIMUM,
+    OBJECTIVE,
+    PACE,
+    TOO_MUCH,
+    TWICE,
+    values,
+)
+from tests.cluster.story.stage import Stage
+from tests.cluster.story.wrong import NO_SOURCE, NO_WEB, SIGNALS, wrong
+from tests.cluster.story.wrong import TOO_MUCH as TOLD
+
+TO_WRITTEN, TO_READY = 30.0, 60.0  # seconds from the alert, at most
+# All that the chart and the operator may make; and what is in the namespace without them.
+KINDS = (
+    "all,alertscalers,configmaps,secrets,serviceaccounts,roles,rolebindings,poddisruptionbudgets,networkpolicies,"
+    "servicemonitors,prometheusrules,alertmanagerconfigs,leases"
+)
+NOT_OURS = {"kube-root-ca.crt", "default", "pages", "pods", "scrap-slack"}
+LATELY = 10  # seconds of which a quantile is taken
+NEXT_IMAGE = os.environ.get("SCRAP_TEST_NEXT_IMAGE", "localhost/scrap:next")
+
+
+@contextmanager
+def chapter(stage: Stage, letter: str, title: str) -> Iterator[Event]:
+    """A chapter, in which nothing may be that has no place there."""
+    began = stage.record.happen("chapter", letter, title)
+    yield began
+    calls = stage.record.calls(began.at)
+    stage.record.figure(f"{letter}: calls", calls.ok + calls.shed + calls.web + calls.failed.total())
+    stage.record.figure(f"{letter}: refused", calls.shed)
+    stage.record.figure(f"{letter}: failed", calls.failed.total())
+    stage.record.figure(f"{letter}: replica changes", changes(stage, began))
+    assert wrong(stage.record, began.at) == []
+
+
+def look_on(seconds: float) -> None:
+    """Lets time pass under a load; whatever happens is in the record."""
+    time.sleep(seconds)
+
+
+def changes(stage: Stage, since: Event) -> int:
+    """How often the replicas were changed."""
+    return len(stage.record.found("desired", since=since.at))
+
+
+def fires(stage: Stage, alert: str, since: Event, seconds: float) -> Event:
+    """Waits for an alert to fire; when it did."""
+    until(f"{alert} fires", lambda: bool(stage.record.found("alert", alert, since.at)), seconds)
+    return stage.record.found("alert", alert, since.at)[0]
+
+
+def has(stage: Stage, replicas: int, since: Event, seconds: float, *, ready: bool = True) -> float:
+    """Waits for so many replicas, told or ready; seconds since an event."""
+    kind = "ready" if ready else "desired"
+    until(f"{replicas} {kind} replicas", lambda: bool(stage.record.found(kind, str(replicas), since.at)), seconds)
+    return stage.record.found(kind, str(replicas), since.at)[0].at - since.at
+
+
+def slowest_hundredth(stage: Stage) -> float:
+    """Milliseconds of the 99th percentile, lately."""
+    return stage.record.calls(time.time() - LATELY - 2).quantile(0.99)
+
+
+def about(stage: Stage, alert: str) -> list[Message]:
+    """The messages about an alert: a firing one links to its runbook, a resolved one names it."""
+    return [
+        message
+        for message in stage.town.messages()
+        if f"/{alert}.md|Runbook>" in message.text or f"✅ {alert} is over" in message.text
+    ]
+
+
+def is_told(stage: Stage, alert: str, channel: str, seconds: float) -> None:
+    """One message, in the right channel, that says what to do."""
+    until(f"{alert} is told", lambda: bool(about(stage, alert)), seconds)
+    (message,) = about(stage, alert)
+    assert message.channel == channel
+    assert message.title.startswith("🔴 Act now: " if channel == "critical" else "🟠 This week: ")
+    assert "*To do* " in message.text
+
+
+def is_over(stage: Stage, alert: str, channel: str, seconds: float) -> None:
+    """A second message, in the same channel, that says that it is over."""
+    until(f"{alert} is told to be over", lambda: len(about(stage, alert)) > 1, seconds)
+    assert [(message.channel, message.resolved) for message in about(stage, alert)] == [
+        (channel, False),
+        (channel, True),
+    ]
+
+
+def test_a_calm(stage: Stage) -> None:
+    with chapter(stage, "a", "calm: few calls, and nothing fires") as began:
+        stage.town.rate(CALM)
+        look_on(PACE.calm)
+        assert stage.record.calls(began.at).ok > CALM * (PACE.calm - 5)
+        assert stage.record.found("alert", since=began.at) == []
+        assert changes(stage, began) == 0
+
+
+def test_b_twice_what_a_pod_can_carry(stage: Stage) -> None:
+    with chapter(stage, "b", "twice what one pod can carry: it hurts, and pods come") as began:
+        stage.town.rate(TWICE)
+        saturated = fires(stage, "ScrapSaturated", began, 60)
+        stage.record.figure("b: load to alert", saturated.at - began.at, "s")
+        written = has(stage, MINIMUM + 1, saturated, TO_WRITTEN, ready=False)
+        stage.record.figure("b: alert to written replicas", written, "s")
+        ready = has(stage, MINIMUM + 1, saturated, TO_READY)
+        stage.record.figure("b: alert to ready pods", ready, "s")
+        until("the objective is kept again", lambda: slowest_hundredth(stage) <= OBJECTIVE, 30)
+        until("it is held", lambda: stage.reason() == "Held", 60)
+        look_on(PACE.steady)
+        stage.record.figure("b: p99 at worst", max(seconds_p99(stage, began)), "ms")
+        stage.record.figure("b: p99 at the end", slowest_hundredth(stage), "ms")
+        assert written <= TO_WRITTEN
+        assert ready <= TO_READY
+        assert slowest_hundredth(stage) <= OBJECTIVE
+        assert changes(stage, began) == 1
+
+
+def seconds_p99(stage: Stage, since: Event) -> list[float]:
+    """The 99th percentile of every ten seconds."""
+    starts = range(int(since.at), int(time.time()) - LATELY, LATELY)
+    return [calls.quantile(0.99) for start in starts if (calls := stage.record.calls(start, start + LATELY)).ms]
+
+
+def test_c_half_of_it(stage: Stage) -> None:
+    with chapter(stage, "c", "half of it: pods are held, and go when that is safe") as began:
+        stage.town.rate(HALVED)
+        until("it is held", lambda: stage.reason() == "Held", 30)
+        down = has(stage, MINIMUM, began, PACE.hold + PACE.stabilization + 60, ready=False)
+        stage.record.figure("c: calm to fewer pods", down, "s")
+        look_on(PACE.steady)
+        # The last look at the load before may be a scrape and an evaluation old.
+        assert down >= PACE.hold - 10
+        assert changes(stage, began) == 1
+
+
+def test_d_more_than_all_can_carry(stage: Stage) -> None:
+    with chapter(stage, "d", "more than all pods can carry: people are called") as began:
+        stage.town.rate(TOO_MUCH)
+        saturated = fires(stage, "ScrapSaturated", began, 60)
+        written = has(stage, MINIMUM + 1, saturated, TO_WRITTEN, ready=False)
+        stage.record.figure("d: alert to written replicas", written, "s")
+        for alert, channel in TOLD.items():
+            is_told(stage, alert, channel, 180)
+        told = stage.record.found("slack", "critical", began.at)[0].at - began.at
+        stage.record.figure("d: load to the first critical message", told, "s")
+        assert stage.record.calls(began.at).shed > 0
+        stage.town.rate(ENOUGH)
+        for alert, channel in TOLD.items():
+            is_over(stage, alert, channel, 180)
+        assert changes(stage, began) == MAXIMUM - MINIMUM
+
+
+def test_e_faults(stage: Stage) -> None:
+    with chapter(stage, "e", "faults, one after the other: nothing is scaled in, and nothing is lost") as began:
+        if PACE.whole:
+            alertmanager_is_gone(stage)
+        prometheus_is_deleted(stage)
+        if PACE.whole:
+            api_server_is_paused(stage)
+        a_pod_is_deleted(stage)
+        the_web_is_gone(stage)
+        assert changes(stage, began) == 0
+        assert stage.watch.desired == MAXIMUM
+
+
+@contextmanager
+def broken(stage: Stage, what: str) -> Iterator[Event]:
+    """A fault, from its beginning until all is as it was."""
+    began = stage.record.happen("breaks", what)
+    yield began
+    mended = stage.record.happen("mended", what)
+    stage.record.figure(f"e: {what}, all in all", mended.at - began.at, "s")
+
+
+def alertmanager_is_gone(stage: Stage) -> None:
+    """The operator hears nothing: it says so itself, to Prometheus, and goes on when it has heard enough."""
+    with broken(stage, "Alertmanager is gone") as began:
+        with no_alertmanager():
+            alert = fires(stage, "ScrapOperatorSourceDown", began, 120)
+            stage.record.figure("e: Alertmanager gone to ScrapOperatorSourceDown", alert.at - began.at, "s")
+        until("its alert is over", lambda: "ScrapOperatorSourceDown" not in stage.watch.firing, 180)
+        until("it is held again", lambda: stage.reason() == "Held", 180)
+        settle_messages(stage, NO_SOURCE)
+
+
+def settle_messages(stage: Stage, alerts: dict[str, str]) -> None:
+    """Whoever was told of one is told that it is over."""
+    for alert, channel in alerts.items():
+        if about(stage, alert):
+            is_over(stage, alert, channel, 60)
+
+
+def prometheus_is_deleted(stage: Stage) -> None:
+    """The next one begins with an empty memory; what is not measured is not calm."""
+    with broken(stage, "Prometheus is deleted"):
+        delete_prometheus()
+        until("it is gone", lambda: not stage.watch.is_measured, 60)
+        until("the next one measures", lambda: stage.watch.is_measured, 180)
+        until("it is held", lambda: stage.reason() == "Held" and "ScrapScaleInUnsafe" in stage.watch.firing, 180)
+
+
+def api_server_is_paused(stage: Stage) -> None:
+    """Nobody can write; the service needs none of it."""
+    if not RESTART.exists():
+        stage.record.happen("mended", "The API server is not paused: only the tests' own cluster can be")
+        return
+    with broken(stage, "The API server is paused"):
+        api_server_paused(15)
+        until("it answers", lambda: stage.reason() == "Held", 120)
+
+
+def a_pod_is_deleted(stage: Stage) -> None:
+    with broken(stage, "A pod is deleted") as began:
+        name = delete_a_pod(stage.namespace)
+        gone = lambda: name not in {pod["metadata"]["name"] for pod in stage.namespace.pods()}  # noqa: E731
+        until("it is gone", gone, 90)
+        until("another one serves", lambda: stage.watch.ready == MAXIMUM, 60)
+        assert stage.record.found("alert", since=began.at) == [], "it is back before anybody could act"
+
+
+def the_web_is_gone(stage: Stage) -> None:
+    """The callers are told so, it is not our failure, and somebody hears of it."""
+    ((alert, channel),) = NO_WEB.items()
+    with broken(stage, "The web is gone") as began:
+        stage.town.close_the_web()
+        is_told(stage, alert, channel, 120)
+        told = fires(stage, alert, began, 1)
+        stage.record.figure("e: web gone to ScrapUpstreamFailing", told.at - began.at, "s")
+        stage.town.open_the_web()
+        is_over(stage, alert, channel, 120)
+
+
+def test_f_a_new_version(stage: Stage) -> None:
+    with chapter(stage, "f", "a new version is rolled out under the load") as began:
+        repository, _, tag = NEXT_IMAGE.rpartition(":")
+        stage.namespace.upgrade({**values(stage.namespace), "image": {"repository": repository, "tag": tag}})
+        until("no pod of the old one is left", lambda: len(stage.namespace.pods()) == MAXIMUM, 90)
+        images = {pod["spec"]["containers"][0]["image"] for pod in stage.namespace.pods()}
+        assert images == {NEXT_IMAGE}
+        assert changes(stage, began) == 0
+
+
+def test_g_calm_again(stage: Stage) -> None:
+    with chapter(stage, "g", "calm again: the fewest pods, nothing fires, nothing is left") as began:
+        stage.town.rate(CALM)
+        down = has(stage, MINIMUM, began, PACE.hold + PACE.stabilization + 120, ready=False)
+        stage.record.figure("g: calm to the fewest pods", down, "s")
+        until("nothing fires", lambda: not stage.watch.firing, 60)
+        look_on(PACE.steady)
+        stage.town.rate(0)
+        look_on(2)  # the last calls end
+    expected = [
+        *TOLD.items(),
+        *NO_WEB.items(),
+        *((alert, channel) for alert, channel in NO_SOURCE.items() if about(stage, alert)),
+    ]
+    told = sorted((message.channel, message.resolved) for message in stage.town.messages())
+    assert told == sorted((channel, over) for _, channel in expected for over in (False, True))
+    assert not [message for message in stage.town.messages() if any(signal in message.text for signal in SIGNALS)]
+    everything = stage.record.calls(0)
+    stage.record.figure("calls in all", everything.ok + everything.shed + everything.web + everything.failed.total())
+    stage.record.figure("failed in all", everything.failed.total())
+    uninstall(stage)
+
+
+def uninstall(stage: Stage) -> None:
+    """It leaves nothing of its own."""
+    began = stage.record.happen("breaks", "helm uninstall")
+    stage.namespace.helm("uninstall", "scrap", "--wait", "--timeout", "120s")
+    until("nothing is left", lambda: left(stage, KINDS, "-l", "app.kubernetes.io/instance=scrap") == set(), 60)
+    assert left(stage, "configmaps,secrets,serviceaccounts,roles,rolebindings") <= NOT_OURS
+    stage.record.figure("g: uninstall", stage.record.happen("mended", "helm uninstall").at - began.at, "s")
+
+
+def left(stage: Stage, *what: str) -> set[str]:
+    """The names of objects in the namespace."""
+    return {item["metadata"]["name"] for item in stage.namespace.get(*what)["items"]}

@@ -1,0 +1,155 @@
+"""What stands around the service in the story: a web with real pages, callers, and what is in Slack's place."""
+
+import base64
+import gzip
+import json
+from collections.abc import Iterator
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from tests import corpus
+from tests.cluster.alerts.scene import Capture, Message, fetch
+from tests.cluster.clusters import IMAGE, Namespace, Object
+from tests.cluster.story.doors import Doors
+
+PODS = Path(__file__).parent / "pods"
+OWN_PAGES = corpus.REPOSITORY / "tests" / "pages"
+ROOM = 600_000  # bytes of packed pages: with base64 around them they have to fit into a ConfigMap's mebibyte
+PAUSE = 0.64  # seconds that the web takes for a page
+
+
+def pages() -> dict[str, bytes]:
+    """Packed pages by their file's name: real ones where they are here, else our own; all of them have a title."""
+    real = [page for page in corpus.pages() if any(name == "og:title" and text for name, text in page.expected)]
+    found: dict[str, bytes] = {}
+    room = ROOM
+    for page in real:
+        packed = gzip.compress(page.body, mtime=0)
+        if len(packed) <= room and len(packed) < ROOM / 20:  # twenty at least
+            found[f"{page.number:04}.html.gz"] = packed
+            room -= len(packed)
+    return found or {
+        f"{file.name}.gz": gzip.compress(file.read_bytes(), mtime=0)
+        for file in OWN_PAGES.glob("*.html")
+        if b"og:title" in file.read_bytes()
+    }
+
+
+class Town:
+    """The pods around the service, in its namespace.
+
+    Args:
+        doors: the way to them.
+    """
+
+    def __init__(self, namespace: Namespace, doors: Doors) -> None:
+        self.namespace = namespace
+        self._doors = doors
+
+    def build(self) -> None:
+        """Starts the web and Slack, until they serve."""
+        packed = {name: base64.b64encode(body).decode() for name, body in pages().items()}
+        self._create(config_map("pages", binary=packed))
+        self._create(config_map("pods", text={file.name: file.read_text() for file in PODS.glob("*.py")}))
+        self._start("web", "origin", PAUSE=str(PAUSE), PAGES="/pages")
+        self._start("slack", "slack")
+        channels = [
+            f"--from-literal={each}=http://slack.{self.namespace.name}.svc/{each}" for each in ("critical", "warning")
+        ]
+        self.namespace.kubectl("create", "secret", "generic", "scrap-slack", *channels)
+
+    def call(self) -> None:
+        """Starts the callers, at no pace yet; the service has to be there.
+
+        They name the web by its address, so that no name server is in the way.
+        """
+        self._start("load", "load", SERVICE=self.namespace.address(), WEB=f"http://{self.namespace.address('web')}")
+
+    def leave(self) -> None:
+        """Ends them all."""
+        self.namespace.kubectl("delete", "deployment,service", "--selector", "story", "--wait=true")
+
+    def rate(self, calls: float) -> None:
+        """Has so many calls made a second, from now on."""
+        fetch(f"{self._load}/pace?rate={calls}")
+
+    def seconds(self, after: int) -> Iterator[tuple[int, Any]]:
+        """What became of the calls, by seconds that have ended since."""
+        for at, second in sorted(json.loads(fetch(f"{self._load}/seconds?after={after}")).items()):
+            yield int(at), second
+
+    def messages(self) -> list[Message]:
+        """What came to the channels."""
+        return Capture(self._slack).messages()
+
+    def close_the_web(self) -> None:
+        """No page can be had any more: connections are refused, as where a server is down and its machine is not."""
+        self._lead(9)
+
+    def open_the_web(self) -> None:
+        """They can again."""
+        self._lead(8080)
+
+    def _lead(self, port: int) -> None:
+        ports = json.dumps({"spec": {"ports": [{"port": 80, "targetPort": port}]}})
+        self.namespace.kubectl("patch", "service", "web", "--patch", ports)
+
+    @cached_property
+    def _load(self) -> str:
+        return self._doors.url("load", self.namespace.name, 80)
+
+    @cached_property
+    def _slack(self) -> str:
+        return self._doors.url("slack", self.namespace.name, 80)
+
+    def _create(self, *objects: Object) -> None:
+        self.namespace.kubectl("create", "-f", "-", given="\n".join(map(json.dumps, objects)))
+
+    def _start(self, name: str, program: str, **environment: str) -> None:
+        self._create(deployment(name, program, environment), service(name))
+        self.namespace.kubectl("rollout", "status", f"deployment/{name}", "--timeout=60s")
+
+
+def config_map(name: str, text: dict[str, str] | None = None, binary: dict[str, str] | None = None) -> Object:
+    """Files for pods."""
+    found: Object = {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": name}}
+    return found | ({"data": text} if text else {}) | ({"binaryData": binary} if binary else {})
+
+
+def deployment(name: str, program: str, environment: dict[str, str]) -> Object:
+    """A pod that runs one of `pods/` with what the service's image has."""
+    labels = {"app": name, "story": ""}
+    container = {
+        "name": name,
+        "image": IMAGE,
+        "command": ["python", "-m", "uvicorn", f"{program}:app", "--app-dir", "/pods", "--host", "0.0.0.0"],
+        "args": ["--port", "8080", "--no-access-log", "--log-level", "warning", "--backlog", "512"],
+        "env": [{"name": key, "value": value} for key, value in environment.items()],
+        "readinessProbe": {"tcpSocket": {"port": 8080}, "periodSeconds": 1},
+        "securityContext": {"allowPrivilegeEscalation": False, "capabilities": {"drop": ["ALL"]}},
+        "volumeMounts": [{"name": each, "mountPath": f"/{each}"} for each in ("pods", "pages")],
+    }
+    spec = {
+        "containers": [container],
+        "volumes": [{"name": each, "configMap": {"name": each}} for each in ("pods", "pages")],
+        "securityContext": {"runAsNonRoot": True, "runAsUser": 65532, "seccompProfile": {"type": "RuntimeDefault"}},
+        "terminationGracePeriodSeconds": 0,
+        "automountServiceAccountToken": False,
+    }
+    return {
+        "apiVersion": "apps/v1",
+        "kind": "Deployment",
+        "metadata": {"name": name, "labels": labels},
+        "spec": {"selector": {"matchLabels": labels}, "template": {"metadata": {"labels": labels}, "spec": spec}},
+    }
+
+
+def service(name: str) -> Object:
+    """The pod's address, at port 80."""
+    return {
+        "apiVersion": "v1",
+        "kind": "Service",
+        "metadata": {"name": name, "labels": {"story": ""}},
+        "spec": {"selector": {"app": name}, "ports": [{"port": 80, "targetPort": 8080}]},
+    }
