@@ -35,12 +35,12 @@ def test_what_has_its_place_is_not_wrong(record: Record) -> None:
     record.happen("chapter", "a", at=1000)
     record.tick(tick(1001))
     record.happen("alert", "ScrapSaturated", at=1002)
-    record.happen("chapter", "d", at=1010)
-    record.tick(tick(1011, shed=5))
-    record.happen("alert", "ScrapAtMaximum", at=1012)
-    record.happen("slack", "critical", at=1013)
-    record.happen("chapter", "e", at=1020)
-    record.tick(tick(1021, web=5))
+    record.happen("chapter", "d", at=1003)
+    record.tick(tick(1003, shed=5))
+    record.happen("alert", "ScrapAtMaximum", at=1004)
+    record.happen("slack", "critical", at=1004)
+    record.happen("chapter", "e", at=1005)
+    record.tick(tick(1005, web=5))
     assert wrong(record) == []
 
 
@@ -57,6 +57,13 @@ def test_what_has_no_place_is_wrong_in_order(record: Record) -> None:
         (1005, "Slack hears in warning: 🟠 This week"),
     ]
     assert wrong(record, since=1005) == [(1005, "Slack hears in warning: 🟠 This week")]
+
+
+def test_what_nobody_saw_is_wrong(record: Record) -> None:
+    record.happen("chapter", "a", at=1000)
+    for at in (1001, 1003, 1010):
+        record.tick(tick(at))
+    assert wrong(record) == [(1003, "nothing is known of the calls for 7 s")]
 
 
 def test_an_alert_may_fire_in_its_own_chapter_alone(record: Record) -> None:

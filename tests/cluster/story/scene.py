@@ -33,7 +33,7 @@ class Pace:
     whole: bool
 
 
-PACES = {"whole": Pace(120, 60, 60, 45, whole=True), "short": Pace(20, 15, 30, 30, whole=False)}
+PACES = {"whole": Pace(120, 30, 45, 30, whole=True), "short": Pace(20, 15, 30, 30, whole=False)}
 PACE = PACES[os.environ.get("STORY", "whole")]
 
 
@@ -58,14 +58,12 @@ def values(namespace: Namespace) -> Object:
         "hours": {"long": "2m", "short": "30s", "for": "1h"},
     }
     return {
-        "preStopSeconds": 3,
         "config": {
             **may_scrape(namespace),
             "maxFetches": PLACES,
             "maxPerHost": PLACES,
             "maxWaiting": 7 * PLACES,
             "maxWait": 6,
-            "linger": 2,
         },
         "operator": {
             "enabled": True,

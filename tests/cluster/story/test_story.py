@@ -37,6 +37,7 @@ KINDS = (
     "servicemonitors,prometheusrules,alertmanagerconfigs,leases"
 )
 NOT_OURS = {"kube-root-ca.crt", "default", "pages", "pods", "scrap-slack"}
+HEARD = 4  # seconds old may the last news of the callers be
 LATELY = 10  # seconds of which a quantile is taken
 NEXT_IMAGE = os.environ.get("SCRAP_TEST_NEXT_IMAGE", "localhost/scrap:next")
 
@@ -46,6 +47,7 @@ def chapter(stage: Stage, letter: str, title: str) -> Iterator[Event]:
     """A chapter, in which nothing may be that has no place there."""
     began = stage.record.happen("chapter", letter, title)
     yield began
+    until("the callers have been heard", lambda: stage.record.ticks[-1].at > time.time() - HEARD, 30)
     calls = stage.record.calls(began.at)
     stage.record.figure(f"{letter}: calls", calls.ok + calls.shed + calls.web + calls.failed.total())
     stage.record.figure(f"{letter}: refused", calls.shed)
@@ -223,13 +225,18 @@ def prometheus_is_deleted(stage: Stage) -> None:
 
 
 def api_server_is_paused(stage: Stage) -> None:
-    """Nobody can write; the service needs none of it."""
+    """Nobody can write; the service needs none of it.
+
+    It is over when the news of what is ready travel again, from the kubelet to every node's proxy: until then no pod
+    should be taken away, whoever does it, for callers would still be led there.
+    """
     if not RESTART.exists():
         stage.record.happen("mended", "The API server is not paused: only the tests' own cluster can be")
         return
     with broken(stage, "The API server is paused"):
         api_server_paused(15)
         until("it answers", lambda: stage.reason() == "Held", 120)
+        stage.town.wait_for_a_new_service()
 
 
 def a_pod_is_deleted(stage: Stage) -> None:

@@ -10,8 +10,8 @@ from typing import Any
 
 from tests import corpus
 from tests.cluster.alerts.scene import Capture, Message, fetch
-from tests.cluster.clusters import IMAGE, Namespace, Object
-from tests.cluster.story.doors import Doors
+from tests.cluster.clusters import IMAGE, Namespace, Object, until
+from tests.cluster.story.doors import Doors, answers
 
 PODS = Path(__file__).parent / "pods"
 OWN_PAGES = corpus.REPOSITORY / "tests" / "pages"
@@ -90,6 +90,14 @@ class Town:
     def open_the_web(self) -> None:
         """They can again."""
         self._lead(8080)
+
+    def wait_for_a_new_service(self) -> None:
+        """Waits until a Service that was not there before leads to a pod, by the controllers and the node's proxy."""
+        self._create(service("web") | {"metadata": {"name": "web-anew"}})
+        try:
+            until("a new Service answers", lambda: answers(self.namespace.address("web-anew"), 80), 90)
+        finally:
+            self.namespace.kubectl("delete", "service", "web-anew")
 
     def _lead(self, port: int) -> None:
         ports = json.dumps({"spec": {"ports": [{"port": 80, "targetPort": port}]}})

@@ -1,6 +1,7 @@
 """What may not be, chapter by chapter: found in the record, nothing asked."""
 
 from collections.abc import Iterator
+from itertools import pairwise
 
 from tests.cluster.story.record import Event, Record, Tick
 
@@ -17,6 +18,7 @@ NO_SOURCE = {"ScrapOperatorSourceDown": "warning"}
 # By chapter, the alerts that may fire beside the signals, and the channel that hears of them.
 MAY_FIRE: dict[str, dict[str, str]] = {"d": TOO_MUCH, "e": NO_WEB | NO_SOURCE}
 MAY_SHED = {"d"}
+LONGEST = 2  # seconds from one second of the load's to the next
 
 
 def wrong(record: Record, since: float = 0.0) -> list[tuple[float, str]]:
@@ -36,6 +38,9 @@ def chapter(at: float, chapters: list[Event]) -> str:
 
 
 def _calls(ticks: list[Tick], chapters: list[Event]) -> Iterator[tuple[float, str]]:
+    for before, tick in pairwise(ticks):
+        if tick.at - before.at > LONGEST:
+            yield before.at, f"nothing is known of the calls for {tick.at - before.at} s"
     for tick in ticks:
         now = chapter(tick.at, chapters)
         for what, count in tick.failed.items():

@@ -8,7 +8,6 @@ import asyncio
 import itertools
 import os
 import time
-from collections import Counter
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import asdict, dataclass, field
@@ -43,8 +42,12 @@ class Second:
     ok: int = 0
     shed: int = 0
     web: int = 0
-    failed: Counter[str] = field(default_factory=Counter)
+    failed: dict[str, int] = field(default_factory=dict)
     ms: list[int] = field(default_factory=list)
+
+    def fail(self, what: str) -> None:
+        """A call was not answered as any call may be."""
+        self.failed[what] = self.failed.get(what, 0) + 1
 
 
 class Load:
@@ -72,7 +75,7 @@ class Load:
             due = max(due + 1 / self.rate, time.monotonic() - 0.5)
             await asyncio.sleep(max(0.0, due - time.monotonic()))
             if len(self._under_way) >= AT_ONCE:
-                self.now().failed["too many calls under way"] += 1
+                self.now().fail("too many calls under way")
                 continue
             task = asyncio.create_task(self._call(f"{WEB}/{number}/{time.time()}"))
             self._under_way.add(task)
@@ -84,7 +87,7 @@ class Load:
             async with asyncio.timeout(PATIENCE):
                 status, head, body = await exchange(page)
         except (OSError, EOFError, TimeoutError, ValueError) as error:
-            self.now().failed[type(error).__name__] += 1
+            self.now().fail(type(error).__name__)
             return
         second = self.now()
         second.ms.append(round((time.monotonic() - started) * 1000))
@@ -95,7 +98,7 @@ class Load:
         elif status in ABOUT_THE_WEB:
             second.web += 1
         else:
-            second.failed[f"status {status}, {len(body)} bytes"] += 1
+            second.fail(f"status {status}, {len(body)} bytes")
 
 
 async def exchange(page: str) -> tuple[int, bytes, bytes]:
