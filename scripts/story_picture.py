@@ -14,10 +14,10 @@ from matplotlib.axes import Axes
 from matplotlib.ticker import FuncFormatter, MultipleLocator
 
 mpl.use("svg")
-mpl.rcParams |= {"svg.hashsalt": "scrap", "font.size": 9, "axes.spines.top": False, "axes.spines.right": False}
+mpl.rcParams |= {"svg.hashsalt": "scrap", "svg.fonttype": "none", "font.size": 9, "axes.spines.top": False, "axes.spines.right": False}
 INK, GREEN, AMBER, RED, BLUE, GRAY = "#24292f", "#2da44e", "#d4a72c", "#cf222e", "#0969da", "#8c959f"
 GRADES = {"critical": RED, "warning": AMBER}
-HEIGHTS = (2.2, 2.2, 1.4, 1.6, 2.4)
+HEIGHTS = (2.2, 2.2, 1.4, 1.4, 2.6)
 EACH = 5  # seconds to a point
 OBJECTIVE = 2.5  # seconds
 
@@ -36,7 +36,7 @@ def draw(story: dict[str, Any], file: Path) -> None:
     _alerts(alerts, story)
     for axes in rows:
         _chapters(axes, story, named=axes is calls)
-        _faults(axes, story)
+        _faults(axes, story, named=axes is waits)
         axes.grid(axis="y", color="#d0d7de", linewidth=0.5)
     alerts.grid(visible=False)
     alerts.set_xlabel("minutes")
@@ -70,7 +70,7 @@ def _calls(axes: Axes, points: list[dict[str, Any]]) -> None:
     at = _column(points, "at")
     axes.stackplot(at, *(_column(points, kind) for kind in kinds), colors=kinds.values(), labels=names, alpha=0.75)
     axes.set_ylabel("calls a second")
-    axes.legend(loc="upper left", ncols=4, frameon=False, fontsize=8)
+    axes.legend(loc="upper left", ncols=4, fontsize=8, framealpha=1, edgecolor="none")
     axes.set_ylim(0, 1.3 * max(_column(points, "rate")))
 
 
@@ -80,7 +80,7 @@ def _waits(axes: Axes, points: list[dict[str, Any]]) -> None:
     axes.axhline(OBJECTIVE, color=RED, linewidth=0.8, linestyle=":")
     axes.set_ylabel("answer, seconds")
     axes.set_ylim(0)
-    axes.legend(loc="upper left", ncols=3, frameon=False, fontsize=8)
+    axes.legend(loc="upper left", ncols=3, fontsize=8, framealpha=1, edgecolor="none")
 
 
 def _full(axes: Axes, points: list[dict[str, Any]]) -> None:
@@ -96,7 +96,7 @@ def _pods(axes: Axes, seconds: list[dict[str, Any]]) -> None:
     axes.fill_between(at, _column(seconds, "ready"), step="post", color=GREEN, alpha=0.4, linewidth=0, label="ready")
     axes.set_ylabel("replicas")
     axes.set_ylim(0, 5.5)
-    axes.legend(loc="upper left", ncols=2, frameon=False, fontsize=8)
+    axes.legend(loc="upper left", ncols=2, fontsize=8, framealpha=1, edgecolor="none")
 
 
 def _alerts(axes: Axes, story: dict[str, Any]) -> None:
@@ -104,13 +104,15 @@ def _alerts(axes: Axes, story: dict[str, Any]) -> None:
     names = sorted({name for name, *_ in spans}, key=[name for name, *_ in spans].index)
     for name, start, end in spans:
         axes.barh(names.index(name), end - start, left=start, height=0.6, color=BLUE, alpha=0.6)
+    channels = list(GRADES)
     for event in story["events"]:
         if event["kind"] == "slack":
-            over = event["text"].startswith("✅")
-            mark = {"marker": "v", "color": GREEN if over else GRADES[event["name"]], "markersize": 7}
-            axes.plot(event["at"], len(names), linestyle="", **mark)
-    axes.set_yticks(range(len(names) + 1), [*(name.removeprefix("Scrap") for name in names), "Slack"])
-    axes.set_ylim(len(names) + 0.6, -0.6)
+            color = GREEN if event["text"].startswith("✅") else GRADES[event["name"]]
+            row = len(names) + channels.index(event["name"])
+            axes.plot(event["at"], row, linestyle="", marker="v", color=color, markersize=7)
+    labels = [*(name.removeprefix("Scrap") for name in names), *(f"Slack, {channel}" for channel in channels)]
+    axes.set_yticks(range(len(labels)), labels)
+    axes.set_ylim(len(labels) - 0.4, -0.6)
 
 
 def _spans(story: dict[str, Any]) -> list[tuple[str, float, float]]:
@@ -136,13 +138,18 @@ def _chapters(axes: Axes, story: dict[str, Any], *, named: bool) -> None:
                 )
 
 
-def _faults(axes: Axes, story: dict[str, Any]) -> None:
+def _faults(axes: Axes, story: dict[str, Any], *, named: bool) -> None:
     began = {}
     for event in story["events"]:
         if event["kind"] == "breaks":
             began[event["name"]] = event["at"]
         elif event["kind"] == "mended" and event["name"] in began:
-            axes.axvspan(began[event["name"]], event["at"], color=RED, alpha=0.06, linewidth=0)
+            start = began[event["name"]]
+            axes.axvspan(start, event["at"], color=RED, alpha=0.07, linewidth=0)
+            axes.axvline(start, color=RED, linewidth=0.5)
+            if named:
+                where = {"xycoords": ("data", "axes fraction"), "rotation": 90, "va": "top", "fontsize": 7}
+                axes.annotate(event["name"], (start + 3, 0.97), color=RED, **where)
 
 
 def main() -> None:
