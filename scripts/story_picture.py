@@ -14,7 +14,8 @@ from matplotlib.axes import Axes
 from matplotlib.ticker import FuncFormatter, MultipleLocator
 
 mpl.use("svg")
-mpl.rcParams |= {"svg.hashsalt": "scrap", "svg.fonttype": "none", "font.size": 9, "axes.spines.top": False, "axes.spines.right": False}
+mpl.rcParams |= {"svg.hashsalt": "scrap", "svg.fonttype": "none", "font.size": 9}
+mpl.rcParams |= {"axes.spines.top": False, "axes.spines.right": False}
 INK, GREEN, AMBER, RED, BLUE, GRAY = "#24292f", "#2da44e", "#d4a72c", "#cf222e", "#0969da", "#8c959f"
 GRADES = {"critical": RED, "warning": AMBER}
 HEIGHTS = (2.2, 2.2, 1.4, 1.4, 2.6)
