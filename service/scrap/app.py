@@ -161,8 +161,8 @@ def _signals(settings: Settings, stack: contextlib.AsyncExitStack) -> tuple[tele
     def tell(event: Event) -> None:
         gathering.emit(event)
 
-    fan_out = partial(telemetry.fan_out, failed=metrics.note_failed_sink, told=tell)
-    gathering = telemetry.Gathering(fan_out(*sinks), first=fan_out(*first) if first else None)
+    fan_out = partial(telemetry.FanOut, failed=metrics.note_failed_sink, told=tell)
+    gathering = telemetry.Gathering(fan_out(*sinks).each, first=fan_out(*first))
     gathering.start()
     stack.callback(gathering.stop)
     metrics.settle_first(gathering.settle)

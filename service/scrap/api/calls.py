@@ -32,8 +32,8 @@ def _call(scope: Scope) -> Call:
     for name, value in scope["headers"]:
         if name in _READ:
             headers[name] = headers[name] + b", " + value if name in headers else value
-    own_id = headers.get(b"x-request-id", b"")
-    request_id = str(own_id, "ascii") if _SAFE_REQUEST_ID.fullmatch(own_id) else new_request_id()
+    own_id = headers.get(b"x-request-id")
+    request_id = str(own_id, "ascii") if own_id and _SAFE_REQUEST_ID.fullmatch(own_id) else new_request_id()
     return Call(request_id, headers)
 
 

@@ -69,7 +69,7 @@ def _nothing() -> None:
 
 
 class Metrics:
-    """The service's metrics, in a registry of their own. A sink; see `fan_out`.
+    """The service's metrics, in a registry of their own. A sink; see `FanOut`.
 
     Args:
         version: the service's.

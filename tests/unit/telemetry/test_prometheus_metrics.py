@@ -11,7 +11,7 @@ from scrap.errors import Outcome, Reason
 from scrap.events import CacheLookup, Event, FetchEnded, HopEnded, PageParsed, RequestStarted, TargetBlocked
 from scrap.fetch.verdict import Verdict
 from scrap.opengraph.document import Bound, Unsure
-from scrap.telemetry import Metrics, fan_out
+from scrap.telemetry import FanOut, Metrics
 from scrap.telemetry.trace import Trace, current_trace
 from tests.exposition import Exposition
 from tests.unit.telemetry.events import ENDED, EVENTS, FAILED, HOP
@@ -29,7 +29,7 @@ class Clock:
 def metrics_after(*events: Event, clock: Clock | None = None) -> Metrics:
     metrics = Metrics(version="1.2.3", routes=ROUTES, clock=clock or Clock())
     failures: list[str] = []
-    emit = fan_out(metrics, failed=failures.append)
+    emit = FanOut(metrics, failed=failures.append)
     for event in events:
         emit(event)
     assert failures == []
@@ -92,7 +92,7 @@ def test_calls_of_every_method_and_status_are_one_histogram() -> None:
 
 def test_a_scrape_in_another_thread_loses_nothing() -> None:
     metrics = Metrics(version="1", routes=ROUTES)
-    emit = fan_out(metrics, failed=pytest.fail)
+    emit = FanOut(metrics, failed=pytest.fail)
     over = threading.Event()
     seen: list[float] = []
 
@@ -237,7 +237,7 @@ def test_what_has_no_event() -> None:
 
 def test_a_flood_of_names_moves_no_series() -> None:
     metrics = metrics_after(*EVENTS)
-    emit = fan_out(metrics, failed=pytest.fail)
+    emit = FanOut(metrics, failed=pytest.fail)
 
     def flood(start: int, end: int) -> int:
         for n in range(start, end):
@@ -267,7 +267,7 @@ def test_a_flood_of_names_moves_no_series() -> None:
 
 def test_a_scraper_that_asks_for_openmetrics_gets_it_with_exemplars() -> None:
     metrics = Metrics(version="1", routes=ROUTES)
-    emit = fan_out(metrics, failed=pytest.fail)
+    emit = FanOut(metrics, failed=pytest.fail)
     token = current_trace.set(Trace("0af7651916cd43dd8448eb211c80319c", "b7ad6b7169203331", sampled=True))
     emit(replace(ENDED, seconds=0.03))
     current_trace.set(Trace("f" * 32, "f" * 16, sampled=False))
