@@ -5,6 +5,7 @@ from dataclasses import replace
 
 import pytest
 from opentelemetry.exporter.otlp.proto.common.trace_encoder import encode_spans
+from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 from opentelemetry.sdk.resources import Resource
 from opentelemetry.sdk.trace import ReadableSpan
 from opentelemetry.sdk.trace.sampling import ALWAYS_ON
@@ -28,7 +29,7 @@ def test_spans_are_encoded_as_the_sdk_encodes_them(started: RequestStarted) -> N
     for event in (started, *EVENTS[1:], ENDED, replace(FAILED, error=RuntimeError("no"))):
         context.run(emit, event)
     assert len(spans) > 5
-    assert encode(spans) == encode_spans(spans)
+    assert ExportTraceServiceRequest.FromString(encode(spans)) == encode_spans(spans)
 
 
 @pytest.mark.parametrize(
