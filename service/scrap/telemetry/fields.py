@@ -15,7 +15,7 @@ from scrap.telemetry.trace import Trace
 Fields = dict[str, Any]
 
 _MAX_TEXT: Final = 16 * 1024  # characters of a message or a traceback
-_PHASES: Final = ("wait", "dns", "connect", "first_byte", "body", "parse")
+PHASES: Final = ("wait", "dns", "connect", "first_byte", "body", "parse")
 
 
 def _level(outcome: Outcome) -> int:
@@ -75,7 +75,7 @@ def own_fields(event: RequestEnded, trace: Trace | None, queries: bool) -> Field
     if event.upstream_status is not None:
         fields["upstream_status"] = event.upstream_status
     if event.cache != "fresh":  # no phase was gone through
-        fields |= {phase: _micros(took) for phase in _PHASES if (took := getattr(event.timings, phase))}
+        fields |= {phase: _micros(took) for phase in PHASES if (took := getattr(event.timings, phase))}
     if event.notes:
         fields |= {name: said for name, said in event.notes._asdict().items() if said}
     if event.internal:

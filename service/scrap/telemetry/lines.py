@@ -3,7 +3,7 @@
 import json
 from datetime import UTC, datetime
 from functools import lru_cache
-from typing import Final, Protocol
+from typing import Any, Final, Protocol
 
 import orjson
 
@@ -80,6 +80,16 @@ def _time_piece(millisecond: int) -> bytes:
     return b'%b%03dZ",' % (_second_piece(second), rest)
 
 
+def _piece(fields: Fields) -> bytes:
+    """What stands between an object's braces, when more comes."""
+    return _last_piece(fields)[:-2] + b","
+
+
+@lru_cache(256)
+def _kind_piece(*kind: Any) -> bytes:
+    return _piece(kind_fields(*kind))
+
+
 def _alike(
     outcome: Outcome,
     method: str,
@@ -91,9 +101,9 @@ def _alike(
     host: str,
     queries: bool,
 ) -> bytes:
-    """What calls for one page have in common that went alike, up to what comes next."""
-    fields = kind_fields(outcome, method, route, status, cache, reason) | target_fields(target, host, queries)
-    return _last_piece(fields)[:-2] + b","
+    """What calls for one page have in common that went alike."""
+    kind = _kind_piece(outcome, method, route, status, cache, reason)
+    return kind + _piece(target_fields(target, host, queries))
 
 
 _remembered = lru_cache(1024)(_alike)

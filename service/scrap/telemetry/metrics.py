@@ -7,7 +7,7 @@ stranger writes (host, URL, path, method, header) becomes a label.
 
 import platform
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from http import HTTPStatus
 from itertools import product
 from typing import Final
@@ -17,7 +17,6 @@ from prometheus_client import (
     Counter,
     Gauge,
     GCCollector,
-    Histogram,
     Info,
     Metric,
     ProcessCollector,
@@ -43,6 +42,8 @@ from scrap.events import (
 from scrap.fetch.verdict import Verdict
 from scrap.opengraph.document import Bound, Unsure
 from scrap.telemetry.calls import DURATION, SECONDS, CallMetrics
+from scrap.telemetry.fields import PHASES
+from scrap.telemetry.histogram import Histogram
 from scrap.telemetry.peak import Peak
 from scrap.telemetry.sinks import Handlers
 from scrap.telemetry.tally import Tally
@@ -184,6 +185,13 @@ class Metrics:
         self.registry.register(tally)
         return tally
 
+    def _histogram(
+        self, name: str, meaning: str, bounds: Sequence[float], label: str = "", words: Iterable[str] = ("",)
+    ) -> Histogram:
+        histogram = Histogram(name, meaning, bounds, label, words)
+        self.registry.register(histogram)
+        return histogram
+
     def _make_call_metrics(self) -> None:
         self._failures = Counter(
             "scrap_failures", "Calls that failed, by reason.", ["reason", "outcome", "fault"], registry=self.registry
@@ -193,37 +201,23 @@ class Metrics:
         self._failed = {reason: self._failures.labels(reason, reason.outcome, reason.fault) for reason in Reason}
 
     def _make_fetch_metrics(self) -> None:
-        phases = Histogram(
-            "scrap_phase_duration_seconds",
-            "Time a phase of a fetch took.",
-            ["phase"],
-            buckets=SECONDS,
-            registry=self.registry,
+        phases = self._histogram(
+            "scrap_phase_duration_seconds", "Time a phase of a fetch took.", SECONDS, "phase", PHASES
         )
-        self._wait = phases.labels("wait")
-        self._dns = phases.labels("dns")
-        self._connect = phases.labels("connect")
-        self._first_byte = phases.labels("first_byte")
-        self._body = phases.labels("body")
-        self._parse = phases.labels("parse")
+        self._wait, self._dns, self._connect, self._first_byte, self._body, self._parse = map(phases.of, PHASES)
         self._hops = self._tally(
             "scrap_hops",
             "Requests to pages' hosts, by what they answered.",
             ["status"],
             *((str(status),) for status in (*_USUAL_STATUSES, _NONE)),
         )
-        self._redirects = Histogram(
-            "scrap_fetch_redirects",
-            "Redirects that a fetch followed.",
-            buckets=tuple(map(float, range(6))),
-            registry=self.registry,
-        )
-        self._received = Histogram(
-            "scrap_fetch_received_bytes", "Body bytes of a fetch, as received.", buckets=_BYTES, registry=self.registry
-        )
-        self._decoded = Histogram(
-            "scrap_fetch_decoded_bytes", "Body bytes of a fetch, decoded.", buckets=_BYTES, registry=self.registry
-        )
+        self._redirects = self._histogram(
+            "scrap_fetch_redirects", "Redirects that a fetch followed.", tuple(map(float, range(6)))
+        ).of()
+        self._received = self._histogram(
+            "scrap_fetch_received_bytes", "Body bytes of a fetch, as received.", _BYTES
+        ).of()
+        self._decoded = self._histogram("scrap_fetch_decoded_bytes", "Body bytes of a fetch, decoded.", _BYTES).of()
         self._truncated = Counter(
             "scrap_fetches_truncated",
             "Fetches whose body was not read to its end.",
@@ -280,12 +274,9 @@ class Metrics:
         )
 
     def _make_process_metrics(self, version: str) -> None:
-        self._lag = Histogram(
-            "scrap_event_loop_lag_seconds",
-            "How much later than asked the event loop calls back.",
-            buckets=_LAG_SECONDS,
-            registry=self.registry,
-        )
+        self._lag = self._histogram(
+            "scrap_event_loop_lag_seconds", "How much later than asked the event loop calls back.", _LAG_SECONDS
+        ).of()
         self._lag_peak = Peak()
         lag_max = Gauge(
             "scrap_event_loop_lag_max_seconds",
