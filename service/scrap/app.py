@@ -103,6 +103,7 @@ async def serve(settings: Settings) -> None:
         _observe(metrics, built)
         stopped = asyncio.Event()
         calls = api.public_app(built.previewer, emit=emit, version=__version__)
+        metrics.observe_calls(in_flight=lambda: calls.in_flight)
         management = api.management_app(is_ready=lambda: not stopped.is_set(), exposition=metrics.exposition)
         new_server = partial(api.Server, limits=limits, connections=settings[api.ConnectionLimits])
         loop = asyncio.get_running_loop()
@@ -166,7 +167,7 @@ def _signals(settings: Settings, stack: contextlib.AsyncExitStack) -> tuple[tele
         gathering.emit(event)
 
     fan_out = partial(telemetry.FanOut, failed=metrics.note_failed_sink, told=tell)
-    gathering = telemetry.Gathering(fan_out(*sinks).each, first=fan_out(*first))
+    gathering = telemetry.Gathering(fan_out(*sinks), first=fan_out(*first))
     gathering.start()
     stack.callback(gathering.stop)
     metrics.settle_first(gathering.settle)
@@ -192,6 +193,6 @@ def _observe(metrics: telemetry.Metrics, built: House) -> None:
         capacity=lambda: places.capacity,
         saturation=lambda: places.saturation,
     )
-    metrics.observe_cache(entries=lambda: kept.stats().entries, size=lambda: kept.stats().used)
+    metrics.observe_cache(entries=lambda: kept.stats().entries, size=lambda: kept.stats().used, lookups=kept.lookups)
     if kept.stats().shared_up is not None:
         metrics.observe_shared_cache(up=lambda: bool(kept.stats().shared_up))

@@ -53,6 +53,9 @@ class Calls:
         emit: where the events go.
         refusals: answer who never becomes a call.
         turn_away: refuses calls before they are any.
+
+    Attributes:
+        in_flight: calls that are being answered.
     """
 
     def __init__(
@@ -65,6 +68,7 @@ class Calls:
     ) -> None:
         self.refusals = refusals
         self.turn_away = turn_away
+        self.in_flight = 0
         self._endpoints = endpoints
         self._emit = emit
 
@@ -73,6 +77,7 @@ class Calls:
         call = scope["call"] = _call(scope)
         path = scope["path"]
         started = time.perf_counter()
+        self.in_flight += 1
         self._emit(_started(call))
         try:
             await self._answer(call, scope, receive, send)
@@ -80,6 +85,7 @@ class Calls:
             call.fail(Overloaded(Reason.DRAINING), status_of(Reason.DRAINING))
             raise
         finally:
+            self.in_flight -= 1
             self._end(call, scope["method"], path, started)
 
     async def _answer(self, call: Call, scope: Scope, receive: Receive, send: Send) -> None:

@@ -27,14 +27,12 @@ from prometheus_client.exposition import choose_encoder
 from scrap.errors import Reason
 from scrap.events import (
     BackgroundFailed,
-    CacheLookup,
     FetchAdmitted,
     FetchEnded,
     FlightJoined,
     HopEnded,
     PageParsed,
     RequestEnded,
-    RequestStarted,
     SharedCacheFailed,
     Shed,
     TargetBlocked,
@@ -86,7 +84,6 @@ class Metrics:
         disable_created_metrics()  # type: ignore[no-untyped-call]  # a second series for each, which nothing here reads
         self.registry = CollectorRegistry()
         self._clock = clock
-        self._in_flight = 0
         self._settle: Callable[[], None] = _nothing
         self._calls = CallMetrics(routes, clock)
         self.registry.register(self._calls)
@@ -95,14 +92,12 @@ class Metrics:
         self._make_cache_metrics()
         self._make_process_metrics(version)
         self.handlers: Handlers = {
-            RequestStarted: self._request_started,
             RequestEnded: self._request_ended,
             FetchAdmitted: self._fetch_admitted,
             HopEnded: self._hop_ended,
             FetchEnded: self._fetch_ended,
             TargetBlocked: self._target_blocked,
             PageParsed: self._page_parsed,
-            CacheLookup: self._cache_lookups.add,
             FlightJoined: self._flight_joined,
             SharedCacheFailed: self._shared_cache_failed,
             Shed: self._shed,
@@ -135,6 +130,10 @@ class Metrics:
 
     # What is read when a scrape comes.
 
+    def observe_calls(self, *, in_flight: Callable[[], float]) -> None:
+        """Reads at each scrape how many calls are being answered."""
+        self._in_flight.set_function(in_flight)
+
     def observe_admission(
         self,
         *,
@@ -149,10 +148,19 @@ class Metrics:
         self._admission_capacity.set_function(capacity)
         self._admission_saturation.set_function(saturation)
 
-    def observe_cache(self, *, entries: Callable[[], float], size: Callable[[], float]) -> None:
-        """Reads the memory level's state at each scrape: entries, and their size in bytes."""
+    def observe_cache(
+        self, *, entries: Callable[[], float], size: Callable[[], float], lookups: dict[tuple[str, ...], int]
+    ) -> None:
+        """Reads the cache's state at each scrape.
+
+        Args:
+            entries: in the memory level.
+            size: theirs, in bytes.
+            lookups: how many there were, by level and state; who counts them goes on doing so.
+        """
         self._cache_entries.set_function(entries)
         self._cache_bytes.set_function(size)
+        self._cache_lookups.show(lookups)
 
     def observe_shared_cache(self, *, up: Callable[[], bool]) -> None:
         """Reads at each scrape whether the shared level is in use; without it there is no such series."""
@@ -196,8 +204,7 @@ class Metrics:
         self._failures = Counter(
             "scrap_failures", "Calls that failed, by reason.", ["reason", "outcome", "fault"], registry=self.registry
         )
-        in_flight = Gauge("scrap_requests_in_flight", "Calls being answered.", registry=self.registry)
-        in_flight.set_function(lambda: self._in_flight)
+        self._in_flight = Gauge("scrap_requests_in_flight", "Calls being answered.", registry=self.registry)
         self._failed = {reason: self._failures.labels(reason, reason.outcome, reason.fault) for reason in Reason}
 
     def _make_fetch_metrics(self) -> None:
@@ -300,11 +307,7 @@ class Metrics:
 
     # The events.
 
-    def _request_started(self, _: RequestStarted) -> None:
-        self._in_flight += 1
-
     def _request_ended(self, event: RequestEnded) -> None:
-        self._in_flight -= 1
         self._calls.note(event, current_trace.get())
         if event.reason:
             self._failed[event.reason].inc(event.calls)
