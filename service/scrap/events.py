@@ -78,13 +78,6 @@ class PageParsed:
     bound: str | None = None  # which bound html5lib reached, so that the rest of the page did not count: bounded
 
 
-class CacheLookup(NamedTuple):
-    """A level of the cache was asked for a page."""
-
-    level: str  # "memory" or "shared"
-    state: str  # "fresh", "stale" or "miss"
-
-
 @dataclass(frozen=True, slots=True)
 class SharedCacheFailed:
     """The shared level did not do what it was asked; the call went on without it."""
@@ -156,7 +149,6 @@ Event = (
     | FetchEnded
     | TargetBlocked
     | PageParsed
-    | CacheLookup
     | SharedCacheFailed
     | FlightJoined
     | FetchAdmitted

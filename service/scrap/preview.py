@@ -234,7 +234,9 @@ def _parsed(reading: opengraph.Reading, url: str, limits: opengraph.Limits) -> P
     document = reading.document or opengraph.read_with_html5lib(reading.text, limits)
     graph = opengraph.open_graph(document, url)
     outcome = Outcome.OK if graph else Outcome.NO_OPEN_GRAPH
-    return Parsed(orjson.dumps(graph), outcome, reading.unsure, document.bound)
+    # A copy: what orjson gives keeps the buffer that it was written to, of 4 KiB at least, for as long as it is kept.
+    body = bytes(memoryview(orjson.dumps(graph)))
+    return Parsed(body, outcome, reading.unsure, document.bound)
 
 
 def _found(hit: Hit, timings: Timings) -> Preview:

@@ -9,7 +9,9 @@ stuck origins, and beside 200 names whose servers are silent. At last, 256 origi
 third argument is how long the web thinks about a page. It ends with 1 where a bar is not met.
 
 On a machine that others use as well, compare the ratios, and look at the CPU: calls a second of the service's own CPU
-time do not depend on how much of it was left.
+time do not depend on how much of it was left. How much of core 1 the callers and the web took, and how late calls were
+sent (the 99th percentile), says whether what was measured is the service: a caller who is late is counted from the time
+at which the call was due, and finds the answer late as well.
 """
 
 import asyncio
@@ -28,7 +30,7 @@ import uvloop
 
 from tests import client
 from tests.benchmarks import web
-from tests.benchmarks.load import Running, met, running, spread
+from tests.benchmarks.load import Running, cpu, met, running, spread
 from tests.benchmarks.openloop import Crowd, Path, Tally
 from tests.exposition import Exposition
 from tests.hostile import serve
@@ -46,24 +48,33 @@ SETTINGS = {
 SERVE = [sys.executable, "-m", serve.__name__]
 
 
+@dataclass(frozen=True)
+class LocalWeb:
+    """The web that the service fetches from."""
+
+    port: int
+    pid: int
+
+
 @contextlib.contextmanager
-def local_web() -> Iterator[int]:
-    """A web on core 1; gives its port."""
+def local_web() -> Iterator[LocalWeb]:
+    """A web on core 1."""
     command = ["taskset", "-c", "1", sys.executable, "-m", web.__name__, str(HOSTS)]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout
         try:
-            yield int(process.stdout.readline())
+            yield LocalWeb(int(process.stdout.readline()), process.pid)
         finally:
             process.terminate()
 
 
 @dataclass(frozen=True)
 class Measured:
-    """A run, and the service's CPU in it."""
+    """A run, and the CPU in it: the service's, and that of its callers and of the web together."""
 
     tally: Tally
     cpu: float  # seconds
+    others: float  # likewise
     saturation: float
 
     @property
@@ -82,7 +93,9 @@ def saturation(service: Running) -> float:
     )
 
 
-async def measured(service: Running, path: Path, *, callers: int = 0, rate: float = 0, seconds: float) -> Measured:
+async def measured(
+    service: Running, local: LocalWeb, path: Path, *, callers: int = 0, rate: float = 0, seconds: float
+) -> Measured:
     """Calls for a while; the half second before it is not counted."""
     crowd = Crowd(service.url, path)
     warm = 0.5
@@ -90,16 +103,19 @@ async def measured(service: Running, path: Path, *, callers: int = 0, rate: floa
         crowd.at_most(callers, seconds, warm=warm) if callers else crowd.at(rate, seconds, warm=warm)
     )
     await asyncio.sleep(warm)
-    before = service.cpu()
+    before = [cpu(service.pid), cpu(os.getpid()) + cpu(local.pid)]
     await asyncio.sleep(seconds - 0.05)
-    cpu = service.cpu() - before
+    after = [cpu(service.pid), cpu(os.getpid()) + cpu(local.pid)]
     full = await asyncio.to_thread(saturation, service)
-    return Measured(await calls, cpu, full)
+    return Measured(await calls, after[0] - before[0], after[1] - before[1], full)
 
 
 @contextlib.asynccontextmanager
 async def stuck_callers(base: str, page: str, many: int) -> AsyncIterator[None]:
     """Calls for pages that never come; who is told so calls again.
+
+    They come one by one, within the time that a silent name takes: those who come at once are told at once, and call
+    again at once, and what they cost others is then what a burst costs.
 
     Args:
         page: its URL, but for `{host}`, one of the web's addresses, and `{number}`, which is another for each call.
@@ -118,8 +134,10 @@ async def stuck_callers(base: str, page: str, many: int) -> AsyncIterator[None]:
             finally:
                 writer.transport.abort()
 
-    tasks = [asyncio.ensure_future(call()) for _ in range(many)]
-    await asyncio.sleep(1)
+    tasks = []
+    for _ in range(many):
+        tasks.append(asyncio.ensure_future(call()))
+        await asyncio.sleep(serve.SILENCE / many)
     try:
         yield
     finally:
@@ -129,36 +147,38 @@ async def stuck_callers(base: str, page: str, many: int) -> AsyncIterator[None]:
         await asyncio.sleep(1.5)  # those under way go on for a second without their callers
 
 
-async def rounds_of(service: Running, path: Path, port: int, rounds: int, seconds: float) -> dict[str, list[Measured]]:
+async def rounds_of(
+    service: Running, local: LocalWeb, path: Path, rounds: int, seconds: float
+) -> dict[str, list[Measured]]:
     names = ("peak", "quiet", "four times", "healthy", "beside the stuck", "beside the silent")
     runs: dict[str, list[Measured]] = {name: [] for name in names}
-    await measured(service, path, callers=32, seconds=1)
+    await measured(service, local, path, callers=32, seconds=1)
     for _ in range(rounds):
-        runs["peak"].append(await measured(service, path, callers=32, seconds=seconds))
+        runs["peak"].append(await measured(service, local, path, callers=32, seconds=seconds))
         peak = runs["peak"][-1].good
-        runs["quiet"].append(await measured(service, path, rate=peak / 5, seconds=seconds))
-        runs["four times"].append(await measured(service, path, rate=peak * 4, seconds=seconds))
-        runs["healthy"].append(await measured(service, path, callers=16, seconds=seconds))
-        async with stuck_callers(service.url, f"http://{{host}}:{port}/stuck?{{number}}", STUCK):
-            runs["beside the stuck"].append(await measured(service, path, callers=16, seconds=seconds))
-        async with stuck_callers(service.url, f"http://n{{number}}.silent.example:{port}/", STUCK):
-            runs["beside the silent"].append(await measured(service, path, callers=16, seconds=seconds))
+        runs["quiet"].append(await measured(service, local, path, rate=peak / 5, seconds=seconds))
+        runs["four times"].append(await measured(service, local, path, rate=peak * 4, seconds=seconds))
+        runs["healthy"].append(await measured(service, local, path, callers=16, seconds=seconds))
+        async with stuck_callers(service.url, f"http://{{host}}:{local.port}/stuck?{{number}}", STUCK):
+            runs["beside the stuck"].append(await measured(service, local, path, callers=16, seconds=seconds))
+        async with stuck_callers(service.url, f"http://n{{number}}.silent.example:{local.port}/", STUCK):
+            runs["beside the silent"].append(await measured(service, local, path, callers=16, seconds=seconds))
     return runs
 
 
-async def refusals(port: int, rounds: int) -> tuple[list[float], list[float]]:
+async def refusals(local: LocalWeb, rounds: int) -> tuple[list[float], list[float]]:
     """How long a refusal takes where all places and the waiting room are taken, and what it costs in CPU."""
     full = SETTINGS | {"SCRAP_MAX_FETCHES": "100", "SCRAP_MAX_WAITING": "1", "SCRAP_MAX_WAIT": "60"}
     full |= {"SCRAP_FIRST_BYTE_SECONDS": "60", "SCRAP_DEADLINE": "60"}  # who is stuck stays it
     slow, cost = [], []
     numbers = count()
     with running(SERVE, os.environ | full) as service:
-        async with stuck_callers(service.url, f"http://{{host}}:{port}/stuck?{{number}}", 101):
+        async with stuck_callers(service.url, f"http://{{host}}:{local.port}/stuck?{{number}}", 101):
             for _ in range(rounds):
                 path = lambda: f"/api/v1/scrap?url=http%3A%2F%2Fexample.com%2F{next(numbers)}"  # noqa: E731 - a thunk
-                one = await measured(service, path, callers=1, seconds=1)
+                one = await measured(service, local, path, callers=1, seconds=1)
                 slow += one.tally.times.get(503, [])
-                many = await measured(service, path, callers=16, seconds=1)
+                many = await measured(service, local, path, callers=16, seconds=1)
                 cost.append(many.cpu / many.tally.count(503) * 1e6)
     return slow, cost
 
@@ -173,6 +193,8 @@ def report(
             f"p50 {spread([m.tally.percentile(50) for m in measures], ' ms')}, "
             f"p99 {spread([m.tally.percentile(99) for m in measures], ' ms')}, "
             f"{spread([m.cpu / m.tally.seconds * 100 for m in measures], ' %')} of the core, "
+            f"callers and web {spread([m.others / m.tally.seconds * 100 for m in measures], ' %')} of theirs, "
+            f"late {spread([m.tally.lateness for m in measures], ' ms')}, "
             f"saturation {spread([m.saturation for m in measures])}"
         )
     over, peak, quiet, healthy = (runs[name] for name in ("four times", "peak", "quiet", "healthy"))
@@ -220,18 +242,18 @@ async def main(rounds: int, seconds: float, think: int) -> None:
     """Measures, prints the table, and ends with 1 where a bar is not met."""
     os.sched_setaffinity(0, {1})
     numbers = count()
-    with local_web() as port:
+    with local_web() as local:
 
         def path() -> str:
-            return f"/api/v1/scrap?url={web.page(port, next(numbers), hosts=HOSTS, ms=think)}"
+            return f"/api/v1/scrap?url={web.page(local.port, next(numbers), hosts=HOSTS, ms=think)}"
 
         with running(SERVE, os.environ | SETTINGS) as service:
-            runs = await rounds_of(service, path, port, rounds, seconds)
+            runs = await rounds_of(service, local, path, rounds, seconds)
             before = service.rss("VmHWM")
-            async with stuck_callers(service.url, f"http://{{host}}:{port}/hoard?{{number}}", HOARDERS):
-                await measured(service, path, callers=4, seconds=seconds)
+            async with stuck_callers(service.url, f"http://{{host}}:{local.port}/hoard?{{number}}", HOARDERS):
+                await measured(service, local, path, callers=4, seconds=seconds)
             rss = (before, service.rss("VmHWM"))
-        refused = await refusals(port, rounds)
+        refused = await refusals(local, rounds)
     print(f"{rounds} rounds of {seconds:g} s, the web thinks for {think} ms; median (least to most)")
     sys.exit(not met(report(runs, rss, refused)))
 

@@ -28,6 +28,12 @@ def require_wrk() -> None:
         sys.exit("wrk is missing: apt install wrk")
 
 
+def cpu(pid: int) -> float:
+    """Seconds of CPU that a process has used."""
+    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
 @dataclass(frozen=True)
 class Running:
     """A server that runs on core 0.
@@ -46,8 +52,7 @@ class Running:
 
     def cpu(self) -> float:
         """Seconds of CPU that it has used."""
-        fields = Path(f"/proc/{self.pid}/stat").read_text().rpartition(")")[2].split()
-        return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+        return cpu(self.pid)
 
     def rss(self, which: str = "VmRSS") -> float:
         """MB of resident memory; with "VmHWM" the most there was."""

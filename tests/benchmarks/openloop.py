@@ -19,16 +19,22 @@ Path = Callable[[], str]
 
 @dataclass
 class Tally:
-    """What callers saw. Times are in milliseconds."""
+    """What callers saw. Times are in milliseconds.
 
+    Attributes:
+        since: calls that were due before have no time here: they met the warm-up.
+    """
+
+    since: float = 0.0
     seconds: float = 0.0
     sent: int = 0
     lost: int = 0  # no answer at all
-    times: dict[int, list[float]] = field(default_factory=dict)  # by status
+    answers: Counter[int] = field(default_factory=Counter)  # by status
+    times: dict[int, list[float]] = field(default_factory=dict)  # likewise
     late: list[float] = field(default_factory=list)  # by how much the generator itself was late
 
     def count(self, status: int = 200) -> int:
-        return len(self.times.get(status, ()))
+        return self.answers[status]
 
     def per_second(self, status: int = 200) -> float:
         return self.count(status) / self.seconds
@@ -38,9 +44,14 @@ class Tally:
         return statistics.quantiles(times, n=100, method="inclusive")[percent - 1] if len(times) > 1 else float("nan")
 
     @property
+    def lateness(self) -> float:
+        """By how much the generator itself was late, 99th percentile; a closed loop's never is."""
+        return statistics.quantiles(self.late, n=100, method="inclusive")[98] if len(self.late) > 1 else 0.0
+
+    @property
     def others(self) -> Counter[int]:
         """Answers that are neither a page nor a refusal."""
-        return Counter({status: len(times) for status, times in self.times.items() if status not in {200, 503}})
+        return Counter({status: count for status, count in self.answers.items() if status not in {200, 503}})
 
 
 class _Caller(asyncio.Protocol):
@@ -111,7 +122,7 @@ class Crowd:
         while due < began + warm + seconds:
             now = time.perf_counter()
             if not counted and now >= began + warm:
-                counted, self.tally = True, Tally()
+                counted, self.tally = True, Tally(now)
             while due <= now:
                 self.tally.late.append((now - due) * 1000)
                 self._call(due)
@@ -125,8 +136,8 @@ class Crowd:
         for _ in range(callers):
             self._call(time.perf_counter())
         await asyncio.sleep(warm)
-        self.tally = Tally()
         began = time.perf_counter()
+        self.tally = Tally(began)
         await asyncio.sleep(seconds)
         self._closed_loop = False
         return await self._end(time.perf_counter() - began)
@@ -172,7 +183,9 @@ class Crowd:
             self._idle.append(caller)
 
     def answered(self, status: int, due: float) -> None:
-        self.tally.times.setdefault(status, []).append((time.perf_counter() - due) * 1000)
+        self.tally.answers[status] += 1
+        if due >= self.tally.since:
+            self.tally.times.setdefault(status, []).append((time.perf_counter() - due) * 1000)
 
     def gone(self, caller: _Caller, *, lost: bool) -> None:
         self.tally.lost += lost

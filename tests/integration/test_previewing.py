@@ -1,13 +1,14 @@
 """The use case over real sockets: what is kept of a page, from when on, and whose fault it is where it is late."""
 
 import asyncio
+import tracemalloc
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from ipaddress import ip_network
 
 import pytest
 
-from scrap import admission, cache, opengraph, urls
+from scrap import admission, cache, opengraph, preview, urls
 from scrap.cache import freshness, remote
 from scrap.errors import Outcome, Reason
 from scrap.events import ignore
@@ -74,6 +75,19 @@ async def test_a_lifetime_begins_when_the_page_arrives_not_when_it_is_read() -> 
     assert clock.now > began + 60  # the clock was looked at again
     assert kept.stored == began + 60
     assert kept.fresh_until == pytest.approx(kept.stored + 600, abs=20)
+
+
+async def test_what_is_kept_of_a_page_takes_no_more_memory_than_it_is_long() -> None:
+    tracemalloc.start()
+    try:
+        async with serving(page(CARD)) as origin, previewing() as make:
+            kept = (await make(origin.url())).entry
+            snapshot = tracemalloc.take_snapshot()
+    finally:
+        tracemalloc.stop()
+    ours = snapshot.filter_traces([tracemalloc.Filter(inclusive=True, filename_pattern=preview.__file__)])
+    assert len(kept.body) < 500
+    assert max(trace.size for trace in ours.traces) < 2000
 
 
 async def test_who_waits_for_us_until_the_deadline_is_not_told_that_the_page_is_slow() -> None:

@@ -1,11 +1,9 @@
 """HTTP in: the public API, its errors and description, and the management port."""
 
-from starlette.applications import Starlette
-from starlette.requests import Request
 from starlette.responses import Response
-from starlette.routing import Route
+from starlette.types import Receive, Scope, Send
 
-from scrap.api import openapi, problem, scrap
+from scrap.api import openapi, scrap
 from scrap.api.calls import Calls
 from scrap.api.connection import ConnectionLimits
 from scrap.api.door import Door
@@ -39,15 +37,14 @@ def public_app(previewer: Previewer, *, emit: Emit, version: str) -> Calls:
     """
     description = openapi.render(version)
 
-    async def describe(request: Request) -> Response:
-        headers = {"X-Request-ID": request.scope["call"].request_id, "Cache-Control": openapi.CACHE_CONTROL}
-        return Response(description, headers=headers, media_type="application/json")
+    async def describe(scope: Scope, receive: Receive, send: Send) -> None:
+        headers = {"X-Request-ID": scope["call"].request_id, "Cache-Control": openapi.CACHE_CONTROL}
+        await Response(description, headers=headers, media_type="application/json")(scope, receive, send)
 
-    routes = [
-        Route(scrap.PATH, scrap.ScrapEndpoint(previewer), methods=["GET"]),
-        Route(openapi.PATH, describe, methods=["GET"]),
-    ]
-    app = Starlette(routes=routes, exception_handlers=problem.HANDLERS)
-    app.router.redirect_slashes = False  # one path, one resource
     refusals = Refusals(emit)
-    return Calls(app, routes=ROUTES, emit=emit, refusals=refusals, turn_away=Door(previewer, refusals).refusal)
+    return Calls(
+        {scrap.PATH: scrap.ScrapEndpoint(previewer), openapi.PATH: describe},
+        emit=emit,
+        refusals=refusals,
+        turn_away=Door(previewer, refusals).refusal,
+    )

@@ -25,7 +25,8 @@ def server_timing(timings: Timings) -> bytes:
     ).encode()
 
 
-_AT_ONCE = server_timing(Timings())
+_NOT_YET = Timings()  # of a call that has none of its own so far: never written to
+_AT_ONCE = server_timing(_NOT_YET)
 
 
 class Call:
@@ -56,7 +57,7 @@ class Call:
         self.error: Exception | None = None
         self.target: Target | None = None
         self.upstream_status: int | None = None
-        self.timings = Timings()
+        self.timings = _NOT_YET
         self.source = ""
         self.notes: Notes | None = None
 

@@ -3,14 +3,14 @@
 import asyncio
 import re
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from scrap.api.call import Call, new_request_id
-from scrap.api.problem import status_of
+from scrap.api.problem import METHODS, problem, status_of
 from scrap.api.refusals import UNMATCHED, Refusals
-from scrap.errors import Overloaded, Reason
+from scrap.errors import Overloaded, Reason, ScrapError
 from scrap.events import Emit, RequestEnded, RequestStarted
 
 # A caller's own id is taken over where it cannot hurt a log or a header.
@@ -32,8 +32,8 @@ def _call(scope: Scope) -> Call:
     for name, value in scope["headers"]:
         if name in _READ:
             headers[name] = headers[name] + b", " + value if name in headers else value
-    own_id = headers.get(b"x-request-id", b"")
-    request_id = str(own_id, "ascii") if _SAFE_REQUEST_ID.fullmatch(own_id) else new_request_id()
+    own_id = headers.get(b"x-request-id")
+    request_id = str(own_id, "ascii") if own_id and _SAFE_REQUEST_ID.fullmatch(own_id) else new_request_id()
     return Call(request_id, headers)
 
 
@@ -46,29 +46,30 @@ def _started(call: Call) -> RequestStarted:
 
 
 class Calls:
-    """ASGI middleware: gives every request its `Call` and says when it begins and ends.
+    """The ASGI application: gives every request its `Call`, has it answered, and says when it begins and ends.
 
     Args:
-        app: the application that answers.
-        routes: the paths that exist; any other path is one and the same route to metrics and logs.
+        endpoints: who answers, by path; any other path is one and the same route to metrics and logs.
         emit: where the events go.
         refusals: answer who never becomes a call.
         turn_away: refuses calls before they are any.
+
+    Attributes:
+        in_flight: calls that are being answered.
     """
 
     def __init__(
         self,
-        app: ASGIApp,
+        endpoints: Mapping[str, ASGIApp],
         *,
-        routes: frozenset[str],
         emit: Emit,
         refusals: Refusals,
         turn_away: TurnAway = _welcome,
     ) -> None:
         self.refusals = refusals
         self.turn_away = turn_away
-        self._app = app
-        self._routes = routes
+        self.in_flight = 0
+        self._endpoints = endpoints
         self._emit = emit
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -76,16 +77,36 @@ class Calls:
         call = scope["call"] = _call(scope)
         path = scope["path"]
         started = time.perf_counter()
+        self.in_flight += 1
         self._emit(_started(call))
         try:
-            await self._app(scope, receive, send)
-        except Exception as error:  # noqa: BLE001 - it was answered below us; here it is recorded
-            call.error = error
+            await self._answer(call, scope, receive, send)
         except asyncio.CancelledError:  # by the server, whose time to shut down is over
             call.fail(Overloaded(Reason.DRAINING), status_of(Reason.DRAINING))
             raise
         finally:
+            self.in_flight -= 1
             self._end(call, scope["method"], path, started)
+
+    async def _answer(self, call: Call, scope: Scope, receive: Receive, send: Send) -> None:
+        try:
+            await self._endpoint(scope)(scope, receive, send)
+        except ScrapError as error:
+            answer = problem(error, call)
+        except Exception as error:  # noqa: BLE001 - it is recorded at the call's end
+            call.error = error
+            answer = problem(ScrapError(Reason.INTERNAL, repr(error)), call)
+        else:
+            return
+        await answer(scope, receive, send)
+
+    def _endpoint(self, scope: Scope) -> ASGIApp:
+        endpoint = self._endpoints.get(scope["path"])
+        if endpoint is None:
+            raise ScrapError(Reason.NOT_FOUND)
+        if scope["method"] not in METHODS:
+            raise ScrapError(Reason.METHOD_NOT_ALLOWED)
+        return endpoint
 
     def _end(self, call: Call, method: str, path: str, started: float) -> None:
         target = call.target
@@ -93,7 +114,7 @@ class Calls:
             RequestEnded(
                 request_id=call.request_id,
                 method=method,
-                route=path if path in self._routes else UNMATCHED,
+                route=path if path in self._endpoints else UNMATCHED,
                 status=call.status,
                 outcome=call.outcome,
                 reason=call.reason,

@@ -3,12 +3,10 @@
 import asyncio
 from collections.abc import Callable
 
-from starlette.applications import Starlette
-from starlette.requests import Request
+from starlette.datastructures import Headers
 from starlette.responses import PlainTextResponse, Response
-from starlette.routing import Route
+from starlette.types import Receive, Scope, Send
 
-from scrap.api import problem
 from scrap.api.calls import Calls
 from scrap.api.refusals import Refusals
 from scrap.events import ignore
@@ -22,18 +20,18 @@ def management_app(*, is_ready: Callable[[], bool], exposition: Callable[[str], 
         exposition: renders the metrics for an Accept header, as (body, content type); called in a thread of its own.
     """
 
-    async def livez(request: Request) -> Response:
-        return PlainTextResponse("ok\n")  # no dependencies: a restart would mend none of them
+    async def livez(scope: Scope, receive: Receive, send: Send) -> None:
+        await PlainTextResponse("ok\n")(scope, receive, send)  # no dependencies: a restart would mend none of them
 
-    async def readyz(request: Request) -> Response:
-        return PlainTextResponse("ok\n") if is_ready() else PlainTextResponse("draining\n", 503)
+    async def readyz(scope: Scope, receive: Receive, send: Send) -> None:
+        answer = PlainTextResponse("ok\n") if is_ready() else PlainTextResponse("draining\n", 503)
+        await answer(scope, receive, send)
 
-    async def metrics(request: Request) -> Response:
+    async def metrics(scope: Scope, receive: Receive, send: Send) -> None:
         # In a thread: to render takes 10 ms and more, which no call should wait for.
-        body, content_type = await asyncio.to_thread(exposition, request.headers.get("accept", ""))
-        return Response(body, headers={"content-type": content_type})
+        body, content_type = await asyncio.to_thread(exposition, Headers(scope=scope).get("accept", ""))
+        await Response(body, headers={"content-type": content_type})(scope, receive, send)
 
-    routes = [Route("/livez", livez), Route("/readyz", readyz), Route("/metrics", metrics)]
-    app = Starlette(routes=routes, exception_handlers=problem.HANDLERS)
+    endpoints = {"/livez": livez, "/readyz": readyz, "/metrics": metrics}
     # Scrapes and probes are no calls: they would drown the figures of those that are.
-    return Calls(app, routes=frozenset(), emit=ignore, refusals=Refusals(ignore))
+    return Calls(endpoints, emit=ignore, refusals=Refusals(ignore))

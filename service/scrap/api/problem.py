@@ -4,15 +4,14 @@ import http
 import math
 
 import orjson
-from starlette.exceptions import HTTPException
-from starlette.requests import Request
 from starlette.responses import Response
-from starlette.types import ExceptionHandler
 
 from scrap.api.call import Call
 from scrap.errors import Outcome, Reason, ScrapError, UpstreamError
 
 MEDIA_TYPE = "application/problem+json"
+METHODS = frozenset({"GET", "HEAD"})
+"""What every path takes."""
 
 # Problem types are tag URIs (RFC 4151): stable names that nobody has to serve; docs/problems.md explains each.
 _TYPE_PREFIX = "tag:scrap.dev,2026:"
@@ -75,6 +74,8 @@ def problem(error: ScrapError, call: Call, headers: dict[str, str] | None = None
         answered["Server-Timing"] = call.server_timing.decode()
     if isinstance(error, UpstreamError) and error.status is not None:
         members["upstream_status"] = error.status
+    if reason is Reason.METHOD_NOT_ALLOWED:
+        answered["Allow"] = ", ".join(sorted(METHODS))
     retry_after = getattr(error, "retry_after", None)
     if retry_after is not None:
         answered["Retry-After"] = str(math.ceil(retry_after))
@@ -87,29 +88,3 @@ def wire(error: ScrapError, call: Call, *, close: bool) -> bytes:
     head = [f"HTTP/1.1 {answer.status_code} {http.HTTPStatus(answer.status_code).phrase}".encode()]
     head += [name + b": " + value for name, value in answer.raw_headers]
     return b"\r\n".join([*head, b"", bytes(answer.body)])
-
-
-# Coroutines: Starlette runs plain functions in a pool of threads, which the first failure of a process would have to
-# start, with all that it imports.
-
-
-async def _known(request: Request, error: Exception) -> Response:
-    assert isinstance(error, ScrapError)  # noqa: S101 - Starlette picks this handler by the error's type
-    return problem(error, request.scope["call"])
-
-
-async def _http(request: Request, error: Exception) -> Response:
-    assert isinstance(error, HTTPException)  # noqa: S101 - as above
-    reason = Reason.METHOD_NOT_ALLOWED if error.status_code == 405 else Reason.NOT_FOUND
-    return problem(ScrapError(reason), request.scope["call"], dict(error.headers or {}))
-
-
-async def _unexpected(request: Request, error: Exception) -> Response:
-    return problem(ScrapError(Reason.INTERNAL, repr(error)), request.scope["call"])
-
-
-HANDLERS: dict[type[Exception], ExceptionHandler] = {
-    ScrapError: _known,
-    HTTPException: _http,
-    Exception: _unexpected,
-}

@@ -12,23 +12,24 @@ from typing import TYPE_CHECKING, NamedTuple
 from scrap.cache.entry import Entry, State, settle
 from scrap.cache.memory import Memory
 from scrap.cache.remote import Remote
-from scrap.events import CacheLookup, Emit
+from scrap.events import Emit
 
 if TYPE_CHECKING:
     from scrap.cache.shared import Shared
 
-# Events never change: one of each is made.
-_MEMORY = {
-    State.FRESH: CacheLookup("memory", "fresh"),
-    State.STALE: CacheLookup("memory", "stale"),
-    State.HELD: CacheLookup("memory", "stale"),
-    None: CacheLookup("memory", "miss"),
+# What a look-up found, in words: the level, and the state there.
+Lookup = tuple[str, ...]
+_MEMORY: dict[State | None, Lookup] = {
+    State.FRESH: ("memory", "fresh"),
+    State.STALE: ("memory", "stale"),
+    State.HELD: ("memory", "stale"),
+    None: ("memory", "miss"),
 }
-_SHARED = {
-    State.FRESH: CacheLookup("shared", "fresh"),
-    State.STALE: CacheLookup("shared", "stale"),
-    State.HELD: CacheLookup("shared", "stale"),
-    None: CacheLookup("shared", "miss"),
+_SHARED: dict[State | None, Lookup] = {
+    State.FRESH: ("shared", "fresh"),
+    State.STALE: ("shared", "stale"),
+    State.HELD: ("shared", "stale"),
+    None: ("shared", "miss"),
 }
 
 
@@ -64,8 +65,12 @@ class Cache:
     Args:
         limits: how much is kept in this process.
         remote: the shared level; without a URL there is none, and redis-py is not imported.
-        emit: told of every look-up and of the shared level's troubles.
+        emit: told of the shared level's troubles.
         clock: seconds since the epoch.
+
+    Attributes:
+        lookups: how many there were, by what they found. No event tells of them: every hit would have one, and they
+            would differ in nothing.
 
     Raises:
         ValueError: `remote.url` is not understood.
@@ -81,8 +86,8 @@ class Cache:
     ) -> None:
         self._memory = Memory(limits.memory)
         self._shared = _connect(remote, emit) if remote.url else None
-        self._emit = emit
         self._clock = clock
+        self.lookups = dict.fromkeys((*_MEMORY.values(), *_SHARED.values()), 0)
 
     def start(self) -> None:
         """Begins to use the shared level, where there is one; needs a running loop."""
@@ -98,7 +103,7 @@ class Cache:
         """What this process can answer at once. The hot path: no I/O, about a microsecond."""
         entry = self._memory.get(key)
         state = None if entry is None else entry.state(self._clock())
-        self._emit(_MEMORY[state])
+        self.lookups[_MEMORY[state]] += 1
         return None if entry is None or state is None else Hit(entry, state)
 
     def has(self, key: str) -> bool:
@@ -112,7 +117,7 @@ class Cache:
             return None
         entry = await self._shared.get(key)
         state = None if entry is None else entry.state(self._clock())
-        self._emit(_SHARED[state])
+        self.lookups[_SHARED[state]] += 1
         if entry is None:
             return None
         held = self._memory.get(key)

@@ -5,7 +5,7 @@
     otel      traces, the same metrics and the same lines over OTLP
     errors    our own unexpected failures, to Sentry
 
-Each is a sink; `fan_out` makes them one `Emit`, and `Gathering` spares the calls most of their work. None of them waits
+Each is a sink; `FanOut` makes them one `Emit`, and `Gathering` spares the calls most of their work. None of them waits
 for anything, and none can lose a request: a collector that hangs or is gone costs nothing but its own data.
 """
 
@@ -14,10 +14,11 @@ from scrap.telemetry.gathering import Gathering
 from scrap.telemetry.lag import LoopLag
 from scrap.telemetry.logs import LogSettings, RequestLog, capture_logging, lines_for
 from scrap.telemetry.metrics import Metrics
-from scrap.telemetry.sinks import Sink, fan_out
+from scrap.telemetry.sinks import FanOut, Sink
 from scrap.telemetry.writer import LineWriter
 
 __all__ = [
+    "FanOut",
     "Gathering",
     "LineWriter",
     "LogSettings",
@@ -27,6 +28,5 @@ __all__ = [
     "Sink",
     "capture_logging",
     "close_together",
-    "fan_out",
     "lines_for",
 ]

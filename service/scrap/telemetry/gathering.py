@@ -3,13 +3,15 @@
 import asyncio
 import threading
 from collections import deque
+from collections.abc import Iterator
 from contextvars import Context
 from typing import Final, NamedTuple
 
-from scrap.events import Emit, Event
+from scrap.events import Emit, Event, ignore
+from scrap.telemetry.sinks import FanOut
 from scrap.telemetry.trace import Trace, current_trace
 
-_MANY: Final = 192  # what 64 hits bring; to hand them on holds the loop for 0.2 ms
+_MANY: Final = 64  # hits; to hand them on holds the loop for 0.2 ms
 
 
 class _Traced(NamedTuple):
@@ -27,14 +29,16 @@ class Gathering:
     they came, each with the trace that was current then; nothing else of their moment is left but what they say.
 
     Args:
-        to: takes the events, in any thread, but never in two at once.
-        first: takes each event at once, for sinks that follow a call while it goes on; it may set the trace.
+        to: takes events, in any thread, but never in two at once.
+        first: takes events at once, for sinks that follow a call while it goes on; they may set the trace.
         interval: seconds that an event waits at most.
     """
 
-    def __init__(self, to: Emit, first: Emit | None = None, *, interval: float = 0.025) -> None:
+    def __init__(self, to: FanOut, first: FanOut | None = None, *, interval: float = 0.025) -> None:
         self._to = to
-        self._first = first
+        self._wanted = to.kinds
+        self._first: Emit = first or ignore
+        self._urgent: frozenset[type[Event]] = first.kinds if first else frozenset()
         self._interval = interval
         self._kept: deque[Event | _Traced] = deque()  # its ends are safe to use from different threads
         self._handing = threading.Lock()
@@ -43,8 +47,11 @@ class Gathering:
 
     def emit(self, event: Event) -> None:
         """Takes an event."""
-        if self._first is not None:
+        kind = type(event)
+        if kind in self._urgent:
             self._first(event)
+        if kind not in self._wanted:
+            return
         trace = current_trace.get()
         kept = self._kept
         kept.append(event if trace is None else _Traced(event, trace))
@@ -54,7 +61,7 @@ class Gathering:
     def settle(self) -> None:
         """Hands on what is kept; from any thread."""
         with self._handing:
-            self._context.run(self._hand_on)
+            self._context.run(self._to.each, self._taken())
 
     def start(self) -> None:
         """Begins to look for what has waited for long enough, in the running loop."""
@@ -76,17 +83,18 @@ class Gathering:
         """Hands on, unless somebody does: another thread, or we, in whose midst a finalizer has something to say."""
         if self._handing.acquire(blocking=False):
             try:
-                self._context.run(self._hand_on)
+                self._context.run(self._to.each, self._taken())
             finally:
                 self._handing.release()
 
-    def _hand_on(self) -> None:
-        kept, to = self._kept, self._to
+    def _taken(self) -> Iterator[Event]:
+        """What is kept now, each event in its trace, for as long as it is looked at."""
+        kept = self._kept
         for _ in range(len(kept)):
             one = kept.popleft()
             if type(one) is _Traced:
                 current_trace.set(one.trace)
-                to(one.event)
+                yield one.event
                 current_trace.set(None)
             else:
-                to(one)  # type: ignore[arg-type]
+                yield one  # type: ignore[misc]

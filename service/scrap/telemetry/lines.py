@@ -7,6 +7,7 @@ from typing import Any, Final, Protocol
 
 import orjson
 
+from scrap.errors import Outcome, Reason
 from scrap.events import RequestEnded
 from scrap.telemetry.fields import Fields, kind_fields, own_fields, request_fields, target_fields
 from scrap.telemetry.trace import Trace
@@ -29,19 +30,30 @@ class Lines(Protocol):
 class JsonLines:
     """One object a line, for machines.
 
-    The line of a call is put together from pieces of an object, of which only the last is new: the time, what
-    calls have in common that went alike, and calls for one page, are remembered. All fields through one dictionary
-    take twice as long.
+    The line of a call is put together from pieces of an object, of which only the last is new: the time, and what
+    calls for one page have in common that went alike, are remembered. All fields through one dictionary take twice as
+    long.
     """
 
     def request(self, now: float, event: RequestEnded, trace: Trace | None, queries: bool) -> bytes:
         """The line of a call; see `request_fields`."""
-        target_piece = _remembered_target if len(event.target) <= _MEMORABLE else _target_piece
-        return (
-            _time_piece(int(now * 1000))
-            + _kind_piece(event.outcome, event.method, event.route, event.status, event.cache, event.reason)
-            + target_piece(event.target, event.target_host, queries)
-            + _last_piece(own_fields(event, trace, queries))
+        alike = _remembered if len(event.target) <= _MEMORABLE else _alike
+        return b"".join(
+            (
+                _time_piece(int(now * 1000)),
+                alike(
+                    event.outcome,
+                    event.method,
+                    event.route,
+                    event.status,
+                    event.cache,
+                    event.reason,
+                    event.target,
+                    event.target_host,
+                    queries,
+                ),
+                _last_piece(own_fields(event, trace, queries)),
+            )
         )
 
     def record(self, now: float, fields: Fields) -> bytes:
@@ -57,11 +69,6 @@ def _last_piece(fields: Fields) -> bytes:
         return json.dumps(fields).encode()[1:] + b"\n"
 
 
-def _piece(fields: Fields) -> bytes:
-    """What stands between an object's braces, when more comes."""
-    return _last_piece(fields)[:-2] + b","
-
-
 @lru_cache(1)
 def _second_piece(second: int) -> bytes:
     return f'{{"time":"{datetime.fromtimestamp(second, UTC):%Y-%m-%dT%H:%M:%S}.'.encode()
@@ -73,16 +80,33 @@ def _time_piece(millisecond: int) -> bytes:
     return b'%b%03dZ",' % (_second_piece(second), rest)
 
 
+def _piece(fields: Fields) -> bytes:
+    """What stands between an object's braces, when more comes."""
+    return _last_piece(fields)[:-2] + b","
+
+
 @lru_cache(256)
 def _kind_piece(*kind: Any) -> bytes:
     return _piece(kind_fields(*kind))
 
 
-def _target_piece(target: str, host: str, queries: bool) -> bytes:
-    return _piece(target_fields(target, host, queries))
+def _alike(
+    outcome: Outcome,
+    method: str,
+    route: str,
+    status: int,
+    cache: str,
+    reason: Reason | None,
+    target: str,
+    host: str,
+    queries: bool,
+) -> bytes:
+    """What calls for one page have in common that went alike."""
+    kind = _kind_piece(outcome, method, route, status, cache, reason)
+    return kind + _piece(target_fields(target, host, queries))
 
 
-_remembered_target = lru_cache(1024)(_target_piece)
+_remembered = lru_cache(1024)(_alike)
 
 
 class TextLines:

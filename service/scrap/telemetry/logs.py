@@ -39,7 +39,7 @@ def lines_for(fd: int, settings: LogSettings) -> Lines:
 
 
 class RequestLog:
-    """Writes a line for each call that ended. A sink; see `fan_out`.
+    """Writes a line for each call that ended. A sink; see `FanOut`.
 
     Args:
         writer: where the lines go.

@@ -7,7 +7,7 @@ stranger writes (host, URL, path, method, header) becomes a label.
 
 import platform
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from http import HTTPStatus
 from itertools import product
 from typing import Final
@@ -17,7 +17,6 @@ from prometheus_client import (
     Counter,
     Gauge,
     GCCollector,
-    Histogram,
     Info,
     Metric,
     ProcessCollector,
@@ -28,14 +27,12 @@ from prometheus_client.exposition import choose_encoder
 from scrap.errors import Reason
 from scrap.events import (
     BackgroundFailed,
-    CacheLookup,
     FetchAdmitted,
     FetchEnded,
     FlightJoined,
     HopEnded,
     PageParsed,
     RequestEnded,
-    RequestStarted,
     SharedCacheFailed,
     Shed,
     TargetBlocked,
@@ -43,6 +40,8 @@ from scrap.events import (
 from scrap.fetch.verdict import Verdict
 from scrap.opengraph.document import Bound, Unsure
 from scrap.telemetry.calls import DURATION, SECONDS, CallMetrics
+from scrap.telemetry.fields import PHASES
+from scrap.telemetry.histogram import Histogram
 from scrap.telemetry.peak import Peak
 from scrap.telemetry.sinks import Handlers
 from scrap.telemetry.tally import Tally
@@ -69,7 +68,7 @@ def _nothing() -> None:
 
 
 class Metrics:
-    """The service's metrics, in a registry of their own. A sink; see `fan_out`.
+    """The service's metrics, in a registry of their own. A sink; see `FanOut`.
 
     Args:
         version: the service's.
@@ -85,7 +84,6 @@ class Metrics:
         disable_created_metrics()  # type: ignore[no-untyped-call]  # a second series for each, which nothing here reads
         self.registry = CollectorRegistry()
         self._clock = clock
-        self._in_flight = 0
         self._settle: Callable[[], None] = _nothing
         self._calls = CallMetrics(routes, clock)
         self.registry.register(self._calls)
@@ -94,14 +92,12 @@ class Metrics:
         self._make_cache_metrics()
         self._make_process_metrics(version)
         self.handlers: Handlers = {
-            RequestStarted: self._request_started,
             RequestEnded: self._request_ended,
             FetchAdmitted: self._fetch_admitted,
             HopEnded: self._hop_ended,
             FetchEnded: self._fetch_ended,
             TargetBlocked: self._target_blocked,
             PageParsed: self._page_parsed,
-            CacheLookup: self._cache_lookups.add,
             FlightJoined: self._flight_joined,
             SharedCacheFailed: self._shared_cache_failed,
             Shed: self._shed,
@@ -134,6 +130,10 @@ class Metrics:
 
     # What is read when a scrape comes.
 
+    def observe_calls(self, *, in_flight: Callable[[], float]) -> None:
+        """Reads at each scrape how many calls are being answered."""
+        self._in_flight.set_function(in_flight)
+
     def observe_admission(
         self,
         *,
@@ -148,10 +148,19 @@ class Metrics:
         self._admission_capacity.set_function(capacity)
         self._admission_saturation.set_function(saturation)
 
-    def observe_cache(self, *, entries: Callable[[], float], size: Callable[[], float]) -> None:
-        """Reads the memory level's state at each scrape: entries, and their size in bytes."""
+    def observe_cache(
+        self, *, entries: Callable[[], float], size: Callable[[], float], lookups: dict[tuple[str, ...], int]
+    ) -> None:
+        """Reads the cache's state at each scrape.
+
+        Args:
+            entries: in the memory level.
+            size: theirs, in bytes.
+            lookups: how many there were, by level and state; who counts them goes on doing so.
+        """
         self._cache_entries.set_function(entries)
         self._cache_bytes.set_function(size)
+        self._cache_lookups.show(lookups)
 
     def observe_shared_cache(self, *, up: Callable[[], bool]) -> None:
         """Reads at each scrape whether the shared level is in use; without it there is no such series."""
@@ -184,46 +193,38 @@ class Metrics:
         self.registry.register(tally)
         return tally
 
+    def _histogram(
+        self, name: str, meaning: str, bounds: Sequence[float], label: str = "", words: Iterable[str] = ("",)
+    ) -> Histogram:
+        histogram = Histogram(name, meaning, bounds, label, words)
+        self.registry.register(histogram)
+        return histogram
+
     def _make_call_metrics(self) -> None:
         self._failures = Counter(
             "scrap_failures", "Calls that failed, by reason.", ["reason", "outcome", "fault"], registry=self.registry
         )
-        in_flight = Gauge("scrap_requests_in_flight", "Calls being answered.", registry=self.registry)
-        in_flight.set_function(lambda: self._in_flight)
+        self._in_flight = Gauge("scrap_requests_in_flight", "Calls being answered.", registry=self.registry)
         self._failed = {reason: self._failures.labels(reason, reason.outcome, reason.fault) for reason in Reason}
 
     def _make_fetch_metrics(self) -> None:
-        phases = Histogram(
-            "scrap_phase_duration_seconds",
-            "Time a phase of a fetch took.",
-            ["phase"],
-            buckets=SECONDS,
-            registry=self.registry,
+        phases = self._histogram(
+            "scrap_phase_duration_seconds", "Time a phase of a fetch took.", SECONDS, "phase", PHASES
         )
-        self._wait = phases.labels("wait")
-        self._dns = phases.labels("dns")
-        self._connect = phases.labels("connect")
-        self._first_byte = phases.labels("first_byte")
-        self._body = phases.labels("body")
-        self._parse = phases.labels("parse")
+        self._wait, self._dns, self._connect, self._first_byte, self._body, self._parse = map(phases.of, PHASES)
         self._hops = self._tally(
             "scrap_hops",
             "Requests to pages' hosts, by what they answered.",
             ["status"],
             *((str(status),) for status in (*_USUAL_STATUSES, _NONE)),
         )
-        self._redirects = Histogram(
-            "scrap_fetch_redirects",
-            "Redirects that a fetch followed.",
-            buckets=tuple(map(float, range(6))),
-            registry=self.registry,
-        )
-        self._received = Histogram(
-            "scrap_fetch_received_bytes", "Body bytes of a fetch, as received.", buckets=_BYTES, registry=self.registry
-        )
-        self._decoded = Histogram(
-            "scrap_fetch_decoded_bytes", "Body bytes of a fetch, decoded.", buckets=_BYTES, registry=self.registry
-        )
+        self._redirects = self._histogram(
+            "scrap_fetch_redirects", "Redirects that a fetch followed.", tuple(map(float, range(6)))
+        ).of()
+        self._received = self._histogram(
+            "scrap_fetch_received_bytes", "Body bytes of a fetch, as received.", _BYTES
+        ).of()
+        self._decoded = self._histogram("scrap_fetch_decoded_bytes", "Body bytes of a fetch, decoded.", _BYTES).of()
         self._truncated = Counter(
             "scrap_fetches_truncated",
             "Fetches whose body was not read to its end.",
@@ -280,12 +281,9 @@ class Metrics:
         )
 
     def _make_process_metrics(self, version: str) -> None:
-        self._lag = Histogram(
-            "scrap_event_loop_lag_seconds",
-            "How much later than asked the event loop calls back.",
-            buckets=_LAG_SECONDS,
-            registry=self.registry,
-        )
+        self._lag = self._histogram(
+            "scrap_event_loop_lag_seconds", "How much later than asked the event loop calls back.", _LAG_SECONDS
+        ).of()
         self._lag_peak = Peak()
         lag_max = Gauge(
             "scrap_event_loop_lag_max_seconds",
@@ -309,11 +307,7 @@ class Metrics:
 
     # The events.
 
-    def _request_started(self, _: RequestStarted) -> None:
-        self._in_flight += 1
-
     def _request_ended(self, event: RequestEnded) -> None:
-        self._in_flight -= 1
         self._calls.note(event, current_trace.get())
         if event.reason:
             self._failed[event.reason].inc(event.calls)

@@ -1,7 +1,7 @@
 """Sinks: who takes which events."""
 
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Protocol
 
 from scrap.events import BackgroundFailed, Emit, Event
@@ -26,7 +26,7 @@ class Sink(Protocol):
     def handlers(self) -> Handlers: ...
 
 
-def fan_out(*sinks: Sink, failed: Callable[[str], None], told: Emit | None = None) -> Emit:
+class FanOut:
     """Makes several sinks one.
 
     Args:
@@ -35,23 +35,38 @@ def fan_out(*sinks: Sink, failed: Callable[[str], None], told: Emit | None = Non
             as if nothing had been: a mistake in telemetry is no reason to fail a call. A sink's first failure is
             said in the log and told; the next would come with every request.
         told: takes the news of a sink's first failure; the sinks themselves, where it is None.
+
+    Attributes:
+        kinds: the types that somebody takes.
     """
-    handlers: dict[type[Event], list[tuple[Callable[[Any], None], str]]] = {}
-    for sink in sinks:
-        for kind, handler in sink.handlers.items():
-            handlers.setdefault(kind, []).append((handler, sink.name))
-    handlers_of = handlers.get
-    said: set[str] = set()
 
-    def emit(event: Event) -> None:
-        for handler, name in handlers_of(type(event), ()):
-            try:
-                handler(event)
-            except Exception as error:
-                failed(name)
-                if name not in said:
-                    said.add(name)
-                    log.exception("the sink %s failed", name)
-                    (told or emit)(BackgroundFailed(error))
+    def __init__(self, *sinks: Sink, failed: Callable[[str], None], told: Emit | None = None) -> None:
+        self._handlers: dict[type[Event], list[tuple[Callable[[Any], None], str]]] = {}
+        for sink in sinks:
+            for kind, handler in sink.handlers.items():
+                self._handlers.setdefault(kind, []).append((handler, sink.name))
+        self.kinds = frozenset(self._handlers)
+        self._failed = failed
+        self._told = told or self
+        self._said: set[str] = set()
 
-    return emit
+    def __call__(self, event: Event) -> None:
+        """Gives an event to all who take it."""
+        self.each((event,))
+
+    def each(self, events: Iterable[Event]) -> None:
+        """Gives several, one after the other."""
+        handlers_of = self._handlers.get
+        for event in events:
+            for handler, name in handlers_of(type(event), ()):
+                try:
+                    handler(event)
+                except Exception as error:  # noqa: BLE001 - it is said, once
+                    self._note(name, error)
+
+    def _note(self, name: str, error: Exception) -> None:
+        self._failed(name)
+        if name not in self._said:
+            self._said.add(name)
+            log.error("the sink %s failed", name, exc_info=error)
+            self._told(BackgroundFailed(error))

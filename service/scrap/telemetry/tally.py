@@ -1,6 +1,5 @@
 """Counters for words of the core."""
 
-from collections import Counter
 from collections.abc import Iterable
 from typing import Final
 
@@ -29,15 +28,20 @@ class Tally(Collector):
         self._name = name
         self._meaning = meaning
         self._labels = labels
-        self._counts = Counter(dict.fromkeys(known, 0))
+        self._counts = dict.fromkeys(known, 0)
 
     def add(self, words: tuple[str, ...]) -> None:
         """Counts an event."""
         counts = self._counts
-        if words in counts:
-            counts[words] += 1
-        else:
-            counts[words if len(counts) < _MAX_SERIES else (_OTHER,) * len(words)] += 1
+        count = counts.get(words)
+        if count is None:
+            words = words if len(counts) < _MAX_SERIES else (_OTHER,) * len(words)
+            count = counts.get(words, 0)
+        counts[words] = count + 1
+
+    def show(self, counts: dict[tuple[str, ...], int]) -> None:
+        """Shows what somebody else counts."""
+        self._counts = counts
 
     def collect(self) -> Iterable[Metric]:
         """Yields the family, for the registry."""

@@ -36,10 +36,11 @@ class LineWriter:
 
     def write(self, line: bytes) -> None:
         """Queues a line with its newline; from any thread."""
-        if len(self._lines) >= self._limit:
+        lines = self._lines
+        if len(lines) >= self._limit:
             self._dropped(1)
             return
-        self._lines.append(line)
+        lines.append(line)
         if not self._some.is_set():
             self._some.set()
 

@@ -23,7 +23,7 @@ from opentelemetry.sdk.resources import Resource
 
 from scrap.errors import Outcome, Reason
 from scrap.events import Emit, Event, FetchEnded, HopEnded, PageParsed, RequestEnded, RequestStarted
-from scrap.telemetry import LogSettings, Metrics, fan_out
+from scrap.telemetry import FanOut, LogSettings, Metrics
 from scrap.telemetry.otel import Signals, signals_of
 from scrap.telemetry.otel.exporting import Exporting
 from scrap.telemetry.otel.registry import RegistryExport
@@ -72,10 +72,11 @@ def exporting(url: str, monkeypatch: pytest.MonkeyPatch, **environment: str) -> 
     for name, value in environment.items():
         monkeypatch.setenv(name, value)
     metrics = Metrics(version="1.2.3", routes=[ROUTE])
+    metrics.observe_calls(in_flight=lambda: 1)
     signals = signals_of(os.environ)
     otel = Exporting(signals, version="1.2.3", metrics=metrics, logs=LogSettings())
     try:
-        yield fan_out(metrics, *otel.first, *otel.sinks, failed=pytest.fail), otel
+        yield FanOut(metrics, *otel.first, *otel.sinks, failed=pytest.fail), otel
     finally:
         otel.close()
 
@@ -291,7 +292,6 @@ def test_the_metrics_are_those_of_prometheus(monkeypatch: pytest.MonkeyPatch) ->
     with receiver() as received, exporting(received.url, monkeypatch) as (emit, _):
         for seconds in (0.004, 0.004, 3.25):
             call(emit, RequestStarted(), replace(ENDED, seconds=seconds))
-        call(emit, RequestStarted())
     metrics = metrics_of(received)
     requests = {
         attributes(point.attributes)["http.response.status_code"]: point.as_double
@@ -409,7 +409,7 @@ def test_lines_below_the_level_are_not_sent(monkeypatch: pytest.MonkeyPatch) -> 
         monkeypatch.setenv("OTEL_EXPORTER_OTLP_ENDPOINT", received.url)
         metrics = Metrics(version="1")
         otel = Exporting(Signals(logs=True), version="1", metrics=metrics, logs=LogSettings(level="error"))
-        call(fan_out(*otel.first, *otel.sinks, failed=pytest.fail), ENDED, FAILED)
+        call(FanOut(*otel.first, *otel.sinks, failed=pytest.fail), ENDED, FAILED)
         otel.close()
     assert received.requests == []
 

@@ -12,8 +12,8 @@ from pathlib import Path
 import pytest
 
 from scrap.errors import Reason
-from scrap.events import CacheLookup, FlightJoined
-from scrap.telemetry import Metrics, fan_out
+from scrap.events import FlightJoined
+from scrap.telemetry import FanOut, Metrics
 from scrap.telemetry.trace import Trace, current_trace
 from tests.integration.telemetry.prometheus import prometheus
 from tests.integration.telemetry.tools import tool
@@ -48,7 +48,7 @@ def serving(metrics: Metrics) -> Iterator[str]:
 def test_promtool_finds_nothing_to_say(used: bool) -> None:
     metrics = Metrics(version="1", routes=[ROUTE])
     metrics.observe_shared_cache(up=lambda: True)
-    emit = fan_out(metrics, failed=pytest.fail)
+    emit = FanOut(metrics, failed=pytest.fail)
     for event in EVENTS if used else ():
         emit(event)
     body, _ = metrics.exposition("")
@@ -59,11 +59,13 @@ def test_promtool_finds_nothing_to_say(used: bool) -> None:
 @pytest.mark.servers
 def test_a_real_prometheus_sees_exactly_what_happened(tmp_path: Path) -> None:
     metrics = Metrics(version="1.2.3", routes=[ROUTE])
-    emit = fan_out(metrics, failed=pytest.fail)
+    emit = FanOut(metrics, failed=pytest.fail)
+    lookups: dict[tuple[str, ...], int] = {("memory", "fresh"): 0}
+    metrics.observe_cache(entries=lambda: 1, size=lambda: 1, lookups=lookups)
     with serving(metrics) as target, prometheus(target, tmp_path) as server:
         # Known traffic: 30 good calls, each failure as often as its place in the list, one slow call.
         for _ in range(30):
-            emit(CacheLookup("memory", "fresh"))
+            lookups["memory", "fresh"] += 1
             emit(replace(ENDED, seconds=0.004))
         for times, reason in enumerate(Reason):
             for _ in range(times):

@@ -12,7 +12,7 @@ import pytest
 
 from scrap.errors import Outcome, Reason
 from scrap.events import Emit, Event, FetchEnded, HopEnded, PageParsed, RequestEnded, RequestStarted
-from scrap.telemetry import fan_out
+from scrap.telemetry import FanOut
 from scrap.telemetry.sentry import SentrySettings
 from scrap.telemetry.sentry.reporting import Reporting
 from scrap.telemetry.trace import Trace, current_trace
@@ -58,7 +58,7 @@ def reporting(url: str, **settings: Any) -> Iterator[tuple[Emit, Reporting]]:
     dsn = url.replace("http://", "http://key@") + "/42"
     report = Reporting(SentrySettings(dsn=dsn, environment="test", **settings), version="1.2.3")
     try:
-        yield fan_out(*report.sinks, failed=pytest.fail), report
+        yield FanOut(*report.sinks, failed=pytest.fail), report
     finally:
         report.close()
 

@@ -1,7 +1,6 @@
 """The public application, called as a server calls it: what has no place in a test of the running service."""
 
 import asyncio
-import inspect
 import threading
 from typing import Any, cast
 
@@ -9,7 +8,6 @@ import orjson
 import pytest
 
 from scrap import api
-from scrap.api import problem
 from scrap.errors import Outcome, Reason
 from scrap.events import Event, RequestEnded, RequestStarted, ignore
 from scrap.preview import Previewer
@@ -88,9 +86,11 @@ async def test_a_call_that_the_server_gives_up_is_none_that_went_well() -> None:
     scope = {"type": "http", "method": "GET", "path": "/openapi.json", "root_path": "", "headers": []}
     answering = asyncio.create_task(app(scope, cast("Any", None), cast("Any", never_read)))
     await sending.wait()
+    assert app.in_flight == 1
     answering.cancel()
     with pytest.raises(asyncio.CancelledError):
         await answering
+    assert app.in_flight == 0
     ended = events[-1]
     assert isinstance(ended, RequestEnded)
     assert (ended.outcome, ended.reason, ended.status) == (Outcome.SHED, Reason.DRAINING, 503)
@@ -113,7 +113,3 @@ async def test_a_scrape_keeps_nobody_waiting() -> None:
     assert not scrape.done()
     rendered.set()
     assert (await scrape)[1]["body"] == b"figures"
-
-
-def test_no_failure_waits_for_a_thread() -> None:
-    assert all(inspect.iscoroutinefunction(handler) for handler in problem.HANDLERS.values())

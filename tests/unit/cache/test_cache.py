@@ -10,7 +10,7 @@ from scrap.cache.entry import OVERHEAD, Entry, State, failure, preview
 from scrap.cache.freshness import Freshness, Policy
 from scrap.cache.remote import Remote
 from scrap.errors import InvalidURL, Outcome, Overloaded, Reason, UpstreamError
-from scrap.events import CacheLookup, Event, ignore
+from scrap.events import Event, ignore
 
 KEY = "https://example.com/"
 
@@ -53,7 +53,7 @@ def test_peek_says_what_may_be_done(kit: Kit) -> None:
     assert kit.cache.peek(KEY) == Hit(entry, State.STALE)
     kit.clock.now += 50
     assert kit.cache.peek(KEY) is None
-    assert kit.events == [CacheLookup("memory", state) for state in ("miss", "fresh", "stale", "miss")]
+    assert [kit.cache.lookups["memory", state] for state in ("miss", "fresh", "stale")] == [2, 1, 1]
 
 
 def test_a_failure_is_answered_until_it_is_over(kit: Kit) -> None:
@@ -73,7 +73,7 @@ def test_a_stale_preview_stands_in_and_its_page_is_left_alone_for_the_moment(kit
     assert kit.cache.peek(KEY) == Hit(answer, State.HELD)
     kit.clock.now += 30
     assert kit.cache.peek(KEY) is None
-    assert kit.events[-2:] == [CacheLookup("memory", "stale"), CacheLookup("memory", "miss")]
+    assert [kit.cache.lookups["memory", state] for state in ("miss", "fresh", "stale")] == [2, 0, 1]
 
 
 def test_a_page_that_is_gone_is_gone(kit: Kit) -> None:

@@ -3,7 +3,6 @@
 from scrap.errors import Outcome, Reason
 from scrap.events import (
     BackgroundFailed,
-    CacheLookup,
     Event,
     FetchAdmitted,
     FetchEnded,
@@ -62,8 +61,6 @@ HOP = HopEnded(
 )
 EVENTS: tuple[Event, ...] = (
     RequestStarted(),
-    CacheLookup("memory", "miss"),
-    CacheLookup("shared", "miss"),
     FlightJoined(),
     FetchAdmitted(0.0001),
     TargetBlocked("private"),

@@ -9,7 +9,7 @@ import pytest
 
 from scrap.errors import Outcome, Reason
 from scrap.events import Notes, Timings
-from scrap.telemetry import Metrics, fan_out
+from scrap.telemetry import FanOut, Metrics
 from scrap.telemetry.fields import record_fields, request_fields
 from scrap.telemetry.trace import Trace
 from tests.exposition import Exposition
@@ -34,7 +34,7 @@ def exported() -> Exposition:
     metrics = Metrics(version="1", routes=["/api/v1/scrap"])
     metrics.observe_shared_cache(up=lambda: True)
     metrics.note_failed_sink("log")
-    emit = fan_out(metrics, failed=pytest.fail)
+    emit = FanOut(metrics, failed=pytest.fail)
     for event in EVENTS:
         emit(event)
     return Exposition(metrics.exposition("")[0].decode())

@@ -2,18 +2,36 @@
 
 import asyncio
 import threading
+from collections.abc import Callable, Iterable
 
-from scrap.events import BackgroundFailed, CacheLookup, Event, RequestStarted
-from scrap.telemetry import Gathering
+import pytest
+
+from scrap.events import BackgroundFailed, Event, FlightJoined, RequestStarted, Shed
+from scrap.telemetry import FanOut, Gathering
+from scrap.telemetry.sinks import Handlers
 from scrap.telemetry.trace import Trace, current_trace
 
-ONE, OTHER = CacheLookup("memory", "fresh"), CacheLookup("memory", "stale")
+ONE, OTHER = FlightJoined(), Shed()
 TRACE = Trace("a" * 32, "b" * 16, sampled=True)
+
+
+class Taker:
+    """Gives events of some types to a function."""
+
+    name = "taker"
+
+    def __init__(self, take: Callable[[Event], None], kinds: Iterable[type[Event]]) -> None:
+        self.handlers: Handlers = dict.fromkeys(kinds, take)
+
+
+def fan_out(take: Callable[[Event], None], *kinds: type[Event]) -> FanOut:
+    """To a function; all that is told here, unless some types are named."""
+    return FanOut(Taker(take, kinds or (FlightJoined, Shed, BackgroundFailed, RequestStarted)), failed=pytest.fail)
 
 
 def test_events_wait_until_somebody_wants_them() -> None:
     came: list[Event] = []
-    gathering = Gathering(came.append)
+    gathering = Gathering(fan_out(came.append))
     gathering.emit(ONE)
     gathering.emit(OTHER)
     assert came == []
@@ -23,7 +41,7 @@ def test_events_wait_until_somebody_wants_them() -> None:
 
 def test_there_are_never_many_that_wait() -> None:
     came: list[Event] = []
-    gathering = Gathering(came.append)
+    gathering = Gathering(fan_out(came.append))
     for _ in range(1000):
         gathering.emit(ONE)
     assert len(came) > 800
@@ -31,7 +49,7 @@ def test_there_are_never_many_that_wait() -> None:
 
 async def test_none_waits_for_long() -> None:
     came: list[Event] = []
-    gathering = Gathering(came.append, interval=0.001)
+    gathering = Gathering(fan_out(came.append), interval=0.001)
     gathering.start()
     for event in (ONE, OTHER):
         gathering.emit(event)
@@ -46,21 +64,26 @@ async def test_none_waits_for_long() -> None:
 
 def test_the_end_hands_on_what_is_kept() -> None:
     came: list[Event] = []
-    gathering = Gathering(came.append)
+    gathering = Gathering(fan_out(came.append))
     gathering.emit(ONE)
     gathering.stop()
     assert came == [ONE]
 
 
 def test_who_follows_a_call_is_told_at_once() -> None:
-    came: list[Event] = []
-    Gathering(lambda event: None, first=came.append).emit(ONE)
-    assert came == [ONE]
+    first: list[Event] = []
+    later: list[Event] = []
+    gathering = Gathering(fan_out(later.append, Shed), first=fan_out(first.append, FlightJoined))
+    gathering.emit(ONE)
+    gathering.emit(OTHER)
+    assert (first, later) == ([ONE], [])
+    gathering.settle()
+    assert (first, later) == ([ONE], [OTHER])
 
 
 def test_an_event_keeps_its_trace() -> None:
     seen: list[Trace | None] = []
-    gathering = Gathering(lambda event: seen.append(current_trace.get()))
+    gathering = Gathering(fan_out(lambda event: seen.append(current_trace.get())))
     gathering.emit(ONE)
     token = current_trace.set(TRACE)
     gathering.emit(ONE)
@@ -82,7 +105,7 @@ def test_who_takes_events_may_bring_more() -> None:
             for _ in range(200):
                 gathering.emit(failed)
 
-    gathering = Gathering(take)
+    gathering = Gathering(fan_out(take))
     gathering.emit(ONE)
     gathering.settle()
     gathering.settle()
@@ -91,7 +114,7 @@ def test_who_takes_events_may_bring_more() -> None:
 
 def test_many_threads_lose_nothing() -> None:
     came: list[Event] = []
-    gathering = Gathering(came.append)
+    gathering = Gathering(fan_out(came.append))
     over = threading.Event()
 
     def read() -> None:

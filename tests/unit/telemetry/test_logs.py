@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from scrap.errors import Outcome, Reason
-from scrap.telemetry import LineWriter, LogSettings, RequestLog, capture_logging, fan_out
+from scrap.telemetry import FanOut, LineWriter, LogSettings, RequestLog, capture_logging
 from scrap.telemetry.lines import JsonLines, TextLines
 from scrap.telemetry.logs import Level, lines_for
 from tests.unit.telemetry.events import ENDED, FAILED
@@ -47,21 +47,21 @@ def file(tmp_path: Path) -> File:
     [("debug", [200, 502, 503, 500]), ("info", [200, 502, 503, 500]), ("warning", [503, 500]), ("error", [500])],
 )
 def test_lines_below_the_level_are_left_out(file: File, level: Level, statuses: list[int]) -> None:
-    emit = fan_out(RequestLog(file.writer, JsonLines(), LogSettings(level=level)), failed=pytest.fail)
+    emit = FanOut(RequestLog(file.writer, JsonLines(), LogSettings(level=level)), failed=pytest.fail)
     for event in (ENDED, FAILED, SHED, INTERNAL):
         emit(event)
     assert [line["status"] for line in file.lines()] == statuses
 
 
 def test_a_line_has_the_time_of_day(file: File) -> None:
-    emit = fan_out(RequestLog(file.writer, JsonLines(), LogSettings()), failed=pytest.fail)
+    emit = FanOut(RequestLog(file.writer, JsonLines(), LogSettings()), failed=pytest.fail)
     emit(ENDED)
     assert file.lines()[0]["time"].endswith("Z")
 
 
 def test_queries_are_a_setting(file: File) -> None:
     for queries in (False, True):
-        fan_out(RequestLog(file.writer, JsonLines(), LogSettings(queries=queries)), failed=pytest.fail)(ENDED)
+        FanOut(RequestLog(file.writer, JsonLines(), LogSettings(queries=queries)), failed=pytest.fail)(ENDED)
     hidden, shown = file.lines()
     assert hidden["target"] == "https://example.org/page?…"
     assert shown["target"] == "https://example.org/page?token=secret"

@@ -5,12 +5,13 @@ from dataclasses import replace
 
 import pytest
 from opentelemetry.exporter.otlp.proto.common.trace_encoder import encode_spans
+from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 from opentelemetry.sdk.resources import Resource
 from opentelemetry.sdk.trace import ReadableSpan
 from opentelemetry.sdk.trace.sampling import ALWAYS_ON
 
 from scrap.events import RequestStarted
-from scrap.telemetry import fan_out
+from scrap.telemetry import FanOut
 from scrap.telemetry.otel.encoding import encode
 from scrap.telemetry.otel.spans import CallSpans, Spans, bound_of
 from tests.unit.telemetry.events import ENDED, EVENTS, FAILED
@@ -23,12 +24,12 @@ def test_spans_are_encoded_as_the_sdk_encodes_them(started: RequestStarted) -> N
     spans: list[ReadableSpan] = []
     resource = Resource({"service.name": "scrap"})
     within = Spans(spans.append, ALWAYS_ON, bound_of({}), resource, "1")
-    emit = fan_out(within, CallSpans(spans.append, resource, "1"), failed=pytest.fail)
+    emit = FanOut(within, CallSpans(spans.append, resource, "1"), failed=pytest.fail)
     context = copy_context()  # as the task of a request has one: its trace is not for other tests
     for event in (started, *EVENTS[1:], ENDED, replace(FAILED, error=RuntimeError("no"))):
         context.run(emit, event)
     assert len(spans) > 5
-    assert encode(spans) == encode_spans(spans)
+    assert ExportTraceServiceRequest.FromString(encode(spans)) == encode_spans(spans)
 
 
 @pytest.mark.parametrize(

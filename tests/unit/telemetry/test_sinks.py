@@ -5,7 +5,7 @@ import logging
 import pytest
 
 from scrap.events import BackgroundFailed, Event, FlightJoined, RequestStarted
-from scrap.telemetry.sinks import Handlers, fan_out
+from scrap.telemetry.sinks import FanOut, Handlers
 
 
 class Notes:
@@ -29,7 +29,7 @@ class Broken:
 
 def test_each_sink_gets_what_it_takes() -> None:
     starts, more, joins = Notes("a", RequestStarted), Notes("b", RequestStarted), Notes("c", FlightJoined)
-    emit = fan_out(starts, more, joins, failed=pytest.fail)
+    emit = FanOut(starts, more, joins, failed=pytest.fail)
     emit(RequestStarted())
     assert (len(starts.events), len(more.events), len(joins.events)) == (1, 1, 0)
 
@@ -37,7 +37,7 @@ def test_each_sink_gets_what_it_takes() -> None:
 def test_a_broken_sink_costs_only_its_own_data(caplog: pytest.LogCaptureFixture) -> None:
     failures: list[str] = []
     healthy, told = Notes("healthy", RequestStarted), Notes("told", BackgroundFailed)
-    emit = fan_out(Broken(), healthy, told, failed=failures.append)
+    emit = FanOut(Broken(), healthy, told, failed=failures.append)
     with caplog.at_level(logging.ERROR):
         emit(RequestStarted())
         emit(RequestStarted())
@@ -48,4 +48,4 @@ def test_a_broken_sink_costs_only_its_own_data(caplog: pytest.LogCaptureFixture)
 
 
 def test_an_event_that_nobody_takes_is_dropped() -> None:
-    fan_out(failed=pytest.fail)(RequestStarted())
+    FanOut(failed=pytest.fail)(RequestStarted())

@@ -1,7 +1,9 @@
 """Spans as OTLP, quickly.
 
-The SDK's encoder takes 60 µs for the span of a call, this one 10: most attributes of most spans are the same pairs
-over and over, and are made once. What is rare in a span of ours (events, trace state) is left to the SDK's.
+The SDK's encoder takes 50 µs for the span of a call, this one 8: most attributes of most spans are the same pairs
+over and over, and are made once, as bytes. Two messages behind each other are one that has the fields of both (Protocol
+Buffers, encoding), so a span is put together from such pieces. What is rare in a span of ours (events, trace state) is
+left to the SDK's.
 """
 
 from collections.abc import Sequence
@@ -10,7 +12,6 @@ from typing import Final
 
 from opentelemetry.exporter.otlp.proto.common.trace_encoder import encode_spans
 from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
-from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 from opentelemetry.proto.common.v1.common_pb2 import AnyValue, KeyValue
 from opentelemetry.proto.trace.v1.trace_pb2 import Span, SpanFlags, Status
 from opentelemetry.sdk.trace import ReadableSpan
@@ -26,6 +27,11 @@ _STATUSES: Final = {
     StatusCode.UNSET: Status(code=Status.STATUS_CODE_UNSET),
     StatusCode.ERROR: Status(code=Status.STATUS_CODE_ERROR),
 }
+# The fields that hold one message in another: ExportTraceServiceRequest.resource_spans, ResourceSpans.scope_spans,
+# ScopeSpans.spans.
+_RESOURCE_SPANS: Final = 1
+_SCOPE_SPANS: Final = 2
+_SPANS: Final = 2
 _LOCAL: Final = SpanFlags.SPAN_FLAGS_CONTEXT_HAS_IS_REMOTE_MASK
 _REMOTE: Final = _LOCAL | SpanFlags.SPAN_FLAGS_CONTEXT_IS_REMOTE_MASK
 
@@ -35,48 +41,67 @@ class SpanExporter(OTLPSpanExporter):
 
     def export(self, spans: Sequence[ReadableSpan]) -> SpanExportResult:
         """Sends spans; waits for as long as that takes."""
-        sent = self._client.export(encode(spans).SerializeToString())
+        sent = self._client.export(encode(spans))
         return SpanExportResult.SUCCESS if sent.success else SpanExportResult.FAILURE
 
 
-def encode(spans: Sequence[ReadableSpan]) -> ExportTraceServiceRequest:
-    """Encodes spans of one resource and one scope, of which there is one at least."""
-    request = encode_spans(spans[:1])
-    scope = request.resource_spans[0].scope_spans[0]
+def encode(spans: Sequence[ReadableSpan]) -> bytes:
+    """Encodes spans of one resource and one scope, of which there is one at least: an ExportTraceServiceRequest."""
+    resource = encode_spans(spans[:1]).resource_spans[0]
+    scope = resource.scope_spans[0]
     del scope.spans[:]
-    scope.spans.extend(map(_encoded, spans))
-    return request
+    inner = scope.SerializeToString() + b"".join([_field(_SPANS, _encoded(span)) for span in spans])
+    del resource.scope_spans[:]
+    return _field(_RESOURCE_SPANS, resource.SerializeToString() + _field(_SCOPE_SPANS, inner))
 
 
-def _encoded(span: ReadableSpan) -> Span:
+def _field(number: int, message: bytes) -> bytes:
+    """A message as a field of another; its number is below 16."""
+    size, length = bytearray(), len(message)
+    while length > 0x7F:
+        size.append(length & 0x7F | 0x80)
+        length >>= 7
+    size.append(length)
+    return b"%c%b%b" % (number << 3 | 2, bytes(size), message)
+
+
+def _encoded(span: ReadableSpan) -> bytes:
     context, parent = span.context, span.parent
     assert span.start_time  # noqa: S101 - every span of ours was started
     assert span.end_time  # noqa: S101 - and is over
     if span.events or span.links or context.trace_state:
         slowly: Span = encode_spans([span]).resource_spans[0].scope_spans[0].spans[0]
-        return slowly
-    return Span(
+        return bytes(slowly.SerializeToString())
+    own = Span(
         trace_id=context.trace_id.to_bytes(16, "big"),
         span_id=context.span_id.to_bytes(8, "big"),
         parent_span_id=parent.span_id.to_bytes(8, "big") if parent else b"",
-        name=span.name,
-        kind=_KINDS[span.kind],
         start_time_unix_nano=span.start_time,
         end_time_unix_nano=span.end_time,
-        attributes=[_pair(name, value) for name, value in (span.attributes or {}).items()],
-        status=_STATUSES[span.status.status_code],
-        flags=_REMOTE if parent and parent.is_remote else _LOCAL,
     )
+    flags = _REMOTE if parent and parent.is_remote else _LOCAL
+    pieces = [own.SerializeToString(), _kind(span.name, span.kind, span.status.status_code, flags)]
+    pieces += [_pair(name, value) for name, value in (span.attributes or {}).items()]
+    return b"".join(pieces)
+
+
+@lru_cache(256)
+def _kind(name: str, kind: SpanKind, status: StatusCode, flags: int) -> bytes:
+    return bytes(Span(name=name, kind=_KINDS[kind], status=_STATUSES[status], flags=flags).SerializeToString())
 
 
 @lru_cache(1024, typed=True)
-def _pair(name: str, value: str | bool | float) -> KeyValue:
+def _pair(name: str, value: str | bool | float) -> bytes:
+    return bytes(Span(attributes=[KeyValue(key=name, value=_value(value))]).SerializeToString())
+
+
+def _value(value: str | bool | float) -> AnyValue:
     match value:
         case bool():
-            return KeyValue(key=name, value=AnyValue(bool_value=value))
+            return AnyValue(bool_value=value)
         case int():
-            return KeyValue(key=name, value=AnyValue(int_value=value))
+            return AnyValue(int_value=value)
         case float():
-            return KeyValue(key=name, value=AnyValue(double_value=value))
+            return AnyValue(double_value=value)
         case _:
-            return KeyValue(key=name, value=AnyValue(string_value=value))
+            return AnyValue(string_value=value)

@@ -45,7 +45,7 @@ class Exporting:
         logs: which log lines to send, and what of them.
 
     Attributes:
-        first: the sinks it brings that follow a call while it goes on; see `fan_out`.
+        first: the sinks it brings that follow a call while it goes on; see `FanOut`.
         sinks: those that may be told later; see `Gathering`.
         log_handlers: for the standard logging; see `capture_logging`.
     """

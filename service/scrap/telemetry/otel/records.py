@@ -33,7 +33,7 @@ _OWN: Final = ("opentelemetry", "urllib3", "requests")
 
 
 class Records:
-    """Sends a record for each log line. A sink; see `fan_out`.
+    """Sends a record for each log line. A sink; see `FanOut`.
 
     Args:
         logger: takes the records.

@@ -70,7 +70,7 @@ def bound_of(environment: Mapping[str, str]) -> int:
 
 
 class Spans:
-    """Begins traces, and makes the spans within a call. A sink; see `fan_out`.
+    """Begins traces, and makes the spans within a call. A sink; see `FanOut`.
 
     Args:
         end: takes a span that is over.

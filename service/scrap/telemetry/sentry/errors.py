@@ -12,7 +12,7 @@ from scrap.telemetry.trace import current_trace
 
 
 class Errors:
-    """Sends the exceptions behind `INTERNAL_ERROR`, and those that no call could tell of. A sink; see `fan_out`.
+    """Sends the exceptions behind `INTERNAL_ERROR`, and those that no call could tell of. A sink; see `FanOut`.
 
     Never the web's failures or the callers'. With each goes what helps to find the call (request id, route, the
     target's host, the trace) and nothing of who made it. Of URLs in a message only the hosts are left.

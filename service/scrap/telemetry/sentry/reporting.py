@@ -23,7 +23,7 @@ class Reporting:
         version: the service's; Sentry's release.
 
     Attributes:
-        sinks: the sinks it brings; see `fan_out`.
+        sinks: the sinks it brings; see `FanOut`.
 
     Raises:
         ValueError: the DSN is none; the message names the setting.

@@ -46,7 +46,7 @@ _current: ContextVar[_Transaction | None] = ContextVar("_current", default=None)
 
 
 class Transactions:
-    """Sends a share of calls. A sink; see `fan_out`.
+    """Sends a share of calls. A sink; see `FanOut`.
 
     Args:
         client: Sentry's.
