@@ -8,7 +8,7 @@ export UV_PYTHON_DOWNLOADS := never
 export UV_COMPILE_BYTECODE := 1
 export PYTHONDONTWRITEBYTECODE :=
 .DEFAULT_GOAL := help
-.PHONY: help setup run demo test coverage test-servers test-chart test-cluster lint format types contracts check fuzz bench soak bench-parser dashboards dashboards-preview docs alert-test image clean
+.PHONY: help setup run demo test coverage test-servers test-chart test-cluster faults lint format types contracts check fuzz bench soak bench-parser dashboards dashboards-preview docs alert-test image clean
 
 help: ## list the commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-18s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -58,6 +58,9 @@ test-chart: setup ## run the tests of the chart, its alerts and its dashboards; 
 
 test-cluster: setup ## run the tests on a real cluster, made for them by ../shared/cluster and gone afterwards
 	@tests/cluster/run
+
+faults: setup ## break one thing at a time on a real cluster: does monitoring find it? writes docs/faults.md, half an hour (ARGS='-k DNS': one row)
+	@tests/cluster/faults/run $(ARGS)
 
 check: lint types contracts test test-servers ## all that a commit has to pass
 
