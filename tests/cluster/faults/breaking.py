@@ -23,6 +23,7 @@ Broken: TypeAlias = AbstractContextManager[Words]
 
 SYSTEM = Namespace("kube-system")
 MONITORING = Namespace(STACK)
+OURS = "kube-prometheus-stack"  # the stack's release
 
 
 @contextmanager
@@ -194,6 +195,11 @@ for child in children:
 """
 
 
+def idle(scene: Scene) -> None:
+    """Waits until nobody else saturates this machine."""
+    until("the CPU is not saturated", lambda: "ScrapNodeCPU/info" not in scene.observer.now(), 300)
+
+
 @contextmanager
 def cpu_saturated(scene: Scene) -> Iterator[Words]:
     """Four loops run beside the service in one pod, and take all that the node has."""
@@ -251,11 +257,11 @@ def usual(scene: Scene) -> None:
 
 @contextmanager
 def disk_fills(scene: Scene) -> Iterator[Words]:
-    """1.6 % of its size every two seconds, until half of it is gone."""
+    """1.7 % of its size every two seconds, until 12 % are left."""
     over = threading.Event()
 
     def writes() -> None:
-        for _ in range(32):
+        for _ in range(50):
             scene.disk.write(1)
             if over.wait(2):
                 return
@@ -269,14 +275,24 @@ def disk_fills(scene: Scene) -> Iterator[Words]:
             thread.join()
 
 
+def write_down_to(scene: Scene, share: float) -> None:
+    """Leaves so much of the small disk."""
+    left, size = (scene.stack.value(f"node_filesystem_{what}_bytes{{{SELECTOR}}}") for what in ("avail", "size"))
+    scene.disk.write(round((left - share * size) / 2**20))
+
+
+def nearly_full(scene: Scene) -> None:
+    """One large file leaves 17 %, and after a while that is usual, so that a little more is no growth."""
+    usual(scene)
+    write_down_to(scene, 0.17)
+    left = f"node_filesystem_avail_bytes{{{SELECTOR}}} / node_filesystem_size_bytes"
+    until("it is measured", lambda: scene.stack.value(left) < 0.18, 30)
+    until("that is usual", lambda: scene.stack.value("scrap:node_filesystem_fill:usual") > 3, 120)
+
+
 def disk_is_full(scene: Scene) -> Broken:
-    """One large file leaves 12.5 % of it, and that is all."""
-
-    def write() -> None:
-        left, size = (scene.stack.value(f"node_filesystem_{what}_bytes{{{SELECTOR}}}") for what in ("avail", "size"))
-        scene.disk.write(round((left - 0.125 * size) / 2**20))
-
-    return disk_written(scene, write)
+    """A little more leaves 12.5 %, and that is all."""
+    return disk_written(scene, lambda: write_down_to(scene, 0.125))
 
 
 @contextmanager
@@ -285,19 +301,18 @@ def wrong_label(scene: Scene) -> Iterator[Words]:
 
     def label(release: str) -> None:
         scene.namespace.kubectl("label", "--overwrite", "servicemonitor", "scrap", f"release={release}")
-        taken = release == "kube-prometheus-stack"
-        until("Prometheus has heard of it", lambda: hurried(lambda: targets(scene) == taken))
+        until("Prometheus has heard of it", lambda: hurried(lambda: taken(scene) == (release == OURS)), 90)
 
-    label("monitoring")
     try:
+        label("monitoring")
         yield {}
     finally:
-        label("kube-prometheus-stack")
+        label(OURS)
 
 
-def targets(scene: Scene) -> bool:
-    """Is the service measured?"""
-    return bool(scene.stack.ask(f'query?query=up{{namespace="{scene.namespace.name}",job="scrap"}}')["result"])
+def taken(scene: Scene) -> bool:
+    """Has Prometheus our ServiceMonitor in its configuration?"""
+    return f"serviceMonitor/{scene.namespace.name}/scrap/" in scene.stack.ask("status/config")["yaml"]
 
 
 def hurried(holds: Callable[[], bool]) -> bool:

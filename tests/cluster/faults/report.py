@@ -32,8 +32,8 @@ than the chart: for every row {common}; for one alert what its row says. Message
 
 FOOT = """
 - *Nothing* in Slack is no silence. Who follows [slack.md](slack.md#watchdog-who-watches-the-watchers) hears of a broken
-  alert path by another way: from outside, when the heartbeat stops, or by the stack's own routes. The run has both, as
-  that page has them. Who has neither learns of it from `helm upgrade`, `make alert-test` and the dashboards alone.
+  alert path by another way: from outside, when the heartbeat stops, or by a second way, the stack's own route. The run
+  has both, as that page has them. Who has neither learns of it from `helm upgrade`, `make alert-test` and dashboards.
 - An alert of grade info goes to nobody, for nobody has to act on it; a graver one comes where callers suffer.
 - Signals for the operator (severity none) fire as well, and are left out.
 - *Out of memory* and *memory creeping*: a second process in the container takes it, as pages that belong to no process.
@@ -81,7 +81,7 @@ def differences(path: str) -> Iterator[str]:
 
 def shortened(alert: str) -> str:
     """What is shortened for one alert."""
-    return ", ".join(differences(f"alerts.{alert}.")) or "nothing"
+    return ", ".join(differences(f"alerts.{alert}.")) or "nothing of its own"
 
 
 def write(rows: dict[str, Row], versions: str, pace: float) -> None:

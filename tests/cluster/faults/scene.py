@@ -32,6 +32,7 @@ from tests.cluster.faults.traffic import Traffic
 NAME = "scrap"  # as the runbooks have it, so that their commands can be typed as they are
 NODE = "192.168.250.1"  # the address of node-1, where the tests run
 PACE = 6.0  # calls a second
+CPU = "ScrapNodeCPU"  # which is the machine's, and others may use it as well
 SILENCE = 25.0  # seconds without a heartbeat, which comes every five to ten, after which the one outside calls
 
 # Beside what tests/cluster/alerts shortens. The order in which alerts come is that of the real figures.
@@ -52,7 +53,7 @@ SHORT: Object = {
         "prometheusRule": {
             "alerts": {
                 "ScrapNotMeasured": {"for": "10s"},
-                "ScrapUpstreamFailing": {"many": {"for": "30s"}, "all": {"for": "10s"}},
+                "ScrapUpstreamFailing": {"many": {"for": "40s"}, "all": {"for": "15s"}},
                 "ScrapUpstreamSlow": {"for": "10s"},
                 "ScrapEventLoopLag": {"for": "10s"},
                 "ScrapMemoryNearLimit": {"for": "5s"},
@@ -184,8 +185,8 @@ class Scene:
         return Pager(f"http://{Namespace(STACK).address('pager')}")
 
     def firing(self) -> set[str]:
-        """What fires. Not the CPU: it is the machine's, which others may use as well."""
-        return {name for name in self.observer.now() if not name.startswith("ScrapNodeCPU/")}
+        """What fires, beside the CPU."""
+        return {name for name in self.observer.now() if not name.startswith(CPU)}
 
     def ready(self) -> bool:
         """Are both pods there, and nothing else?"""
