@@ -59,7 +59,7 @@ test-chart: setup ## run the tests of the chart, its alerts and its dashboards; 
 test-cluster: setup ## run the tests on a real cluster, made for them by ../shared/cluster and gone afterwards
 	@tests/cluster/run
 
-faults: setup ## break one thing at a time on a real cluster: does monitoring find it? writes docs/faults.md, half an hour (ARGS='-k DNS': one row)
+faults: setup ## break one thing at a time on a real cluster: does monitoring find it? writes docs/faults.md, twenty minutes (ARGS='-k DNS': one row)
 	@tests/cluster/faults/run $(ARGS)
 
 check: lint types contracts test test-servers ## all that a commit has to pass

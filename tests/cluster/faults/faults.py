@@ -131,7 +131,7 @@ FAULTS = (
         "ScrapMemoryNearLimit",
         "warning",
         90,
-        r'^\{pod="POD"\} 0\.9[0-9]*$',
+        r'^\{pod="POD"\} 0\.9\d*$[\s\S]*^\{pod="POD"\} 0\.[1-4]\d*$',  # the container's, and the service's own
     ),
     Fault(
         "disk filling abnormally fast",

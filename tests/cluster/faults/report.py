@@ -22,7 +22,7 @@ Does monitoring find the point of failure? `make faults` breaks one thing at a t
 says, mends what it broke, and waits until all is calm and was told to be over. It fails where an alert is late, of another
 grade, beside the point or missing, and where the check does not name the cause.
 
-Written by that run: {versions}. *After* counts from the breaking. To be done within the hour the run has shorter figures
+Written by that run: {versions}. *After* counts from the breaking. To be done within the hour the run has other figures
 than the chart: for every row {common}; for one alert what its row says. Messages to Slack wait for a second instead of five
 (critical) or two minutes (warning).
 

@@ -1,6 +1,6 @@
 """The fault matrix: one fault at a time, does monitoring find it, and does the right person hear of it?
 
-`make faults`; the rows it finds are in docs/faults.md. About half an hour.
+`make faults`; the rows it finds are in docs/faults.md. About twenty minutes.
 """
 
 import json

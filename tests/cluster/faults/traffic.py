@@ -49,7 +49,7 @@ class Noticed:
         slowest = max(answer.seconds for answer in self.answers)
         words = [f"{self.share:.0%} of {len(self.answers)} calls answered, the slowest after {slowest:.2g} s"]
         wrong = Counter(answer.word for answer in self.answers if not answer.well)
-        words += [f"{count} of {word}" for word, count in wrong.most_common(3)]
+        words += [f"{count} got {word}" for word, count in wrong.most_common(3)]
         return "; ".join(words)
 
 
