@@ -8,7 +8,7 @@ export UV_PYTHON_DOWNLOADS := never
 export UV_COMPILE_BYTECODE := 1
 export PYTHONDONTWRITEBYTECODE :=
 .DEFAULT_GOAL := help
-.PHONY: help setup run demo test coverage test-servers test-chart test-cluster story story-picture lint format types contracts check fuzz bench soak bench-parser dashboards dashboards-preview docs alert-test image clean
+.PHONY: help setup run demo test coverage test-servers test-chart test-cluster story story-picture faults lint format types contracts check fuzz bench soak bench-parser dashboards dashboards-preview docs alert-test image clean
 
 help: ## list the commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-18s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -66,6 +66,9 @@ story: setup ## load comes, pods follow, people hear of it, nothing is lost: the
 
 story-picture: setup ## draw the last story, .cache/story/story.json, to story.svg beside it
 	@$(UV) run --frozen --group pictures python -m scripts.story_picture .cache/story/story.json .cache/story/story.svg
+
+faults: setup ## break one thing at a time on a real cluster: does monitoring find it? writes docs/faults.md, twenty minutes (ARGS='-k DNS': one row)
+	@tests/cluster/faults/run $(ARGS)
 
 check: lint types contracts test test-servers ## all that a commit has to pass
 

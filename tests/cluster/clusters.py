@@ -134,19 +134,13 @@ http.server.ThreadingHTTPServer(("", 8080), Web).serve_forever()
 """
 
 
-def start_web(namespace: Namespace, answer: str) -> None:
-    """Runs a web at port 8080, until it listens, as Service `web` at port 80.
-
-    See `may_scrape` for what the service has to be told.
-
-    Args:
-        answer: a Python program that defines what `SERVE` asks.
-    """
-    labels = {"app": "web"}
+def start(namespace: Namespace, name: str, program: str) -> None:
+    """Runs a Python program that listens at port 8080, until it does, as a Service of this name at port 80."""
+    labels = {"app": name}
     container = {
-        "name": "web",
+        "name": name,
         "image": IMAGE,
-        "command": ["python", "-c", answer + SERVE],
+        "command": ["python", "-c", program],
         "readinessProbe": {"tcpSocket": {"port": 8080}, "periodSeconds": 1},
         "securityContext": {"allowPrivilegeEscalation": False, "capabilities": {"drop": ["ALL"]}},
     }
@@ -159,17 +153,32 @@ def start_web(namespace: Namespace, answer: str) -> None:
     deployment = {
         "apiVersion": "apps/v1",
         "kind": "Deployment",
-        "metadata": {"name": "web"},
+        "metadata": {"name": name},
         "spec": {"selector": {"matchLabels": labels}, "template": {"metadata": {"labels": labels}, "spec": spec}},
     }
     service = {
         "apiVersion": "v1",
         "kind": "Service",
-        "metadata": {"name": "web"},
+        "metadata": {"name": name},
         "spec": {"selector": labels, "ports": [{"port": 80, "targetPort": 8080}]},
     }
     namespace.kubectl("apply", "-f", "-", given=json.dumps(deployment) + "\n" + json.dumps(service))
-    namespace.kubectl("rollout", "status", "deployment/web", "--timeout=60s")
+    namespace.kubectl("rollout", "status", f"deployment/{name}", "--timeout=60s")
+
+
+def start_web(namespace: Namespace, answer: str) -> None:
+    """Runs a web as Service `web`; see `may_scrape` for what the service has to be told.
+
+    Args:
+        answer: a Python program that defines what `SERVE` asks.
+    """
+    start(namespace, "web", answer + SERVE)
+
+
+def merged(one: Object, other: Object) -> Object:
+    """Both, maps by maps."""
+    both = {name: merged(one[name], other[name]) for name in one.keys() & other.keys() if isinstance(one[name], dict)}
+    return {**one, **other, **both}
 
 
 def may_scrape(namespace: Namespace) -> Object:

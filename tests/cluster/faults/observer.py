@@ -1,0 +1,78 @@
+"""Who watches what monitoring does: which alert fires when, by Prometheus' own word."""
+
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from urllib.parse import quote
+
+from tests.cluster.alerts.scene import Stack
+
+# Signals for the operator (severity none) are no alerts to anybody.
+FIRING = 'ALERTS{{alertstate="firing",namespace="{namespace}",severity!="none"}}'
+
+
+@dataclass(frozen=True)
+class Fired:
+    """An alert that began to fire."""
+
+    at: float
+    alert: str
+    grade: str
+
+    @property
+    def name(self) -> str:
+        """The alert and its grade."""
+        return f"{self.alert}/{self.grade}"
+
+
+class Observer:
+    """Asks Prometheus each second what fires, in a thread of its own."""
+
+    def __init__(self, stack: Stack, namespace: str) -> None:
+        self._stack = stack
+        self._query = f"query?query={quote(FIRING.format(namespace=namespace))}"
+        self._seen: list[Fired] = []
+        self._now: set[tuple[str, str]] = set()
+        self._asked = 0.0
+        self._stopped = threading.Event()
+
+    def since(self, time: float) -> list[Fired]:
+        """What began to fire since then, each once, in order."""
+        first: dict[str, Fired] = {}
+        for fired in list(self._seen):
+            if fired.at >= time:
+                first.setdefault(fired.name, fired)
+        return list(first.values())
+
+    def now(self) -> set[str]:
+        """What fires.
+
+        Raises:
+            RuntimeError: nobody has said so within the last ten seconds.
+        """
+        if time.time() - self._asked > 10:
+            raise RuntimeError("Prometheus does not answer")
+        return {f"{alert}/{grade}" for alert, grade in self._now}
+
+    @contextmanager
+    def watching(self) -> Iterator[None]:
+        """Watches within the block."""
+        thread = threading.Thread(target=self._work)
+        thread.start()
+        try:
+            yield
+        finally:
+            self._stopped.set()
+            thread.join()
+
+    def _work(self) -> None:
+        while not self._stopped.wait(1):
+            try:
+                found = self._stack.ask(self._query)["result"]
+            except OSError:
+                continue  # what that means is for `now` to say
+            firing = {(sample["metric"]["alertname"], sample["metric"]["severity"]) for sample in found}
+            self._seen += [Fired(time.time(), *alert) for alert in sorted(firing - self._now)]
+            self._now, self._asked = firing, time.time()
