@@ -16,7 +16,7 @@ from typing import Any
 from urllib.parse import quote
 
 from tests.chart.rendering import ROOT
-from tests.cluster.clusters import STACK, Namespace, Object, call, may_scrape, run
+from tests.cluster.clusters import STACK, Namespace, Object, call, may_scrape, run, until
 
 DISK = ROOT.parent / "shared" / "cluster" / "disk"
 MOUNT = "/mnt/scrap-disk"
@@ -138,6 +138,23 @@ class Stack:
         """The configuration that Prometheus' operator made, as Alertmanager has loaded it."""
         original: str = json.loads(fetch(f"{self.alertmanager}/api/v2/status"))["config"]["original"]
         return original
+
+
+@contextmanager
+def no_alertmanager() -> Iterator[None]:
+    """There is none within the block; afterwards there is one that has forgotten everything."""
+
+    def replicas(count: int) -> None:
+        stack, wanted = Namespace(STACK), json.dumps({"spec": {"replicas": count}})
+        stack.kubectl("patch", "alertmanager", ALERTMANAGER, "--type", "merge", "--patch", wanted)
+        ready = ("get", f"statefulset/alertmanager-{ALERTMANAGER}", "-o", "jsonpath={.status.readyReplicas}")
+        until("its pods are so many", lambda: stack.kubectl(*ready) == (str(count) if count else ""), 90)
+
+    replicas(0)
+    try:
+        yield
+    finally:
+        replicas(1)
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TypeAlias
 
 from scripts.alert_test import Trial
-from tests.cluster.alerts.scene import ALERTMANAGER, DISK, SELECTOR
+from tests.cluster.alerts.scene import ALERTMANAGER, DISK, SELECTOR, no_alertmanager
 from tests.cluster.clusters import STACK, Namespace, Object, hurry, run, until
 from tests.cluster.faults.scene import Scene, slack_secret
 from tests.cluster.faults.traffic import Traffic
@@ -358,18 +358,8 @@ def slack_fails(scene: Scene) -> Iterator[Words]:
 @contextmanager
 def alertmanager_dead(_: Scene) -> Iterator[Words]:
     """There is no Alertmanager."""
-
-    def replicas(count: int) -> None:
-        patch = json.dumps({"spec": {"replicas": count}})
-        MONITORING.kubectl("patch", "alertmanager", ALERTMANAGER, "--type", "merge", "--patch", patch)
-        ready = ("get", f"statefulset/alertmanager-{ALERTMANAGER}", "-o", "jsonpath={.status.readyReplicas}")
-        until("its pods are so many", lambda: MONITORING.kubectl(*ready) == (str(count) if count else ""), 90)
-
-    replicas(0)
-    try:
+    with no_alertmanager():
         yield {}
-    finally:
-        replicas(1)
 
 
 @contextmanager

@@ -1,47 +1,11 @@
-"""What is broken in the story, and mended again when the block ends."""
+"""What is broken in the story, beside what the alerts' scene can take away."""
 
 import subprocess
-from collections.abc import Iterator
-from contextlib import contextmanager
 
 from tests.chart.rendering import ROOT
 from tests.cluster.clusters import STACK, Namespace, run
 
 RESTART = ROOT.parent / "shared" / "cluster" / "restart"
-STACK_NAME = "kube-prometheus-stack"
-
-
-@contextmanager
-def no_alertmanager() -> Iterator[None]:
-    """There is none within the block; afterwards there is one that has forgotten everything."""
-    _alertmanagers(0)
-    try:
-        run(
-            "kubectl",
-            "-n",
-            STACK,
-            "wait",
-            "--for=delete",
-            f"pod/alertmanager-{STACK_NAME}-alertmanager-0",
-            "--timeout=60s",
-        )
-        yield
-    finally:
-        _alertmanagers(1)
-
-
-def _alertmanagers(replicas: int) -> None:
-    wanted = f'{{"spec": {{"replicas": {replicas}}}}}'
-    run(
-        "kubectl",
-        "-n",
-        STACK,
-        "patch",
-        "alertmanager",
-        f"{STACK_NAME}-alertmanager",
-        "--type=merge",
-        f"--patch={wanted}",
-    )
 
 
 def delete_prometheus() -> None:

@@ -10,9 +10,9 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from tests.cluster.alerts.scene import Message
+from tests.cluster.alerts.scene import Message, no_alertmanager
 from tests.cluster.clusters import until
-from tests.cluster.story.breaking import RESTART, api_server_paused, delete_a_pod, delete_prometheus, no_alertmanager
+from tests.cluster.story.breaking import RESTART, api_server_paused, delete_a_pod, delete_prometheus
 from tests.cluster.story.record import Event
 from tests.cluster.story.scene import (
     CALM,
