@@ -227,8 +227,8 @@ def prometheus_is_deleted(stage: Stage) -> None:
 def api_server_is_paused(stage: Stage) -> None:
     """Nobody can write; the service needs none of it.
 
-    It is over when the news of what is ready travel again, from the kubelet to every node's proxy: until then no pod
-    should be taken away, whoever does it, for callers would still be led there.
+    It is over when pods come again and the news of them travel: half a minute and more after it is back. Until then
+    nobody should take a pod away, for none would come in its place, and callers would still be led to it.
     """
     if not RESTART.exists():
         stage.record.happen("mended", "The API server is not paused: only the tests' own cluster can be")
@@ -236,7 +236,7 @@ def api_server_is_paused(stage: Stage) -> None:
     with broken(stage, "The API server is paused"):
         api_server_paused(15)
         until("it answers", lambda: stage.reason() == "Held", 120)
-        stage.town.wait_for_a_new_service()
+        stage.town.wait_for_new_pods()
 
 
 def a_pod_is_deleted(stage: Stage) -> None:

@@ -91,13 +91,13 @@ class Town:
         """They can again."""
         self._lead(8080)
 
-    def wait_for_a_new_service(self) -> None:
-        """Waits until a Service that was not there before leads to a pod, by the controllers and the node's proxy."""
-        self._create(service("web") | {"metadata": {"name": "web-anew"}})
+    def wait_for_new_pods(self) -> None:
+        """Waits until a pod that was not there before is led to: by the scheduler, kubelet, controllers and proxy."""
+        self._start("anew", "slack")
         try:
-            until("a new Service answers", lambda: answers(self.namespace.address("web-anew"), 80), 90)
+            until("it is led to", lambda: answers(self.namespace.address("anew"), 80), 90)
         finally:
-            self.namespace.kubectl("delete", "service", "web-anew")
+            self.namespace.kubectl("delete", "deployment,service", "anew")
 
     def _lead(self, port: int) -> None:
         ports = json.dumps({"spec": {"ports": [{"port": 80, "targetPort": port}]}})
@@ -116,7 +116,7 @@ class Town:
 
     def _start(self, name: str, program: str, **environment: str) -> None:
         self._create(deployment(name, program, environment), service(name))
-        self.namespace.kubectl("rollout", "status", f"deployment/{name}", "--timeout=60s")
+        self.namespace.kubectl("rollout", "status", f"deployment/{name}", "--timeout=120s")
 
 
 def config_map(name: str, text: dict[str, str] | None = None, binary: dict[str, str] | None = None) -> Object:
