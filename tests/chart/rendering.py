@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, TypeAlias
 
+import pytest
 import yaml
 
 ROOT = Path(__file__).parent.parent.parent
@@ -175,6 +176,14 @@ def no_cluster() -> str:
     if kubeconfig and (CACHE in Path(kubeconfig).parents or os.environ.get("SCRAP_CLUSTER_TESTS") == "required"):
         return ""
     return "no cluster for tests here: see tests/cluster/run"
+
+
+def skip_where_tools_are_missing(items: list[pytest.Item]) -> None:
+    """Skips a test that is marked with tools which are not here: `pytestmark = pytest.mark.needs("helm")`."""
+    for item in items:
+        missing = [name for mark in item.iter_markers("needs") for name in mark.args if not tool(name)]
+        if missing:
+            item.add_marker(pytest.mark.skip(f"no {', '.join(missing)} here: this is tested where the tools are"))
 
 
 def tool(name: str) -> str | None:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.chart.rendering import no_cluster
+from tests.chart.rendering import no_cluster, skip_where_tools_are_missing
 from tests.cluster.clusters import Namespace
 
 HERE = Path(__file__).parent
@@ -15,7 +15,7 @@ HERE = Path(__file__).parent
 
 def missing() -> str:
     """What is not there of what a cluster test needs; empty: nothing."""
-    tools = ("kubectl", "helm", "helm3")
+    tools = ("kubectl", "helm")
     return no_cluster() or ", ".join(f"no {tool} on the PATH" for tool in tools if not shutil.which(tool))
 
 
@@ -24,6 +24,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     problem = missing()
     if problem and os.environ.get("SCRAP_CLUSTER_TESTS") == "required":
         pytest.exit(f"the cluster tests have to run, and cannot: {problem}", 1)
+    skip_where_tools_are_missing(items)
     if problem:
         for item in items:
             if HERE in item.path.parents:

@@ -6,7 +6,7 @@ import pytest
 
 from tests.cluster.clusters import Namespace, Object, hurry, may_scrape, run, until
 
-HELMS = ("helm", "helm3")
+HELMS = ("helm", pytest.param("helm3", marks=pytest.mark.needs("helm3")))
 AT_ONCE = {"preStopSeconds": 1}  # pods go without a pause, which is another test's
 
 

@@ -156,6 +156,7 @@ def test_the_load_notices_a_pod_that_ends_with_none_beside_it(service: Namespace
     service.kubectl("rollout", "status", "deployment/scrap", "--timeout=60s")
 
 
+@pytest.mark.needs("helm3")
 def test_helm_3_loses_nothing_either(service: Namespace, three_pods: None) -> None:
     """The same two steps with the other Helm, on a release of its own."""
     service.install(values(service), release="third", helm="helm3")

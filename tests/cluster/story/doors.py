@@ -3,6 +3,7 @@
 import contextlib
 import os
 import re
+import signal
 import socket
 import subprocess
 from contextlib import ExitStack
@@ -20,13 +21,16 @@ class Doors(ExitStack):
         return f"http://127.0.0.1:{self._forward(service, namespace, port)}"
 
     def _forward(self, service: str, namespace: str, port: int) -> int:
-        """A port of this machine that leads there as long as this is open: kubectl is started anew where it ends."""
+        """A port of this machine that leads there as long as this is open.
+
+        kubectl ends when the pod does that it leads to, or the API server; it is started again then.
+        """
         with contextlib.closing(socket.create_server(("127.0.0.1", 0))) as free:
             local: int = free.getsockname()[1]
         again = f"while :; do kubectl -n {namespace} port-forward service/{service} {local}:{port}; sleep 1; done"
         process = subprocess.Popen(["sh", "-c", again], stdout=subprocess.DEVNULL, process_group=0)
         self.callback(process.wait)
-        self.callback(os.killpg, process.pid, 15)
+        self.callback(os.killpg, process.pid, signal.SIGTERM)
         until(f"a way to {service}", lambda: answers("127.0.0.1", local))
         return local
 
