@@ -123,7 +123,7 @@ def test_a_calm(stage: Stage) -> None:
 def test_b_twice_what_a_pod_can_carry(stage: Stage) -> None:
     with chapter(stage, "b", "twice what one pod can carry: it hurts, and pods come") as began:
         stage.town.rate(TWICE)
-        saturated = fires(stage, "ScrapSaturated", began, 60)
+        saturated = fires(stage, "ScrapSaturated", began, 120)
         stage.record.figure("b: load to alert", saturated.at - began.at, "s")
         written = has(stage, MINIMUM + 1, saturated, TO_WRITTEN, ready=False)
         stage.record.figure("b: alert to written replicas", written, "s")
