@@ -33,5 +33,5 @@ def test_a_way_that_breaks_is_opened_again(monkeypatch: pytest.MonkeyPatch) -> N
     with Doors() as doors:
         prometheus = Stack(doors.url).prometheus
         assert answers()
-        subprocess.run(["pkill", "-f", "kubectl .*port-forward service/kube-prometheus-stack-prometheus"], check=True)
+        subprocess.run(["pkill", "-f", "^kubectl .*port-forward service/kube-prometheus-stack-prometheus"], check=True)
         until("it leads there again", answers, 30)
