@@ -7,7 +7,7 @@ from tests.cluster.clusters import Namespace, Object, may_scrape
 from tests.cluster.story.town import PAUSE
 
 PLACES = 16  # of a pod
-CAPACITY = PLACES / (PAUSE + 0.03)  # calls a second that one pod can carry; it and the way add some milliseconds
+CAPACITY = PLACES / (PAUSE + 0.02)  # calls a second that one pod can carry; it and the way add some milliseconds
 MINIMUM, MAXIMUM = 2, 4
 OBJECTIVE = 2500.0  # milliseconds: that of ScrapLatencyBudgetBurn
 # The last one is what four pods carry, and three would be saturated by.
@@ -62,7 +62,7 @@ def values(namespace: Namespace) -> Object:
             **may_scrape(namespace),
             "maxFetches": PLACES,
             "maxPerHost": PLACES,
-            "maxWaiting": 4 * PLACES,
+            "maxWaiting": 9 * PLACES,
             "maxWait": 8,
         },
         "operator": {

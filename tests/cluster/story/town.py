@@ -16,7 +16,7 @@ from tests.cluster.story.doors import Doors, answers
 PODS = Path(__file__).parent / "pods"
 OWN_PAGES = corpus.REPOSITORY / "tests" / "pages"
 ROOM = 600_000  # bytes of packed pages: with base64 around them they have to fit into a ConfigMap's mebibyte
-PAUSE = 1.28  # seconds that the web takes for a page: so few calls fill the pods that a slow machine can tell it
+PAUSE = 0.64  # seconds that the web takes for a page
 
 
 def pages() -> dict[str, bytes]:
