@@ -33,7 +33,7 @@ def draw(story: dict[str, Any], file: Path) -> None:
     _calls(calls, points)
     _waits(waits, points)
     _full(full, points)
-    _pods(pods, story["seconds"])
+    _pods(pods, points)
     _alerts(alerts, story)
     for axes in rows:
         _chapters(axes, story, named=axes is calls)
@@ -57,7 +57,8 @@ def averaged(seconds: list[dict[str, Any]]) -> list[dict[str, Any]]:
         point["failed"] = sum(sum(each["failed"].values()) for each in part) / EACH
         for name in ("p50", "p99", "max"):
             point[name] = max((each[name] for each in part if each[name] is not None), default=None)
-        found.append(point | {"at": part[0]["at"], "saturation": part[-1]["saturation"]})
+        last = {name: part[-1][name] for name in ("saturation", "desired", "ready")}
+        found.append(point | last | {"at": part[0]["at"]})
     return found
 
 
@@ -91,10 +92,10 @@ def _full(axes: Axes, points: list[dict[str, Any]]) -> None:
     axes.set_ylim(0, 105)
 
 
-def _pods(axes: Axes, seconds: list[dict[str, Any]]) -> None:
-    at = _column(seconds, "at")
-    axes.step(at, _column(seconds, "desired"), color=INK, where="post", label="wanted", linewidth=1.2)
-    axes.fill_between(at, _column(seconds, "ready"), step="post", color=GREEN, alpha=0.4, linewidth=0, label="ready")
+def _pods(axes: Axes, points: list[dict[str, Any]]) -> None:
+    at = _column(points, "at")
+    axes.step(at, _column(points, "desired"), color=INK, where="post", label="wanted", linewidth=1.2)
+    axes.fill_between(at, _column(points, "ready"), step="post", color=GREEN, alpha=0.4, linewidth=0, label="ready")
     axes.set_ylabel("replicas")
     axes.set_ylim(0, 5.5)
     axes.legend(loc="upper left", ncols=2, fontsize=8, framealpha=1, edgecolor="none")
