@@ -3,8 +3,10 @@
 import json
 import os
 import subprocess
+import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, TypeAlias
 from urllib.parse import quote
@@ -105,6 +107,18 @@ class Namespace:
         """The cluster address of a Service."""
         address: str = self.get("service", service)["spec"]["clusterIP"]
         return address
+
+
+@contextmanager
+def working(work: Callable[[], None], stopped: threading.Event) -> Iterator[None]:
+    """Has a thread work within the block; it ends when `stopped` is set, which is at the block's end."""
+    thread = threading.Thread(target=work)
+    thread.start()
+    try:
+        yield
+    finally:
+        stopped.set()
+        thread.join()
 
 
 def hurry() -> None:

@@ -1,7 +1,9 @@
 """What the story on a cluster says of itself: the record, what is wrong in it, and the summary of a failure."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -9,12 +11,24 @@ from tests.cluster.story.evidence import summary
 from tests.cluster.story.record import Calls, Record, Tick, together
 from tests.cluster.story.wrong import wrong
 
+CALM = Tick(
+    at=0,
+    rate=10,
+    ok=10,
+    shed=0,
+    web=0,
+    failed={},
+    ms=[400] * 10,
+    saturation=0.2,
+    desired=2,
+    ready=2,
+    firing=[],
+)
 
-def tick(at: int, **changes: object) -> Tick:
-    """A calm second."""
-    usual = {"rate": 10, "ok": 10, "shed": 0, "web": 0, "failed": {}, "ms": [400] * 10}
-    known = {"saturation": 0.2, "desired": 2, "ready": 2, "firing": []}
-    return Tick(at=at, **{**usual, **known, **changes})  # type: ignore[arg-type]
+
+def tick(at: int, **changes: Any) -> Tick:
+    """A calm second, but for what is said."""
+    return replace(CALM, at=at, **changes)
 
 
 @pytest.fixture

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from urllib.parse import quote
 
 from tests.cluster.alerts.scene import Stack
+from tests.cluster.clusters import working
 
 # Signals for the operator (severity none) are no alerts to anybody.
 FIRING = 'ALERTS{{alertstate="firing",namespace="{namespace}",severity!="none"}}'
@@ -59,13 +60,8 @@ class Observer:
     @contextmanager
     def watching(self) -> Iterator[None]:
         """Watches within the block."""
-        thread = threading.Thread(target=self._work)
-        thread.start()
-        try:
+        with working(self._work, self._stopped):
             yield
-        finally:
-            self._stopped.set()
-            thread.join()
 
     def _work(self) -> None:
         while not self._stopped.wait(1):

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 
-from tests.cluster.clusters import call
+from tests.cluster.clusters import call, working
 
 PATIENCE = 12.0  # seconds for which a caller waits for its answer; the service's own deadline is 8
 
@@ -81,13 +81,8 @@ class Traffic:
     @contextmanager
     def calling(self) -> Iterator[None]:
         """Calls within the block."""
-        thread = threading.Thread(target=lambda: asyncio.run(self._work()))
-        thread.start()
-        try:
+        with working(lambda: asyncio.run(self._work()), self._stopped):
             yield
-        finally:
-            self._stopped.set()
-            thread.join()
 
     async def _work(self) -> None:
         number = 0

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 from tests.cluster.clusters import CommandError, Namespace, run
@@ -29,10 +30,10 @@ def collect(folder: Path, what: str, details: str, stage: Stage) -> None:
     _write(folder / "slack.json", lambda: json.dumps([vars(each) for each in stage.town.messages()], indent=1))
     _write(folder / "alerts.json", lambda: json.dumps(stage.stack.ask("alerts"), indent=1))
     for name in _pods(namespace):
-        _write(folder / f"{name}.log", lambda name=name: namespace.kubectl("logs", name))  # type: ignore[misc] # bound now
+        _write(folder / f"{name}.log", partial(namespace.kubectl, "logs", name))
         if name.startswith("scrap-"):
             metrics = f"/api/v1/namespaces/{namespace.name}/pods/{name}:8081/proxy/metrics"
-            _write(folder / f"{name}.metrics.txt", lambda metrics=metrics: run("kubectl", "get", "--raw", metrics))  # type: ignore[misc]
+            _write(folder / f"{name}.metrics.txt", partial(run, "kubectl", "get", "--raw", metrics))
 
 
 def summary(what: str, details: str, record: Record) -> str:

@@ -242,8 +242,7 @@ def api_server_is_paused(stage: Stage) -> None:
 def a_pod_is_deleted(stage: Stage) -> None:
     with broken(stage, "A pod is deleted") as began:
         name = delete_a_pod(stage.namespace)
-        gone = lambda: name not in {pod["metadata"]["name"] for pod in stage.namespace.pods()}  # noqa: E731
-        until("it is gone", gone, 90)
+        until("it is gone", lambda: name not in left(stage, "pods"), 90)
         until("another one serves", lambda: stage.watch.ready == MAXIMUM, 60)
         assert stage.record.found("alert", since=began.at) == [], "it is back before anybody could act"
 
