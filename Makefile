@@ -51,10 +51,10 @@ contracts: setup ## who may import whom
 	@.venv/bin/lint-imports
 
 test-servers: setup ## run the tests against a real Prometheus and a real Alertmanager; skipped where there is none
-	@.venv/bin/pytest tests/integration -m servers
+	@.venv/bin/pytest --dist=worksteal tests/integration -m servers
 
 test-chart: setup ## run the tests of the chart, its alerts and its dashboards; needs helm, helm-docs, kube-score, promtool
-	@.venv/bin/pytest tests/chart tests/alerts tests/dashboards
+	@.venv/bin/pytest --dist=worksteal tests/chart tests/alerts tests/dashboards
 
 test-cluster: setup ## run the tests on a real cluster, made for them by ../shared/cluster and gone afterwards
 	@tests/cluster/run

@@ -26,6 +26,8 @@ class Fault(StrEnum):
 class Outcome(StrEnum):
     """How a call ended: the one label that metrics, logs and alerts count by."""
 
+    __hash__ = str.__hash__  # an enumeration's own is written in Python, and every call is counted by this
+
     fault: Fault | None
     status: int
 

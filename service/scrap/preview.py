@@ -19,8 +19,6 @@ from scrap.events import Emit, FetchAdmitted, Notes, PageParsed, Timings
 from scrap.fetch import Fetcher, Page
 from scrap.urls import Target
 
-_TURN = 0.001  # seconds of reading after which others have a turn: what is there already comes without one
-
 MISS = "miss"  # the source of a preview that was fetched for its call
 _AT_ONCE = Timings()  # of an answer that was there already
 
@@ -208,12 +206,9 @@ class Previewer:
             place.hold(len(chunk))
             started = time.perf_counter()
             enough = reader.feed(chunk)
-            took = time.perf_counter() - started
-            timings.parse += took
+            timings.parse += time.perf_counter() - started
             if enough:
                 break
-            if took > _TURN:
-                await asyncio.sleep(0)
         return reader
 
     async def _parse(self, reader: opengraph.PageReader, url: str, timings: Timings) -> Parsed:

@@ -6,14 +6,14 @@ everything over OTLP. Ends with 1 where a bar is broken.
 Hits are answered from memory, the case in which telemetry weighs most; misses are fetched from a local origin, a page
 with a head of the median size, every URL new. Each variant is a process of its own on the first core: `scrap serve`
 itself but for the one without telemetry (telemetry_app). wrk, the origin, the reader of the log and the receiver of
-OTLP share the second. The variants are loaded in turns, a short round each and each time in another order, so that the
-machine's moods meet all alike. Who has metrics is scraped once in every round, which is more than any Prometheus does,
-or sends them as often.
+OTLP share the second. A variant and the one before it are loaded at the same time, so that they share the core, some
+milliseconds each, and all that the machine does to it. Who has metrics is scraped once in every round, which is more
+than any Prometheus does, or sends them as often.
 
-`cpu` is the processor time that the process took for a call, with all its threads. `cost` is the part of the
-throughput that telemetry took, compared round by round with the variant before it: of calls a second, and of the calls
-that a second of processor time is good for. The core does nothing else, so the two are one where the machine is quiet;
-where it is not, only the second says something, so the bars are held against that. All are medians, with the quartiles.
+`cpu` is the processor time that the process took for a call, with all its threads. `cost` is the part of its throughput
+that the variant has less than the one before it in the same round: of calls a second, which is what the kernel's
+scheduler makes of it as well, and of the calls that a second of processor time is good for, which the bars are held
+against. All are medians, with the quartiles.
 """
 
 import argparse
@@ -21,7 +21,6 @@ import asyncio
 import contextlib
 import itertools
 import os
-import random
 import re
 import statistics
 import subprocess
@@ -30,10 +29,11 @@ import tempfile
 import threading
 import urllib.request
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
-from typing import cast
+from typing import NamedTuple, cast
 from urllib.parse import quote
 
 from tests.benchmarks.load import OURS, require_wrk
@@ -97,24 +97,29 @@ def origin() -> Iterator[str]:
         thread.join()
 
 
-@dataclass
+class Load(NamedTuple):
+    """What was measured of a variant in one round."""
+
+    rate: float  # calls a second
+    cpu: float  # microseconds a call
+
+
+@dataclass(frozen=True)
 class Server:
-    """A running variant and what was measured of it."""
+    """A running variant."""
 
     name: str
     url: str
     management: str
     pid: int
-    rates: list[float] = field(default_factory=list)  # calls a second
-    cpu: list[float] = field(default_factory=list)  # microseconds a call
 
     def processor_seconds(self) -> float:
         """What its threads have used so far (proc(5), schedstat)."""
         threads = Path(f"/proc/{self.pid}/task").glob("*/schedstat")
         return sum(int(thread.read_text().split()[0]) for thread in threads) / 1e9
 
-    def load(self, seconds: int, page: str, script: Path, start: int) -> None:
-        """Loads it for one round."""
+    def load(self, seconds: int, page: str, script: Path, start: int) -> Load:
+        """Loads it for a while."""
         path = f"/api/v1/scrap?url={quote(page, safe='')}"
         script.write_text(UNIQUE.format(start=start, path=path))
         options = ["-s", str(script)] if start else []
@@ -128,14 +133,9 @@ class Server:
             raise SystemExit(f"wrk failed:\n{said}")
         if "Non-2xx" in said or "Socket errors" in said:
             raise SystemExit(f"{self.name} failed:\n{said}")
-        self.rates.append(float(re.findall(r"Requests/sec:\s+([\d.]+)", said)[0]))
         requests = int(re.findall(r"(\d+) requests in", said)[0])
-        self.cpu.append((self.processor_seconds() - before) / requests * 1e6)
-
-    def forget(self) -> None:
-        """Forgets what was measured."""
-        self.rates.clear()
-        self.cpu.clear()
+        cpu = (self.processor_seconds() - before) / requests * 1e6
+        return Load(float(re.findall(r"Requests/sec:\s+([\d.]+)", said)[0]), cpu)
 
 
 @contextlib.contextmanager
@@ -175,25 +175,18 @@ def quartiles(values: Sequence[float], form: str) -> str:
     return f"{middle:{form}} ({low:{form}} to {high:{form}})"
 
 
-def report(servers: Sequence[Server]) -> bool:
-    """Prints the figures, a line a variant; says whether all bars are held."""
-    held = True
-    print(f"{'':<18}{'calls/s':<24}{'cost of calls/s':<28}{'cpu µs':<28}{'cost by cpu':<26}bar")
-    for before, one in pairwise([None, *servers]):
-        assert one is not None
-        calls = cpu = bar = ""
-        if before is not None:
-            calls = quartiles([1 - mine / its for mine, its in zip(one.rates, before.rates, strict=True)], ".1%")
-            costs = [1 - its / mine for mine, its in zip(one.cpu, before.cpu, strict=True)]
-            cpu = quartiles(costs, ".1%")
-            if (most := BARS.get(one.name)) is not None:
-                is_held = statistics.median(costs) <= most
-                bar = f"{most:.0%} {'held' if is_held else 'BROKEN'}"
-                held = held and is_held
-        print(
-            f"{one.name:<18}{quartiles(one.rates, '.0f'):<24}{calls:<28}{quartiles(one.cpu, '.1f'):<28}{cpu:<26}{bar}"
-        )
-    print(flush=True)
+def report(before: Server, one: Server, loads: Sequence[tuple[Load, Load]]) -> bool:
+    """Prints the figures of a variant; says whether its bar is held."""
+    costs = [1 - its.cpu / mine.cpu for its, mine in loads]
+    bar = BARS.get(one.name)
+    held = bar is None or statistics.median(costs) <= bar
+    said = "" if bar is None else f", bar {bar:.0%} {'held' if held else 'BROKEN'}"
+    print(
+        f"{one.name:<18}cpu {quartiles([mine.cpu for _, mine in loads], '.1f')} µs, "
+        f"{before.name}: {quartiles([its.cpu for its, _ in loads], '.1f')}; cost {quartiles(costs, '.1%')}{said}; "
+        f"by calls a second {quartiles([1 - mine.rate / its.rate for its, mine in loads], '.1%')}",
+        flush=True,
+    )
     return held
 
 
@@ -211,23 +204,25 @@ def main() -> None:
         collector = stack.enter_context(receiver()).url
         web = stack.enter_context(origin())
         servers = [stack.enter_context(server(variant, first, collector)) for variant in VARIANTS]
-        script = Path(stack.enter_context(tempfile.TemporaryDirectory())) / "unique.lua"
+        folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
+        both = stack.enter_context(ThreadPoolExecutor(2))
         numbers = itertools.count(1)
-        orders = random.Random(6)  # noqa: S311 - it deals turns
         held = True
+
+        def load(one: Server, traffic: str) -> Load:
+            start = next(numbers) * 1_000_000 if traffic == "misses" else 0
+            return one.load(arguments.seconds, f"{web}/{traffic}/", folder / f"{one.pid}.lua", start)
+
         for traffic in ("hits", "misses"):
             if arguments.only not in {traffic, None}:
                 continue
-            for number in range(arguments.rounds + 1):
-                for one in orders.sample(servers, len(servers)):
-                    start = next(numbers) * 1_000_000 if traffic == "misses" else 0
-                    one.load(arguments.seconds, f"{web}/{traffic}/", script, start)
-                    if number == 0:  # that was the warm-up
-                        one.forget()
             print(f"{traffic}, {arguments.rounds} rounds of {arguments.seconds} s")
-            held = report(servers) and held
-            for one in servers:
-                one.forget()
+            for pair in pairwise(servers):
+                loads = []
+                for _ in range(arguments.rounds + 1):
+                    its, mine = both.map(load, pair, [traffic] * 2)
+                    loads.append((its, mine))
+                held = report(*pair, loads[1:]) and held  # the first was the warm-up
     sys.exit(not held)
 
 

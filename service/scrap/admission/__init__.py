@@ -35,7 +35,6 @@ from scrap.events import Emit, Shed
 __all__ = ["Admission", "Busy", "Limits", "Place"]
 
 _SHED = Shed()
-_RESERVE = 8  # who may wait in a strained house, so that callers who come in lumps leave no gap of idleness behind
 _REMEMBERED = 5.0  # seconds for which a refusal is held to say that the house is full
 
 
@@ -188,7 +187,7 @@ class Admission:
         return self._clock() - self._refused < self._limits.patience or self.is_full
 
     def let_in(self) -> bool:
-        """Lets a caller of a strained house in who will `enter` some turns later: few a turn.
+        """Lets a caller of a strained house in who will `enter` two turns later: as many in a turn as may begin in one.
 
         Without it, a turn's worth of callers would find the same short queue, and all come in.
         """
@@ -249,7 +248,7 @@ class Admission:
         """A new turn of the event loop."""
         self._turn_ends = False
         self._left = 1 + int((self._clock() - since) / self._limits.turn)
-        self._let_in = max(self._left, _RESERVE - len(self._queue))
+        self._let_in = self._left
         self._call_in()
 
     def _call_in(self) -> None:

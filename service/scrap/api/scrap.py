@@ -116,17 +116,22 @@ class ScrapEndpoint:
 
     async def _make(self, target: urls.Target, receive: Receive) -> Preview:
         """Makes a preview, for as long as the caller waits for it."""
-        made = asyncio.ensure_future(self._previewer.make(target))
+        task, waits = asyncio.current_task(), True
+
+        def leave(gone: asyncio.Future[None]) -> None:
+            if task and waits:
+                task.cancel()
+
         gone = asyncio.ensure_future(_gone(receive))
+        gone.add_done_callback(leave)
         try:
-            await asyncio.wait((made, gone), return_when=asyncio.FIRST_COMPLETED)
-            if not made.done():
-                raise ScrapError(Reason.CALLER_LEFT)
-            return made.result()
-        except asyncio.CancelledError:  # by the server, whose time to shut down is over
-            raise Overloaded(Reason.DRAINING) from None
+            return await self._previewer.make(target)
+        except asyncio.CancelledError:
+            if gone.done():
+                raise ScrapError(Reason.CALLER_LEFT) from None
+            raise Overloaded(Reason.DRAINING) from None  # by the server, whose time to shut down is over
         finally:
-            made.cancel()
+            waits = False
             gone.cancel()
 
 

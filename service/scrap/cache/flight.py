@@ -14,8 +14,9 @@ _JOINED = FlightJoined()
 class _Flight(Generic[T]):
     """One piece of work and those who wait for it."""
 
-    def __init__(self, task: asyncio.Task[T], *, unattended: bool) -> None:
-        self.task = task
+    task: asyncio.Task[T]
+
+    def __init__(self, *, unattended: bool) -> None:
         self.unattended = unattended  # nobody need wait for it
         self.waiters: set[asyncio.Future[T]] = set()
         self.lingering: asyncio.TimerHandle | None = None
@@ -90,12 +91,21 @@ class Flights(Generic[T]):
         await asyncio.gather(*tasks, return_exceptions=True)
 
     def _start(self, key: str, make: Callable[[], Coroutine[Any, Any, T]], *, unattended: bool) -> _Flight[T]:
-        task = asyncio.create_task(make(), name=f"flight {key}")
-        flight = _Flight(task, unattended=unattended)
+        flight: _Flight[T] = _Flight(unattended=unattended)
+        flight.task = task = asyncio.create_task(self._fly(key, flight, make), name=f"flight {key}")
         self._flights[key] = flight
         self._tasks.add(task)
         task.add_done_callback(lambda _: self._land(key, flight))
         return flight
+
+    async def _fly(self, key: str, flight: _Flight[T], make: Callable[[], Coroutine[Any, Any, T]]) -> T:
+        """Does the work. A result is handed out from here: who waits for it need not wait for the task's end, too."""
+        result = await make()
+        self._forget(key, flight)
+        for waiter in flight.waiters:
+            if not waiter.done():
+                waiter.set_result(result)
+        return result
 
     def _abandon(self, key: str, flight: _Flight[T]) -> None:
         """Cancels work that is wanted by nobody; who comes from now on starts anew."""
@@ -103,7 +113,7 @@ class Flights(Generic[T]):
         flight.task.cancel()
 
     def _land(self, key: str, flight: _Flight[T]) -> None:
-        """Hands the result out."""
+        """Hands out why there is no result."""
         self._forget(key, flight)
         self._tasks.discard(flight.task)
         if flight.lingering is not None:

@@ -12,11 +12,16 @@ from scrap.fetch.limits import KIB, Limits
 PIECE_BYTES = 16 * KIB
 """What is given at once. The dearest bytes for a parser cost it 0.5 µs each: no piece holds the loop for over 10 ms."""
 
+TURN = 0.001
+"""Seconds of reading after which others have a turn. A turn costs a page that of all others that are ready: most real
+pages need none, what they say is read by then."""
+
 
 class Body:
     """The decoded body of one answer, as an asynchronous iterator of pieces that are never empty.
 
-    Between two pieces the event loop has its turn: a hostile page is slow for itself, not for everybody.
+    Who has read for `TURN` seconds, and not waited, waits until others had theirs: a hostile page is slow for itself,
+    not for everybody.
 
     Attributes:
         decoded_bytes: given so far.
@@ -38,6 +43,7 @@ class Body:
         self._pieces: Iterator[bytes] = iter(())
         self._held: deque[bytes] = deque()
         self._ended = False
+        self._resumed = perf_counter()  # when it waited the last time
 
     async def beginning(self, size: int) -> bytes:
         """Reads at least so many bytes where there are so many; they are given again by the iteration."""
@@ -54,8 +60,9 @@ class Body:
         return self
 
     async def __anext__(self) -> bytes:
-        if self._held or self._decoder is not None:  # else the next piece has to come first
+        if perf_counter() - self._resumed > TURN:
             await asyncio.sleep(0)
+            self._resumed = perf_counter()
         piece = self._held.popleft() if self._held else await self._timed()
         if not piece:
             raise StopAsyncIteration
@@ -79,7 +86,10 @@ class Body:
             if self._decoder is not None and self._decoder.overflowed:
                 self.truncated = True
                 break
+            is_there = self._exchange.is_ready
             data = await self._exchange.read()
+            if not is_there:
+                self._resumed = perf_counter()
             if not data:
                 self.truncated = self._exchange.cut or self._unfinished()
                 break

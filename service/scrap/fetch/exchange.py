@@ -93,6 +93,11 @@ class Exchange(asyncio.BufferedProtocol):
         """
         await self._head
 
+    @property
+    def is_ready(self) -> bool:
+        """Whether `read` need not wait."""
+        return bool(self._body or self._ended)
+
     async def read(self) -> bytes:
         """Waits for the next bytes of the body, all that are here; none at its end.
 

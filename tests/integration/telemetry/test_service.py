@@ -262,19 +262,21 @@ def malformed(service: running.Service) -> float:
 OF_EACH = 10_000  # hosts, paths and methods
 
 
-def test_a_flood_of_names_moves_no_series() -> None:
-    with running.service() as service:
+def test_a_flood_of_names_moves_no_series_and_a_log_that_nobody_reads_costs_no_call() -> None:
+    with running.service(is_heard=False) as service:  # the pipe holds 64 KiB, the queue 8,192 lines
         flood(service, 0, 100)
         eventually(lambda: malformed(service))  # refusals are told together, a few times a second
         series = len(scrape(service).splitlines())
         flood(service, 100, OF_EACH)
         eventually(lambda: malformed(service) == OF_EACH)
         text = scrape(service)
+        assert service.stop() == 0
     assert len(text.splitlines()) == series
     found = Exposition(text)
     assert found.value("scrap_failures_total", reason="blocked_name") == OF_EACH
     assert found.value("scrap_requests_total", route="unmatched", method="GET", status="404") == OF_EACH
     assert found.value("scrap_requests_total", route=ROUTE, method="other", status="405") == 2 * len(ODD)
+    assert found.value("scrap_log_lines_dropped_total") > 0
     assert "host-" not in text
     assert "path-" not in text
     assert "METHOD" not in text

@@ -14,7 +14,6 @@ from scrap import __version__
 from tests import client, running
 from tests.exposition import Exposition
 from tests.integration.telemetry.receivers import Receiver, hanging, receiver
-from tests.integration.telemetry.test_service import converse
 
 TRACE_ID = "0af7651916cd43dd8448eb211c80319c"
 CONTEXT = {"traceparent": f"00-{TRACE_ID}-b7ad6b7169203331-01", "tracestate": "vendor=1", "baggage": "who=me"}
@@ -179,12 +178,3 @@ def test_receivers_that_are_lost_cost_no_call_and_no_end(
     # A thread of the SDK that is left behind may still complain on stderr, when there is no log any more.
     lines = [json.loads(line) for line in service.log if line.startswith("{")]
     assert sum(line["event"] == "request" for line in lines) == 2 * CALLS
-
-
-def test_a_log_that_nobody_reads_costs_its_lines_and_no_call() -> None:
-    with running.service(is_heard=False) as service:
-        converse(service, [b"GET /nowhere"] * 10_000)  # the pipe holds 64 KiB, the queue 8,192 lines
-        found = Exposition(client.request(service.management, "/metrics").body.decode())
-        assert service.stop() == 0
-    assert found.value("scrap_requests_total", route="unmatched", status="404") == 10_000
-    assert found.value("scrap_log_lines_dropped_total") > 0

@@ -7,12 +7,13 @@ import pytest
 from opentelemetry.exporter.otlp.proto.common.trace_encoder import encode_spans
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 from opentelemetry.sdk.resources import Resource
-from opentelemetry.sdk.trace import ReadableSpan
 from opentelemetry.sdk.trace.sampling import ALWAYS_ON
+from opentelemetry.sdk.util.instrumentation import InstrumentationScope
 
 from scrap.events import RequestStarted
 from scrap.telemetry import FanOut
-from scrap.telemetry.otel.encoding import encode
+from scrap.telemetry.otel.encoding import Encoder
+from scrap.telemetry.otel.span import Span
 from scrap.telemetry.otel.spans import CallSpans, Spans, bound_of
 from tests.unit.telemetry.events import ENDED, EVENTS, FAILED
 
@@ -21,15 +22,15 @@ CALLER = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
 
 @pytest.mark.parametrize("started", [RequestStarted(), RequestStarted(CALLER), RequestStarted(CALLER, "vendor=1")])
 def test_spans_are_encoded_as_the_sdk_encodes_them(started: RequestStarted) -> None:
-    spans: list[ReadableSpan] = []
-    resource = Resource({"service.name": "scrap"})
-    within = Spans(spans.append, ALWAYS_ON, bound_of({}), resource, "1")
-    emit = FanOut(within, CallSpans(spans.append, resource, "1"), failed=pytest.fail)
+    spans: list[Span] = []
+    resource, scope = Resource({"service.name": "scrap"}), InstrumentationScope("scrap", "1")
+    emit = FanOut(Spans(spans.append, ALWAYS_ON, bound_of({})), CallSpans(spans.append), failed=pytest.fail)
     context = copy_context()  # as the task of a request has one: its trace is not for other tests
     for event in (started, *EVENTS[1:], ENDED, replace(FAILED, error=RuntimeError("no"))):
         context.run(emit, event)
     assert len(spans) > 5
-    assert ExportTraceServiceRequest.FromString(encode(spans)) == encode_spans(spans)
+    encoded = ExportTraceServiceRequest.FromString(Encoder(resource, "1").encode(spans))
+    assert encoded == encode_spans([span.readable(resource, scope) for span in spans])
 
 
 @pytest.mark.parametrize(

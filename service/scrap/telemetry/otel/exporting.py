@@ -5,7 +5,7 @@ import os
 import threading
 import time
 from collections.abc import Callable
-from typing import NamedTuple
+from typing import NamedTuple, cast
 
 from opentelemetry.exporter.otlp.proto.http._log_exporter import OTLPLogExporter
 from opentelemetry.exporter.otlp.proto.http.metric_exporter import OTLPMetricExporter
@@ -17,10 +17,11 @@ from opentelemetry.sdk.trace.export import BatchSpanProcessor
 from prometheus_client.registry import Collector
 
 from scrap.telemetry.logs import LogSettings
-from scrap.telemetry.otel.encoding import SpanExporter
+from scrap.telemetry.otel.encoding import Encoder, SpanExporter
 from scrap.telemetry.otel.records import Records
 from scrap.telemetry.otel.registry import RegistryExport
 from scrap.telemetry.otel.signals import Signals
+from scrap.telemetry.otel.span import Span
 from scrap.telemetry.otel.spans import CallSpans, Spans, bound_of
 from scrap.telemetry.sinks import Sink
 
@@ -58,10 +59,11 @@ class Exporting:
         self._ends: list[_End] = []
         if signals.traces:
             sampler = TracerProvider(shutdown_on_exit=False).sampler  # what the variables say
-            span_exporter = SpanExporter()
+            span_exporter = SpanExporter(Encoder(resource, version))
             processor = BatchSpanProcessor(span_exporter)
-            self.first.append(Spans(processor.on_end, sampler, bound_of(os.environ), resource, version))
-            self.sinks.append(CallSpans(processor.on_end, resource, version))
+            end = cast("Callable[[Span], None]", processor.on_end)  # it only hands on what it is given
+            self.first.append(Spans(end, sampler, bound_of(os.environ)))
+            self.sinks.append(CallSpans(end))
             self._ends.append(_End(processor.shutdown, span_exporter.shutdown))
         if signals.metrics:
             metric_exporter = OTLPMetricExporter()

@@ -15,44 +15,33 @@ from dataclasses import dataclass
 from typing import Final
 
 from opentelemetry.context import Context
-from opentelemetry.sdk.resources import Resource
-from opentelemetry.sdk.trace import Event, ReadableSpan
+from opentelemetry.sdk.trace import Event
 from opentelemetry.sdk.trace.sampling import Decision, Sampler, TraceIdRatioBased
-from opentelemetry.sdk.util.instrumentation import InstrumentationScope
-from opentelemetry.trace import (
-    SpanContext,
-    SpanKind,
-    Status,
-    StatusCode,
-    TraceFlags,
-    TraceState,
-    get_current_span,
-)
+from opentelemetry.trace import SpanContext, SpanKind, TraceState, get_current_span
 from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
-from opentelemetry.util.types import AttributeValue
 
 from scrap.events import FetchEnded, HopEnded, PageParsed, RequestEnded, RequestStarted
 from scrap.telemetry.otel.conventions import method_of
+from scrap.telemetry.otel.span import Attributes, Span
 from scrap.telemetry.redact import redact_text, without_query
 from scrap.telemetry.sinks import Handlers
 from scrap.telemetry.trace import Trace, current_trace
 
-_Attributes = dict[str, AttributeValue]
 _ROOT: Final = Context()
-_SAMPLED: Final = TraceFlags(TraceFlags.SAMPLED)
-_UNSET: Final = Status(StatusCode.UNSET)
-_ERROR: Final = Status(StatusCode.ERROR)
 _LARGEST_BOUND: Final = TraceIdRatioBased.get_bound_for_rate(1.0)
 _ids: Final = random.Random()  # noqa: S311 - ids tell spans apart; nothing is secret about them
 
 
 @dataclass(slots=True)
 class _Recorded(Trace):
-    """The trace of a call that is recorded."""
+    """The trace of a call that is recorded, with its numbers; see `Span`."""
 
-    context: SpanContext
-    parent: SpanContext | None
-    started: int  # nanoseconds since the epoch
+    trace_number: int
+    span_number: int
+    parent_number: int
+    is_remote: bool
+    state: TraceState | None
+    started: int
 
 
 def bound_of(environment: Mapping[str, str]) -> int:
@@ -76,21 +65,15 @@ class Spans:
         end: takes a span that is over.
         sampler: decides which traces are recorded.
         bound: see `bound_of`: spares the sampler most of its work.
-        resource: who sends.
-        version: the service's.
     """
 
     name = "traces"
 
-    def __init__(
-        self, end: Callable[[ReadableSpan], None], sampler: Sampler, bound: int, resource: Resource, version: str
-    ) -> None:
+    def __init__(self, end: Callable[[Span], None], sampler: Sampler, bound: int) -> None:
         self._end = end
         self._sampler = sampler
         self._bound = bound
         self._is_sure = bound < _LARGEST_BOUND  # a ratio's yes is as sure as its no
-        self._resource = resource
-        self._scope = InstrumentationScope("scrap", version)
         self._propagator = TraceContextTextMapPropagator()
         self.handlers: Handlers = {
             RequestStarted: self._request_started,
@@ -123,13 +106,15 @@ class Spans:
         span_id = _ids.getrandbits(64) or 1
         names = f"{trace_id:032x}", f"{span_id:016x}"
         if is_recorded:
-            context = SpanContext(trace_id, span_id, False, _SAMPLED, state)
-            current_trace.set(_Recorded(*names, True, context, parent, time.time_ns()))
+            parent_id, is_remote = (parent.span_id, parent.is_remote) if parent else (0, False)
+            current_trace.set(
+                _Recorded(*names, True, trace_id, span_id, parent_id, is_remote, state or None, time.time_ns())
+            )
         else:
             current_trace.set(Trace(*names, sampled=False) if parent else None)
 
     def _hop_ended(self, event: HopEnded) -> None:
-        attributes: _Attributes = {
+        attributes: Attributes = {
             "http.request.method": "GET",
             "server.address": event.host,
             "server.port": event.port,
@@ -144,7 +129,7 @@ class Spans:
         self._add("GET", event.started, event.seconds, attributes, kind=SpanKind.CLIENT, error=error)
 
     def _fetch_ended(self, event: FetchEnded) -> None:
-        attributes: _Attributes = {
+        attributes: Attributes = {
             "http.response.body.size": event.wire_bytes,
             "scrap.decoded_bytes": event.decoded_bytes,
             "scrap.redirects": event.redirects,
@@ -153,7 +138,7 @@ class Spans:
         self._add("read body", time.time() - event.body, event.body, attributes)
 
     def _page_parsed(self, event: PageParsed) -> None:
-        attributes: _Attributes = {"scrap.lane": event.lane}
+        attributes: Attributes = {"scrap.lane": event.lane}
         if event.unsure:
             attributes["scrap.unsure"] = event.unsure
         if event.bound:
@@ -165,7 +150,7 @@ class Spans:
         name: str,
         started: float,
         seconds: float,
-        attributes: _Attributes,
+        attributes: Attributes,
         *,
         kind: SpanKind = SpanKind.INTERNAL,
         error: str | None = None,
@@ -174,22 +159,22 @@ class Spans:
         trace = current_trace.get()
         if not isinstance(trace, _Recorded):
             return
-        if error:
+        if error is not None:
             attributes["error.type"] = error
-        its = trace.context
         start = int(started * 1e9)
         self._end(
-            ReadableSpan(
+            Span(
                 name,
-                SpanContext(its.trace_id, _ids.getrandbits(64) or 1, False, its.trace_flags, its.trace_state),
-                its,
-                self._resource,
+                trace.trace_number,
+                _ids.getrandbits(64) or 1,
+                trace.span_number,
+                False,
+                trace.state,
+                start,
+                start + int(seconds * 1e9),
                 attributes,
-                kind=kind,
-                status=_ERROR if error else _UNSET,
-                start_time=start,
-                end_time=start + int(seconds * 1e9),
-                instrumentation_scope=self._scope,
+                kind,
+                error is not None,
             )
         )
 
@@ -199,16 +184,12 @@ class CallSpans:
 
     Args:
         end: takes a span that is over.
-        resource: who sends.
-        version: the service's.
     """
 
     name = "traces"
 
-    def __init__(self, end: Callable[[ReadableSpan], None], resource: Resource, version: str) -> None:
+    def __init__(self, end: Callable[[Span], None]) -> None:
         self._end = end
-        self._resource = resource
-        self._scope = InstrumentationScope("scrap", version)
         self.handlers: Handlers = {RequestEnded: self._request_ended}
 
     def _request_ended(self, event: RequestEnded) -> None:
@@ -217,24 +198,25 @@ class CallSpans:
             return
         now = max(trace.started, int(event.ended * 1e9))
         self._end(
-            ReadableSpan(
+            Span(
                 f"{method_of(event.method)} {event.route}",
-                trace.context,
-                trace.parent,
-                self._resource,
+                trace.trace_number,
+                trace.span_number,
+                trace.parent_number,
+                trace.is_remote,
+                trace.state,
+                trace.started,
+                now,
                 _call_attributes(event),
-                [_exception(event.error, now)] if event.error else (),
-                kind=SpanKind.SERVER,
-                status=_ERROR if event.status >= 500 else _UNSET,
-                start_time=trace.started,
-                end_time=now,
-                instrumentation_scope=self._scope,
+                SpanKind.SERVER,
+                event.status >= 500,
+                _exception(event.error, now) if event.error else None,
             )
         )
 
 
 def _exception(error: BaseException, now: int) -> Event:
-    attributes: _Attributes = {
+    attributes: Attributes = {
         "exception.type": type(error).__qualname__,
         "exception.message": redact_text(str(error)),
         "exception.stacktrace": redact_text("".join(traceback.format_exception(error))),
@@ -242,8 +224,8 @@ def _exception(error: BaseException, now: int) -> Event:
     return Event("exception", attributes, now)
 
 
-def _call_attributes(event: RequestEnded) -> _Attributes:
-    attributes: _Attributes = {
+def _call_attributes(event: RequestEnded) -> Attributes:
+    attributes: Attributes = {
         "http.request.method": method_of(event.method),
         "http.route": event.route,
         "http.response.status_code": event.status,
