@@ -35,6 +35,7 @@ from scrap.events import Emit, Shed
 __all__ = ["Admission", "Busy", "Limits", "Place"]
 
 _SHED = Shed()
+_RESERVE = 8  # who may wait in a strained house, so that callers who come in lumps leave no gap of idleness behind
 _REMEMBERED = 5.0  # seconds for which a refusal is held to say that the house is full
 
 
@@ -187,7 +188,7 @@ class Admission:
         return self._clock() - self._refused < self._limits.patience or self.is_full
 
     def let_in(self) -> bool:
-        """Lets a caller of a strained house in who will `enter` two turns later: as many in a turn as may begin in one.
+        """Lets a caller of a strained house in who will `enter` some turns later: few a turn.
 
         Without it, a turn's worth of callers would find the same short queue, and all come in.
         """
@@ -248,7 +249,7 @@ class Admission:
         """A new turn of the event loop."""
         self._turn_ends = False
         self._left = 1 + int((self._clock() - since) / self._limits.turn)
-        self._let_in = self._left
+        self._let_in = max(self._left, _RESERVE - len(self._queue))
         self._call_in()
 
     def _call_in(self) -> None:

@@ -88,21 +88,24 @@ class CallMetrics(Collector):
             for outcome in Outcome:
                 self._calls_of(route, "GET", outcome.status, outcome)
 
-    def note(self, event: RequestEnded, trace: Trace | None) -> None:
-        """Counts a call that has just ended, or several that ended just so."""
-        calls = self._calls.get((event.route, event.method, event.status, event.outcome)) or self._resolve(event)
-        calls.count += event.calls
-        seconds = event.seconds
-        if seconds is None:  # refused before it was a call: a zero would only pull the mean and the quantiles down
-            return
-        durations = calls.durations
-        durations.total += seconds
-        place = bisect_left(SECONDS, seconds)
-        durations.buckets[place] += 1
-        calls.peak.note(seconds, self._clock())
-        if trace and trace.sampled:
-            labels = {"trace_id": trace.trace_id, "span_id": trace.span_id}
-            durations.exemplars[place] = Exemplar(labels, seconds, event.ended)
+    def note(self, ended: Iterable[RequestEnded], trace: Trace | None = None) -> None:
+        """Counts calls that have just ended; each may stand for several that ended just so."""
+        known = self._calls.get
+        now = self._clock()
+        for event in ended:
+            calls = known((event.route, event.method, event.status, event.outcome)) or self._resolve(event)
+            calls.count += event.calls
+            seconds = event.seconds
+            if seconds is None:  # refused before it was a call: a zero would only pull the mean and the quantiles down
+                continue
+            durations = calls.durations
+            durations.total += seconds
+            place = bisect_left(SECONDS, seconds)
+            durations.buckets[place] += 1
+            calls.peak.note(seconds, now)
+            if trace and trace.sampled:
+                labels = {"trace_id": trace.trace_id, "span_id": trace.span_id}
+                durations.exemplars[place] = Exemplar(labels, seconds, event.ended)
 
     def _resolve(self, event: RequestEnded) -> Calls:
         """Bounds what a stranger chooses: a flood of other names ends in one series."""

@@ -7,8 +7,8 @@ from collections.abc import Iterator
 from contextvars import Context
 from typing import Final, NamedTuple
 
-from scrap.events import Emit, Event, ignore
-from scrap.telemetry.sinks import FanOut
+from scrap.events import Emit, Event, RequestEnded, ignore
+from scrap.telemetry.sinks import Ended, FanOut
 from scrap.telemetry.trace import Trace, current_trace
 
 _MANY: Final = 64  # hits; to hand them on holds the loop for 0.2 ms
@@ -38,7 +38,7 @@ class Gathering:
         self._to = to
         self._wanted = to.kinds
         self._first: Emit = first or ignore
-        self._urgent: frozenset[type[Event]] = first.kinds if first else frozenset()
+        self._urgent: frozenset[type[Event] | type[Ended]] = first.kinds if first else frozenset()
         self._interval = interval
         self._kept: deque[Event | _Traced] = deque()  # its ends are safe to use from different threads
         self._handing = threading.Lock()
@@ -87,14 +87,23 @@ class Gathering:
             finally:
                 self._handing.release()
 
-    def _taken(self) -> Iterator[Event]:
+    def _taken(self) -> Iterator[Event | Ended]:
         """What is kept now, each event in its trace, for as long as it is looked at."""
         kept = self._kept
+        calls: list[RequestEnded] = []
         for _ in range(len(kept)):
             one = kept.popleft()
+            if type(one) is RequestEnded:
+                calls.append(one)
+                continue
+            if calls:
+                yield Ended(calls)
+                calls = []
             if type(one) is _Traced:
                 current_trace.set(one.trace)
                 yield one.event
                 current_trace.set(None)
             else:
                 yield one  # type: ignore[misc]
+        if calls:
+            yield Ended(calls)

@@ -10,7 +10,7 @@ from typing import Literal
 from scrap.events import RequestEnded
 from scrap.telemetry.fields import LEVELS, record_fields
 from scrap.telemetry.lines import JsonLines, Lines, TextLines
-from scrap.telemetry.sinks import Handlers
+from scrap.telemetry.sinks import Ended, Handlers
 from scrap.telemetry.trace import current_trace
 from scrap.telemetry.writer import LineWriter
 
@@ -53,12 +53,17 @@ class RequestLog:
         self._write = writer.write
         self._line = lines.request
         self._queries = settings.queries
-        self._level = logging.getLevelNamesMapping()[settings.level.upper()]
-        self.handlers: Handlers = {RequestEnded: self._request_ended}
+        least = logging.getLevelNamesMapping()[settings.level.upper()]
+        self._wanted = frozenset(outcome for outcome, level in LEVELS.items() if level >= least)
+        self.handlers: Handlers = {RequestEnded: self._request_ended, Ended: self._requests_ended}
 
     def _request_ended(self, event: RequestEnded) -> None:
-        if LEVELS[event.outcome] >= self._level:
+        if event.outcome in self._wanted:
             self._write(self._line(event.ended, event, current_trace.get(), self._queries))
+
+    def _requests_ended(self, ended: Ended) -> None:
+        line, queries, wanted = self._line, self._queries, self._wanted
+        self._write(*[line(event.ended, event, None, queries) for event in ended.calls if event.outcome in wanted])
 
 
 class _Handler(logging.Handler):

@@ -2,13 +2,21 @@
 
 import logging
 from collections.abc import Callable, Iterable, Mapping
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
-from scrap.events import BackgroundFailed, Emit, Event
+from scrap.events import BackgroundFailed, Emit, Event, RequestEnded
 
 log = logging.getLogger(__name__)
 
-Handlers = Mapping[type[Event], Callable[[Any], None]]
+
+class Ended(NamedTuple):
+    """Calls that ended one after the other, none of which is in a trace: to take them together costs half."""
+
+    calls: list[RequestEnded]
+
+
+Handler = Callable[[Any], None]
+Handlers = Mapping[type[Event] | type[Ended], Handler]
 
 
 class Sink(Protocol):
@@ -16,7 +24,8 @@ class Sink(Protocol):
 
     Attributes:
         name: a short fixed word for it.
-        handlers: what to call with an event of a type; in the loop's thread, so it must not wait.
+        handlers: what to call with an event of a type; in the loop's thread, so it must not wait. Who takes
+            `RequestEnded` may take `Ended` as well, and else gets its calls one by one.
     """
 
     @property
@@ -41,28 +50,42 @@ class FanOut:
     """
 
     def __init__(self, *sinks: Sink, failed: Callable[[str], None], told: Emit | None = None) -> None:
-        self._handlers: dict[type[Event], list[tuple[Callable[[Any], None], str]]] = {}
+        self._handlers: dict[type[Event] | type[Ended], list[tuple[Handler, str]]] = {}
         for sink in sinks:
-            for kind, handler in sink.handlers.items():
+            handlers = dict(sink.handlers)
+            if RequestEnded in handlers:
+                handlers.setdefault(Ended, self._one_by_one(handlers[RequestEnded], sink.name))
+            for kind, handler in handlers.items():
                 self._handlers.setdefault(kind, []).append((handler, sink.name))
         self.kinds = frozenset(self._handlers)
         self._failed = failed
         self._told = told or self
         self._said: set[str] = set()
 
-    def __call__(self, event: Event) -> None:
+    def __call__(self, event: Event | Ended) -> None:
         """Gives an event to all who take it."""
-        self.each((event,))
+        for handler, name in self._handlers.get(type(event), ()):
+            try:
+                handler(event)
+            except Exception as error:  # noqa: BLE001 - it is said, once
+                self._note(name, error)
 
-    def each(self, events: Iterable[Event]) -> None:
+    def each(self, events: Iterable[Event | Ended]) -> None:
         """Gives several, one after the other."""
-        handlers_of = self._handlers.get
         for event in events:
-            for handler, name in handlers_of(type(event), ()):
+            self(event)
+
+    def _one_by_one(self, handler: Handler, name: str) -> Handler:
+        """Takes calls that ended for a sink that wants each by itself."""
+
+        def take(ended: Ended) -> None:
+            for call in ended.calls:
                 try:
-                    handler(event)
-                except Exception as error:  # noqa: BLE001 - it is said, once
+                    handler(call)
+                except Exception as error:  # noqa: BLE001 - likewise
                     self._note(name, error)
+
+        return take
 
     def _note(self, name: str, error: Exception) -> None:
         self._failed(name)

@@ -34,14 +34,14 @@ class LineWriter:
         self._thread = threading.Thread(target=self._run, name="log-writer", daemon=True)
         self._thread.start()
 
-    def write(self, line: bytes) -> None:
-        """Queues a line with its newline; from any thread."""
-        lines = self._lines
-        if len(lines) >= self._limit:
-            self._dropped(1)
-            return
-        lines.append(line)
-        if not self._some.is_set():
+    def write(self, *lines: bytes) -> None:
+        """Queues lines, each with its newline; from any thread."""
+        room = max(0, self._limit - len(self._lines))
+        if len(lines) > room:
+            self._dropped(len(lines) - room)
+            lines = lines[:room]
+        self._lines.extend(lines)
+        if lines and not self._some.is_set():
             self._some.set()
 
     def close(self, timeout: float = 2.0) -> None:

@@ -6,10 +6,11 @@ from collections.abc import Callable, Iterable
 
 import pytest
 
-from scrap.events import BackgroundFailed, Event, FlightJoined, RequestStarted, Shed
+from scrap.events import BackgroundFailed, Event, FlightJoined, RequestEnded, RequestStarted, Shed
 from scrap.telemetry import FanOut, Gathering
-from scrap.telemetry.sinks import Handlers
+from scrap.telemetry.sinks import Ended, Handlers
 from scrap.telemetry.trace import Trace, current_trace
+from tests.unit.telemetry.events import ENDED, FAILED
 
 ONE, OTHER = FlightJoined(), Shed()
 TRACE = Trace("a" * 32, "b" * 16, sampled=True)
@@ -93,6 +94,21 @@ def test_an_event_keeps_its_trace() -> None:
     gathering.settle()
     current_trace.reset(token)
     assert seen == [None, TRACE, None]
+
+
+def test_calls_that_ended_come_together_in_their_order_but_for_those_in_a_trace() -> None:
+    came: list[Event | Ended] = []
+    taker = Taker(came.append, (FlightJoined, RequestEnded))
+    taker.handlers = {**taker.handlers, Ended: came.append}
+    gathering = Gathering(FanOut(taker, failed=pytest.fail))
+    for event in (ENDED, FAILED, ONE):
+        gathering.emit(event)
+    token = current_trace.set(TRACE)
+    gathering.emit(ENDED)
+    current_trace.reset(token)
+    gathering.emit(FAILED)
+    gathering.settle()
+    assert came == [Ended([ENDED, FAILED]), ONE, ENDED, Ended([FAILED])]
 
 
 def test_who_takes_events_may_bring_more() -> None:

@@ -13,6 +13,7 @@ from scrap.errors import Outcome, Reason
 from scrap.telemetry import FanOut, LineWriter, LogSettings, RequestLog, capture_logging
 from scrap.telemetry.lines import JsonLines, TextLines
 from scrap.telemetry.logs import Level, lines_for
+from scrap.telemetry.sinks import Ended
 from tests.unit.telemetry.events import ENDED, FAILED
 
 SHED = replace(FAILED, outcome=Outcome.SHED, reason=Reason.FULL, status=503)
@@ -57,6 +58,16 @@ def test_a_line_has_the_time_of_day(file: File) -> None:
     emit = FanOut(RequestLog(file.writer, JsonLines(), LogSettings()), failed=pytest.fail)
     emit(ENDED)
     assert file.lines()[0]["time"].endswith("Z")
+
+
+def test_lines_of_calls_that_come_together_are_the_same(file: File) -> None:
+    emit = FanOut(RequestLog(file.writer, JsonLines(), LogSettings(level="warning")), failed=pytest.fail)
+    for event in (ENDED, SHED, INTERNAL):
+        emit(event)
+    emit(Ended([ENDED, SHED, INTERNAL]))
+    lines = file.lines()
+    assert len(lines) == 4
+    assert lines[2:] == lines[:2]
 
 
 def test_queries_are_a_setting(file: File) -> None:

@@ -12,6 +12,7 @@ from scrap.events import Event, FetchEnded, HopEnded, PageParsed, TargetBlocked
 from scrap.fetch.verdict import Verdict
 from scrap.opengraph.document import Bound, Unsure
 from scrap.telemetry import FanOut, Metrics
+from scrap.telemetry.sinks import Ended
 from scrap.telemetry.trace import Trace, current_trace
 from tests.exposition import Exposition
 from tests.unit.telemetry.events import ENDED, EVENTS, FAILED, HOP
@@ -26,7 +27,7 @@ class Clock:
         return self.now
 
 
-def metrics_after(*events: Event, clock: Clock | None = None) -> Metrics:
+def metrics_after(*events: Event | Ended, clock: Clock | None = None) -> Metrics:
     metrics = Metrics(version="1.2.3", routes=ROUTES, clock=clock or Clock())
     failures: list[str] = []
     emit = FanOut(metrics, failed=failures.append)
@@ -46,6 +47,14 @@ def test_calls_are_counted_by_how_they_ended() -> None:
     assert found.value("scrap_requests_total", status="200", outcome="ok", fault="none", route=ROUTES[0]) == 2
     assert found.value("scrap_requests_total", status="502", fault="web", route=ROUTES[0]) == 1
     assert found.value("scrap_failures_total", reason="dns_failed", outcome="upstream_error", fault="web") == 1
+
+
+def test_calls_that_come_together_are_counted_the_same() -> None:
+    def said(metrics: Metrics) -> list[str]:
+        families = ("scrap_requests", "scrap_failures", "scrap_request_duration")
+        return [line for line in metrics.exposition("")[0].decode().splitlines() if line.startswith(families)]
+
+    assert said(metrics_after(Ended([ENDED, ENDED, FAILED]))) == said(metrics_after(ENDED, ENDED, FAILED))
 
 
 def test_what_alerts_watch_begins_at_zero() -> None:

@@ -4,8 +4,9 @@ import logging
 
 import pytest
 
-from scrap.events import BackgroundFailed, Event, FlightJoined, RequestStarted
-from scrap.telemetry.sinks import FanOut, Handlers
+from scrap.events import BackgroundFailed, Event, FlightJoined, RequestEnded, RequestStarted
+from scrap.telemetry.sinks import Ended, FanOut, Handlers
+from tests.unit.telemetry.events import ENDED, FAILED
 
 
 class Notes:
@@ -45,6 +46,19 @@ def test_a_broken_sink_costs_only_its_own_data(caplog: pytest.LogCaptureFixture)
     assert len(healthy.events) == 2
     assert len(told.events) == 1
     assert len(caplog.records) == 1  # said once, counted each time
+
+
+def test_calls_that_come_together_are_given_one_by_one_to_who_wants_each() -> None:
+    failures: list[str] = []
+    calls = Notes("calls", RequestEnded)
+
+    class Picky(Broken):
+        def __init__(self) -> None:
+            self.handlers = {RequestEnded: self.fail}
+
+    FanOut(Picky(), calls, failed=failures.append)(Ended([ENDED, FAILED]))
+    assert calls.events == [ENDED, FAILED]
+    assert failures == ["broken"] * 2
 
 
 def test_an_event_that_nobody_takes_is_dropped() -> None:
