@@ -45,6 +45,23 @@ async def cancelled(task: Awaitable[str]) -> None:
         await task
 
 
+async def test_who_waits_has_the_result_in_the_turn_after_it_is_there() -> None:
+    """Each turn costs a page the work of all others that are ready."""
+    flights = Flights[str](emit=ignore)
+    page: asyncio.Future[str] = asyncio.get_running_loop().create_future()
+
+    async def work() -> str:
+        return await page
+
+    waiting = call(flights, work)
+    await settle()
+    page.set_result("page")
+    await asyncio.sleep(0)  # the work goes on, and ends
+    await asyncio.sleep(0)
+    assert waiting.done()
+    assert await waiting == "page"
+
+
 async def test_a_thousand_callers_are_one_piece_of_work() -> None:
     events: list[Event] = []
     flights = Flights[str](emit=events.append)
