@@ -13,8 +13,7 @@ PIECE_BYTES = 16 * KIB
 """What is given at once. The dearest bytes for a parser cost it 0.5 µs each: no piece holds the loop for over 10 ms."""
 
 TURN = 0.001
-"""Seconds of reading after which others have a turn. A turn costs a page that of all others that are ready: most real
-pages need none, what they say is read by then."""
+"""Seconds of reading after which others have a turn. A turn costs a page the work of all others that are ready."""
 
 
 class Body:

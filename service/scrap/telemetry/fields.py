@@ -70,8 +70,6 @@ def own_fields(event: RequestEnded, trace: Trace | None, queries: bool) -> Field
     seconds = event.seconds
     if seconds is not None:
         fields["seconds"] = int(seconds * 1e6 + 0.5) / 1e6  # `_micros`, without its call: every line has one
-    if event.cache == "fresh" and event.reason is None and trace is None:  # nothing was done that could be told
-        return fields
     if event.calls != 1:
         fields["calls"] = event.calls
     if event.upstream_status is not None:

@@ -10,7 +10,7 @@ log = logging.getLogger(__name__)
 
 
 class Ended(NamedTuple):
-    """Calls that ended one after the other, none of which is in a trace: to take them together costs half."""
+    """Calls that ended one after the other, none of which is in a trace: they are taken together, which costs less."""
 
     calls: list[RequestEnded]
 

@@ -107,7 +107,7 @@ async def test_the_loop_has_its_turn_between_the_pieces_of_a_bomb_that_are_dear(
         pieces = []
         async for chunk in answer.chunks():
             pieces.append(len(chunk))
-            time.sleep(TURN)  # noqa: ASYNC251 - to parse it takes so long
+            time.sleep(TURN)  # noqa: ASYNC251 - in place of a parser, which holds the loop just so
         counting.cancel()
     assert max(pieces) <= PIECE_BYTES
     assert turns >= len(pieces) - 1 >= 60

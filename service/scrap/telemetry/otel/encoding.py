@@ -1,6 +1,6 @@
 """Spans as OTLP, quickly.
 
-The SDK's encoder takes 50 µs for the span of a call, this one 5: most attributes of most spans are the same pairs
+The SDK's encoder takes 50 µs for the span of a call, this one a tenth of that: most attributes of most spans are the same pairs
 over and over, and are made once, as bytes. Two messages behind each other are one that has the fields of both (Protocol
 Buffers, encoding), so a span is put together from such pieces. What is rare in a span of ours (events, trace state) is
 left to the SDK's.
@@ -55,9 +55,8 @@ class Encoder:
     def __init__(self, resource: Resource, version: str) -> None:
         self._resource = resource
         self._scope = InstrumentationScope("scrap", version)
-        said = encode_spans([Span("", 1, 1, 0, False, None, 1, 1, {}).readable(resource, self._scope)]).resource_spans[
-            0
-        ]
+        any_span = Span("", 1, 1, 0, False, None, 1, 1, {}).readable(resource, self._scope)
+        said = encode_spans([any_span]).resource_spans[0]
         scope = said.scope_spans[0]
         del scope.spans[:]
         self._scope_said = scope.SerializeToString()
