@@ -1,6 +1,6 @@
 """Spans as OTLP, quickly.
 
-The SDK's encoder takes 50 µs for the span of a call, this one a tenth of that: most attributes of most spans are the same pairs
+The SDK's encoder takes ten times as long: most attributes of most spans are the same pairs
 over and over, and are made once, as bytes. Two messages behind each other are one that has the fields of both (Protocol
 Buffers, encoding), so a span is put together from such pieces. What is rare in a span of ours (events, trace state) is
 left to the SDK's.
