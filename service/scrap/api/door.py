@@ -15,7 +15,7 @@ from scrap.preview import Previewer
 # Whatever else comes goes the ordinary way. Nothing of it is used, so it does not matter what another parser would see.
 _CALL = re.compile(
     rb"GET %b\?([!-~]*) HTTP/1\.1\r\n"
-    rb"(?:(?!(?i:connection|content-length|expect|transfer-encoding|upgrade):)[!-9;-~]++:[^\r\n\0]*+\r\n)++\r\n"
+    rb"(?>(?:(?!(?i:connection|content-length|expect|transfer-encoding|upgrade):)[!-9;-~]++:[^\r\n\0]*+\r\n)+)\r\n"
     % re.escape(PATH.encode())
 )
 

@@ -16,7 +16,7 @@ from scrap.errors import Outcome, Reason
 _LONGEST = 2**31  # seconds: what a delta-seconds too large to hold means (RFC 9111, section 1.2.2)
 
 # A directive: a token, and perhaps a token or a quoted string (RFC 9111, section 5.2). What is neither is skipped.
-_DIRECTIVE = re.compile(r"""([!#$%&'*+\-.^_`|~0-9A-Za-z]+)(?:=(?:"((?:[^"\\]|\\.)*+)"|([^\s,;"]*)))?""")
+_DIRECTIVE = re.compile(r"""([!#$%&'*+\-.^_`|~0-9A-Za-z]+)(?:=(?:"((?>(?:[^"\\]|\\.)*))"|([^\s,;"]*)))?""")
 _FIELDS = frozenset({"cache-control", "expires", "date", "age"})
 
 

@@ -1,6 +1,7 @@
 r"""The part of HTML's token grammar that finds metas, as regular expressions over bytes (HTML, section 13.2.5).
 
-All are linear: quantifiers are possessive (`*+`), so what was matched is never tried another way. Bytes will do: the
+All are linear: quantifiers of bytes are possessive (`*+`) and those of groups stand in an atomic one (`(?>(?:…)*)`), so
+what was matched is never tried another way; a possessive group is read wrongly before Python 3.11.5 (gh-106052). Bytes will do: the
 grammar is ASCII, and in every charset that is scanned this way none of its bytes is part of another character.
 """
 
@@ -38,8 +39,8 @@ _ATTRIBUTE_NAME = rf"[^{_S}/>][^{_S}/>=]*+"  # it may even begin with =
 # What follows a tag's name, up to its >. A name that is followed by = has a value, or the tag is not complete. Most are
 # written as in the first line, which costs less than the second to read.
 _ATTRIBUTES = rf"""
-    (?: \x20[a-zA-Z-]++="[^"]*+" )*+
-    (?: [{_S}/]*+ {_ATTRIBUTE_NAME} (?: ={_VALUE} | [{_S}]*+=[{_S}]*+(?:{_VALUE}|(?=>)) | (?![{_S}]*+=) ) )*+
+    (?> (?: \x20[a-zA-Z-]++="[^"]*+" )* )
+    (?> (?: [{_S}/]*+ {_ATTRIBUTE_NAME} (?: ={_VALUE} | [{_S}]*+=[{_S}]*+(?:{_VALUE}|(?=>)) | (?![{_S}]*+=) ) )* )
     [{_S}/]*+
 """
 _KNOWN = f"(?:{'|'.join(map(_any_case, sorted(NAMESPACES)))}):"
@@ -48,11 +49,11 @@ _NAMED = r'(?:property|name)="{}"'.format
 # A meta has no say if none of its attributes has: the most of them, and this is how to leave them behind at once.
 _MUTE_META = rf"""
     {_names("meta")}
-    (?: [{_S}]++ (?:
+    (?> (?: [{_S}]++ (?:
         (?: content | data-[a-z-]++ | itemprop | id | class ) ="[^"]*+"
         | {_NAMED(rf'(?!{_KNOWN})[^"&{_S}]*+')}
         | http-equiv="(?!{_any_case("content")}-{_any_case("type")}")[^"&]*+"
-    ) )*+
+    ) )* )
     [{_S}/]*+
 """
 
@@ -65,18 +66,18 @@ _SPECIAL = ("meta", *RAW_TEXT, *DECLARING, *DOUBTFUL)
 _PLAIN = "".join(sorted(set(ascii_lowercase) - {name[0] for name in _SPECIAL}))  # letters that begin none of these
 
 # Everything that is neither a meta with a say nor changes how the rest is read.
-_IRRELEVANT = rf"""(?:
+_IRRELEVANT = rf"""(?> (?:
     [^<]++
     | <(?:
         / (?!{_names("head")}) [a-zA-Z][^{_S}/>]*+ {_ATTRIBUTES} >
         | (?: [{_PLAIN}] | (?!{_names(*_SPECIAL)}) [a-zA-Z] ) [^{_S}/>]*+ {_ATTRIBUTES} >
         | {_MUTE_META} >
         | {_SHORT_TEXT}
-        | !-- (?: -?+> | (?!-?+\0) (?: [^-]++ | -(?!-) )*+ --> )    # comments with no -- inside
+        | !-- (?: -?+> | (?!-?+\0) (?> (?: [^-]++ | -(?!-) )* ) --> )    # comments with no -- inside
         | (?: !(?!--) | \? | /(?![a-zA-Z]) ) [^>]*+ >   # doctype and bogus comments
         | (?=[^a-zA-Z!/?])                      # text after all
     )
-)*+"""
+)* )"""
 
 
 def _usual_meta(key: str) -> str:
@@ -85,7 +86,7 @@ def _usual_meta(key: str) -> str:
 
 # What matters, once all of it is there; else nothing. `lastindex` says what it is. Most metas with a say follow one
 # another, so that is tried first: to find that nothing irrelevant is there costs more than to read it.
-TOKEN = _compile(rf"""[{_S}]*+ <{_usual_meta(rf'{_KNOWN}[^"&]*+')} | {_IRRELEVANT} (?: <(?:
+TOKEN = _compile(rf"""[{_S}]*+ <{_usual_meta(rf'{_KNOWN}[^"&]*+')} | {_IRRELEVANT} (?> (?: <(?:
     {_usual_meta('[^"&]*+')}
     | {_names("meta")} ({_ATTRIBUTES}) >
     | ({_names(*RAW_TEXT)}) {_ATTRIBUTES} >
@@ -94,7 +95,7 @@ TOKEN = _compile(rf"""[{_S}]*+ <{_usual_meta(rf'{_KNOWN}[^"&]*+')} | {_IRRELEVAN
     | ({_names(*DECLARING)}) ({_ATTRIBUTES}) >
     | ({_names(*DOUBTFUL)}) {_ATTRIBUTES} >
     | (!---?+\0)
-) )?+""")
+) )? )""")
 # Of a usual meta, the group before is its property or name; that of a known one begins with a known namespace.
 (_, KNOWN_META, _, USUAL_META, META, RAW, COMMENT, END_OF_HEAD, _, DECLARATION, DOUBT, _) = range(1, 13)
 
@@ -130,7 +131,7 @@ ANYWHERE = _compile(rf"<({_names('meta', *DECLARING)}) ([^<>]*+) (>?)")
 
 _COMPLETE = _compile(_ATTRIBUTES)
 _ATTRIBUTE = _compile(rf"""
-    [{_S}/]*+ ({_ATTRIBUTE_NAME}) (?: [{_S}]*+=[{_S}]*+ (?: "([^"]*+)" | '([^']*+)' | ([^{_S}>"'][^{_S}>]*+) | ) )?+
+    [{_S}/]*+ ({_ATTRIBUTE_NAME}) (?> (?: [{_S}]*+=[{_S}]*+ (?: "([^"]*+)" | '([^']*+)' | ([^{_S}>"'][^{_S}>]*+) | ) )? )
 """)
 # Namespaces under their own names; what nearly all pages declare that declare anything.
 _OWN_NAME = _compile(rf"""
