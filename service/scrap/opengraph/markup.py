@@ -2,7 +2,8 @@ r"""The part of HTML's token grammar that finds metas, as regular expressions ov
 
 All are linear: quantifiers of bytes are possessive (`*+`) and those of groups stand in an atomic one (`(?>(?:…)*)`), so
 what was matched is never tried another way; a possessive group is read wrongly before Python 3.11.5 (gh-106052), and an
-atomic one costs a fifth more (296 and 350 µs a page of the corpus). Bytes will do: the grammar is ASCII, and in every charset that is scanned this way none of its bytes is part of another character.
+atomic one costs a fifth more (296 and 350 µs a page of the corpus). Bytes will do: the grammar is ASCII, and in every
+charset that is scanned this way none of its bytes is part of another character.
 """
 
 import re
