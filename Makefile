@@ -8,7 +8,7 @@ export UV_PYTHON_DOWNLOADS := never
 export UV_COMPILE_BYTECODE := 1
 export PYTHONDONTWRITEBYTECODE :=
 .DEFAULT_GOAL := help
-.PHONY: help setup run demo test coverage test-servers test-chart test-cluster story story-picture faults lint format types contracts check fuzz bench soak bench-parser dashboards dashboards-preview docs alert-test image clean
+.PHONY: help setup run demo test test-oldest coverage test-servers test-chart test-cluster story story-picture faults lint format types contracts check fuzz bench soak bench-parser dashboards dashboards-preview docs alert-test image clean
 
 help: ## list the commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-18s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -35,6 +35,11 @@ test: setup ## run the tests
 
 coverage: setup ## run the tests and measure what they reach
 	@.venv/bin/pytest --cov --cov-report=term
+
+test-oldest: OLDEST ?= /usr/bin/python3
+test-oldest: setup ## run the tests on another Python, in an environment of its own (OLDEST=/usr/bin/python3)
+	@$(OLDEST) --version
+	@UV_PROJECT_ENVIRONMENT=.cache/venv-oldest $(UV) run --frozen --quiet --python $(OLDEST) pytest
 
 lint: setup ## style and layout of the code
 	@.venv/bin/ruff check
