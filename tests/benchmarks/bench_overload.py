@@ -3,10 +3,10 @@
     python -m tests.benchmarks.bench_overload [rounds] [seconds] [milliseconds]
 
 The service has core 0; its callers and the web that it fetches from have core 1. Every page is new. Each round
-measures, one after the other on the same service: the peak (32 callers who call as soon as they were answered), a
-quiet time (a fifth of that, calls at random times), and four times the peak; then the healthy calls alone, beside 200
-stuck origins, and beside 200 names whose servers are silent. At last, 256 origins send 1 MB each and then stay. The
-third argument is how long the web thinks about a page. It ends with 1 where a bar is not met.
+measures, one after the other on the same service: the peak (32 callers who call as soon as they were answered; 64 get
+some more, slower), a quiet time (a fifth of the peak, calls at random times), and four times the peak; then the healthy
+calls alone, beside 200 stuck origins, and beside 200 names whose servers are silent. At last, 256 origins send 1 MB
+each and then stay. The third argument is how long the web thinks about a page. It ends with 1 where a bar is not met.
 
 On a machine that others use as well, compare the ratios, and look at the CPU: calls a second of the service's own CPU
 time do not depend on how much of it was left. How much of core 1 the callers and the web took, and how late calls were
@@ -150,12 +150,13 @@ async def stuck_callers(base: str, page: str, many: int) -> AsyncIterator[None]:
 async def rounds_of(
     service: Running, local: LocalWeb, path: Path, rounds: int, seconds: float
 ) -> dict[str, list[Measured]]:
-    names = ("peak", "quiet", "four times", "healthy", "beside the stuck", "beside the silent")
+    names = ("peak", "more callers", "quiet", "four times", "healthy", "beside the stuck", "beside the silent")
     runs: dict[str, list[Measured]] = {name: [] for name in names}
     await measured(service, local, path, callers=32, seconds=1)
     for _ in range(rounds):
         runs["peak"].append(await measured(service, local, path, callers=32, seconds=seconds))
         peak = runs["peak"][-1].good
+        runs["more callers"].append(await measured(service, local, path, callers=64, seconds=seconds))
         runs["quiet"].append(await measured(service, local, path, rate=peak / 5, seconds=seconds))
         runs["four times"].append(await measured(service, local, path, rate=peak * 4, seconds=seconds))
         runs["healthy"].append(await measured(service, local, path, callers=16, seconds=seconds))
@@ -202,6 +203,8 @@ def report(
     slower = [o.tally.percentile(99) / q.tally.percentile(99) for o, q in zip(over, quiet, strict=True)]
     print(f"offered at four times  {spread([m.tally.sent / m.tally.seconds for m in over], ' /s')}")
     print(f"goodput, of the peak   {spread(goodput)}")
+    most = [o.good / m.good for o, m in zip(over, runs["more callers"], strict=True)]
+    print(f"and of what 64 callers get, whose calls take as long as the table says: {spread(most)}")
     print(f"the same, a CPU second {per_cpu_second(over, peak)}")
     print(f"p99, of the quiet one  {spread(slower)}")
     print(f"p99 of the refusals    {spread([m.tally.percentile(99, 503) for m in over], ' ms')} at four times")

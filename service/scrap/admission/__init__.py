@@ -13,8 +13,9 @@ those must not keep everybody else out.)
 The waiting room is for bursts. A queue that stands is of no use to anybody: it only adds its length to every call. So
 once people have been waiting without a pause for `patience`, only `standing` of them may wait; and once somebody was
 refused, as in CoDel (RFC 8289, here at the door instead of at the head), nobody is let in while the first in the
-queue has waited for more than `target`, until a while has passed without refusals. A few dozen callers who each wait
-for their answer before they ask again are no overload, and never see any of it.
+queue has waited for more than `target`, and the others one by one at the `Pace` that the core can bear, until a while
+has passed without refusals. A few dozen callers who each wait for their answer before they ask again are no overload,
+and never see any of it.
 
 First come, first served. Last come, first served is the usual cure for a long queue whose head is out of time already;
 this queue is short and time-bound instead, so the cure has nothing to heal, and it would make those wait longest who
@@ -29,13 +30,13 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
 from scrap.admission.busy import Busy
+from scrap.admission.pace import Pace
 from scrap.errors import Overloaded
 from scrap.events import Emit, Shed
 
 __all__ = ["Admission", "Busy", "Limits", "Place"]
 
 _SHED = Shed()
-_RESERVE = 8  # who may wait in a strained house, so that callers who come in lumps leave no gap of idleness behind
 _REMEMBERED = 5.0  # seconds for which a refusal is held to say that the house is full
 
 
@@ -133,10 +134,10 @@ class Admission:
         self._queue: OrderedDict[asyncio.Future[bool], float] = OrderedDict()
         self._purse = limits.shared_bytes
         self._left = 1  # how many may still begin in this turn of the event loop
-        self._let_in = 1  # and how many may still come in, where it is strained
         self._turn_ends = False  # somebody has begun in it, so we are told
         self._calm = float("-inf")  # when there was no queue and no trouble the last time
         self._refused = float("-inf")  # when somebody was refused the last time
+        self._pace = Pace()
 
     @property
     def capacity(self) -> int:
@@ -185,18 +186,18 @@ class Admission:
     @property
     def is_strained(self) -> bool:
         """Whether somebody had to be refused a moment ago, or would have to be now."""
-        return self._clock() - self._refused < self._limits.patience or self.is_full
+        return self._refused_lately(self._clock()) or self.is_full
 
     def let_in(self) -> bool:
-        """Lets a caller of a strained house in who will `enter` some turns later: few a turn.
+        """Lets a caller of a strained house in who will `enter` some turns later, if it is time for one.
 
         Without it, a turn's worth of callers would find the same short queue, and all come in.
         """
-        if self._let_in <= 0 or self.is_full:
+        if self.is_full:
             return False
-        if self._queue and self._clock() - next(iter(self._queue.values())) > self._limits.target:
+        now = self._clock()
+        if self._is_late(now) or not self._pace.take(now):
             return False
-        self._let_in -= 1
         self._await_turn()
         return True
 
@@ -224,11 +225,18 @@ class Admission:
     async def _take(self) -> None:
         if not self._queue and self._has_room():
             now = self._clock()
-            if now - self._refused > self._limits.patience:
+            if not self._refused_lately(now):
                 self._calm = now
             self._begin()
         elif self.is_full or not await self._wait():
             raise self.refuse()
+
+    def _refused_lately(self, now: float) -> bool:
+        return now - self._refused < self._limits.patience
+
+    def _is_late(self, now: float) -> bool:
+        """Whether the first in the queue has waited for longer than it should once people are refused."""
+        return bool(self._queue) and now - next(iter(self._queue.values())) > self._limits.target
 
     def _has_room(self) -> bool:
         """Whether somebody may begin in this turn."""
@@ -238,6 +246,7 @@ class Admission:
         """Takes a place, the only one that may be taken in this turn, as a rule."""
         self.in_flight += 1
         self._left -= 1
+        self._pace.begin()
         self._await_turn()
 
     def _await_turn(self) -> None:
@@ -248,8 +257,9 @@ class Admission:
     def _turn(self, since: float) -> None:
         """A new turn of the event loop."""
         self._turn_ends = False
-        self._left = 1 + int((self._clock() - since) / self._limits.turn)
-        self._let_in = max(self._left, _RESERVE - len(self._queue))
+        now = self._clock()
+        self._left = 1 + int((now - since) / self._limits.turn)
+        self._pace.look(now, strained=self._refused_lately(now), late=self._is_late(now))
         self._call_in()
 
     def _call_in(self) -> None:
