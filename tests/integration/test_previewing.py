@@ -1,6 +1,7 @@
 """The use case over real sockets: what is kept of a page, from when on, and whose fault it is where it is late."""
 
 import asyncio
+import gc
 import tracemalloc
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
@@ -14,7 +15,7 @@ from scrap.errors import Outcome, Reason
 from scrap.events import ignore
 from scrap.fetch import Fetcher, Limits, Policy
 from scrap.preview import Parsed, Preview, Previewer
-from tests.hostile.answers import CARD, HTML, page, says
+from tests.hostile.answers import CARD, EVERY, HTML, by_path, page, says
 from tests.hostile.origin import Origin, serving
 
 LOOPBACK = Policy(networks=(ip_network("127.0.0.0/8"),), ports=frozenset(range(1, 65536)))
@@ -113,3 +114,28 @@ async def test_a_page_that_finds_no_memory_is_refused_and_small_ones_go_on() -> 
         assert (await make(modest.url())).entry.outcome is Outcome.OK
         staying.cancel()
         await asyncio.gather(staying, return_exceptions=True)
+
+
+@pytest.mark.parametrize(
+    "path",
+    ["/alive", "/closed", "/no-status", "/endless-header-fields", "/chunk-soup", "/short", "/loop", "/members/gzip"],
+)
+async def test_a_page_is_gone_as_soon_as_its_call_is_over(path: str) -> None:
+    """Nothing of ours is in a cycle, which would keep all that was read of the page until the collector comes."""
+    async with serving(by_path(EVERY)) as origin, previewing() as make:
+        before = len(origin.requests)
+        gc.collect()
+        gc.disable()
+        try:
+            await make(f"{origin.url().rstrip('/')}{path}")
+            for _ in range(5):
+                await asyncio.sleep(0)
+            gc.set_debug(gc.DEBUG_SAVEALL)
+            gc.collect()
+            left = [type(thing) for thing in gc.garbage if type(thing).__module__.startswith("scrap")]
+        finally:
+            gc.set_debug(0)
+            gc.enable()
+            gc.garbage.clear()
+        assert len(origin.requests) > before
+    assert not left

@@ -6,7 +6,7 @@ from typing import cast
 
 import httptools
 
-from scrap.errors import Reason, ScrapError, UpstreamError
+from scrap.errors import Reason, UpstreamError
 from scrap.fetch.fields import Fields
 from scrap.fetch.limits import KIB, Limits
 
@@ -32,6 +32,7 @@ class Exchange(asyncio.BufferedProtocol):
         "_chunks",
         "_eager",
         "_ended",
+        "_failure",
         "_head",
         "_head_bytes",
         "_held",
@@ -66,7 +67,7 @@ class Exchange(asyncio.BufferedProtocol):
         # A connection of our own for every request: there is nobody whose answer a lenient line end could smuggle in.
         self._parser.set_dangerous_leniencies(lenient_optional_cr_before_lf=True, lenient_spaces_after_chunk_size=True)
         self._transport: asyncio.Transport | None = None
-        self._head: asyncio.Future[None] = self._loop.create_future()
+        self._head: asyncio.Future[bool] = self._loop.create_future()  # it is here; False: it never will be
         self._head_bytes = 0
         self._wire_bytes = 0
         self._sent = 0.0
@@ -75,7 +76,10 @@ class Exchange(asyncio.BufferedProtocol):
         self._held = 0  # bytes of body that wait to be read
         self._paused = False
         self._waiter: asyncio.Future[None] | None = None
-        self._ended: ScrapError | bool = False  # the body is over; or why it cannot go on
+        self._ended = False  # the body is over
+        # Why, where it cannot go on. No exception: that has a traceback, which has our frames, which have us, and with
+        # us all of the page in a cycle that nothing but the garbage collector would find.
+        self._failure: tuple[Reason, str] | None = None
 
     # What its user calls.
 
@@ -91,7 +95,8 @@ class Exchange(asyncio.BufferedProtocol):
         Raises:
             UpstreamError: PROTOCOL_ERROR or HEADERS_TOO_LARGE.
         """
-        await self._head
+        if not await self._head:
+            raise self._error()
 
     @property
     def is_ready(self) -> bool:
@@ -105,8 +110,8 @@ class Exchange(asyncio.BufferedProtocol):
             UpstreamError: PROTOCOL_ERROR, the framing is broken.
         """
         while not self._body:
-            if isinstance(self._ended, ScrapError):
-                raise self._ended
+            if self._failure:
+                raise self._error()
             if self._ended:
                 return b""
             if self._paused and self._transport is not None:
@@ -126,10 +131,8 @@ class Exchange(asyncio.BufferedProtocol):
         """Ends the connection at once, whatever its state; nothing of it is left behind."""
         self._parser = None  # it holds our methods: without this, a cycle
         self._body.clear()
-        if not self._head.cancel() and not self._head.cancelled():
-            self._head.exception()  # seen: nobody has to be told any more
-        if not self._ended:
-            self._end(True)
+        self._head.cancel()
+        self._end()
 
     # What the event loop calls.
 
@@ -152,7 +155,7 @@ class Exchange(asyncio.BufferedProtocol):
             self._feed(data)
         if (self._wire_bytes > self._limits.wire_bytes or self._chunks > self._limits.chunks) and not self._ended:
             self.cut = True
-            self._end(True)
+            self._end()
 
     def eof_received(self) -> None:
         """Lets the connection be closed: nobody answers half of one."""
@@ -163,7 +166,7 @@ class Exchange(asyncio.BufferedProtocol):
             self._fail(Reason.PROTOCOL_ERROR, f"closed before the end of the head: {exc or 'end of stream'}")
         elif not self._ended:
             self.cut = exc is not None or self._framed()
-            self._end(True)
+            self._end()
 
     # What the parser calls.
 
@@ -180,7 +183,7 @@ class Exchange(asyncio.BufferedProtocol):
             return
         self.status = status
         self.first_byte = perf_counter() - self._sent
-        self._head.set_result(None)
+        self._head.set_result(True)
 
     def on_body(self, data: bytes) -> None:
         if self._ended or not self._head.done():
@@ -196,7 +199,7 @@ class Exchange(asyncio.BufferedProtocol):
 
     def on_message_complete(self) -> None:
         if self._head.done() and not self._ended:
-            self._end(True)
+            self._end()
 
     # Inside.
 
@@ -223,13 +226,17 @@ class Exchange(asyncio.BufferedProtocol):
                 self._fail(Reason.PROTOCOL_ERROR, f"{type(error).__name__}: {error}")
 
     def _fail(self, reason: Reason, internal: str) -> None:
-        error = UpstreamError(reason, internal)
+        self._failure = reason, internal
         if not self._head.done():
-            self._head.set_exception(error)
-        self._end(error)
+            self._head.set_result(False)
+        self._end()
 
-    def _end(self, how: ScrapError | bool) -> None:
-        self._ended = how
+    def _error(self) -> UpstreamError:
+        assert self._failure  # noqa: S101 - asked only then
+        return UpstreamError(*self._failure)
+
+    def _end(self) -> None:
+        self._ended = True
         transport, self._transport = self._transport, None
         if transport is not None:
             transport.abort()
