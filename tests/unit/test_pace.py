@@ -1,6 +1,5 @@
 """How fast a strained house lets callers in."""
 
-import random
 from itertools import pairwise
 
 from scrap.admission.pace import Pace
@@ -61,8 +60,7 @@ def test_even_distances() -> None:
 
 def test_where_there_is_core_to_spare_nobody_is_refused_for_long() -> None:
     core = Core(page=0.0002)
-    random.seed(1)
-    refused = [lump - core.step(asked=lump) for lump in random.choices([0, 0, 0, 8], k=3000)]  # noqa: S311 - no secret
+    refused = [lump - core.step(asked=lump) for lump in [0, 0, 0, 8] * 750]
     assert sum(refused[:500]) > 100
     assert sum(refused[2000:]) == 0
 
