@@ -7,7 +7,6 @@ retries (up to a minute) are not what a loop with a period wants. Its log-in is 
 import asyncio
 import time
 from collections.abc import AsyncGenerator
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
@@ -41,14 +40,6 @@ class NotFound(KubeError):
 
 class Stale(KubeError):
     """Somebody else wrote first (409)."""
-
-
-@dataclass(frozen=True, slots=True)
-class Scale:
-    """A target's scale subresource: https://kubernetes.io/docs/reference/kubernetes-api/autoscaling/scale-v1/"""
-
-    replicas: int
-    version: str  # the resourceVersion that it was read at
 
 
 def log_in() -> kopf.ConnectionInfo:
@@ -119,23 +110,37 @@ class Kube:
         items: list[Body] = (await self._ask("GET", path))["items"]
         return items
 
-    async def scale(self, target: Reference) -> Scale:
-        """Reads a target's scale."""
-        scale = await self._ask("GET", await self._scale_path(target))
-        return Scale(scale["spec"].get("replicas", 0), scale["metadata"]["resourceVersion"])
+    async def replicas(self, target: Reference) -> int:
+        """Reads how many a target is told to have, of its scale subresource.
 
-    async def write_scale(self, target: Reference, replicas: int, version: str) -> None:
-        """Writes a target's replicas, if it is still what was read.
+        See https://kubernetes.io/docs/reference/kubernetes-api/autoscaling/scale-v1/
+        """
+        scale = await self._ask("GET", await self._scale_path(target))
+        return int(scale["spec"].get("replicas", 0))
+
+    async def write_replicas(self, target: Reference, replicas: int, *, instead_of: int) -> None:
+        """Writes how many a target shall have, if that is still what was read: RFC 6902, section 4.6.
+
+        A resourceVersion would ask for more: a target's own controller writes its status, many times while pods start.
 
         Raises:
             Stale: it is not.
         """
-        patch = {"metadata": {"resourceVersion": version}, "spec": {"replicas": replicas}}
-        await self._patch(await self._scale_path(target), patch)
+        patch = [
+            {"op": "test", "path": "/spec/replicas", "value": instead_of},
+            {"op": "replace", "path": "/spec/replicas", "value": replicas},
+        ]
+        try:
+            await self._patch(await self._scale_path(target), patch, "json-patch")
+        except KubeError as error:
+            # A test that fails and a number that the target's own schema refuses are told alike.
+            if error.status != 422 or await self.replicas(target) == instead_of:
+                raise
+            raise Stale(str(error), error.status) from error
 
     async def write_status(self, name: str, status: Body) -> None:
         """Merges into an AlertScaler's status."""
-        await self._patch(f"{self._scalers()}/{name}/status", {"status": status})
+        await self._patch(f"{self._scalers()}/{name}/status", {"status": status}, "merge-patch")
 
     async def say(self, about: Body, reason: str, message: str, *, warning: bool) -> None:
         """Posts an event about an AlertScaler."""
@@ -182,12 +187,12 @@ class Kube:
             self._plurals[key] = plurals[0]
         return f"{group}/namespaces/{self._namespace}/{self._plurals[key]}/{target.name}/scale"
 
-    async def _patch(self, path: str, patch: Body) -> None:
+    async def _patch(self, path: str, patch: object, form: str) -> None:
         await self._ask(
             "PATCH",
             f"{path}?fieldManager={MANAGER}",
             json=patch,
-            headers={"Content-Type": "application/merge-patch+json"},
+            headers={"Content-Type": f"application/{form}+json"},
         )
 
     async def _ask(self, method: str, path: str, **more: Any) -> Any:

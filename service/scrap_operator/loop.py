@@ -12,7 +12,7 @@ from dataclasses import dataclass, field, replace
 
 from scrap_operator import manifest
 from scrap_operator.decision import Decision, Reason, decide, notice
-from scrap_operator.kube import Kube, KubeError, NotFound, Scale, Stale
+from scrap_operator.kube import Kube, KubeError, NotFound, Stale
 from scrap_operator.manifest import Body, InvalidSpec
 from scrap_operator.model import Direction, Labels, Memory, Observation, Source, Spec, Target
 from scrap_operator.telemetry import Metrics
@@ -95,27 +95,27 @@ class Scaler:
     async def _decide_and_write(self, spec: Spec, rivals: tuple[str, ...], observation: Observation) -> Decision:
         before = self._memory  # of the tick before: one poll is one poll, however often it is decided on
         for attempt in range(1, ATTEMPTS + 1):
-            scale = await self._scale(spec)
-            target = Target(None if scale is None else scale.replicas, rivals)
+            replicas = await self._replicas(spec)
+            target = Target(replicas, rivals)
             decision = decide(spec, target, observation, before, self._now())
             self._memory = decision.memory  # that a write is refused is no gap in what was seen
             self.metrics.wanted(self.name, decision.current, decision.desired)
-            if not decision.writes or decision.desired is None or scale is None:
+            if not decision.writes or decision.desired is None or replicas is None:
                 return decision
             try:
-                await self.kube.write_scale(spec.target, decision.desired, scale.version)
+                await self.kube.write_replicas(spec.target, decision.desired, instead_of=replicas)
             except Stale:
                 _log.info("%s: somebody else wrote first, attempt %d of %d", self.name, attempt, ATTEMPTS)
                 continue
-            direction = Direction.UP if decision.desired > scale.replicas else Direction.DOWN
+            direction = Direction.UP if decision.desired > replicas else Direction.DOWN
             self.metrics.scaled(self.name, direction, decision.desired)
             self._memory = notice(decision.memory, decision.desired, self._now())
             return replace(decision, memory=self._memory)
         raise Stale(f"{spec.target} was written by somebody else {ATTEMPTS} times in a row", 409)
 
-    async def _scale(self, spec: Spec) -> Scale | None:
+    async def _replicas(self, spec: Spec) -> int | None:
         try:
-            return await self.kube.scale(spec.target)
+            return await self.kube.replicas(spec.target)
         except NotFound:
             return None
 

@@ -1,6 +1,5 @@
 """The operator on a real API server, with exactly the rights that its document grants."""
 
-import contextlib
 import json
 import os
 import re
@@ -17,8 +16,6 @@ from typing import Any
 import pytest
 import yaml
 
-from scrap_operator import kube
-from scrap_operator.model import Reference
 from tests.integration.operator.alertmanager import Alertmanager, binary, free_port
 from tests.waiting import eventually
 
@@ -45,18 +42,6 @@ def documented(block: str) -> Any:
     found = re.search(rf"```yaml {block}\n(.*?)```", DOCUMENT.read_text(), re.DOTALL)
     assert found, block
     return yaml.safe_load(found[1])
-
-
-async def rescale(cluster: kube.Kube, target: Reference, replicas: int) -> str:
-    """Writes a target's replicas; gives the version that this made stale.
-
-    A new object's own controller writes its status a few times, perhaps between our read and our write.
-    """
-    while True:
-        scale = await cluster.scale(target)
-        with contextlib.suppress(kube.Stale):
-            await kube.Kube.write_scale(cluster, target, replicas, scale.version)
-            return scale.version
 
 
 def kubectl(*arguments: str, given: Any = None, fails: bool = False) -> str:
@@ -186,9 +171,12 @@ def wait_for(namespace: Namespace, reason: str, name: str = "scrap", seconds: fl
 
 @pytest.fixture(scope="session")
 def definition() -> None:
-    """The CustomResourceDefinition, served."""
+    """The CustomResourceDefinition, served, and its schema with it, which the API server publishes a moment later."""
     kubectl("apply", "--server-side", "--filename", str(DEFINITION))
     eventually(lambda: "alertscalers" in kubectl("api-resources", "--api-group=scaling.scrap.dev"), 20)
+    eventually(lambda: "apis/scaling.scrap.dev/v1alpha1" in kubectl("get", "--raw", "/openapi/v3"), 20)
+    schema = "/openapi/v3/apis/scaling.scrap.dev/v1alpha1"
+    eventually(lambda: "before anything is scaled in" in kubectl("get", "--raw", schema), 20)
 
 
 @pytest.fixture

@@ -8,7 +8,7 @@ import pytest
 from scrap_operator import kube
 from scrap_operator.model import Reference
 from tests.chart.rendering import CHART, tool
-from tests.cluster.operator.conftest import Namespace, rescale
+from tests.cluster.operator.conftest import Namespace
 
 pytestmark = [pytest.mark.needs("helm", "helm3"), pytest.mark.usefixtures("definition")]
 
@@ -39,7 +39,8 @@ async def test_switching_it_off_gives_the_count_back(released: Namespace, progra
         assert released.replicas() == 3
         helm(program, released, "upgrade", operated=True)
     async with kube.new_client(kube.log_in()) as client:
-        await rescale(kube.Kube(client, released.name), Reference("apps/v1", "Deployment", "scrap"), 5)
+        target = Reference("apps/v1", "Deployment", "scrap")
+        await kube.Kube(client, released.name).write_replicas(target, 5, instead_of=released.replicas())
     helm(program, released, "upgrade", operated=True)
     assert released.replicas() == 5
     helm(program, released, "upgrade", operated=False)

@@ -5,6 +5,7 @@ import subprocess
 import time
 from collections.abc import AsyncIterator, Callable, Iterator
 
+import httpx2
 import pytest
 
 from scrap_operator import kube, source
@@ -20,7 +21,6 @@ from tests.cluster.operator.conftest import (
     deployment,
     documented,
     kubectl,
-    rescale,
     wait_for,
 )
 from tests.freezing import freeze, thaw
@@ -237,54 +237,79 @@ def test_of_two_on_one_target_neither_writes(namespace: Namespace, signals: Sign
 
 
 class Interfering(kube.Kube):
-    """Lets somebody scale the target between our read and our write, as often as it is told."""
+    """Lets somebody come between our read and our write, as often as it is told."""
 
     times = 1
 
-    async def write_scale(self, target: Reference, replicas: int, version: str) -> None:
+    async def interfere(self, target: Reference, replicas: int) -> None:
+        """Scales the target."""
+        await super().write_replicas(target, replicas + 1, instead_of=replicas)
+
+    async def write_replicas(self, target: Reference, replicas: int, *, instead_of: int) -> None:
         if self.times:
             self.times -= 1
-            await rescale(self, target, (await self.scale(target)).replicas + 1)
-        await super().write_scale(target, replicas, version)
+            await self.interfere(target, instead_of)
+        await super().write_replicas(target, replicas, instead_of=instead_of)
+
+
+class Annotating(Interfering):
+    """As a target's own controller does, which writes its status: all but the replicas."""
+
+    async def interfere(self, target: Reference, replicas: int) -> None:
+        kubectl("--namespace", self._namespace, "annotate", target.kind, target.name, "noted=1")
 
 
 @pytest.fixture
-async def as_operator(bare: Namespace, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Interfering]:
-    """The operator's own client, with its own rights, inside this process."""
+async def client(bare: Namespace, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[httpx2.AsyncClient]:
+    """The operator's own, with its own rights, inside this process."""
     with monkeypatch.context() as patched:
         patched.setenv("KUBECONFIG", str(bare.kubeconfig))
         login = kube.log_in()
     async with kube.new_client(login) as client:
-        yield Interfering(client, bare.name)
+        yield client
 
 
 async def tick(cluster: kube.Kube) -> None:
     await Scaler("scrap", cluster, source.poller(), Metrics(lambda: 0.0), time.time).tick()
 
 
-async def test_a_409_is_read_again_and_decided_again(
-    bare: Namespace, definition: None, signals: Signals, scaler: Make, as_operator: Interfering
+async def test_whoever_scales_meanwhile_is_read_again_and_decided_on_again(
+    bare: Namespace, definition: None, signals: Signals, scaler: Make, client: httpx2.AsyncClient
 ) -> None:
     bare.deploy(replicas=3)
     signals.fire("Saturated")
     apply(bare, scaler())
-    await tick(as_operator)
+    await tick(Interfering(client, bare.name))
     assert bare.replicas() == 3 + 1 + 2  # theirs, then ours on top of it
     assert bare.get("alertscaler", "scrap")["status"]["desiredReplicas"] == 6
 
 
-async def test_after_three_409s_it_gives_up_until_the_next_tick(
-    bare: Namespace, definition: None, signals: Signals, scaler: Make, as_operator: Interfering
+async def test_after_three_times_it_gives_up_until_the_next_tick(
+    bare: Namespace, definition: None, signals: Signals, scaler: Make, client: httpx2.AsyncClient
 ) -> None:
     bare.deploy(replicas=2)
     signals.fire("Saturated")
     apply(bare, scaler())
-    as_operator.times = 3
-    await tick(as_operator)
+    cluster = Interfering(client, bare.name)
+    cluster.times = 3
+    await tick(cluster)
     assert bare.replicas() == 2 + 3
     assert bare.reason() == "Refused"
-    await tick(as_operator)
+    await tick(cluster)
     assert bare.replicas() == 5 + 2
+
+
+async def test_what_changes_but_the_replicas_is_not_its_business(
+    bare: Namespace, definition: None, signals: Signals, scaler: Make, client: httpx2.AsyncClient
+) -> None:
+    bare.deploy(replicas=3)
+    signals.fire("Saturated")
+    apply(bare, scaler())
+    cluster = Annotating(client, bare.name)
+    await tick(cluster)
+    assert bare.get("deployment", "scrap")["metadata"]["annotations"]["noted"] == "1"
+    assert bare.replicas() == 3 + 2
+    assert bare.reason() == "ScaleUp"
 
 
 async def test_anything_with_a_scale_can_be_a_target(
@@ -296,17 +321,17 @@ async def test_anything_with_a_scale_can_be_a_target(
         scalable("apps/v1", "StatefulSet", template),
         scalable("v1", "ReplicationController", template | {"selector": {"app": "scrap"}}),
     )
-    async with kube.new_client(kube.log_in()) as client:  # the administrator's rights
-        cluster = kube.Kube(client, bare.name)
+    async with kube.new_client(kube.log_in()) as administrator:
+        cluster = kube.Kube(administrator, bare.name)
         for version, kind in (("apps/v1", "StatefulSet"), ("v1", "ReplicationController")):
             target = Reference(version, kind, "scrap")
-            assert (await cluster.scale(target)).replicas == 2
-            before = await rescale(cluster, target, 3)
-            assert (await cluster.scale(target)).replicas == 3
+            assert await cluster.replicas(target) == 2
+            await cluster.write_replicas(target, 3, instead_of=2)
+            assert await cluster.replicas(target) == 3
             with pytest.raises(kube.Stale):
-                await cluster.write_scale(target, 9, before)
+                await cluster.write_replicas(target, 9, instead_of=2)
         with pytest.raises(kube.NotFound):
-            await cluster.scale(Reference("v1", "ConfigMap", "scrap"))
+            await cluster.replicas(Reference("v1", "ConfigMap", "scrap"))
 
 
 def scalable(version: str, kind: str, spec: Json, name: str = "scrap") -> Json:
@@ -314,7 +339,8 @@ def scalable(version: str, kind: str, spec: Json, name: str = "scrap") -> Json:
 
 
 QUEUE = {"apiVersion": "apps/v1", "kind": "StatefulSet", "name": "queue"}
-FLEET = {"apiVersion": "example.com/v1", "kind": "Fleet", "name": "cars"}
+FLEET = {"apiVersion": "example.com/v1", "kind": "Fleet"}
+CARS: Json = {"type": "object", "properties": {"cars": {"type": "integer", "maximum": 8}}}
 FLEETS: Json = {
     "apiVersion": "apiextensions.k8s.io/v1",
     "kind": "CustomResourceDefinition",
@@ -328,7 +354,7 @@ FLEETS: Json = {
                 "name": "v1",
                 "served": True,
                 "storage": True,
-                "schema": {"openAPIV3Schema": {"type": "object", "x-kubernetes-preserve-unknown-fields": True}},
+                "schema": {"openAPIV3Schema": {"type": "object", "properties": {"spec": CARS}}},
                 "subresources": {"scale": {"specReplicasPath": ".spec.cars", "statusReplicasPath": ".status.cars"}},
             }
         ],
@@ -350,21 +376,25 @@ def test_targets_that_the_role_names_are_scaled_whatever_they_are(
 ) -> None:
     """With the Role's rules as the chart renders operator.targets."""
     role: Json = documented("role")
-    for group, resource, name in (("apps", "statefulsets", "queue"), ("example.com", "fleets", "cars")):
-        rule = {"apiGroups": [group], "resources": [f"{resource}/scale"], "resourceNames": [name]}
+    for group, resource, *names in (("apps", "statefulsets", "queue"), ("example.com", "fleets", "small", "large")):
+        rule = {"apiGroups": [group], "resources": [f"{resource}/scale"], "resourceNames": names}
         role["rules"].append(rule | {"verbs": ["get", "patch"]})
     apply(
         bare,
         role,
         scalable("apps/v1", "StatefulSet", deployment("queue", 2)["spec"], "queue"),
-        scalable("example.com/v1", "Fleet", {"cars": 4}, "cars"),
+        scalable("example.com/v1", "Fleet", {"cars": 4}, "small"),
+        scalable("example.com/v1", "Fleet", {"cars": 7}, "large"),
         scaler("of-queue", scaleTargetRef=QUEUE),
-        scaler("of-cars", scaleTargetRef=FLEET),
+        scaler("of-small", scaleTargetRef=FLEET | {"name": "small"}),
+        scaler("of-large", scaleTargetRef=FLEET | {"name": "large"}),
     )
     bare.start()
     signals.fire("Saturated")
     eventually(lambda: bare.get("statefulset", "queue")["spec"]["replicas"] == 4)
-    eventually(lambda: bare.get("fleet", "cars")["spec"]["cars"] == 6)
+    eventually(lambda: bare.get("fleet", "small")["spec"]["cars"] == 6)
+    wait_for(bare, "Refused", "of-large")  # by its own schema
+    assert "less than or equal to 8" in bare.get("alertscaler", "of-large")["status"]["message"]
 
 
 # Two releases in a namespace.

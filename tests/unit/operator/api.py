@@ -53,7 +53,6 @@ class FakeApi:
         self.scalers = {scaler["metadata"]["name"]: scaler for scaler in scalers}
         self.hpas: list[Json] = []
         self.replicas = replicas
-        self.version = 1
         self.events: list[Json] = []
         self.asked: list[tuple[str, str]] = []
         self.headers: list[httpx2.Headers] = []
@@ -95,13 +94,13 @@ class FakeApi:
                 return 201, body
         return 404, {"message": "the server could not find the requested resource"}
 
-    def _scale(self, patch: Json | None) -> tuple[int, Json]:
-        if patch:
-            if patch["metadata"]["resourceVersion"] != str(self.version):
-                return 409, {"message": "the object has been modified"}
-            self.replicas = patch["spec"]["replicas"]
-            self.version += 1
-        return 200, {"metadata": {"resourceVersion": str(self.version)}, "spec": {"replicas": self.replicas}}
+    def _scale(self, patch: list[Json] | None) -> tuple[int, Json]:
+        for step in patch or []:
+            assert step["path"] == "/spec/replicas"
+            if step["op"] == "test" and step["value"] != self.replicas:
+                return 422, {"message": "the server rejected our request due to an error in our request"}
+            self.replicas = step["value"]
+        return 200, {"spec": {"replicas": self.replicas}}
 
     def _status(self, name: str, patch: Json) -> tuple[int, Json]:
         if name not in self.scalers:

@@ -64,33 +64,39 @@ async def test_whether_alert_scalers_are_served() -> None:
 async def test_a_kinds_plural_is_asked_for_once() -> None:
     api = FakeApi()
     cluster = api.kube()
-    assert (await cluster.scale(TARGET)).replicas == 3
-    assert (await cluster.scale(TARGET)).replicas == 3
+    assert await cluster.replicas(TARGET) == 3
+    assert await cluster.replicas(TARGET) == 3
     assert api.asked == [("GET", "/apis/apps/v1"), ("GET", SCALE), ("GET", SCALE)]
 
 
 @pytest.mark.parametrize("kind", ["ControllerRevision", "Fleet"])
 async def test_a_kind_without_a_scale(kind: str) -> None:
     with pytest.raises(NotFound, match="has no scale"):
-        await FakeApi().kube().scale(Reference("apps/v1", kind, "scrap"))
+        await FakeApi().kube().replicas(Reference("apps/v1", kind, "scrap"))
 
 
-async def test_a_write_at_another_version_is_stale() -> None:
+async def test_a_write_over_somebody_elses_is_stale() -> None:
     api = FakeApi()
     cluster = api.kube()
-    scale = await cluster.scale(TARGET)
-    await cluster.write_scale(TARGET, 4, scale.version)
+    await cluster.write_replicas(TARGET, 4, instead_of=3)
     with pytest.raises(Stale):
-        await cluster.write_scale(TARGET, 5, scale.version)
+        await cluster.write_replicas(TARGET, 5, instead_of=3)
     assert api.replicas == 4
+
+
+async def test_a_number_that_the_target_refuses_is_not_stale() -> None:
+    api = FakeApi()
+    refusal = httpx2.Response(422, json={"message": "spec.replicas should be less than or equal to 3"})
+    api.refuse = lambda method, path: refusal if method == "PATCH" else None
+    with pytest.raises(KubeError, match="less than or equal") as raised:
+        await api.kube().write_replicas(TARGET, 4, instead_of=3)
+    assert not isinstance(raised.value, Stale)
 
 
 async def test_no_replicas_in_a_scale_are_none() -> None:  # the API server omits a zero
     api = FakeApi()
-    api.refuse = lambda method, path: (
-        httpx2.Response(200, json={"metadata": {"resourceVersion": "1"}, "spec": {}}) if path == SCALE else None
-    )
-    assert (await api.kube().scale(TARGET)).replicas == 0
+    api.refuse = lambda method, path: httpx2.Response(200, json={"spec": {}}) if path == SCALE else None
+    assert await api.kube().replicas(TARGET) == 0
 
 
 # Logging in.

@@ -137,7 +137,7 @@ async def test_somebody_else_writes_first() -> None:
     def interfere(method: str, path: str) -> None:
         nonlocal interfered
         if method == "PATCH" and path == SCALE and not interfered:
-            interfered, world.api.replicas, world.api.version = 1, 6, 7
+            interfered, world.api.replicas = 1, 6
 
     world.api.refuse = interfere
     await world.tick()
@@ -343,7 +343,7 @@ async def test_requests_have_one_field_manager_and_the_right_patch() -> None:
         for (method, _), headers in zip(world.api.asked, world.api.headers, strict=True)
         if method == "PATCH"
     ]
-    assert patches == ["application/merge-patch+json"] * 2
+    assert patches == ["application/json-patch+json", "application/merge-patch+json"]
     assert ("POST", EVENTS) in world.api.asked
 
 
