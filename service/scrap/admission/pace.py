@@ -17,8 +17,8 @@ class Pace:
 
     Whoever lets people in whenever a hand is free lets many in while there is little to do; their pages all come at
     the same time, a moment later, and while those are read nobody is let in, so that there is little to do again.
-    Half of the time that an accepted call took in an overloaded house was that. Even distances end it, at a pace that
-    leaves a little of the core free: what comes by chance finds a short queue. DESIGN.md has the figures.
+    Even distances end it, at a pace that leaves a little of the core free: what comes by chance finds a short queue.
+    DESIGN.md has the figures.
 
     Who is let in is seen in the share of the core that the event loop uses, and the pace follows that, ten times a
     second. It begins with what the house did before. Where there is core to spare it grows fast, until nobody has to
