@@ -124,7 +124,7 @@ class RequestStarted:
 class RequestEnded:
     """A request was answered, or its caller left; or several were refused in the same moment."""
 
-    request_id: str
+    request_id: str  # of letters, digits, ".", "_" and "-"
     method: str
     route: str  # the route's template, never a raw path
     status: int
@@ -137,7 +137,9 @@ class RequestEnded:
     seconds: float | None  # None where nobody measured it: who is refused before there is a call
     timings: Timings = field(default_factory=Timings)
     notes: Notes | None = None  # on the page, where one was read for this call
-    cache: str = ""  # what the answer was made from: "fresh", "stale", "joined", "miss"; "" where no page was sought
+    # What the answer was made from: "fresh", "stale", "joined", "miss"; "" where no page was sought. Where it is
+    # "fresh" and there is no reason, the answer was kept, and of a fetch there is nothing to tell.
+    cache: str = ""
     error: BaseException | None = None  # what was raised where `outcome` is INTERNAL_ERROR
     path: str = ""  # as the caller wrote it; "" where that was not read
     ended: float = field(default_factory=time.time, compare=False)  # seconds since the epoch

@@ -17,6 +17,9 @@ from scrap.events import Emit, RequestEnded, RequestStarted
 _SAFE_REQUEST_ID = re.compile(rb"[A-Za-z0-9._-]{1,64}")
 _READ = frozenset({b"x-request-id", b"traceparent", b"tracestate", b"if-none-match"})
 _UNTRACED = RequestStarted()
+# An event is kept for a moment. What is kept of it is ours where that says the same as the request's own: one in the
+# processor's caches, not many behind them.
+_METHODS = {method: method for method in METHODS}
 
 # Looks at all that a caller says, where nothing else is under way, and may have an answer before it is a request.
 TurnAway = Callable[[bytes], bytes | None]
@@ -70,6 +73,7 @@ class Calls:
         self.turn_away = turn_away
         self.in_flight = 0
         self._endpoints = endpoints
+        self._routes = {path: path for path in endpoints}
         self._emit = emit
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -110,11 +114,12 @@ class Calls:
 
     def _end(self, call: Call, method: str, path: str, started: float) -> None:
         target = call.target
+        route = self._routes.get(path)
         self._emit(
             RequestEnded(
                 request_id=call.request_id,
-                method=method,
-                route=path if path in self._endpoints else UNMATCHED,
+                method=_METHODS.get(method, method),
+                route=route or UNMATCHED,
                 status=call.status,
                 outcome=call.outcome,
                 reason=call.reason,
@@ -127,6 +132,6 @@ class Calls:
                 notes=call.notes,
                 cache=call.source,
                 error=call.error,
-                path=path,
+                path=route or path,
             )
         )

@@ -8,6 +8,7 @@ import time
 from bisect import bisect_left
 from collections.abc import Callable, Iterable, Iterator
 from http import HTTPMethod, HTTPStatus
+from operator import itemgetter
 from typing import Final
 
 from prometheus_client import Metric
@@ -18,6 +19,7 @@ from prometheus_client.samples import Exemplar
 from scrap.errors import Outcome
 from scrap.events import RequestEnded
 from scrap.telemetry.peak import Peak
+from scrap.telemetry.sinks import Ended
 from scrap.telemetry.trace import Trace
 
 # From a hit in memory (well under 1 ms) to the deadline (8 s); what was cut off at the deadline ends above 8.
@@ -30,29 +32,31 @@ _STATUSES: Final = frozenset(map(int, HTTPStatus)) | {499}  # nginx's number for
 _OTHER_STATUS: Final = 0
 _BOUNDS: Final = [*map(str, SECONDS), "+Inf"]
 
+Sampled = tuple[float, float, Trace]  # when a call ended, how long it took, and its trace
+
 
 class Durations:
     """How long calls took."""
 
-    __slots__ = ("buckets", "exemplars", "total")
+    __slots__ = ("buckets", "sampled", "total")
 
     def __init__(self) -> None:
         self.buckets = [0] * len(_BOUNDS)  # each by itself, not cumulative
-        self.exemplars: list[Exemplar | None] = [None] * len(_BOUNDS)  # the last sampled call of each
+        self.sampled: list[Sampled | None] = [None] * len(_BOUNDS)  # the last sampled call of each
         self.total = 0.0
 
     def add(self, other: "Durations") -> None:
         """Adds those of other calls."""
         self.buckets = [mine + its for mine, its in zip(self.buckets, other.buckets, strict=True)]
-        self.exemplars = [_later(mine, its) for mine, its in zip(self.exemplars, other.exemplars, strict=True)]
+        self.sampled = [_later(mine, its) for mine, its in zip(self.sampled, other.sampled, strict=True)]
         self.total += other.total
 
     def cumulative(self) -> Iterator[tuple[str, float] | tuple[str, float, Exemplar]]:
         """The buckets as the exposition wants them."""
         count = 0
-        for bound, inside, exemplar in zip(_BOUNDS, self.buckets[:], self.exemplars, strict=True):
+        for bound, inside, sampled in zip(_BOUNDS, self.buckets[:], self.sampled, strict=True):
             count += inside
-            yield (bound, count, exemplar) if exemplar else (bound, count)
+            yield (bound, count, _exemplar(*sampled)) if sampled else (bound, count)
 
 
 class Calls:
@@ -66,8 +70,12 @@ class Calls:
         self.peak = peak
 
 
-def _later(one: Exemplar | None, other: Exemplar | None) -> Exemplar | None:
-    return max(filter(None, (one, other)), key=lambda exemplar: exemplar.timestamp or 0.0, default=None)
+def _later(one: Sampled | None, other: Sampled | None) -> Sampled | None:
+    return max(filter(None, (one, other)), key=itemgetter(0), default=None)
+
+
+def _exemplar(ended: float, seconds: float, trace: Trace) -> Exemplar:
+    return Exemplar({"trace_id": trace.trace_id, "span_id": trace.span_id}, seconds, ended)
 
 
 class CallMetrics(Collector):
@@ -88,24 +96,27 @@ class CallMetrics(Collector):
             for outcome in Outcome:
                 self._calls_of(route, "GET", outcome.status, outcome)
 
-    def note(self, ended: Iterable[RequestEnded], trace: Trace | None = None) -> None:
+    def note(self, ended: Ended) -> None:
         """Counts calls that have just ended; each may stand for several that ended just so."""
         known = self._calls.get
         now = self._clock()
-        for event in ended:
-            calls = known((event.route, event.method, event.status, event.outcome)) or self._resolve(event)
+        before = None
+        for event, trace in zip(*ended, strict=True):
+            alike = event.route, event.method, event.status, event.outcome
+            if alike != before:
+                before = alike
+                calls = known(alike) or self._resolve(event)
+                durations, buckets, peak = calls.durations, calls.durations.buckets, calls.peak
             calls.count += event.calls
             seconds = event.seconds
             if seconds is None:  # refused before it was a call: a zero would only pull the mean and the quantiles down
                 continue
-            durations = calls.durations
             durations.total += seconds
             place = bisect_left(SECONDS, seconds)
-            durations.buckets[place] += 1
-            calls.peak.note(seconds, now)
+            buckets[place] += 1
+            peak.note(seconds, now)
             if trace and trace.sampled:
-                labels = {"trace_id": trace.trace_id, "span_id": trace.span_id}
-                durations.exemplars[place] = Exemplar(labels, seconds, event.ended)
+                durations.sampled[place] = event.ended, seconds, trace
 
     def _resolve(self, event: RequestEnded) -> Calls:
         """Bounds what a stranger chooses: a flood of other names ends in one series."""

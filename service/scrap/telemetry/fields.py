@@ -15,6 +15,7 @@ from scrap.telemetry.trace import Trace
 Fields = dict[str, Any]
 
 _MAX_TEXT: Final = 16 * 1024  # characters of a message or a traceback
+FRESH: Final = "fresh"  # of a call whose answer was kept: no phase was gone through for it
 PHASES: Final = ("wait", "dns", "connect", "first_byte", "body", "parse")
 
 
@@ -74,7 +75,7 @@ def own_fields(event: RequestEnded, trace: Trace | None, queries: bool) -> Field
         fields["calls"] = event.calls
     if event.upstream_status is not None:
         fields["upstream_status"] = event.upstream_status
-    if event.cache != "fresh":  # no phase was gone through
+    if event.cache != FRESH:
         fields |= {phase: _micros(took) for phase in PHASES if (took := getattr(event.timings, phase))}
     if event.notes:
         fields |= {name: said for name, said in event.notes._asdict().items() if said}

@@ -9,7 +9,7 @@ import orjson
 
 from scrap.errors import Outcome, Reason
 from scrap.events import RequestEnded
-from scrap.telemetry.fields import Fields, kind_fields, own_fields, request_fields, target_fields
+from scrap.telemetry.fields import FRESH, Fields, kind_fields, own_fields, request_fields, target_fields
 from scrap.telemetry.trace import Trace
 
 _MEMORABLE: Final = 512  # characters: what is remembered of targets is bounded, and few links are longer
@@ -32,29 +32,29 @@ class JsonLines:
 
     The line of a call is put together from pieces of an object, of which only the last is new: the time, and what
     calls for one page have in common that went alike, are remembered. All fields through one dictionary take twice as
-    long.
+    long, and the last piece of a hit through one half as long again.
     """
 
     def request(self, now: float, event: RequestEnded, trace: Trace | None, queries: bool) -> bytes:
         """The line of a call; see `request_fields`."""
         alike = _remembered if len(event.target) <= _MEMORABLE else _alike
-        return b"".join(
-            (
-                _time_piece(int(now * 1000)),
-                alike(
-                    event.outcome,
-                    event.method,
-                    event.route,
-                    event.status,
-                    event.cache,
-                    event.reason,
-                    event.target,
-                    event.target_host,
-                    queries,
-                ),
-                _last_piece(own_fields(event, trace, queries)),
-            )
+        common = alike(
+            event.outcome,
+            event.method,
+            event.route,
+            event.status,
+            event.cache,
+            event.reason,
+            event.target,
+            event.target_host,
+            queries,
         )
+        time = _time_piece(int(now * 1000))
+        if event.cache == FRESH and event.reason is None:
+            own = event.request_id.encode(), event.seconds or 0.0
+            traced = f',"trace_id":"{trace.trace_id}","span_id":"{trace.span_id}"'.encode() if trace else b""
+            return b'%b%b"request_id":"%b","seconds":%.6f%b}\n' % (time, common, *own, traced)
+        return time + common + _last_piece(own_fields(event, trace, queries))
 
     def record(self, now: float, fields: Fields) -> bytes:
         """Any other line."""

@@ -58,12 +58,14 @@ class RequestLog:
         self.handlers: Handlers = {RequestEnded: self._request_ended, Ended: self._requests_ended}
 
     def _request_ended(self, event: RequestEnded) -> None:
-        if event.outcome in self._wanted:
-            self._write(self._line(event.ended, event, current_trace.get(), self._queries))
+        self._requests_ended(Ended([event], [current_trace.get()]))
 
     def _requests_ended(self, ended: Ended) -> None:
         line, queries, wanted = self._line, self._queries, self._wanted
-        self._write(*[line(event.ended, event, None, queries) for event in ended.calls if event.outcome in wanted])
+        calls = zip(*ended, strict=True)
+        lines = [line(event.ended, event, trace, queries) for event, trace in calls if event.outcome in wanted]
+        if lines:
+            self._write(b"".join(lines), len(lines))
 
 
 class _Handler(logging.Handler):

@@ -309,12 +309,10 @@ class Metrics:
     # The events.
 
     def _request_ended(self, event: RequestEnded) -> None:
-        self._calls.note((event,), current_trace.get())
-        if event.reason:
-            self._failed[event.reason].inc(event.calls)
+        self._requests_ended(Ended([event], [current_trace.get()]))
 
     def _requests_ended(self, ended: Ended) -> None:
-        self._calls.note(ended.calls)
+        self._calls.note(ended)
         for event in ended.calls:
             if event.reason:
                 self._failed[event.reason].inc(event.calls)

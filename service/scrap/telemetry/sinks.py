@@ -5,14 +5,16 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Any, NamedTuple, Protocol
 
 from scrap.events import BackgroundFailed, Emit, Event, RequestEnded
+from scrap.telemetry.trace import Trace, current_trace
 
 log = logging.getLogger(__name__)
 
 
 class Ended(NamedTuple):
-    """Calls that ended one after the other, none of which is in a trace: they are taken together, which costs less."""
+    """Calls that ended one after the other: they are taken together, which costs less."""
 
     calls: list[RequestEnded]
+    traces: list[Trace | None]  # each call's
 
 
 Handler = Callable[[Any], None]
@@ -79,11 +81,14 @@ class FanOut:
         """Takes calls that ended for a sink that wants each by itself."""
 
         def take(ended: Ended) -> None:
-            for call in ended.calls:
+            for call, trace in zip(*ended, strict=True):
+                token = current_trace.set(trace)
                 try:
                     handler(call)
                 except Exception as error:  # noqa: BLE001 - likewise
                     self._note(name, error)
+                finally:
+                    current_trace.reset(token)
 
         return take
 

@@ -91,6 +91,18 @@ def test_a_reader_that_hangs_holds_nobody_and_costs_only_lines() -> None:
     os.close(pipe.reader)  # ends the write, and the thread
 
 
+def test_lines_that_come_together_are_lost_together() -> None:
+    pipe = Pipe()
+    writer = pipe.writer(limit=3, interval=60)
+    writer.write(b"1\n2\n", 2)
+    writer.write(b"3\n4\n", 2)
+    writer.write(b"5\n")
+    writer.close()
+    os.close(pipe.fd)
+    assert pipe.read_until_closed() == b"1\n2\n5\n"
+    assert pipe.lost == 2
+
+
 def test_a_reader_that_goes_costs_only_lines() -> None:
     pipe = Pipe()
     writer = pipe.writer()

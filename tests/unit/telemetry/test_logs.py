@@ -64,7 +64,7 @@ def test_lines_of_calls_that_come_together_are_the_same(file: File) -> None:
     emit = FanOut(RequestLog(file.writer, JsonLines(), LogSettings(level="warning")), failed=pytest.fail)
     for event in (ENDED, SHED, INTERNAL):
         emit(event)
-    emit(Ended([ENDED, SHED, INTERNAL]))
+    emit(Ended([ENDED, SHED, INTERNAL], [None] * 3))
     lines = file.lines()
     assert len(lines) == 4
     assert lines[2:] == lines[:2]

@@ -54,7 +54,7 @@ def test_calls_that_come_together_are_counted_the_same() -> None:
         families = ("scrap_requests", "scrap_failures", "scrap_request_duration")
         return [line for line in metrics.exposition("")[0].decode().splitlines() if line.startswith(families)]
 
-    assert said(metrics_after(Ended([ENDED, ENDED, FAILED]))) == said(metrics_after(ENDED, ENDED, FAILED))
+    assert said(metrics_after(Ended([ENDED, ENDED, FAILED], [None] * 3))) == said(metrics_after(ENDED, ENDED, FAILED))
 
 
 def test_what_alerts_watch_begins_at_zero() -> None:

@@ -6,7 +6,10 @@ import pytest
 
 from scrap.events import BackgroundFailed, Event, FlightJoined, RequestEnded, RequestStarted
 from scrap.telemetry.sinks import Ended, FanOut, Handlers
+from scrap.telemetry.trace import Trace, current_trace
 from tests.unit.telemetry.events import ENDED, FAILED
+
+TRACE = Trace("a" * 32, "b" * 16, sampled=True)
 
 
 class Notes:
@@ -56,9 +59,18 @@ def test_calls_that_come_together_are_given_one_by_one_to_who_wants_each() -> No
         def __init__(self) -> None:
             self.handlers = {RequestEnded: self.fail}
 
-    FanOut(Picky(), calls, failed=failures.append)(Ended([ENDED, FAILED]))
+    FanOut(Picky(), calls, failed=failures.append)(Ended([ENDED, FAILED], [None, None]))
     assert calls.events == [ENDED, FAILED]
     assert failures == ["broken"] * 2
+
+
+def test_who_wants_each_call_has_it_in_its_trace() -> None:
+    traces: list[Trace | None] = []
+
+    sink = Notes("traces", RequestEnded)
+    sink.handlers = {RequestEnded: lambda _: traces.append(current_trace.get())}
+    FanOut(sink, failed=pytest.fail)(Ended([ENDED, FAILED, ENDED], [None, TRACE, None]))
+    assert traces == [None, TRACE, None]
 
 
 def test_an_event_that_nobody_takes_is_dropped() -> None:

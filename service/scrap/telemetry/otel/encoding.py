@@ -21,7 +21,7 @@ from opentelemetry.sdk.util.instrumentation import InstrumentationScope
 from opentelemetry.trace import SpanKind
 from opentelemetry.util.types import AttributeValue
 
-from scrap.telemetry.otel.span import Span
+from scrap.telemetry.otel.span import Common, Span
 
 _KINDS: Final = {
     SpanKind.INTERNAL: proto.Span.SPAN_KIND_INTERNAL,
@@ -85,6 +85,8 @@ class Encoder:
         ]
         if span.parent_id:
             pieces.append(b"\x22\x08" + span.parent_id.to_bytes(8, "big"))  # parent_span_id: field 4
+        if span.common:
+            pieces.append(span.common.encoded or _said(span.common))
         for name, value in span.attributes.items():
             pieces.append(_text(name, str(value)) if name in _NEW else _pair(name, value))
         return b"".join(pieces)
@@ -139,6 +141,11 @@ def _text(name: str, value: str) -> bytes:
 @lru_cache(1024, typed=True)
 def _pair(name: str, value: AttributeValue) -> bytes:
     return bytes(proto.Span(attributes=[KeyValue(key=name, value=_value(value))]).SerializeToString())
+
+
+def _said(common: Common) -> bytes:
+    common.encoded = b"".join([_pair(name, value) for name, value in common.attributes.items()])
+    return common.encoded
 
 
 def _value(value: AttributeValue) -> AnyValue:

@@ -13,6 +13,14 @@ Attributes = dict[str, AttributeValue]
 _SAMPLED: Final = TraceFlags(TraceFlags.SAMPLED)
 
 
+@dataclass(slots=True, eq=False)
+class Common:
+    """Attributes that many spans have: what they are, and what the encoder made of them."""
+
+    attributes: Attributes
+    encoded: bytes = b""
+
+
 @dataclass(slots=True)
 class Span:
     """A span of a sampled trace, on its way to the encoder: what that needs, and no more.
@@ -25,6 +33,8 @@ class Span:
         state: the trace's, where its caller gave one (W3C Trace Context).
         started: nanoseconds since the epoch.
         ended: likewise.
+        attributes: its own.
+        common: those that it has with others.
         exception: what was raised, as an event of it.
     """
 
@@ -43,6 +53,7 @@ class Span:
     kind: SpanKind = SpanKind.INTERNAL
     is_error: bool = False
     exception: Event | None = None
+    common: Common | None = None
 
     def readable(self, resource: Resource, scope: InstrumentationScope) -> ReadableSpan:
         """The same for the SDK.
@@ -58,7 +69,7 @@ class Span:
             if self.parent_id
             else None,
             resource,
-            self.attributes,
+            self.common.attributes | self.attributes if self.common else self.attributes,
             [self.exception] if self.exception else (),
             kind=self.kind,
             status=Status(StatusCode.ERROR if self.is_error else StatusCode.UNSET),

@@ -12,6 +12,7 @@ import time
 import traceback
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Final
 
 from opentelemetry.context import Context
@@ -20,14 +21,16 @@ from opentelemetry.sdk.trace.sampling import Decision, Sampler, TraceIdRatioBase
 from opentelemetry.trace import SpanContext, SpanKind, TraceState, get_current_span
 from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
 
+from scrap.errors import Outcome, Reason
 from scrap.events import FetchEnded, HopEnded, PageParsed, RequestEnded, RequestStarted
 from scrap.telemetry.otel.conventions import method_of
-from scrap.telemetry.otel.span import Attributes, Span
+from scrap.telemetry.otel.span import Attributes, Common, Span
 from scrap.telemetry.redact import redact_text, without_query
-from scrap.telemetry.sinks import Handlers
+from scrap.telemetry.sinks import Ended, Handlers
 from scrap.telemetry.trace import Trace, current_trace
 
 _ROOT: Final = Context()
+_MEMORABLE: Final = 512  # characters: what is remembered of calls is bounded
 _LARGEST_BOUND: Final = TraceIdRatioBased.get_bound_for_rate(1.0)
 _ids: Final = random.Random()  # noqa: S311 - ids tell spans apart; nothing is secret about them
 
@@ -190,16 +193,26 @@ class CallSpans:
 
     def __init__(self, end: Callable[[Span], None]) -> None:
         self._end = end
-        self.handlers: Handlers = {RequestEnded: self._request_ended}
+        self.handlers: Handlers = {RequestEnded: self._request_ended, Ended: self._requests_ended}
 
     def _request_ended(self, event: RequestEnded) -> None:
-        trace = current_trace.get()
-        if not isinstance(trace, _Recorded):
-            return
+        self._requests_ended(Ended([event], [current_trace.get()]))
+
+    def _requests_ended(self, ended: Ended) -> None:
+        for event, trace in zip(*ended, strict=True):
+            if isinstance(trace, _Recorded):
+                self._add(event, trace)
+
+    def _add(self, event: RequestEnded, trace: _Recorded) -> None:
         now = max(trace.started, int(event.ended * 1e9))
+        alike = _remembered if len(event.path) + len(event.target_host) <= _MEMORABLE else _alike
+        method = method_of(event.method)
+        name, common = alike(
+            method, event.route, event.status, event.outcome, event.path, event.target_host, event.cache, event.reason
+        )
         self._end(
             Span(
-                f"{method_of(event.method)} {event.route}",
+                name,
                 trace.trace_number,
                 trace.span_number,
                 trace.parent_number,
@@ -207,10 +220,11 @@ class CallSpans:
                 trace.state,
                 trace.started,
                 now,
-                _call_attributes(event),
+                {"scrap.request_id": event.request_id},
                 SpanKind.SERVER,
                 event.status >= 500,
                 _exception(event.error, now) if event.error else None,
+                common,
             )
         )
 
@@ -224,24 +238,29 @@ def _exception(error: BaseException, now: int) -> Event:
     return Event("exception", attributes, now)
 
 
-def _call_attributes(event: RequestEnded) -> Attributes:
+def _alike(
+    method: str, route: str, status: int, outcome: Outcome, path: str, host: str, cache: str, reason: Reason | None
+) -> tuple[str, Common]:
+    """The name of a call's span, and its attributes that other calls have as well."""
     attributes: Attributes = {
-        "http.request.method": method_of(event.method),
-        "http.route": event.route,
-        "http.response.status_code": event.status,
+        "http.request.method": method,
+        "http.route": route,
+        "http.response.status_code": status,
         "url.scheme": "http",
-        "scrap.outcome": event.outcome,
-        "scrap.request_id": event.request_id,
+        "scrap.outcome": outcome,
     }
-    if event.path:
-        attributes["url.path"] = event.path
-    if event.target_host:
-        attributes["scrap.target.host"] = event.target_host
-    if event.cache:
-        attributes["scrap.cache"] = event.cache
-    if event.reason:
-        attributes["scrap.reason"] = event.reason
-        attributes["scrap.fault"] = event.reason.fault
-        if event.status >= 500:
-            attributes["error.type"] = event.reason
-    return attributes
+    if path:
+        attributes["url.path"] = path
+    if host:
+        attributes["scrap.target.host"] = host
+    if cache:
+        attributes["scrap.cache"] = cache
+    if reason:
+        attributes["scrap.reason"] = reason
+        attributes["scrap.fault"] = reason.fault
+        if status >= 500:
+            attributes["error.type"] = reason
+    return f"{method} {route}", Common(attributes)
+
+
+_remembered = lru_cache(256)(_alike)
