@@ -143,7 +143,7 @@ class RequestEnded:
     error: BaseException | None = None  # what was raised where `outcome` is INTERNAL_ERROR
     path: str = ""  # as the caller wrote it; "" where that was not read
     ended: float = field(default_factory=time.time, compare=False)  # seconds since the epoch
-    calls: int = 1  # how many ended just so: those who are refused at the door are told together
+    calls: int = 1  # how many ended just so, unmeasured: those who are refused at the door are told together
 
 
 Event = (

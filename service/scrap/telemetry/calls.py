@@ -17,7 +17,6 @@ from prometheus_client.registry import Collector
 from prometheus_client.samples import Exemplar
 
 from scrap.errors import Outcome
-from scrap.events import RequestEnded
 from scrap.telemetry.peak import Peak
 from scrap.telemetry.sinks import Ended
 from scrap.telemetry.trace import Trace
@@ -32,6 +31,7 @@ _STATUSES: Final = frozenset(map(int, HTTPStatus)) | {499}  # nginx's number for
 _OTHER_STATUS: Final = 0
 _BOUNDS: Final = [*map(str, SECONDS), "+Inf"]
 
+_Kind = tuple[str, str, int, Outcome]  # route, method, status, outcome
 Sampled = tuple[float, float, Trace]  # when a call ended, how long it took, and its trace
 
 
@@ -44,6 +44,13 @@ class Durations:
         self.buckets = [0] * len(_BOUNDS)  # each by itself, not cumulative
         self.sampled: list[Sampled | None] = [None] * len(_BOUNDS)  # the last sampled call of each
         self.total = 0.0
+
+    def note(self, seconds: list[float]) -> None:
+        """Notes calls that took so long."""
+        buckets = self.buckets
+        for one in seconds:
+            buckets[bisect_left(SECONDS, one)] += 1
+        self.total += sum(seconds)
 
     def add(self, other: "Durations") -> None:
         """Adds those of other calls."""
@@ -89,45 +96,44 @@ class CallMetrics(Collector):
     def __init__(self, routes: Iterable[str], clock: Callable[[], float] = time.monotonic) -> None:
         self._clock = clock
         self._routes = frozenset(routes)
-        self._calls: dict[tuple[str, str, int, Outcome], Calls] = {}
+        self._calls: dict[_Kind, Calls] = {}
         self._peaks: dict[tuple[str, Outcome], Peak] = {}
         # A series that begins at 1 has no increase that PromQL could see: the usual ones begin at 0.
         for route in sorted(self._routes):
             for outcome in Outcome:
-                self._calls_of(route, "GET", outcome.status, outcome)
+                self._resolve(route, "GET", outcome.status, outcome)
 
     def note(self, ended: Ended) -> None:
-        """Counts calls that have just ended; each may stand for several that ended just so."""
-        known = self._calls.get
-        now = self._clock()
-        before = None
+        """Counts calls that have just ended; each may stand for several that ended just so, unmeasured."""
+        before: _Kind | None = None
+        took: dict[_Kind, list[float]] = {}
         for event, trace in zip(*ended, strict=True):
-            alike = event.route, event.method, event.status, event.outcome
-            if alike != before:
-                before = alike
-                calls = known(alike) or self._resolve(event)
-                durations, buckets, peak = calls.durations, calls.durations.buckets, calls.peak
-            calls.count += event.calls
+            kind = event.route, event.method, event.status, event.outcome
+            if kind != before:
+                before, times = kind, took.setdefault(kind, [])
             seconds = event.seconds
             if seconds is None:  # refused before it was a call: a zero would only pull the mean and the quantiles down
+                self._calls_of(kind).count += event.calls
                 continue
-            durations.total += seconds
-            place = bisect_left(SECONDS, seconds)
-            buckets[place] += 1
-            peak.note(seconds, now)
+            times.append(seconds)
             if trace and trace.sampled:
-                durations.sampled[place] = event.ended, seconds, trace
+                self._calls_of(kind).durations.sampled[bisect_left(SECONDS, seconds)] = event.ended, seconds, trace
+        now = self._clock()
+        for kind, times in took.items():
+            if times:
+                calls = self._calls_of(kind)
+                calls.count += len(times)
+                calls.durations.note(times)
+                calls.peak.note(max(times), now)
 
-    def _resolve(self, event: RequestEnded) -> Calls:
+    def _calls_of(self, kind: _Kind) -> Calls:
+        return self._calls.get(kind) or self._resolve(*kind)
+
+    def _resolve(self, route: str, method: str, status: int, outcome: Outcome) -> Calls:
         """Bounds what a stranger chooses: a flood of other names ends in one series."""
-        return self._calls_of(
-            event.route if event.route in self._routes else "unmatched",
-            event.method if event.method in _METHODS else "other",
-            event.status if event.status in _STATUSES else _OTHER_STATUS,
-            event.outcome,
-        )
-
-    def _calls_of(self, route: str, method: str, status: int, outcome: Outcome) -> Calls:
+        route = route if route in self._routes else "unmatched"
+        method = method if method in _METHODS else "other"
+        status = status if status in _STATUSES else _OTHER_STATUS
         peak = self._peaks.setdefault((route, outcome), Peak())
         return self._calls.setdefault((route, method, status, outcome), Calls(peak))
 

@@ -95,8 +95,12 @@ class Gathering:
         traces: list[Trace | None] = []
         for _ in range(len(kept)):
             one = kept.popleft()
+            if type(one) is RequestEnded:
+                calls.append(one)
+                traces.append(None)
+                continue
             event, trace = one if isinstance(one, _Traced) else (one, None)
-            if type(event) is RequestEnded:
+            if isinstance(event, RequestEnded):
                 calls.append(event)
                 traces.append(trace)
             elif trace:

@@ -10,16 +10,18 @@ import orjson
 from scrap.errors import Outcome, Reason
 from scrap.events import RequestEnded
 from scrap.telemetry.fields import FRESH, Fields, kind_fields, own_fields, request_fields, target_fields
+from scrap.telemetry.sinks import Ended
 from scrap.telemetry.trace import Trace
 
+_Kind = tuple[Outcome, str, str, int, str, Reason | None, str, str]  # the arguments of `_alike`
 _MEMORABLE: Final = 512  # characters: what is remembered of targets is bounded, and few links are longer
 
 
 class Lines(Protocol):
     """A look of lines. Times are seconds since the epoch."""
 
-    def request(self, now: float, event: RequestEnded, trace: Trace | None, queries: bool) -> bytes:
-        """The line of a call; see `request_fields`."""
+    def requests(self, ended: Ended, queries: bool) -> list[bytes]:
+        """The lines of calls; see `request_fields`."""
         ...
 
     def record(self, now: float, fields: Fields) -> bytes:
@@ -35,26 +37,36 @@ class JsonLines:
     long, and the last piece of a hit through one half as long again.
     """
 
-    def request(self, now: float, event: RequestEnded, trace: Trace | None, queries: bool) -> bytes:
-        """The line of a call; see `request_fields`."""
-        alike = _remembered if len(event.target) <= _MEMORABLE else _alike
-        common = alike(
-            event.outcome,
-            event.method,
-            event.route,
-            event.status,
-            event.cache,
-            event.reason,
-            event.target,
-            event.target_host,
-            queries,
-        )
-        time = _time_piece(int(now * 1000))
-        if event.cache == FRESH and event.reason is None:
-            own = event.request_id.encode(), event.seconds or 0.0
-            traced = f',"trace_id":"{trace.trace_id}","span_id":"{trace.span_id}"'.encode() if trace else b""
-            return b'%b%b"request_id":"%b","seconds":%.6f%b}\n' % (time, common, *own, traced)
-        return time + common + _last_piece(own_fields(event, trace, queries))
+    def requests(self, ended: Ended, queries: bool) -> list[bytes]:
+        """The lines of calls; see `request_fields`."""
+        lines: list[bytes] = []
+        before: _Kind | None = None
+        then = -1
+        for event, trace in zip(*ended, strict=True):
+            kind = (
+                event.outcome,
+                event.method,
+                event.route,
+                event.status,
+                event.cache,
+                event.reason,
+                event.target,
+                event.target_host,
+            )
+            if kind != before:
+                before = kind
+                common = (_remembered if len(event.target) <= _MEMORABLE else _alike)(*kind, queries)
+            now = int(event.ended * 1000)
+            if now != then:
+                then = now
+                time = _time_piece(now)
+            if event.cache == FRESH and event.reason is None:
+                own = event.request_id.encode(), event.seconds or 0.0
+                traced = f',"trace_id":"{trace.trace_id}","span_id":"{trace.span_id}"'.encode() if trace else b""
+                lines.append(b'%b%b"request_id":"%b","seconds":%.6f%b}\n' % (time, common, *own, traced))
+            else:
+                lines.append(time + common + _last_piece(own_fields(event, trace, queries)))
+        return lines
 
     def record(self, now: float, fields: Fields) -> bytes:
         """Any other line."""
@@ -112,15 +124,18 @@ _remembered = lru_cache(1024)(_alike)
 class TextLines:
     """A line for a person; nothing in it can steer a terminal."""
 
-    def request(self, now: float, event: RequestEnded, trace: Trace | None, queries: bool) -> bytes:
-        """The line of a call; see `request_fields`."""
+    def requests(self, ended: Ended, queries: bool) -> list[bytes]:
+        """The lines of calls; see `request_fields`."""
+        return [self._request(event, trace, queries) for event, trace in zip(*ended, strict=True)]
+
+    def _request(self, event: RequestEnded, trace: Trace | None, queries: bool) -> bytes:
         rest = request_fields(event, trace, queries=queries)
         route, target = rest.pop("route"), rest.pop("target")
         del rest["event"], rest["target_host"]
         level, status, outcome = (rest.pop(name) for name in ("level", "status", "outcome"))
         took = f"{rest.pop('seconds') * 1000:8.1f} ms" if "seconds" in rest else " " * 11
         what = _plain(f"{rest.pop('method')} {target or route}")
-        return _text(now, level, f"{status} {outcome:<14} {took}  {what}", rest)
+        return _text(event.ended, level, f"{status} {outcome:<14} {took}  {what}", rest)
 
     def record(self, now: float, fields: Fields) -> bytes:
         """Any other line."""

@@ -5,6 +5,7 @@ import logging
 import os
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import compress
 from typing import Literal
 
 from scrap.events import RequestEnded
@@ -51,19 +52,21 @@ class RequestLog:
 
     def __init__(self, writer: LineWriter, lines: Lines, settings: LogSettings) -> None:
         self._write = writer.write
-        self._line = lines.request
+        self._lines = lines.requests
         self._queries = settings.queries
         least = logging.getLevelNamesMapping()[settings.level.upper()]
         self._wanted = frozenset(outcome for outcome, level in LEVELS.items() if level >= least)
+        self._wants_all = len(self._wanted) == len(LEVELS)
         self.handlers: Handlers = {RequestEnded: self._request_ended, Ended: self._requests_ended}
 
     def _request_ended(self, event: RequestEnded) -> None:
         self._requests_ended(Ended([event], [current_trace.get()]))
 
     def _requests_ended(self, ended: Ended) -> None:
-        line, queries, wanted = self._line, self._queries, self._wanted
-        calls = zip(*ended, strict=True)
-        lines = [line(event.ended, event, trace, queries) for event, trace in calls if event.outcome in wanted]
+        if not self._wants_all:
+            wanted = [event.outcome in self._wanted for event in ended.calls]
+            ended = Ended(list(compress(ended.calls, wanted)), list(compress(ended.traces, wanted)))
+        lines = self._lines(ended, self._queries)
         if lines:
             self._write(b"".join(lines), len(lines))
 

@@ -14,6 +14,7 @@ from scrap.errors import Outcome, Reason
 from scrap.events import Notes, RequestEnded
 from scrap.telemetry.fields import LEVELS, record_fields, request_fields
 from scrap.telemetry.lines import JsonLines, TextLines
+from scrap.telemetry.sinks import Ended
 from scrap.telemetry.trace import Trace
 from tests.unit.telemetry.events import ENDED, FAILED
 
@@ -22,7 +23,7 @@ ANYTHING = st.text(st.characters(exclude_categories=()))  # lone surrogates and 
 
 
 def line(event: RequestEnded, trace: Trace | None = None, *, queries: bool = False) -> dict[str, Any]:
-    raw = JsonLines().request(NOW, event, trace, queries)
+    [raw] = JsonLines().requests(Ended([replace(event, ended=NOW)], [trace]), queries)
     assert raw.endswith(b"\n")
     assert raw.count(b"\n") == 1
     parsed: dict[str, Any] = json.loads(raw)
@@ -30,7 +31,8 @@ def line(event: RequestEnded, trace: Trace | None = None, *, queries: bool = Fal
 
 
 def text(event: RequestEnded) -> str:
-    return TextLines().request(NOW, event, None, queries=False).decode()
+    [raw] = TextLines().requests(Ended([replace(event, ended=NOW)], [None]), queries=False)
+    return raw.decode()
 
 
 def test_a_call_that_went_well() -> None:
@@ -159,10 +161,13 @@ def test_no_text_whatsoever_breaks_a_line_or_steers_a_terminal(
 def test_the_pieces_of_a_line_say_the_same_as_its_fields(
     at: float, texts: dict[str, Any], length: int, queries: bool, trace: Trace | None, **more: Any
 ) -> None:
-    event = replace(ENDED, **more, **(texts | {"target": texts["target"] * length}))
+    event = replace(ENDED, ended=at, **more, **(texts | {"target": texts["target"] * length}))
     if event.cache == "fresh" and event.reason is None:  # as the event promises
         event = replace(event, upstream_status=None, internal="")
-    said = json.loads(JsonLines().request(at, event, trace, queries))
+    others = Ended([ENDED, event, event, ENDED], [None, trace, trace, None])  # whose pieces are not its own
+    [_, first, second, _] = map(json.loads, JsonLines().requests(others, queries))
+    assert first == second
+    said = first
     assert datetime.fromisoformat(said.pop("time")).timestamp() == pytest.approx(at, abs=0.0011)
     assert said == json.loads(json.dumps(request_fields(event, trace, queries=queries)))
 
