@@ -39,7 +39,7 @@ class NotFound(KubeError):
 
 
 class Stale(KubeError):
-    """Somebody else wrote first (409)."""
+    """Somebody else wrote first."""
 
 
 def log_in() -> kopf.ConnectionInfo:

@@ -34,7 +34,7 @@ class JsonLines:
 
     The line of a call is put together from pieces of an object, of which only the last is new: the time, and what
     calls for one page have in common that went alike, are remembered. All fields through one dictionary take twice as
-    long, and the last piece of a hit through one half as long again.
+    long; the last piece of a hit needs none.
     """
 
     def requests(self, ended: Ended, queries: bool) -> list[bytes]:

@@ -273,48 +273,45 @@ async def tick(cluster: kube.Kube) -> None:
     await Scaler("scrap", cluster, source.poller(), Metrics(lambda: 0.0), time.time).tick()
 
 
-async def test_whoever_scales_meanwhile_is_read_again_and_decided_on_again(
-    bare: Namespace, definition: None, signals: Signals, scaler: Make, client: httpx2.AsyncClient
-) -> None:
+@pytest.fixture
+def saturated(bare: Namespace, definition: None, signals: Signals, scaler: Make) -> Namespace:
+    """Three pods, and an alert by which they are to be two more."""
     bare.deploy(replicas=3)
     signals.fire("Saturated")
     apply(bare, scaler())
-    await tick(Interfering(client, bare.name))
-    assert bare.replicas() == 3 + 1 + 2  # theirs, then ours on top of it
-    assert bare.get("alertscaler", "scrap")["status"]["desiredReplicas"] == 6
+    return bare
+
+
+async def test_whoever_scales_meanwhile_is_read_again_and_decided_on_again(
+    saturated: Namespace, client: httpx2.AsyncClient
+) -> None:
+    await tick(Interfering(client, saturated.name))
+    assert saturated.replicas() == 3 + 1 + 2  # theirs, then ours on top of it
+    assert saturated.get("alertscaler", "scrap")["status"]["desiredReplicas"] == 6
 
 
 async def test_after_three_times_it_gives_up_until_the_next_tick(
-    bare: Namespace, definition: None, signals: Signals, scaler: Make, client: httpx2.AsyncClient
+    saturated: Namespace, client: httpx2.AsyncClient
 ) -> None:
-    bare.deploy(replicas=2)
-    signals.fire("Saturated")
-    apply(bare, scaler())
-    cluster = Interfering(client, bare.name)
+    cluster = Interfering(client, saturated.name)
     cluster.times = 3
     await tick(cluster)
-    assert bare.replicas() == 2 + 3
-    assert bare.reason() == "Refused"
+    assert saturated.replicas() == 3 + 3
+    assert saturated.reason() == "Refused"
     await tick(cluster)
-    assert bare.replicas() == 5 + 2
+    assert saturated.replicas() == 6 + 2
 
 
 async def test_what_changes_but_the_replicas_is_not_its_business(
-    bare: Namespace, definition: None, signals: Signals, scaler: Make, client: httpx2.AsyncClient
+    saturated: Namespace, client: httpx2.AsyncClient
 ) -> None:
-    bare.deploy(replicas=3)
-    signals.fire("Saturated")
-    apply(bare, scaler())
-    cluster = Annotating(client, bare.name)
-    await tick(cluster)
-    assert bare.get("deployment", "scrap")["metadata"]["annotations"]["noted"] == "1"
-    assert bare.replicas() == 3 + 2
-    assert bare.reason() == "ScaleUp"
+    await tick(Annotating(client, saturated.name))
+    assert saturated.get("deployment", "scrap")["metadata"]["annotations"]["noted"] == "1"
+    assert saturated.replicas() == 3 + 2
+    assert saturated.reason() == "ScaleUp"
 
 
-async def test_anything_with_a_scale_can_be_a_target(
-    bare: Namespace, definition: None, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_anything_with_a_scale_can_be_a_target(bare: Namespace) -> None:
     template = deployment("scrap", 2)["spec"]
     apply(
         bare,
