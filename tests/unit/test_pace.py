@@ -43,8 +43,8 @@ def test_the_pace_keeps_the_core_busy_and_nobody_waits() -> None:
         core.step(asked=4)
     core.late, before = 0, core.used
     came = sum(core.step(asked=4) for _ in range(5000))
-    assert 0.93 < (core.used - before) / 5 < 0.97
-    assert 465 < came / 5 < 485  # of 500 that a whole core could do
+    assert 0.94 < (core.used - before) / 5 < 0.98
+    assert 470 < came / 5 < 490  # of 500 that a whole core could do
     assert core.late == 0
 
 
@@ -77,12 +77,28 @@ def test_where_others_use_the_core_waiting_says_that_it_is_too_fast() -> None:
     assert max(owed) < 0.02
 
 
-def test_it_begins_with_what_the_house_did_before() -> None:
-    pace = Pace(lambda: 0.0)
-    for number in range(301):
+def test_it_knows_what_a_page_costs_before_callers_have_to_ask() -> None:
+    used = 0.0
+    pace = Pace(lambda: used)
+    for number in range(300):
         pace.begin()
-        pace.look(number / 300, strained=number >= 295, late=False)
-    assert 300 * 0.95 < sum(pace.take(1 + number / 1000) for number in range(1, 1001)) < 305
+        used += 0.002
+        pace.look(number / 100, strained=False, late=True)
+    assert 470 < sum(pace.take(3 + number / 1000) for number in range(1, 1001)) < 490
+
+
+def test_what_an_idle_house_uses_is_not_what_its_pages_cost() -> None:
+    used = 0.0
+    pace = Pace(lambda: used)
+    for number in range(100):
+        used += 0.2  # of a minute
+        pace.begin()
+        pace.look(number * 60.0, strained=False, late=False)
+    for number in range(20):
+        pace.begin()
+        used += 0.002
+        pace.look(6000 + number / 100, strained=True, late=False)
+    assert 470 < sum(pace.take(6001 + number / 1000) for number in range(1, 1001)) < 490
 
 
 def test_the_slowest_pace_lets_somebody_in() -> None:

@@ -5,11 +5,14 @@ from collections.abc import Callable
 from typing import Final
 
 _WINDOW: Final = 0.1  # seconds between two looks
-_USED: Final = 0.95  # the share of the core that is aimed at; more, and there is always a queue
-_FASTER: Final = 1.5  # the most by which a look changes the pace, up
-_SLOWER: Final = 0.9  # and down
+_IDLE: Final = 0.5  # seconds; where nobody asked to look for so long, there was nothing to do
+_KEPT: Final = 0.8  # what a look leaves of what was known before: a page's cost is that of the last half second
+_USED: Final = 0.96  # the share of the core that is aimed at; more, and there is always a queue
+_LESS: Final = 0.95  # what is left of that share where somebody waits for too long
+_MORE: Final = 1.02  # and how it comes back
+_LEAST: Final = 0.1  # of the core
 _SLOWEST: Final = 50.0  # callers a second; the house learns from those who come in
-_FORGIVEN: Final = 0.0005  # seconds by which one may come too late without making the next one late
+_FORGIVEN: Final = 0.0025  # seconds by which one may come too late without making the next one late
 
 
 class Pace:
@@ -20,48 +23,48 @@ class Pace:
     Even distances end it, at a pace that leaves a little of the core free: what comes by chance finds a short queue.
     DESIGN.md has the figures.
 
-    Who is let in is seen in the share of the core that the event loop uses, and the pace follows that, ten times a
-    second. It begins with what the house did before. Where there is core to spare it grows fast, until nobody has to
-    be refused; where a core is never to be had whole (other processes use it, or html5lib in its threads), that people
-    wait for long says that the pace is too high.
+    What a page costs is the CPU of the last second or two, for everything, by the pages that were begun; the pace is
+    what the core can pay. Where a core is never to be had whole, for other processes use it, that people wait for long
+    says that less of it is ours.
 
     Args:
-        used: seconds of CPU that the event loop's thread, which calls this, has used.
+        used: seconds of CPU that the process has used. Its threads have one core together, for they share the
+            interpreter.
     """
 
-    def __init__(self, used: Callable[[], float] = time.thread_time) -> None:
+    def __init__(self, used: Callable[[], float] = time.process_time) -> None:
         self._used = used
         self._rate = _SLOWEST
         self._credit = 1.0  # callers who may come in now
         self._credited = 0.0  # when that was counted
+        self._share = _USED
+        self._cpu = 0.0  # seconds of it that pages have cost, those of long ago counted less
+        self._pages = 0.0  # how many they were, likewise
         self._since = float("-inf")  # what follows is of the time since then
         self._used_before = 0.0
         self._begun = 0
-        self._paced = False
 
     def begin(self) -> None:
         """Notes that a piece of work begins."""
         self._begun += 1
 
     def look(self, now: float, *, strained: bool, late: bool) -> None:
-        """Adjusts the pace, where it is time to; to be called often.
+        """Adjusts the pace, where it is time to; to be called often, while there is work.
 
         Args:
             now: monotonic seconds.
-            strained: callers have to ask `take` from now on.
+            strained: callers have to ask `take`; else they wait as long as they like.
             late: who was let in waits for too long.
         """
         seconds = now - self._since
         if seconds < _WINDOW:
             return
         used = self._used()
-        if not self._paced:
-            self._rate = self._begun / seconds
-        else:
-            share = max(0.01, (used - self._used_before) / seconds)
-            self._rate *= _SLOWER if late else min(_FASTER, max(_SLOWER, (1 + _USED / share) / 2))
-        self._rate = max(_SLOWEST, self._rate)
-        self._paced = strained
+        if seconds < _IDLE:
+            self._cpu = self._cpu * _KEPT + used - self._used_before
+            self._pages = self._pages * _KEPT + self._begun
+            self._share = max(_LEAST, self._share * _LESS) if strained and late else min(_USED, self._share * _MORE)
+            self._rate = max(_SLOWEST, self._pages * self._share / max(self._cpu, 1e-9))
         self._since, self._used_before, self._begun = now, used, 0
 
     def take(self, now: float) -> bool:
