@@ -111,7 +111,7 @@ class BackgroundFailed:
 
 @dataclass(frozen=True, slots=True)
 class RequestStarted:
-    """A request's head is here.
+    """A request's head is here; not made where nobody follows calls from there on.
 
     Everything until its `RequestEnded` is emitted in the same context (contextvars) or in a task started from it.
     """
@@ -120,28 +120,44 @@ class RequestStarted:
     tracestate: str = ""
 
 
-@dataclass(slots=True)  # one is made for every call, and to freeze it would take 2 µs more
-class RequestEnded:
-    """A request was answered, or its caller left; or several were refused in the same moment."""
+@dataclass(frozen=True, slots=True, eq=False)
+class Ending:
+    """How a call ended, as far as others end just so.
 
-    request_id: str  # of letters, digits, ".", "_" and "-"
+    Who answers many calls alike makes one and keeps it; so what is made of it can be kept as well.
+    """
+
     method: str
     route: str  # the route's template, never a raw path
     status: int
     outcome: Outcome
-    reason: Reason | None
-    internal: str  # for the log alone
-    target: str  # the target's URL in full; how much of it is shown is the log's decision
-    target_host: str
-    upstream_status: int | None
-    seconds: float | None  # None where nobody measured it: who is refused before there is a call
+    reason: Reason | None = None
+    # What the answer was made from: "fresh", "stale", "joined", "miss"; "" where no page was sought.
+    cache: str = ""
+    target: str = ""  # the target's URL in full; how much of it is shown is the log's decision
+    target_host: str = ""
+    path: str = ""  # as the caller wrote it; "" where that was not read
+
+
+@dataclass(frozen=True, slots=True)
+class Detail:
+    """What there is to tell of a call whose answer was not there already."""
+
     timings: Timings = field(default_factory=Timings)
     notes: Notes | None = None  # on the page, where one was read for this call
-    # What the answer was made from: "fresh", "stale", "joined", "miss"; "" where no page was sought. Where it is
-    # "fresh" and there is no reason, the answer was kept, and of a fetch there is nothing to tell.
-    cache: str = ""
-    error: BaseException | None = None  # what was raised where `outcome` is INTERNAL_ERROR
-    path: str = ""  # as the caller wrote it; "" where that was not read
+    internal: str = ""  # for the log alone
+    upstream_status: int | None = None
+    error: BaseException | None = None  # what was raised where the outcome is INTERNAL_ERROR
+
+
+@dataclass(slots=True)  # one is made for every call, and to freeze it would double what that takes
+class RequestEnded:
+    """A request was answered, or its caller left; or several were refused in the same moment."""
+
+    ending: Ending
+    request_id: str  # of letters, digits, ".", "_" and "-"
+    seconds: float | None  # None where nobody measured it: who is refused before there is a call
+    detail: Detail | None = None
     ended: float = field(default_factory=time.time, compare=False)  # seconds since the epoch
     calls: int = 1  # how many ended just so, unmeasured: those who are refused at the door are told together
 

@@ -19,7 +19,8 @@ from scrap.events import Emit, FetchAdmitted, Notes, PageParsed, Timings
 from scrap.fetch import Fetcher, Page
 from scrap.urls import Target
 
-MISS = "miss"  # the source of a preview that was fetched for its call
+FRESH = "fresh"  # the source of a preview that was there and good
+MISS = "miss"  # of one that was fetched for its call
 _AT_ONCE = Timings()  # of an answer that was there already
 
 
@@ -236,5 +237,5 @@ def _parsed(reading: opengraph.Reading, url: str, limits: opengraph.Limits) -> P
 
 def _found(hit: Hit, timings: Timings) -> Preview:
     """The answer that was there."""
-    source = "fresh" if hit.state is State.FRESH else "stale"
+    source = FRESH if hit.state is State.FRESH else "stale"
     return Preview(hit.entry, source, timings, due=hit.state is State.STALE)

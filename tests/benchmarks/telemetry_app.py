@@ -12,9 +12,9 @@ from scrap.settings import Settings
 from scrap.telemetry import Metrics
 
 
-def silence(settings: Settings, stack: contextlib.AsyncExitStack) -> tuple[Metrics, Emit]:
+def silence(settings: Settings, stack: contextlib.AsyncExitStack) -> tuple[Metrics, Emit, None]:
     """Starts nothing. The management port has metrics to show, but nothing is counted."""
-    return Metrics(version=__version__, routes=api.ROUTES), ignore
+    return Metrics(version=__version__, routes=api.ROUTES), ignore, None
 
 
 if __name__ == "__main__":

@@ -27,12 +27,13 @@ __all__ = [
 ROUTES = frozenset({scrap.PATH, openapi.PATH})
 
 
-def public_app(previewer: Previewer, *, emit: Emit, version: str) -> Calls:
+def public_app(previewer: Previewer, *, emit: Emit, follow: Emit | None = None, version: str) -> Calls:
     """Builds the public application.
 
     Args:
         previewer: makes the previews.
         emit: where the events go.
+        follow: takes `RequestStarted` as well; None: nobody wants to know when a call begins.
         version: the service's version, for the API's description.
     """
     description = openapi.render(version)
@@ -41,10 +42,11 @@ def public_app(previewer: Previewer, *, emit: Emit, version: str) -> Calls:
         headers = {"X-Request-ID": scope["call"].request_id, "Cache-Control": openapi.CACHE_CONTROL}
         await Response(description, headers=headers, media_type="application/json")(scope, receive, send)
 
-    refusals = Refusals(emit)
+    refusals = Refusals(emit, follow)
     return Calls(
         {scrap.PATH: scrap.ScrapEndpoint(previewer), openapi.PATH: describe},
         emit=emit,
+        follow=follow,
         refusals=refusals,
         turn_away=Door(previewer, refusals).refusal,
     )

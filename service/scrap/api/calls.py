@@ -4,6 +4,8 @@ import asyncio
 import re
 import time
 from collections.abc import Callable, Mapping
+from functools import lru_cache
+from typing import Final
 
 from starlette.types import ASGIApp, Receive, Scope, Send
 
@@ -11,15 +13,15 @@ from scrap.api.call import Call, new_request_id
 from scrap.api.problem import METHODS, problem, status_of
 from scrap.api.refusals import UNMATCHED, Refusals
 from scrap.errors import Overloaded, Reason, ScrapError
-from scrap.events import Emit, RequestEnded, RequestStarted
+from scrap.events import Emit, Ending, RequestEnded, RequestStarted
 
 # A caller's own id is taken over where it cannot hurt a log or a header.
 _SAFE_REQUEST_ID = re.compile(rb"[A-Za-z0-9._-]{1,64}")
 _READ = frozenset({b"x-request-id", b"traceparent", b"tracestate", b"if-none-match"})
 _UNTRACED = RequestStarted()
-# An event is kept for a moment. What is kept of it is ours where that says the same as the request's own: one in the
-# processor's caches, not many behind them.
-_METHODS = {method: method for method in METHODS}
+# Hits of one page end alike, again and again. What is remembered is bounded, and few links are longer.
+_ending = lru_cache(8192)(Ending)
+_MEMORABLE: Final = 512  # characters
 
 # Looks at all that a caller says, where nothing else is under way, and may have an answer before it is a request.
 TurnAway = Callable[[bytes], bytes | None]
@@ -54,6 +56,7 @@ class Calls:
     Args:
         endpoints: who answers, by path; any other path is one and the same route to metrics and logs.
         emit: where the events go.
+        follow: takes `RequestStarted`; None: nobody wants to know when a call begins.
         refusals: answer who never becomes a call.
         turn_away: refuses calls before they are any.
 
@@ -66,6 +69,7 @@ class Calls:
         endpoints: Mapping[str, ASGIApp],
         *,
         emit: Emit,
+        follow: Emit | None = None,
         refusals: Refusals,
         turn_away: TurnAway = _welcome,
     ) -> None:
@@ -73,8 +77,8 @@ class Calls:
         self.turn_away = turn_away
         self.in_flight = 0
         self._endpoints = endpoints
-        self._routes = {path: path for path in endpoints}
         self._emit = emit
+        self._follow = follow
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answers one request."""
@@ -82,7 +86,8 @@ class Calls:
         path = scope["path"]
         started = time.perf_counter()
         self.in_flight += 1
-        self._emit(_started(call))
+        if self._follow:
+            self._follow(_started(call))
         try:
             await self._answer(call, scope, receive, send)
         except asyncio.CancelledError:  # by the server, whose time to shut down is over
@@ -113,25 +118,16 @@ class Calls:
         return endpoint
 
     def _end(self, call: Call, method: str, path: str, started: float) -> None:
-        target = call.target
-        route = self._routes.get(path)
+        seconds = time.perf_counter() - started
+        target, host = (call.target.href, call.target.host) if call.target else ("", "")
+        route = path if path in self._endpoints else UNMATCHED
+        detail = call.detail
+        ending = _ending if detail is None and len(target) <= _MEMORABLE else Ending
         self._emit(
             RequestEnded(
-                request_id=call.request_id,
-                method=_METHODS.get(method, method),
-                route=route or UNMATCHED,
-                status=call.status,
-                outcome=call.outcome,
-                reason=call.reason,
-                internal=call.internal,
-                target=target.href if target else "",
-                target_host=target.host if target else "",
-                upstream_status=call.upstream_status,
-                seconds=time.perf_counter() - started,
-                timings=call.timings,
-                notes=call.notes,
-                cache=call.source,
-                error=call.error,
-                path=route or path,
+                ending(method, route, call.status, call.outcome, call.reason, call.source, target, host, path),
+                call.request_id,
+                seconds,
+                detail,
             )
         )

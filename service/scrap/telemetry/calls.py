@@ -17,6 +17,7 @@ from prometheus_client.registry import Collector
 from prometheus_client.samples import Exemplar
 
 from scrap.errors import Outcome
+from scrap.events import Ending
 from scrap.telemetry.peak import Peak
 from scrap.telemetry.sinks import Ended
 from scrap.telemetry.trace import Trace
@@ -105,28 +106,29 @@ class CallMetrics(Collector):
 
     def note(self, ended: Ended) -> None:
         """Counts calls that have just ended; each may stand for several that ended just so, unmeasured."""
-        before: _Kind | None = None
-        took: dict[_Kind, list[float]] = {}
+        before: Ending | None = None
+        took: dict[Ending, list[float]] = {}
         for event, trace in zip(*ended, strict=True):
-            kind = event.route, event.method, event.status, event.outcome
-            if kind != before:
-                before, times = kind, took.setdefault(kind, [])
+            ending = event.ending
+            if ending is not before:
+                before, times = ending, took.setdefault(ending, [])
             seconds = event.seconds
             if seconds is None:  # refused before it was a call: a zero would only pull the mean and the quantiles down
-                self._calls_of(kind).count += event.calls
+                self._calls_of(ending).count += event.calls
                 continue
             times.append(seconds)
             if trace and trace.sampled:
-                self._calls_of(kind).durations.sampled[bisect_left(SECONDS, seconds)] = event.ended, seconds, trace
+                self._calls_of(ending).durations.sampled[bisect_left(SECONDS, seconds)] = event.ended, seconds, trace
         now = self._clock()
-        for kind, times in took.items():
+        for ending, times in took.items():
             if times:
-                calls = self._calls_of(kind)
+                calls = self._calls_of(ending)
                 calls.count += len(times)
                 calls.durations.note(times)
                 calls.peak.note(max(times), now)
 
-    def _calls_of(self, kind: _Kind) -> Calls:
+    def _calls_of(self, ending: Ending) -> Calls:
+        kind = ending.route, ending.method, ending.status, ending.outcome
         return self._calls.get(kind) or self._resolve(*kind)
 
     def _resolve(self, route: str, method: str, status: int, outcome: Outcome) -> Calls:

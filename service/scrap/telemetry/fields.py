@@ -7,15 +7,14 @@ import logging
 import traceback
 from typing import Any, Final
 
-from scrap.errors import Fault, Outcome, Reason
-from scrap.events import RequestEnded
+from scrap.errors import Fault, Outcome
+from scrap.events import Detail, Ending, RequestEnded
 from scrap.telemetry.redact import redact_text, without_query
 from scrap.telemetry.trace import Trace
 
 Fields = dict[str, Any]
 
 _MAX_TEXT: Final = 16 * 1024  # characters of a message or a traceback
-FRESH: Final = "fresh"  # of a call whose answer was kept: no phase was gone through for it
 PHASES: Final = ("wait", "dns", "connect", "first_byte", "body", "parse")
 
 
@@ -37,32 +36,24 @@ def request_fields(event: RequestEnded, trace: Trace | None, *, queries: bool) -
         trace: the trace it belongs to.
         queries: show the query of the target's URL.
     """
+    return ending_fields(event.ending, queries) | own_fields(event, trace, queries)
+
+
+def ending_fields(ending: Ending, queries: bool) -> Fields:
+    """What the lines of calls that ended alike have in common."""
+    reason = ending.reason
     return {
-        **kind_fields(event.outcome, event.method, event.route, event.status, event.cache, event.reason),
-        **target_fields(event.target, event.target_host, queries),
-        **own_fields(event, trace, queries),
-    }
-
-
-def kind_fields(outcome: Outcome, method: str, route: str, status: int, cache: str, reason: Reason | None) -> Fields:
-    """What the lines of calls that went alike have in common."""
-    fields: Fields = {
-        "level": logging.getLevelName(LEVELS[outcome]).lower(),
+        "level": logging.getLevelName(LEVELS[ending.outcome]).lower(),
         "event": "request",
-        "method": method,
-        "route": route,
-        "status": status,
-        "outcome": outcome.value,
-        "cache": cache,
+        "method": ending.method,
+        "route": ending.route,
+        "status": ending.status,
+        "outcome": ending.outcome.value,
+        "cache": ending.cache,
+        **({"reason": reason.value, "fault": reason.fault.value} if reason else {}),
+        "target": ending.target if queries else without_query(ending.target),
+        "target_host": ending.target_host,
     }
-    if reason:
-        fields |= {"reason": reason.value, "fault": reason.fault.value}
-    return fields
-
-
-def target_fields(target: str, host: str, queries: bool) -> Fields:
-    """What the lines of calls for one page have in common."""
-    return {"target": target if queries else without_query(target), "target_host": host}
 
 
 def own_fields(event: RequestEnded, trace: Trace | None, queries: bool) -> Fields:
@@ -73,18 +64,24 @@ def own_fields(event: RequestEnded, trace: Trace | None, queries: bool) -> Field
         fields["seconds"] = int(seconds * 1e6 + 0.5) / 1e6  # `_micros`, without its call: every line has one
     if event.calls != 1:
         fields["calls"] = event.calls
-    if event.upstream_status is not None:
-        fields["upstream_status"] = event.upstream_status
-    if event.cache != FRESH:
-        fields |= {phase: _micros(took) for phase in PHASES if (took := getattr(event.timings, phase))}
-    if event.notes:
-        fields |= {name: said for name, said in event.notes._asdict().items() if said}
-    if event.internal:
-        fields["internal"] = _clip(event.internal if queries else redact_text(event.internal))
-    if event.error is not None:
-        fields["exception"] = _exception(event.error)
+    if event.detail:
+        fields |= _detail_fields(event.detail, queries)
     if trace:
         fields |= {"trace_id": trace.trace_id, "span_id": trace.span_id}
+    return fields
+
+
+def _detail_fields(detail: Detail, queries: bool) -> Fields:
+    fields: Fields = {}
+    if detail.upstream_status is not None:
+        fields["upstream_status"] = detail.upstream_status
+    fields |= {phase: _micros(took) for phase in PHASES if (took := getattr(detail.timings, phase))}
+    if detail.notes:
+        fields |= {name: said for name, said in detail.notes._asdict().items() if said}
+    if detail.internal:
+        fields["internal"] = _clip(detail.internal if queries else redact_text(detail.internal))
+    if detail.error is not None:
+        fields["exception"] = _exception(detail.error)
     return fields
 
 

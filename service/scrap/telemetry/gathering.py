@@ -2,12 +2,11 @@
 
 import asyncio
 import threading
-from collections import deque
 from collections.abc import Iterator
 from contextvars import Context
 from typing import Final, NamedTuple
 
-from scrap.events import Emit, Event, RequestEnded, ignore
+from scrap.events import Emit, Event, RequestEnded, RequestStarted, ignore
 from scrap.telemetry.sinks import Ended, FanOut
 from scrap.telemetry.trace import Trace, current_trace
 
@@ -33,6 +32,9 @@ class Gathering:
         to: takes events, in any thread, but never in two at once.
         first: takes events at once, for sinks that follow a call while it goes on; they may set the trace.
         interval: seconds that an event waits at most.
+
+    Attributes:
+        follow: takes `RequestStarted`; None: nobody does.
     """
 
     def __init__(self, to: FanOut, first: FanOut | None = None, *, interval: float = 0.1) -> None:
@@ -40,8 +42,9 @@ class Gathering:
         self._wanted = to.kinds
         self._first: Emit = first or ignore
         self._urgent: frozenset[type[Event] | type[Ended]] = first.kinds if first else frozenset()
+        self.follow: Emit | None = self.emit if RequestStarted in self._urgent | self._wanted else None
         self._interval = interval
-        self._kept: deque[Event | _Traced] = deque()  # its ends are safe to use from different threads
+        self._kept: list[Event | _Traced] = []
         self._handing = threading.Lock()
         self._context = Context()
         self._timer: asyncio.TimerHandle | None = None
@@ -91,14 +94,11 @@ class Gathering:
     def _taken(self) -> Iterator[Event | Ended]:
         """What is kept now, each event in its trace for as long as it is looked at; calls that ended at the end."""
         kept = self._kept
+        taken = kept[:]
+        del kept[: len(taken)]  # what came in between stays
         calls: list[RequestEnded] = []
         traces: list[Trace | None] = []
-        for _ in range(len(kept)):
-            one = kept.popleft()
-            if type(one) is RequestEnded:
-                calls.append(one)
-                traces.append(None)
-                continue
+        for one in taken:
             event, trace = one if isinstance(one, _Traced) else (one, None)
             if isinstance(event, RequestEnded):
                 calls.append(event)

@@ -3,17 +3,15 @@
 import json
 from datetime import UTC, datetime
 from functools import lru_cache
-from typing import Any, Final, Protocol
+from typing import Final, Protocol
 
 import orjson
 
-from scrap.errors import Outcome, Reason
-from scrap.events import RequestEnded
-from scrap.telemetry.fields import FRESH, Fields, kind_fields, own_fields, request_fields, target_fields
+from scrap.events import Ending, RequestEnded
+from scrap.telemetry.fields import Fields, ending_fields, own_fields, request_fields
 from scrap.telemetry.sinks import Ended
 from scrap.telemetry.trace import Trace
 
-_Kind = tuple[Outcome, str, str, int, str, Reason | None, str, str]  # the arguments of `_alike`
 _MEMORABLE: Final = 512  # characters: what is remembered of targets is bounded, and few links are longer
 
 
@@ -33,35 +31,26 @@ class JsonLines:
     """One object a line, for machines.
 
     The line of a call is put together from pieces of an object, of which only the last is new: the time, and what
-    calls for one page have in common that went alike, are remembered. All fields through one dictionary take twice as
-    long; the last piece of a hit needs none.
+    calls have in common that ended alike, are remembered. All fields through one dictionary take twice as long; the
+    last piece of a call of which there is no more to tell needs none.
     """
 
     def requests(self, ended: Ended, queries: bool) -> list[bytes]:
         """The lines of calls; see `request_fields`."""
         lines: list[bytes] = []
-        before: _Kind | None = None
+        before: Ending | None = None
         then = -1
         for event, trace in zip(*ended, strict=True):
-            kind = (
-                event.outcome,
-                event.method,
-                event.route,
-                event.status,
-                event.cache,
-                event.reason,
-                event.target,
-                event.target_host,
-            )
-            if kind != before:
-                before = kind
-                common = (_remembered if len(event.target) <= _MEMORABLE else _alike)(*kind, queries)
+            ending = event.ending
+            if ending is not before:
+                before = ending
+                common = (_remembered if len(ending.target) <= _MEMORABLE else _alike)(ending, queries)
             now = int(event.ended * 1000)
             if now != then:
                 then = now
                 time = _time_piece(now)
-            if event.cache == FRESH and event.reason is None:
-                own = event.request_id.encode(), event.seconds or 0.0
+            if event.detail is None and event.seconds is not None:
+                own = event.request_id.encode(), event.seconds
                 traced = f',"trace_id":"{trace.trace_id}","span_id":"{trace.span_id}"'.encode() if trace else b""
                 lines.append(b'%b%b"request_id":"%b","seconds":%.6f%b}\n' % (time, common, *own, traced))
             else:
@@ -92,30 +81,9 @@ def _time_piece(millisecond: int) -> bytes:
     return b'%b%03dZ",' % (_second_piece(second), rest)
 
 
-def _piece(fields: Fields) -> bytes:
+def _alike(ending: Ending, queries: bool) -> bytes:
     """What stands between an object's braces, when more comes."""
-    return _last_piece(fields)[:-2] + b","
-
-
-@lru_cache(256)
-def _kind_piece(*kind: Any) -> bytes:
-    return _piece(kind_fields(*kind))
-
-
-def _alike(
-    outcome: Outcome,
-    method: str,
-    route: str,
-    status: int,
-    cache: str,
-    reason: Reason | None,
-    target: str,
-    host: str,
-    queries: bool,
-) -> bytes:
-    """What calls for one page have in common that went alike."""
-    kind = _kind_piece(outcome, method, route, status, cache, reason)
-    return kind + _piece(target_fields(target, host, queries))
+    return _last_piece(ending_fields(ending, queries))[:-2] + b","
 
 
 _remembered = lru_cache(1024)(_alike)

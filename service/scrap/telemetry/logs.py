@@ -64,7 +64,7 @@ class RequestLog:
 
     def _requests_ended(self, ended: Ended) -> None:
         if not self._wants_all:
-            wanted = [event.outcome in self._wanted for event in ended.calls]
+            wanted = [event.ending.outcome in self._wanted for event in ended.calls]
             ended = Ended(list(compress(ended.calls, wanted)), list(compress(ended.traces, wanted)))
         lines = self._lines(ended, self._queries)
         if lines:

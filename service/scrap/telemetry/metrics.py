@@ -314,8 +314,8 @@ class Metrics:
     def _requests_ended(self, ended: Ended) -> None:
         self._calls.note(ended)
         for event in ended.calls:
-            if event.reason:
-                self._failed[event.reason].inc(event.calls)
+            if event.ending.reason:
+                self._failed[event.ending.reason].inc(event.calls)
 
     def _fetch_admitted(self, event: FetchAdmitted) -> None:
         self._wait.observe(event.waited)

@@ -28,7 +28,7 @@ from scrap.telemetry.otel import Signals, signals_of
 from scrap.telemetry.otel.exporting import Exporting
 from scrap.telemetry.otel.registry import RegistryExport
 from tests.integration.telemetry.receivers import Receiver, gone, hanging, receiver
-from tests.unit.telemetry.events import ENDED, FAILED, HOP
+from tests.unit.telemetry.events import ENDED, FAILED, HOP, but
 
 ROUTE = "/api/v1/scrap"
 TRACE_ID = "0af7651916cd43dd8448eb211c80319c"
@@ -208,8 +208,8 @@ def test_what_conventions_require_is_there(monkeypatch: pytest.MonkeyPatch) -> N
     with receiver() as received:
         with exporting(received.url, monkeypatch) as (emit, _):
             call(emit, RequestStarted(), HOP, cancelled, FAILED)
-            call(emit, RequestStarted(), replace(ENDED, method="HEAD"))
-            call(emit, RequestStarted(), replace(ENDED, method="M-SEARCH"))
+            call(emit, RequestStarted(), but(ENDED, method="HEAD"))
+            call(emit, RequestStarted(), but(ENDED, method="M-SEARCH"))
         good, stopped, failed, head, odd = (attributes(span.attributes) for span in spans(received))
         metric = metrics_of(received)["http.server.request.duration"]
     client = {"http.request.method", "server.address", "server.port", "url.full"}
@@ -246,13 +246,13 @@ def test_failures_are_marked(monkeypatch: pytest.MonkeyPatch) -> None:
     )
     missing = replace(refused, status=404, reason=None)
     error = RuntimeError("cannot read https://example.org/?token=secret")
-    internal = replace(FAILED, outcome=Outcome.INTERNAL_ERROR, reason=Reason.INTERNAL, status=500, error=error)
-    caller = replace(FAILED, outcome=Outcome.CALLER_ERROR, reason=Reason.URL_MISSING, status=400, target_host="")
+    internal = but(FAILED, outcome=Outcome.INTERNAL_ERROR, reason=Reason.INTERNAL, status=500, error=error)
+    caller = but(FAILED, outcome=Outcome.CALLER_ERROR, reason=Reason.URL_MISSING, status=400, target_host="")
     with receiver() as received:
         with exporting(received.url, monkeypatch) as (emit, _):
             call(emit, RequestStarted(), refused, missing, FAILED)
             call(emit, RequestStarted(), PageParsed("express", None, 1_700_000_000.0, 0.001), internal)
-            call(emit, RequestStarted(), replace(caller, cache=""))
+            call(emit, RequestStarted(), but(caller, cache=""))
         hop, not_found, web, parse, ours, callers = spans(received)
     assert attributes(hop.attributes)["error.type"] == "dns_failed"
     assert attributes(not_found.attributes)["error.type"] == "404"
@@ -291,7 +291,7 @@ def test_an_operator_may_name_the_service(monkeypatch: pytest.MonkeyPatch) -> No
 def test_the_metrics_are_those_of_prometheus(monkeypatch: pytest.MonkeyPatch) -> None:
     with receiver() as received, exporting(received.url, monkeypatch) as (emit, _):
         for seconds in (0.004, 0.004, 3.25):
-            call(emit, RequestStarted(), replace(ENDED, seconds=seconds))
+            call(emit, RequestStarted(), but(ENDED, seconds=seconds))
     metrics = metrics_of(received)
     requests = {
         attributes(point.attributes)["http.response.status_code"]: point.as_double

@@ -6,7 +6,6 @@ import subprocess
 import threading
 import time
 from collections.abc import Iterator
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -17,7 +16,7 @@ from scrap.telemetry import FanOut, Metrics
 from scrap.telemetry.trace import Trace, current_trace
 from tests.integration.telemetry.prometheus import prometheus
 from tests.integration.telemetry.tools import tool
-from tests.unit.telemetry.events import ENDED, EVENTS, FAILED
+from tests.unit.telemetry.events import ENDED, EVENTS, FAILED, but
 
 ROUTE = "/api/v1/scrap"
 
@@ -66,13 +65,13 @@ def test_a_real_prometheus_sees_exactly_what_happened(tmp_path: Path) -> None:
         # Known traffic: 30 good calls, each failure as often as its place in the list, one slow call.
         for _ in range(30):
             lookups["memory", "fresh"] += 1
-            emit(replace(ENDED, seconds=0.004))
+            emit(but(ENDED, seconds=0.004))
         for times, reason in enumerate(Reason):
             for _ in range(times):
-                emit(replace(FAILED, reason=reason, outcome=reason.outcome, status=reason.outcome.status, seconds=0.02))
+                emit(but(FAILED, reason=reason, outcome=reason.outcome, status=reason.outcome.status, seconds=0.02))
         emit(FlightJoined())
         token = current_trace.set(Trace("0af7651916cd43dd8448eb211c80319c", "b7ad6b7169203331", sampled=True))
-        emit(replace(ENDED, seconds=3.25, ended=time.time()))  # where the exemplar is looked for
+        emit(but(ENDED, seconds=3.25, ended=time.time()))  # where the exemplar is looked for
         current_trace.reset(token)
         metrics.note_lag(0.125)
 
@@ -106,6 +105,6 @@ def test_a_real_prometheus_sees_exactly_what_happened(tmp_path: Path) -> None:
         # The peak is still there, many scrapes later; and a higher one replaces it.
         server.wait_for_scrapes(3)
         assert server.number('scrap_request_duration_max_seconds{outcome="ok"}') == 3.25
-        emit(replace(ENDED, seconds=4.5))
+        emit(but(ENDED, seconds=4.5))
         server.wait_for_scrapes(2)
         assert server.number("max(max_over_time(scrap_request_duration_max_seconds[1m]))") == 4.5

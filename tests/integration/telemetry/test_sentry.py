@@ -5,7 +5,6 @@ import json
 import time
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
-from dataclasses import replace
 from typing import Any, NoReturn
 
 import pytest
@@ -17,7 +16,7 @@ from scrap.telemetry.sentry import SentrySettings
 from scrap.telemetry.sentry.reporting import Reporting
 from scrap.telemetry.trace import Trace, current_trace
 from tests.integration.telemetry.receivers import Receiver, gone, hanging, receiver
-from tests.unit.telemetry.events import ENDED, FAILED
+from tests.unit.telemetry.events import ENDED, FAILED, but
 
 MESSAGE = "cannot read https://ann:pw@example.org/page?token=secret"  # not near its use: source lines are sent
 CALL: tuple[Event, ...] = (
@@ -50,7 +49,7 @@ def failure() -> RequestEnded:
     try:
         fail()
     except RuntimeError as error:
-        return replace(FAILED, outcome=Outcome.INTERNAL_ERROR, reason=Reason.INTERNAL, status=500, error=error)
+        return but(FAILED, outcome=Outcome.INTERNAL_ERROR, reason=Reason.INTERNAL, status=500, error=error)
 
 
 @contextmanager
@@ -110,8 +109,8 @@ def test_nothing_of_the_caller_and_no_query_is_in_it() -> None:
 def test_the_webs_failures_and_the_callers_are_not() -> None:
     with receiver() as received, reporting(received.url) as (emit, _):
         for reason in set(Reason) - {Reason.INTERNAL}:
-            emit(replace(failure(), reason=reason, outcome=reason.outcome))
-        emit(replace(failure(), error=None))
+            emit(but(failure(), reason=reason, outcome=reason.outcome))
+        emit(but(failure(), error=None))
     assert received.requests == []
 
 
@@ -120,7 +119,7 @@ def test_a_burst_is_a_bounded_number() -> None:
         with reporting(received.url) as (emit, _):
             for _ in range(1000):
                 emit(failure())
-            emit(replace(failure(), error=KeyError("never raised")))
+            emit(but(failure(), error=KeyError("never raised")))
         events = items(received)
     assert [event["exception"]["values"][-1]["type"] for event in events] == ["RuntimeError"] * 5 + ["KeyError"]
     assert events[-1]["extra"]["suppressed_before"] == 995

@@ -1,8 +1,13 @@
 """One event of each kind, to change what a test is about."""
 
+from dataclasses import fields, replace
+from typing import Any
+
 from scrap.errors import Outcome, Reason
 from scrap.events import (
     BackgroundFailed,
+    Detail,
+    Ending,
     Event,
     FetchAdmitted,
     FetchEnded,
@@ -18,35 +23,53 @@ from scrap.events import (
 )
 
 ENDED = RequestEnded(
+    ending=Ending(
+        method="GET",
+        route="/api/v1/scrap",
+        status=200,
+        outcome=Outcome.OK,
+        cache="miss",
+        target="https://example.org/page?token=secret",
+        target_host="example.org",
+        path="/api/v1/scrap",
+    ),
     request_id="r-1",
-    method="GET",
-    route="/api/v1/scrap",
-    status=200,
-    outcome=Outcome.OK,
-    reason=None,
-    internal="",
-    target="https://example.org/page?token=secret",
-    target_host="example.org",
-    upstream_status=200,
     seconds=0.012,
-    path="/api/v1/scrap",
-    timings=Timings(dns=0.001, connect=0.002, first_byte=0.003, body=0.004, parse=0.0005),
-    cache="miss",
+    detail=Detail(
+        timings=Timings(dns=0.001, connect=0.002, first_byte=0.003, body=0.004, parse=0.0005), upstream_status=200
+    ),
 )
 FAILED = RequestEnded(
+    ending=Ending(
+        method="GET",
+        route="/api/v1/scrap",
+        status=502,
+        outcome=Outcome.UPSTREAM_ERROR,
+        reason=Reason.DNS_FAILED,
+        target="https://example.org/page?token=secret",
+        target_host="example.org",
+        path="/api/v1/scrap",
+    ),
     request_id="r-2",
-    method="GET",
-    route="/api/v1/scrap",
-    status=502,
-    outcome=Outcome.UPSTREAM_ERROR,
-    reason=Reason.DNS_FAILED,
-    internal="gaierror: no answer for https://example.org/page?token=secret",
-    target="https://example.org/page?token=secret",
-    target_host="example.org",
-    upstream_status=None,
     seconds=0.5,
-    path="/api/v1/scrap",
+    detail=Detail(internal="gaierror: no answer for https://example.org/page?token=secret"),
 )
+HIT = RequestEnded(ending=replace(ENDED.ending, cache="fresh"), request_id="r-3", seconds=0.000123)
+
+
+def but(event: RequestEnded, **changes: Any) -> RequestEnded:
+    """The event with other values, wherever in it they stand."""
+
+    def of(part: RequestEnded | Ending | Detail) -> dict[str, Any]:
+        return {one.name: changes.pop(one.name) for one in fields(part) if one.name in changes}
+
+    ending = replace(event.ending, **of(event.ending))
+    detail = replace(event.detail, **of(event.detail)) if event.detail else None
+    changed = replace(event, ending=ending, detail=detail, **of(event))
+    assert not changes, "there are no such fields"
+    return changed
+
+
 HOP = HopEnded(
     host="example.org",
     port=443,

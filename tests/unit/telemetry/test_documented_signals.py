@@ -2,7 +2,6 @@
 
 import logging
 import re
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -13,7 +12,7 @@ from scrap.telemetry import FanOut, Metrics
 from scrap.telemetry.fields import record_fields, request_fields
 from scrap.telemetry.trace import Trace
 from tests.exposition import Exposition
-from tests.unit.telemetry.events import ENDED, EVENTS, FAILED
+from tests.unit.telemetry.events import ENDED, EVENTS, FAILED, but
 
 DOCS = Path(__file__).parents[3] / "docs"
 SOURCE = Path(__file__).parents[3] / "service" / "scrap"
@@ -71,8 +70,8 @@ def test_every_metric_has_a_help_text() -> None:
 def test_every_field_of_a_log_line_is_documented() -> None:
     trace = Trace("a" * 32, "b" * 16, sampled=True)
     phases = Timings(wait=1, dns=1, connect=1, first_byte=1, body=1, parse=1)
-    failed = replace(FAILED, reason=Reason.INTERNAL, error=RuntimeError(), upstream_status=200, timings=phases, calls=2)
-    unusual = replace(ENDED, notes=Notes(truncated=True, unsure="foreign", bound="seconds"))
+    failed = but(FAILED, reason=Reason.INTERNAL, error=RuntimeError(), upstream_status=200, timings=phases, calls=2)
+    unusual = but(ENDED, notes=Notes(truncated=True, unsure="foreign", bound="seconds"))
     record = logging.makeLogRecord({"exc_info": (RuntimeError, RuntimeError(), None)})
     fields = {
         **request_fields(ENDED, trace, queries=False),

@@ -82,6 +82,15 @@ def test_who_follows_a_call_is_told_at_once() -> None:
     assert (first, later) == ([ONE], [OTHER])
 
 
+def test_calls_are_followed_where_somebody_wants_to_know_when_they_begin() -> None:
+    first: list[Event] = []
+    assert Gathering(fan_out(first.append, Shed), first=fan_out(first.append, FlightJoined)).follow is None
+    follow = Gathering(fan_out(first.append, Shed), first=fan_out(first.append, RequestStarted)).follow
+    assert follow
+    follow(RequestStarted())
+    assert first == [RequestStarted()]
+
+
 def test_an_event_keeps_its_trace() -> None:
     seen: list[Trace | None] = []
     gathering = Gathering(fan_out(lambda event: seen.append(current_trace.get())))

@@ -3,7 +3,6 @@
 import json
 import logging
 import os
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -14,10 +13,10 @@ from scrap.telemetry import FanOut, LineWriter, LogSettings, RequestLog, capture
 from scrap.telemetry.lines import JsonLines, TextLines
 from scrap.telemetry.logs import Level, lines_for
 from scrap.telemetry.sinks import Ended
-from tests.unit.telemetry.events import ENDED, FAILED
+from tests.unit.telemetry.events import ENDED, FAILED, but
 
-SHED = replace(FAILED, outcome=Outcome.SHED, reason=Reason.FULL, status=503)
-INTERNAL = replace(FAILED, outcome=Outcome.INTERNAL_ERROR, reason=Reason.INTERNAL, status=500)
+SHED = but(FAILED, outcome=Outcome.SHED, reason=Reason.FULL, status=503)
+INTERNAL = but(FAILED, outcome=Outcome.INTERNAL_ERROR, reason=Reason.INTERNAL, status=500)
 
 
 class File:

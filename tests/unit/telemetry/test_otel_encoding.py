@@ -1,7 +1,6 @@
 """The quick encoder of spans, beside the SDK's."""
 
 from contextvars import copy_context
-from dataclasses import replace
 
 import pytest
 from opentelemetry.exporter.otlp.proto.common.trace_encoder import encode_spans
@@ -15,7 +14,7 @@ from scrap.telemetry import FanOut
 from scrap.telemetry.otel.encoding import Encoder
 from scrap.telemetry.otel.span import Span
 from scrap.telemetry.otel.spans import CallSpans, Spans, bound_of
-from tests.unit.telemetry.events import ENDED, EVENTS, FAILED
+from tests.unit.telemetry.events import ENDED, EVENTS, FAILED, but
 
 CALLER = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
 
@@ -26,7 +25,7 @@ def test_spans_are_encoded_as_the_sdk_encodes_them(started: RequestStarted) -> N
     resource, scope = Resource({"service.name": "scrap"}), InstrumentationScope("scrap", "1")
     emit = FanOut(Spans(spans.append, ALWAYS_ON, bound_of({})), CallSpans(spans.append), failed=pytest.fail)
     context = copy_context()  # as the task of a request has one: its trace is not for other tests
-    for event in (started, *EVENTS[1:], ENDED, replace(FAILED, error=RuntimeError("no"))):
+    for event in (started, *EVENTS[1:], ENDED, but(FAILED, error=RuntimeError("no"))):
         context.run(emit, event)
     assert len(spans) > 5
     encoded = ExportTraceServiceRequest.FromString(Encoder(resource, "1").encode(spans))

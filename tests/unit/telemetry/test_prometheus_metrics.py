@@ -15,7 +15,7 @@ from scrap.telemetry import FanOut, Metrics
 from scrap.telemetry.sinks import Ended
 from scrap.telemetry.trace import Trace, current_trace
 from tests.exposition import Exposition
-from tests.unit.telemetry.events import ENDED, EVENTS, FAILED, HOP
+from tests.unit.telemetry.events import ENDED, EVENTS, FAILED, HOP, but
 
 ROUTES = ("/api/v1/scrap", "/openapi.json")
 
@@ -80,7 +80,7 @@ def test_every_word_of_the_core_begins_at_zero() -> None:
 
 
 def test_what_nobody_measured_is_in_no_mean() -> None:
-    shed = replace(FAILED, outcome=Outcome.SHED, reason=Reason.FULL, status=503, seconds=None, calls=7)
+    shed = but(FAILED, outcome=Outcome.SHED, reason=Reason.FULL, status=503, seconds=None, calls=7)
     found = read(metrics_after(ENDED, shed))
     assert found.value("scrap_requests_total", outcome="shed", route=ROUTES[0]) == 7
     assert found.value("scrap_request_duration_seconds_count", outcome="shed", route=ROUTES[0]) == 0
@@ -88,7 +88,7 @@ def test_what_nobody_measured_is_in_no_mean() -> None:
 
 
 def test_calls_of_every_method_and_status_are_one_histogram() -> None:
-    metrics = metrics_after(ENDED, replace(ENDED, method="HEAD"), replace(ENDED, status=304))
+    metrics = metrics_after(ENDED, but(ENDED, method="HEAD"), but(ENDED, status=304))
     assert read(metrics).value("scrap_request_duration_seconds_count", outcome="ok", route=ROUTES[0]) == 3
     finely = next(family for family in metrics.collect() if family.name == "scrap_request_duration_seconds")
     counts = {
@@ -112,7 +112,7 @@ def test_a_scrape_in_another_thread_loses_nothing() -> None:
     scraper = threading.Thread(target=scrape)
     scraper.start()
     for number in range(20_000):
-        emit(replace(ENDED, method=("GET", "HEAD", "PUT")[number % 3], status=200 + number % 7))
+        emit(but(ENDED, method=("GET", "HEAD", "PUT")[number % 3], status=200 + number % 7))
     over.set()
     scraper.join()
     assert seen == sorted(seen)
@@ -122,7 +122,7 @@ def test_a_scrape_in_another_thread_loses_nothing() -> None:
 
 
 def test_our_failures_and_the_webs_are_never_one_series() -> None:
-    metrics = metrics_after(*(replace(FAILED, reason=r, outcome=r.outcome, status=r.outcome.status) for r in Reason))
+    metrics = metrics_after(*(but(FAILED, reason=r, outcome=r.outcome, status=r.outcome.status) for r in Reason))
     for family in ("scrap_requests", "scrap_failures"):
         faults: dict[str, str] = {}
         for sample in read(metrics).families[family].samples:
@@ -132,7 +132,7 @@ def test_our_failures_and_the_webs_are_never_one_series() -> None:
 
 @pytest.mark.parametrize(("seconds", "le"), [(0.0004, "0.0005"), (0.001, "0.001"), (7.99, "8.0"), (8.01, "10.0")])
 def test_a_duration_falls_into_its_bucket(seconds: float, le: str) -> None:
-    metrics = metrics_after(replace(ENDED, seconds=seconds))
+    metrics = metrics_after(but(ENDED, seconds=seconds))
     labels = {"route": ROUTES[0], "outcome": "ok"}
     found = read(metrics)
     samples = [
@@ -146,7 +146,7 @@ def test_a_duration_falls_into_its_bucket(seconds: float, le: str) -> None:
 
 def test_the_maximum_is_the_maximum_for_a_minute() -> None:
     clock = Clock()
-    metrics = metrics_after(*(replace(ENDED, seconds=s) for s in (0.1, 3.25, 0.2)), clock=clock)
+    metrics = metrics_after(*(but(ENDED, seconds=s) for s in (0.1, 3.25, 0.2)), clock=clock)
     labels = {"route": ROUTES[0], "outcome": "ok"}
     clock.now += 59
     assert read(metrics).value("scrap_request_duration_max_seconds", **labels) == 3.25
@@ -249,12 +249,8 @@ def test_a_flood_of_names_moves_no_series() -> None:
     def flood(start: int, end: int) -> int:
         for n in range(start, end):
             host = f"host-{n}.example"
-            emit(
-                replace(
-                    ENDED, route=f"/{n}", method=f"M{n}", status=1000 + n, target_host=host, target=f"http://{host}"
-                )
-            )
-            emit(replace(FAILED, route=f"/{n}", method="GET", status=404, target_host=host, request_id=str(n)))
+            emit(but(ENDED, route=f"/{n}", method=f"M{n}", status=1000 + n, target_host=host, target=f"http://{host}"))
+            emit(but(FAILED, route=f"/{n}", method="GET", status=404, target_host=host, request_id=str(n)))
             emit(replace(HOP, host=host, status=1000 + n))
             emit(TargetBlocked(f"verdict-{n}"))
             emit(PageParsed(f"lane-{n}", f"unsure-{n}", 0.0, 0.1))
@@ -275,9 +271,9 @@ def test_a_scraper_that_asks_for_openmetrics_gets_it_with_exemplars() -> None:
     metrics = Metrics(version="1", routes=ROUTES)
     emit = FanOut(metrics, failed=pytest.fail)
     token = current_trace.set(Trace("0af7651916cd43dd8448eb211c80319c", "b7ad6b7169203331", sampled=True))
-    emit(replace(ENDED, seconds=0.03))
+    emit(but(ENDED, seconds=0.03))
     current_trace.set(Trace("f" * 32, "f" * 16, sampled=False))
-    emit(replace(ENDED, seconds=0.3))
+    emit(but(ENDED, seconds=0.3))
     current_trace.reset(token)
 
     body, content_type = metrics.exposition("application/openmetrics-text;version=1.0.0;q=0.5,text/plain;q=0.2")

@@ -53,10 +53,11 @@ class Records:
         self.handlers: Handlers = {RequestEnded: self._request_ended}
 
     def _request_ended(self, event: RequestEnded) -> None:
-        if LEVELS[event.outcome] >= self._level:
+        ending = event.ending
+        if LEVELS[ending.outcome] >= self._level:
             trace = current_trace.get()
             fields = request_fields(event, None, queries=self._queries)
-            self.send(event.ended, fields, f"{event.method} {event.route} {event.status} {event.outcome}", trace)
+            self.send(event.ended, fields, f"{ending.method} {ending.route} {ending.status} {ending.outcome}", trace)
 
     def send(self, now: float, fields: Fields, body: str, trace: Trace | None) -> None:
         """Queues a record; its time is in seconds since the epoch."""

@@ -21,8 +21,7 @@ from opentelemetry.sdk.trace.sampling import Decision, Sampler, TraceIdRatioBase
 from opentelemetry.trace import SpanContext, SpanKind, TraceState, get_current_span
 from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
 
-from scrap.errors import Outcome, Reason
-from scrap.events import FetchEnded, HopEnded, PageParsed, RequestEnded, RequestStarted
+from scrap.events import Ending, FetchEnded, HopEnded, PageParsed, RequestEnded, RequestStarted
 from scrap.telemetry.otel.conventions import method_of
 from scrap.telemetry.otel.span import Attributes, Common, Span
 from scrap.telemetry.redact import redact_text, without_query
@@ -205,11 +204,9 @@ class CallSpans:
 
     def _add(self, event: RequestEnded, trace: _Recorded) -> None:
         now = max(trace.started, int(event.ended * 1e9))
-        alike = _remembered if len(event.path) + len(event.target_host) <= _MEMORABLE else _alike
-        method = method_of(event.method)
-        name, common = alike(
-            method, event.route, event.status, event.outcome, event.path, event.target_host, event.cache, event.reason
-        )
+        ending = event.ending
+        name, common = (_remembered if len(ending.path) + len(ending.target_host) <= _MEMORABLE else _alike)(ending)
+        error = event.detail.error if event.detail else None
         self._end(
             Span(
                 name,
@@ -222,8 +219,8 @@ class CallSpans:
                 now,
                 {"scrap.request_id": event.request_id},
                 SpanKind.SERVER,
-                event.status >= 500,
-                _exception(event.error, now) if event.error else None,
+                ending.status >= 500,
+                _exception(error, now) if error else None,
                 common,
             )
         )
@@ -238,29 +235,28 @@ def _exception(error: BaseException, now: int) -> Event:
     return Event("exception", attributes, now)
 
 
-def _alike(
-    method: str, route: str, status: int, outcome: Outcome, path: str, host: str, cache: str, reason: Reason | None
-) -> tuple[str, Common]:
+def _alike(ending: Ending) -> tuple[str, Common]:
     """The name of a call's span, and its attributes that other calls have as well."""
+    method = method_of(ending.method)
     attributes: Attributes = {
         "http.request.method": method,
-        "http.route": route,
-        "http.response.status_code": status,
+        "http.route": ending.route,
+        "http.response.status_code": ending.status,
         "url.scheme": "http",
-        "scrap.outcome": outcome,
+        "scrap.outcome": ending.outcome,
     }
-    if path:
-        attributes["url.path"] = path
-    if host:
-        attributes["scrap.target.host"] = host
-    if cache:
-        attributes["scrap.cache"] = cache
-    if reason:
-        attributes["scrap.reason"] = reason
-        attributes["scrap.fault"] = reason.fault
-        if status >= 500:
-            attributes["error.type"] = reason
-    return f"{method} {route}", Common(attributes)
+    if ending.path:
+        attributes["url.path"] = ending.path
+    if ending.target_host:
+        attributes["scrap.target.host"] = ending.target_host
+    if ending.cache:
+        attributes["scrap.cache"] = ending.cache
+    if ending.reason:
+        attributes["scrap.reason"] = ending.reason
+        attributes["scrap.fault"] = ending.reason.fault
+        if ending.status >= 500:
+            attributes["error.type"] = ending.reason
+    return f"{method} {ending.route}", Common(attributes)
 
 
 _remembered = lru_cache(256)(_alike)

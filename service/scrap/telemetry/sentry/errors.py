@@ -29,15 +29,17 @@ class Errors:
         self._allowance = allowance or Allowance()
         self.handlers: Handlers = {RequestEnded: self._request_ended, BackgroundFailed: self._background_failed}
 
-    def _request_ended(self, ended: RequestEnded) -> None:
-        if ended.outcome is Outcome.INTERNAL_ERROR and ended.error and self._allowance.take(_kind(ended.error)):
+    def _request_ended(self, event: RequestEnded) -> None:
+        ending = event.ending
+        error = event.detail.error if event.detail and ending.outcome is Outcome.INTERNAL_ERROR else None
+        if error and self._allowance.take(_kind(error)):
             tags = {
-                "request_id": ended.request_id,
-                "route": ended.route,
-                "method": ended.method,
-                "target_host": ended.target_host,
+                "request_id": event.request_id,
+                "route": ending.route,
+                "method": ending.method,
+                "target_host": ending.target_host,
             }
-            self._send(ended.error, f"{ended.method} {ended.route}", tags, ended.target, ended.target_host)
+            self._send(error, f"{ending.method} {ending.route}", tags, ending.target, ending.target_host)
 
     def _background_failed(self, failed: BackgroundFailed) -> None:
         if self._allowance.take(_kind(failed.error)):

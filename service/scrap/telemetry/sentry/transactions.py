@@ -91,20 +91,21 @@ class Transactions:
         transaction = _current.get()
         if not transaction:
             return
+        ending = event.ending
         trace: dict[str, object] = {
             "trace_id": transaction.trace_id,
             "span_id": transaction.span_id,
             "op": "http.server",
-            "status": "internal_error" if event.status >= 500 else "ok",
+            "status": "internal_error" if ending.status >= 500 else "ok",
         }
         sent: Event = {
             "type": "transaction",
-            "transaction": f"{event.method} {event.route}",
+            "transaction": f"{ending.method} {ending.route}",
             "transaction_info": {"source": "route"},
             "start_timestamp": datetime.fromtimestamp(transaction.started, UTC),
             "timestamp": datetime.fromtimestamp(transaction.started + (event.seconds or 0.0), UTC),
             "contexts": {"trace": trace},
-            "tags": {"outcome": event.outcome, "request_id": event.request_id, "target_host": event.target_host},
+            "tags": {"outcome": ending.outcome, "request_id": event.request_id, "target_host": ending.target_host},
             "spans": transaction.spans,
         }
         _current.set(None)  # a fetch in the background may go on, but its call is told
