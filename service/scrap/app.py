@@ -65,7 +65,7 @@ async def house(settings: Settings, emit: Emit = ignore) -> AsyncIterator[House]
         busy = admission.Busy()
         busy.start()
         stack.callback(busy.stop)
-        places = admission.Admission(settings[admission.Limits], emit=emit, busy=lambda: busy.share)
+        places = admission.Admission(settings[admission.Limits], busy=lambda: busy.share)
         previewer = Previewer(
             fetcher=fetcher,
             cache=kept,
@@ -191,6 +191,7 @@ def _observe(metrics: telemetry.Metrics, built: House) -> None:
         in_flight=lambda: places.in_flight,
         waiting=lambda: places.waiting,
         capacity=lambda: places.capacity,
+        refused=lambda: places.refused,
         saturation=lambda: places.saturation,
     )
     metrics.observe_cache(entries=lambda: kept.stats().entries, size=lambda: kept.stats().used, lookups=kept.lookups)

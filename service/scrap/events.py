@@ -91,11 +91,6 @@ class FlightJoined:
 
 
 @dataclass(frozen=True, slots=True)
-class Shed:
-    """A fetch was refused because all places are taken."""
-
-
-@dataclass(frozen=True, slots=True)
 class FetchAdmitted:
     """A fetch has its place."""
 
@@ -170,7 +165,6 @@ Event = (
     | SharedCacheFailed
     | FlightJoined
     | FetchAdmitted
-    | Shed
     | BackgroundFailed
     | RequestStarted
     | RequestEnded

@@ -136,7 +136,7 @@ async def flights(rounds: int) -> None:
 
 
 async def places(rounds: int) -> None:
-    admission = Admission(Places(capacity=64, waiting=2_000, patience=60), emit=ignore)
+    admission = Admission(Places(capacity=64, waiting=2_000, patience=60))
     semaphore = asyncio.Semaphore(64)
 
     async def enter(times: int) -> None:

@@ -49,7 +49,7 @@ async def previewing(
         fetcher=fetcher,
         cache=cache.Cache(cache.Limits(), remote.Remote(), emit=ignore),
         freshness=freshness.Policy(),
-        admission=admission.Admission(places, emit=ignore),
+        admission=admission.Admission(places),
         parsing=opengraph.Limits(),
         aside=aside,
         deadline=deadline,

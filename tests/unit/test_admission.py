@@ -6,7 +6,6 @@ import pytest
 
 from scrap.admission import Admission, Busy, Limits
 from scrap.errors import Overloaded, Reason
-from scrap.events import Event, Shed, ignore
 
 
 class Guest:
@@ -33,7 +32,7 @@ async def settle() -> None:
 
 
 def make(capacity: int = 1, waiting: int = 1, patience: float = 3600.0) -> Admission:
-    return Admission(Limits(capacity, waiting, patience), emit=ignore)
+    return Admission(Limits(capacity, waiting, patience))
 
 
 async def test_a_free_place_is_taken_and_given_back() -> None:
@@ -46,8 +45,7 @@ async def test_a_free_place_is_taken_and_given_back() -> None:
 
 
 async def test_a_full_house_refuses_at_once() -> None:
-    events: list[Event] = []
-    admission = Admission(Limits(capacity=1, waiting=1, retry_after=3), emit=events.append)
+    admission = Admission(Limits(capacity=1, waiting=1, retry_after=3))
     guests = [Guest(admission) for _ in range(2)]
     await settle()
     assert (admission.in_flight, admission.waiting) == (1, 1)
@@ -55,7 +53,7 @@ async def test_a_full_house_refuses_at_once() -> None:
         async with admission.enter():
             pass
     assert (caught.value.reason, caught.value.retry_after) == (Reason.FULL, 3)
-    assert events == [Shed()]
+    assert admission.refused == 1
     for guest in guests:
         await guest.go()
     assert (admission.in_flight, admission.waiting) == (0, 0)
@@ -99,14 +97,13 @@ async def test_nobody_overtakes_who_was_promised_the_place() -> None:
 
 
 async def test_patience_ends() -> None:
-    events: list[Event] = []
-    admission = Admission(Limits(capacity=1, waiting=1, patience=0.0), emit=events.append)
+    admission = Admission(Limits(capacity=1, waiting=1, patience=0.0))
     guest = Guest(admission)
     await settle()
     with pytest.raises(Overloaded):
         async with admission.enter():
             pass
-    assert events == [Shed()]
+    assert admission.refused == 1
     assert (admission.in_flight, admission.waiting) == (1, 0)
     await guest.go()
     assert admission.in_flight == 0
@@ -199,7 +196,7 @@ async def test_one_begins_a_turn() -> None:
 
 async def test_more_may_begin_after_a_long_turn() -> None:
     clock = Clock()
-    admission = Admission(Limits(capacity=9, waiting=9, turn=0.005), emit=ignore, clock=clock)
+    admission = Admission(Limits(capacity=9, waiting=9, turn=0.005), clock=clock)
     guests = [Guest(admission) for _ in range(6)]
     await asyncio.sleep(0)  # the first begins, the others wait
     clock.now = 0.0151
@@ -214,7 +211,7 @@ async def test_more_may_begin_after_a_long_turn() -> None:
 async def test_a_queue_that_stands_is_cut() -> None:
     clock = Clock()
     limits = Limits(capacity=1, waiting=3, patience=0.25, standing=2, target=0.005)
-    admission = Admission(limits, emit=ignore, clock=clock)
+    admission = Admission(limits, clock=clock)
     guests = [Guest(admission) for _ in range(3)]
     await settle()
     clock.now = 0.25
@@ -253,7 +250,7 @@ async def test_without_a_waiting_room_it_is_full_when_all_places_are_taken() -> 
 
 async def test_saturation_is_the_larger_share_and_whole_while_somebody_is_refused() -> None:
     clock, busy = Clock(), 0.75
-    admission = Admission(Limits(capacity=4), emit=ignore, busy=lambda: busy, clock=clock)
+    admission = Admission(Limits(capacity=4), busy=lambda: busy, clock=clock)
     assert admission.saturation == 0.75
     busy = 0.1
     async with admission.enter():
@@ -287,7 +284,7 @@ def is_strained(admission: Admission) -> bool:
 
 async def test_a_strained_house_lets_them_in_one_by_one() -> None:
     clock = Clock()
-    admission = Admission(Limits(capacity=9, waiting=9, patience=0.25), emit=ignore, clock=clock)
+    admission = Admission(Limits(capacity=9, waiting=9, patience=0.25), clock=clock)
     clock.now = 1.0
     assert not is_strained(admission)
     admission.refuse()
@@ -302,15 +299,14 @@ async def test_a_strained_house_lets_them_in_one_by_one() -> None:
 
 
 async def test_memory_beyond_a_places_own_is_out_of_one_purse() -> None:
-    events: list[Event] = []
-    admission = Admission(Limits(own_bytes=100, shared_bytes=50, waiting=0), emit=events.append)
+    admission = Admission(Limits(own_bytes=100, shared_bytes=50, waiting=0))
     async with admission.enter() as small, admission.enter() as large:
         large.hold(60)
         large.hold(80)
         large.hold(10)
         with pytest.raises(Overloaded) as caught:
             large.hold(1)
-        assert (caught.value.reason, events) == (Reason.FULL, [Shed()])
+        assert (caught.value.reason, admission.refused) == (Reason.FULL, 1)
         small.hold(100)
         with pytest.raises(Overloaded):
             small.hold(1)

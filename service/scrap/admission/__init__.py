@@ -32,11 +32,9 @@ from dataclasses import dataclass
 from scrap.admission.busy import Busy
 from scrap.admission.pace import Pace
 from scrap.errors import Overloaded
-from scrap.events import Emit, Shed
 
 __all__ = ["Admission", "Busy", "Limits", "Place"]
 
-_SHED = Shed()
 _REMEMBERED = 5.0  # seconds for which a refusal is held to say that the house is full
 
 
@@ -112,22 +110,24 @@ class Admission:
 
     Args:
         limits: how many and how long.
-        emit: told of every caller who is refused.
         busy: the share of the CPU that is in use, 0.0 to 1.0.
         clock: monotonic seconds.
+
+    Attributes:
+        in_flight: pieces of work that have a place.
+        refused: callers so far who got none. No event tells of them: in a flood it would cost more than they do.
     """
 
     def __init__(
         self,
         limits: Limits,
         *,
-        emit: Emit,
         busy: Callable[[], float] = _never,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self.in_flight = 0
+        self.refused = 0
         self._limits = limits
-        self._emit = emit
         self._busy = busy
         self._clock = clock
         # In order, and when each came; each is told True (a place is yours) or False (you have waited long enough).
@@ -204,7 +204,7 @@ class Admission:
     def refuse(self) -> Overloaded:
         """Notes that somebody is refused; gives the error that says so."""
         self._refused = self._clock()
-        self._emit(_SHED)
+        self.refused += 1
         return Overloaded(retry_after=self._limits.retry_after)
 
     @asynccontextmanager

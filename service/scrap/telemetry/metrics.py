@@ -34,7 +34,6 @@ from scrap.events import (
     PageParsed,
     RequestEnded,
     SharedCacheFailed,
-    Shed,
     TargetBlocked,
 )
 from scrap.fetch.verdict import Verdict
@@ -101,7 +100,6 @@ class Metrics:
             PageParsed: self._page_parsed,
             FlightJoined: self._flight_joined,
             SharedCacheFailed: self._shared_cache_failed,
-            Shed: self._shed,
             BackgroundFailed: self._background_failed,
         }
 
@@ -141,12 +139,14 @@ class Metrics:
         in_flight: Callable[[], float],
         waiting: Callable[[], float],
         capacity: Callable[[], float],
+        refused: Callable[[], int],
         saturation: Callable[[], float],
     ) -> None:
-        """Reads admission's state at each scrape: fetches under way and waiting, places, and 0 to 1."""
+        """Reads admission's state at each scrape: fetches under way, waiting and refused so far, places, and 0 to 1."""
         self._admission_in_flight.set_function(in_flight)
         self._admission_waiting.set_function(waiting)
         self._admission_capacity.set_function(capacity)
+        self._admission_refused.show(lambda: {(): refused()})
         self._admission_saturation.set_function(saturation)
 
     def observe_cache(
@@ -161,7 +161,7 @@ class Metrics:
         """
         self._cache_entries.set_function(entries)
         self._cache_bytes.set_function(size)
-        self._cache_lookups.show(lookups)
+        self._cache_lookups.show(lambda: lookups)
 
     def observe_shared_cache(self, *, up: Callable[[], bool]) -> None:
         """Reads at each scrape whether the shared level is in use; without it there is no such series."""
@@ -255,8 +255,8 @@ class Metrics:
         )
         self._admission_waiting = Gauge("scrap_admission_waiting", "Fetches that wait for one.", registry=self.registry)
         self._admission_capacity = Gauge("scrap_admission_capacity", "Places there are.", registry=self.registry)
-        self._admission_refused = Counter(
-            "scrap_admission_refused", "Fetches refused because all places were taken.", registry=self.registry
+        self._admission_refused = self._tally(
+            "scrap_admission_refused", "Fetches refused because all places were taken.", []
         )
         self._admission_saturation = Gauge(
             "scrap_admission_saturation_ratio", "How full the house is, from 0 to 1.", registry=self.registry
@@ -319,9 +319,6 @@ class Metrics:
 
     def _fetch_admitted(self, event: FetchAdmitted) -> None:
         self._wait.observe(event.waited)
-
-    def _shed(self, _: Shed) -> None:
-        self._admission_refused.inc()
 
     def _hop_ended(self, event: HopEnded) -> None:
         status = _NONE if event.status is None else _STATUSES.get(event.status, _OTHER)

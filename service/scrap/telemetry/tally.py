@@ -1,6 +1,6 @@
 """Counters for words of the core."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Mapping
 from typing import Final
 
 from prometheus_client import Metric
@@ -29,6 +29,7 @@ class Tally(Collector):
         self._meaning = meaning
         self._labels = labels
         self._counts = dict.fromkeys(known, 0)
+        self._shown: Callable[[], Mapping[tuple[str, ...], int]] = lambda: self._counts
 
     def add(self, words: tuple[str, ...]) -> None:
         """Counts an event."""
@@ -39,13 +40,13 @@ class Tally(Collector):
             count = counts.get(words, 0)
         counts[words] = count + 1
 
-    def show(self, counts: dict[tuple[str, ...], int]) -> None:
-        """Shows what somebody else counts."""
-        self._counts = counts
+    def show(self, counts: Callable[[], Mapping[tuple[str, ...], int]]) -> None:
+        """Shows at each scrape what somebody else counts."""
+        self._shown = counts
 
     def collect(self) -> Iterable[Metric]:
         """Yields the family, for the registry."""
         family = CounterMetricFamily(self._name, self._meaning, labels=self._labels)
-        for words, count in list(self._counts.items()):
+        for words, count in list(self._shown().items()):
             family.add_metric(words, count)
         yield family

@@ -17,7 +17,6 @@ from scrap.events import (
     RequestEnded,
     RequestStarted,
     SharedCacheFailed,
-    Shed,
     TargetBlocked,
     Timings,
 )
@@ -92,7 +91,6 @@ EVENTS: tuple[Event, ...] = (
     PageParsed(lane="express", unsure=None, started=1_700_000_000.01, seconds=0.0005),
     PageParsed(lane="html5lib", unsure="foreign", started=1_700_000_000.01, seconds=0.04, bound="seconds"),
     SharedCacheFailed("timeout"),
-    Shed(),
     BackgroundFailed(RuntimeError()),
     ENDED,
     FAILED,

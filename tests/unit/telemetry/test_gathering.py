@@ -6,13 +6,13 @@ from collections.abc import Callable, Iterable
 
 import pytest
 
-from scrap.events import BackgroundFailed, Event, FlightJoined, RequestEnded, RequestStarted, Shed
+from scrap.events import BackgroundFailed, Event, FlightJoined, RequestEnded, RequestStarted, TargetBlocked
 from scrap.telemetry import FanOut, Gathering
 from scrap.telemetry.sinks import Ended, Handlers
 from scrap.telemetry.trace import Trace, current_trace
 from tests.unit.telemetry.events import ENDED, FAILED
 
-ONE, OTHER = FlightJoined(), Shed()
+ONE, OTHER = FlightJoined(), TargetBlocked("private")
 TRACE = Trace("a" * 32, "b" * 16, sampled=True)
 
 
@@ -27,7 +27,9 @@ class Taker:
 
 def fan_out(take: Callable[[Event], None], *kinds: type[Event]) -> FanOut:
     """To a function; all that is told here, unless some types are named."""
-    return FanOut(Taker(take, kinds or (FlightJoined, Shed, BackgroundFailed, RequestStarted)), failed=pytest.fail)
+    return FanOut(
+        Taker(take, kinds or (FlightJoined, TargetBlocked, BackgroundFailed, RequestStarted)), failed=pytest.fail
+    )
 
 
 def test_events_wait_until_somebody_wants_them() -> None:
@@ -74,7 +76,7 @@ def test_the_end_hands_on_what_is_kept() -> None:
 def test_who_follows_a_call_is_told_at_once() -> None:
     first: list[Event] = []
     later: list[Event] = []
-    gathering = Gathering(fan_out(later.append, Shed), first=fan_out(first.append, FlightJoined))
+    gathering = Gathering(fan_out(later.append, TargetBlocked), first=fan_out(first.append, FlightJoined))
     gathering.emit(ONE)
     gathering.emit(OTHER)
     assert (first, later) == ([ONE], [])
@@ -84,8 +86,8 @@ def test_who_follows_a_call_is_told_at_once() -> None:
 
 def test_calls_are_followed_where_somebody_wants_to_know_when_they_begin() -> None:
     first: list[Event] = []
-    assert Gathering(fan_out(first.append, Shed), first=fan_out(first.append, FlightJoined)).follow is None
-    follow = Gathering(fan_out(first.append, Shed), first=fan_out(first.append, RequestStarted)).follow
+    assert Gathering(fan_out(first.append, TargetBlocked), first=fan_out(first.append, FlightJoined)).follow is None
+    follow = Gathering(fan_out(first.append, TargetBlocked), first=fan_out(first.append, RequestStarted)).follow
     assert follow
     follow(RequestStarted())
     assert first == [RequestStarted()]

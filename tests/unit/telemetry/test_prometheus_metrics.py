@@ -188,7 +188,6 @@ def test_every_other_event_is_counted() -> None:
     assert found.value("scrap_cache_lookups_total", level="shared", state="fresh") == 0
     assert found.value("scrap_flights_joined_total") == 1
     assert found.value("scrap_cache_shared_failures_total", kind="timeout") == 1
-    assert found.value("scrap_admission_refused_total") == 1
     assert found.value("scrap_targets_blocked_total", verdict="private") == 1
     assert found.value("scrap_pages_parsed_total", lane="express", unsure="none") == 1
     assert found.value("scrap_pages_parsed_total", lane="html5lib", unsure="foreign") == 1
@@ -202,12 +201,17 @@ def test_state_is_read_at_the_scrape() -> None:
     metrics = metrics_after()
     state = {"in_flight": 3, "up": 1}
     metrics.observe_admission(
-        in_flight=lambda: state["in_flight"], waiting=lambda: 1, capacity=lambda: 4, saturation=lambda: 0.75
+        in_flight=lambda: state["in_flight"],
+        waiting=lambda: 1,
+        capacity=lambda: 4,
+        refused=lambda: 5,
+        saturation=lambda: 0.75,
     )
     lookups: dict[tuple[str, ...], int] = {("memory", "fresh"): 5, ("shared", "miss"): 0}
     metrics.observe_cache(entries=lambda: 7, size=lambda: 4096, lookups=lookups)
     metrics.observe_calls(in_flight=lambda: state["in_flight"] + 1)
     assert read(metrics).value("scrap_admission_in_flight") == 3
+    assert read(metrics).value("scrap_admission_refused_total") == 5
     state["in_flight"] = 2
     assert read(metrics).value("scrap_admission_in_flight") == 2
     assert read(metrics).value("scrap_requests_in_flight") == 3
