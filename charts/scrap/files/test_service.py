@@ -47,6 +47,20 @@ def get(url):
         return error.code, error.read().decode()
 
 
+def failure_to_reach(url):
+    """What is wrong with a URL that cannot be reached for ten seconds: nodes hear late of pods that are ready."""
+    deadline = time.monotonic() + 10
+    while True:
+        try:
+            get(url)
+        except OSError as error:
+            if time.monotonic() > deadline:
+                return error
+            time.sleep(0.1)
+        else:
+            return None
+
+
 def scrap(url, service=os.environ["SERVICE"]):
     """What a service answers for a page."""
     return get(f"{service}/api/v1/scrap?url={urllib.parse.quote(url, safe='')}")
@@ -105,6 +119,8 @@ threading.Thread(target=server.serve_forever, daemon=True).start()
 pods = {in_url(found[4][0]) for found in socket.getaddrinfo(os.environ["MANAGEMENT"], 8081)}
 answers = {pod: get(f"http://{pod}:8081/readyz") for pod in pods}
 check(f"{len(pods)} pods are ready", all(status == 200 for status, _ in answers.values()), answers)
+wrong = failure_to_reach(f"{os.environ['SERVICE']}/openapi.json")
+check("the service leads to them", wrong is None, wrong)
 before = calls(pods)
 
 status, body = scrap(page)

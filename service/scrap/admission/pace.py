@@ -23,7 +23,7 @@ class Pace:
     Even distances end it, at a pace that leaves a little of the core free: what comes by chance finds a short queue.
     DESIGN.md has the figures.
 
-    What a page costs is the CPU of the last second or two, for everything, by the pages that were begun; the pace is
+    What a page costs is the CPU of the last half second, for everything, by the pages that were begun; the pace is
     what the core can pay. Where a core is never to be had whole, for other processes use it, that people wait for long
     says that less of it is ours.
 
