@@ -159,9 +159,7 @@ async def rounds_of(
         runs["more callers"].append(await measured(service, local, path, callers=64, seconds=seconds))
         runs["quiet"].append(await measured(service, local, path, rate=peak / 5, seconds=seconds))
         runs["four times"].append(await measured(service, local, path, rate=peak * 4, seconds=seconds))
-        await asyncio.sleep(
-            serve.SILENCE
-        )  # the same rest as before the two below: a core that just worked answers sooner
+        await asyncio.sleep(serve.SILENCE)  # as before the two below: a core that has just worked answers sooner
         runs["healthy"].append(await measured(service, local, path, callers=16, seconds=seconds))
         async with stuck_callers(service.url, f"http://{{host}}:{local.port}/stuck?{{number}}", STUCK):
             runs["beside the stuck"].append(await measured(service, local, path, callers=16, seconds=seconds))
