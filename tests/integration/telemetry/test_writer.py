@@ -1,12 +1,25 @@
 """Log lines to real pipes, with readers of every kind."""
 
+import contextlib
+import fcntl
 import os
 import threading
 import time
 
 import pytest
 
-from scrap.telemetry import LineWriter
+from scrap.telemetry import LineWriter, writer
+
+
+@pytest.fixture(params=["at once", "by the thread"], autouse=True)
+def way(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
+    """How lines leave: as this kernel can, or as one does that cannot say whether a write would wait."""
+    if request.param == "by the thread":
+        monkeypatch.setattr(writer, "_NOWAIT", 0)
+    return str(request.param)
+
+
+FULL = 65_536  # bytes that a pipe is made to hold
 
 
 class Pipe:
@@ -93,14 +106,53 @@ def test_a_reader_that_hangs_holds_nobody_and_costs_only_lines() -> None:
 
 def test_lines_that_come_together_are_lost_together() -> None:
     pipe = Pipe()
+    full = b"x" * (FULL - 1) + b"\n"
     writer = pipe.writer(limit=3, interval=60)
+    fcntl.fcntl(pipe.fd, fcntl.F_SETPIPE_SZ, FULL)
+    os.write(pipe.fd, full)
     writer.write(b"1\n2\n", 2)
     writer.write(b"3\n4\n", 2)
     writer.write(b"5\n")
+    received: list[bytes] = []
+    reader = threading.Thread(target=lambda: received.append(pipe.read_until_closed()))
+    reader.start()
     writer.close()
     os.close(pipe.fd)
-    assert pipe.read_until_closed() == b"1\n2\n5\n"
+    reader.join()
+    assert received[0] == full + b"1\n2\n5\n"
     assert pipe.lost == 2
+
+
+def test_what_does_not_fit_follows_whole_and_in_order() -> None:
+    pipe = Pipe()
+    writer = pipe.writer(limit=8, interval=60)
+    fcntl.fcntl(pipe.fd, fcntl.F_SETPIPE_SZ, FULL)
+    long = b"x" * FULL + b"\n"
+    for text in (long, b"1\n", b"2\n"):
+        writer.write(text)
+    received: list[bytes] = []
+    reader = threading.Thread(target=lambda: received.append(pipe.read_until_closed()))
+    reader.start()
+    writer.close()
+    os.close(pipe.fd)
+    reader.join()
+    assert received[0] == long + b"1\n2\n"
+    assert pipe.lost == 0
+
+
+def test_a_line_leaves_at_once_where_the_kernel_can_say_that_nobody_waits(way: str) -> None:
+    pipe = Pipe()
+    if way == "at once":
+        try:
+            os.pwritev(pipe.fd, [b""], -1, os.RWF_NOWAIT)
+        except (AttributeError, OSError):
+            pytest.skip("a pipe that is asked not to wait: Linux 6.5")
+    os.set_blocking(pipe.reader, False)
+    writer = pipe.writer(interval=60)
+    writer.write(b"now\n")
+    with contextlib.nullcontext() if way == "at once" else pytest.raises(BlockingIOError):
+        assert os.read(pipe.reader, 100) == b"now\n"
+    writer.close()
 
 
 def test_a_reader_that_goes_costs_only_lines() -> None:
