@@ -96,13 +96,13 @@ async def serve(settings: Settings) -> None:
         public_socket = stack.enter_context(_listen(settings, "host", "port"))
         management_socket = stack.enter_context(_listen(settings, "management_host", "management_port"))
         try:
-            metrics, emit, follow = _signals(settings, stack)
+            metrics, told = _signals(settings, stack)
         except ValueError as error:
             raise SettingError(str(error)) from error
-        built = await stack.enter_async_context(house(settings, emit))
+        built = await stack.enter_async_context(house(settings, told.emit))
         _observe(metrics, built)
         stopped = asyncio.Event()
-        calls = api.public_app(built.previewer, emit=emit, follow=follow, version=__version__)
+        calls = api.public_app(built.previewer, emit=told.emit, hit=told.hit, follow=told.follow, version=__version__)
         metrics.observe_calls(in_flight=lambda: calls.in_flight)
         management = api.management_app(is_ready=lambda: not stopped.is_set(), exposition=metrics.exposition)
         new_server = partial(api.Server, limits=limits, connections=settings[api.ConnectionLimits])
@@ -131,7 +131,7 @@ def _listen(settings: Settings, host: str, port: str) -> socket:
         raise OSError(f"{error} ({variables(Serving, host, port)})") from error
 
 
-def _signals(settings: Settings, stack: contextlib.AsyncExitStack) -> tuple[telemetry.Metrics, Emit, Emit | None]:
+def _signals(settings: Settings, stack: contextlib.AsyncExitStack) -> tuple[telemetry.Metrics, telemetry.Gathering]:
     """Starts all that takes events; what needs a library that is large is imported only where it is wanted."""
     metrics = telemetry.Metrics(version=__version__, routes=api.ROUTES)
     logs = settings[telemetry.LogSettings]
@@ -171,9 +171,8 @@ def _signals(settings: Settings, stack: contextlib.AsyncExitStack) -> tuple[tele
     gathering.start()
     stack.callback(gathering.stop)
     metrics.settle_first(gathering.settle)
-    emit = gathering.emit
-    asyncio.get_running_loop().set_exception_handler(partial(_failed_in_background, emit))
-    return metrics, emit, gathering.follow
+    asyncio.get_running_loop().set_exception_handler(partial(_failed_in_background, gathering.emit))
+    return metrics, gathering
 
 
 def _failed_in_background(emit: Emit, loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:

@@ -13,7 +13,7 @@ from scrap.api.call import Call, new_request_id
 from scrap.api.problem import METHODS, problem, status_of
 from scrap.api.refusals import UNMATCHED, Refusals
 from scrap.errors import Overloaded, Reason, ScrapError
-from scrap.events import Emit, Ending, RequestEnded, RequestStarted
+from scrap.events import Emit, EmitHit, Ending, Follow, RequestEnded, RequestStarted, ended
 
 # A caller's own id is taken over where it cannot hurt a log or a header.
 _SAFE_REQUEST_ID = re.compile(rb"[A-Za-z0-9._-]{1,64}")
@@ -43,11 +43,10 @@ def _call(scope: Scope) -> Call:
 
 
 def _started(call: Call) -> RequestStarted:
-    """The event, with the caller's trace where there is one (W3C Trace Context)."""
-    traceparent = call.headers.get(b"traceparent")
-    if traceparent is None:
-        return _UNTRACED
-    return RequestStarted(traceparent.decode("latin-1"), call.headers.get(b"tracestate", b"").decode("latin-1"))
+    """The event, with the caller's trace (W3C Trace Context)."""
+    return RequestStarted(
+        call.headers[b"traceparent"].decode("latin-1"), call.headers.get(b"tracestate", b"").decode("latin-1")
+    )
 
 
 class Calls:
@@ -56,6 +55,7 @@ class Calls:
     Args:
         endpoints: who answers, by path; any other path is one and the same route to metrics and logs.
         emit: where the events go.
+        hit: where hits go; None: they are events like all others.
         follow: takes `RequestStarted`; None: nobody wants to know when a call begins.
         refusals: answer who never becomes a call.
         turn_away: refuses calls before they are any.
@@ -69,7 +69,8 @@ class Calls:
         endpoints: Mapping[str, ASGIApp],
         *,
         emit: Emit,
-        follow: Emit | None = None,
+        hit: EmitHit | None = None,
+        follow: Follow | None = None,
         refusals: Refusals,
         turn_away: TurnAway = _welcome,
     ) -> None:
@@ -78,6 +79,7 @@ class Calls:
         self.in_flight = 0
         self._endpoints = endpoints
         self._emit = emit
+        self._hit = hit or (lambda hit: emit(ended(hit)))
         self._follow = follow
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -86,8 +88,9 @@ class Calls:
         path = scope["path"]
         started = time.perf_counter()
         self.in_flight += 1
+        followed = None
         if self._follow:
-            self._follow(_started(call))
+            followed = self._follow(_started(call) if b"traceparent" in call.headers else _UNTRACED)
         try:
             await self._answer(call, scope, receive, send)
         except asyncio.CancelledError:  # by the server, whose time to shut down is over
@@ -95,7 +98,7 @@ class Calls:
             raise
         finally:
             self.in_flight -= 1
-            self._end(call, scope["method"], path, started)
+            self._end(call, scope["method"], path, started, followed)
 
     async def _answer(self, call: Call, scope: Scope, receive: Receive, send: Send) -> None:
         try:
@@ -117,17 +120,13 @@ class Calls:
             raise ScrapError(Reason.METHOD_NOT_ALLOWED)
         return endpoint
 
-    def _end(self, call: Call, method: str, path: str, started: float) -> None:
+    def _end(self, call: Call, method: str, path: str, started: float, followed: object) -> None:
         seconds = time.perf_counter() - started
         target, host = (call.target.href, call.target.host) if call.target else ("", "")
         route = path if path in self._endpoints else UNMATCHED
+        how = method, route, call.status, call.outcome, call.reason, call.source, target, host, path
         detail = call.detail
-        ending = _ending if detail is None and len(target) <= _MEMORABLE else Ending
-        self._emit(
-            RequestEnded(
-                ending(method, route, call.status, call.outcome, call.reason, call.source, target, host, path),
-                call.request_id,
-                seconds,
-                detail,
-            )
-        )
+        if detail is None and len(target) <= _MEMORABLE:
+            self._hit((_ending(*how), call.request_id, seconds, time.time(), followed))
+        else:
+            self._emit(RequestEnded(Ending(*how), call.request_id, seconds, detail))

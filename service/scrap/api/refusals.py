@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from scrap.api import problem
 from scrap.api.call import Call, new_request_id
 from scrap.errors import Reason, ScrapError
-from scrap.events import Emit, Ending, RequestEnded, RequestStarted
+from scrap.events import Emit, Ending, Follow, RequestEnded, RequestStarted
 
 UNMATCHED = "unmatched"  # the route of what is none
 _EVERY = 0.25  # seconds from the first refusal to the event that tells of it and of those after it
@@ -34,7 +34,7 @@ class Refusals:
         follow: as that of `Calls`.
     """
 
-    def __init__(self, emit: Emit, follow: Emit | None = None) -> None:
+    def __init__(self, emit: Emit, follow: Follow | None = None) -> None:
         self._emit = emit
         self._follow = follow
         self._untold: dict[tuple[Reason, str], _Alike] = {}

@@ -4,13 +4,15 @@ import asyncio
 import threading
 from collections.abc import Iterator
 from contextvars import Context
-from typing import Final, NamedTuple
+from typing import Any, Final, NamedTuple
 
-from scrap.events import Emit, Event, RequestEnded, RequestStarted, ignore
-from scrap.telemetry.sinks import Ended, FanOut
+from scrap.events import Emit, EmitHit, Event, Follow, Hit, RequestEnded, ended, ignore
+from scrap.telemetry.sinks import FanOut, Hits
 from scrap.telemetry.trace import Trace, current_trace
 
-_MANY: Final = 256  # hits; to hand them on holds the loop for 1 ms
+_MANY: Final = 256  # events, of 50 pages; to hand them on holds the loop for 1 ms
+_MANY_HITS: Final = 160  # their lines fill a pipe (64 KiB); to hand them on holds the loop for 0.2 ms
+_WORDS: Final = len(Hits._fields)
 
 
 class _Traced(NamedTuple):
@@ -24,9 +26,9 @@ class Gathering:
     """Keeps events until there are many, or a moment has passed, or somebody wants to know; then hands them on.
 
     Between two calls, which leave nothing of it in the processor's caches, counting and logging one takes several times
-    as long as among others. So a call pays for little more than an append. Events are handed on in the order in which
-    they came, but for calls that ended, which come together after the others, each with the trace that was current
-    then; nothing else of their moment is left but what they say.
+    as long as among others. So a call pays for little more than an append, and a hit for nothing else. Events are
+    handed on in the order in which they came, but for hits, which come together after the others. Each has the trace
+    that was current then; nothing else of its moment is left but what it says.
 
     Args:
         to: takes events, in any thread, but never in two at once.
@@ -34,20 +36,26 @@ class Gathering:
         interval: seconds that an event waits at most.
 
     Attributes:
-        follow: takes `RequestStarted`; None: nobody does.
+        hit: takes hits.
+        follow: takes `RequestStarted`, at once; None: nobody does.
     """
 
     def __init__(self, to: FanOut, first: FanOut | None = None, *, interval: float = 0.1) -> None:
         self._to = to
         self._wanted = to.kinds
         self._first: Emit = first or ignore
-        self._urgent: frozenset[type[Event] | type[Ended]] = first.kinds if first else frozenset()
-        self.follow: Emit | None = self.emit if RequestStarted in self._urgent | self._wanted else None
+        self._urgent: frozenset[type[Event] | type[Hits]] = first.kinds if first else frozenset()
         self._interval = interval
+        self._pause = interval
         self._kept: list[Event | _Traced] = []
+        self._words: list[Any] = []  # of hits, one after the other: a list of tuples would be twice the memory
         self._handing = threading.Lock()
         self._context = Context()
         self._timer: asyncio.TimerHandle | None = None
+        self.follow: Follow | None = first.follow if first else None
+        self.hit: EmitHit = self._words.extend  # a function of ours around it would take longer than it does
+        if RequestEnded in self._urgent:
+            self.hit = self._hit_at_once
 
     def emit(self, event: Event) -> None:
         """Takes an event."""
@@ -69,7 +77,7 @@ class Gathering:
 
     def start(self) -> None:
         """Begins to look for what has waited for long enough, in the running loop."""
-        self._timer = asyncio.get_running_loop().call_later(self._interval, self._look)
+        self._timer = asyncio.get_running_loop().call_later(self._pause, self._look)
 
     def stop(self) -> None:
         """Ends it, and hands on what is kept."""
@@ -78,8 +86,14 @@ class Gathering:
             self._timer = None
         self.settle()
 
+    def _hit_at_once(self, hit: Hit) -> None:
+        self.emit(ended(hit))
+
     def _look(self) -> None:
-        if self._kept:
+        # Hits are counted by nobody until somebody looks: the next time when there may be many.
+        hits = len(self._words) // _WORDS
+        self._pause = min(self._interval, self._pause * _MANY_HITS / hits) if hits else self._interval
+        if hits or self._kept:
             self._try()
         self.start()
 
@@ -91,23 +105,19 @@ class Gathering:
             finally:
                 self._handing.release()
 
-    def _taken(self) -> Iterator[Event | Ended]:
-        """What is kept now, each event in its trace for as long as it is looked at; calls that ended at the end."""
+    def _taken(self) -> Iterator[Event | Hits]:
+        """What is kept now, each event in its trace for as long as it is looked at; hits at the end."""
         kept = self._kept
         taken = kept[:]
         del kept[: len(taken)]  # what came in between stays
-        calls: list[RequestEnded] = []
-        traces: list[Trace | None] = []
         for one in taken:
-            event, trace = one if isinstance(one, _Traced) else (one, None)
-            if isinstance(event, RequestEnded):
-                calls.append(event)
-                traces.append(trace)
-            elif trace:
-                current_trace.set(trace)
-                yield event
+            if isinstance(one, _Traced):
+                current_trace.set(one.trace)
+                yield one.event
                 current_trace.set(None)
             else:
-                yield event
-        if calls:
-            yield Ended(calls, traces)
+                yield one
+        words = self._words[:]
+        del self._words[: len(words)]
+        if words:
+            yield Hits(*(words[column::_WORDS] for column in range(_WORDS)))

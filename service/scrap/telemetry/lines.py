@@ -7,9 +7,9 @@ from typing import Final, Protocol
 
 import orjson
 
-from scrap.events import Ending, RequestEnded
+from scrap.events import Ending, RequestEnded, ended
 from scrap.telemetry.fields import Fields, ending_fields, own_fields, request_fields
-from scrap.telemetry.sinks import Ended
+from scrap.telemetry.sinks import Hits
 from scrap.telemetry.trace import Trace
 
 _MEMORABLE: Final = 512  # characters: what is remembered of targets is bounded, and few links are longer
@@ -18,8 +18,12 @@ _MEMORABLE: Final = 512  # characters: what is remembered of targets is bounded,
 class Lines(Protocol):
     """A look of lines. Times are seconds since the epoch."""
 
-    def requests(self, ended: Ended, queries: bool) -> list[bytes]:
-        """The lines of calls; see `request_fields`."""
+    def request(self, event: RequestEnded, trace: Trace | None, queries: bool) -> bytes:
+        """The line of a call; see `request_fields`."""
+        ...
+
+    def hits(self, hits: Hits, queries: bool) -> bytes:
+        """Those of hits."""
         ...
 
     def record(self, now: float, fields: Fields) -> bytes:
@@ -30,32 +34,34 @@ class Lines(Protocol):
 class JsonLines:
     """One object a line, for machines.
 
-    The line of a call is put together from pieces of an object, of which only the last is new: the time, and what
-    calls have in common that ended alike, are remembered. All fields through one dictionary take twice as long; the
-    last piece of a call of which there is no more to tell needs none.
+    The line of a call is put together from pieces of an object. The time, and what calls have in common that ended
+    alike, are remembered; all fields through one dictionary take twice as long. Of a hit all pieces are there already,
+    but for its request id.
     """
 
-    def requests(self, ended: Ended, queries: bool) -> list[bytes]:
-        """The lines of calls; see `request_fields`."""
-        lines: list[bytes] = []
+    def request(self, event: RequestEnded, trace: Trace | None, queries: bool) -> bytes:
+        """The line of a call; see `request_fields`."""
+        ending = event.ending
+        common = (_remembered if len(ending.target) <= _MEMORABLE else _alike)(ending, queries)
+        return _time_piece(int(event.ended * 1000)) + common + _last_piece(own_fields(event, trace, queries))
+
+    def hits(self, hits: Hits, queries: bool) -> bytes:
+        """Those of hits."""
+        pieces: list[str] = []
         before: Ending | None = None
-        then = -1
-        for event, trace in zip(*ended, strict=True):
-            ending = event.ending
+        since = until = 0.0
+        for ending, request_id, seconds, at, trace in zip(*hits, strict=True):
             if ending is not before:
-                before = ending
-                common = (_remembered if len(ending.target) <= _MEMORABLE else _alike)(ending, queries)
-            now = int(event.ended * 1000)
-            if now != then:
-                then = now
-                time = _time_piece(now)
-            if event.detail is None and event.seconds is not None:
-                own = event.request_id.encode(), event.seconds
-                traced = f',"trace_id":"{trace.trace_id}","span_id":"{trace.span_id}"'.encode() if trace else b""
-                lines.append(b'%b%b"request_id":"%b","seconds":%.6f%b}\n' % (time, common, *own, traced))
-            else:
-                lines.append(time + common + _last_piece(own_fields(event, trace, queries)))
-        return lines
+                before, common = ending, _common_to_hits(ending, queries)
+            if not since <= at < until:
+                millisecond = int(at * 1000)
+                since, until = millisecond / 1000, (millisecond + 1) / 1000
+                time = _time_piece(millisecond).decode()
+            pieces += time, common, request_id
+            if trace:
+                pieces += '","trace_id":"', trace.trace_id, '","span_id":"', trace.span_id
+            pieces.append(_seconds_piece(int(seconds * 1e6 + 0.5)))
+        return "".join(pieces).encode()
 
     def record(self, now: float, fields: Fields) -> bytes:
         """Any other line."""
@@ -89,14 +95,25 @@ def _alike(ending: Ending, queries: bool) -> bytes:
 _remembered = lru_cache(1024)(_alike)
 
 
+@lru_cache(1024)
+def _common_to_hits(ending: Ending, queries: bool) -> str:
+    return _alike(ending, queries).decode() + '"request_id":"'
+
+
+@lru_cache(1024)
+def _seconds_piece(micros: int) -> str:
+    return f'","seconds":{micros / 1e6:.6f}}}\n'
+
+
 class TextLines:
     """A line for a person; nothing in it can steer a terminal."""
 
-    def requests(self, ended: Ended, queries: bool) -> list[bytes]:
-        """The lines of calls; see `request_fields`."""
-        return [self._request(event, trace, queries) for event, trace in zip(*ended, strict=True)]
+    def hits(self, hits: Hits, queries: bool) -> bytes:
+        """Those of hits."""
+        return b"".join([self.request(ended(hit), hit[-1], queries) for hit in zip(*hits, strict=True)])
 
-    def _request(self, event: RequestEnded, trace: Trace | None, queries: bool) -> bytes:
+    def request(self, event: RequestEnded, trace: Trace | None, queries: bool) -> bytes:
+        """The line of a call; see `request_fields`."""
         rest = request_fields(event, trace, queries=queries)
         route, target = rest.pop("route"), rest.pop("target")
         del rest["event"], rest["target_host"]

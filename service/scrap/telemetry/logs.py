@@ -5,13 +5,13 @@ import logging
 import os
 from collections.abc import Iterator
 from dataclasses import dataclass
-from itertools import compress
 from typing import Literal
 
+from scrap.errors import Outcome
 from scrap.events import RequestEnded
 from scrap.telemetry.fields import LEVELS, record_fields
 from scrap.telemetry.lines import JsonLines, Lines, TextLines
-from scrap.telemetry.sinks import Ended, Handlers
+from scrap.telemetry.sinks import Handlers, Hits
 from scrap.telemetry.trace import current_trace
 from scrap.telemetry.writer import LineWriter
 
@@ -52,23 +52,20 @@ class RequestLog:
 
     def __init__(self, writer: LineWriter, lines: Lines, settings: LogSettings) -> None:
         self._write = writer.write
-        self._lines = lines.requests
+        self._lines = lines
         self._queries = settings.queries
         least = logging.getLevelNamesMapping()[settings.level.upper()]
         self._wanted = frozenset(outcome for outcome, level in LEVELS.items() if level >= least)
-        self._wants_all = len(self._wanted) == len(LEVELS)
-        self.handlers: Handlers = {RequestEnded: self._request_ended, Ended: self._requests_ended}
+        self._wants_hits = Outcome.OK in self._wanted
+        self.handlers: Handlers = {RequestEnded: self._request_ended, Hits: self._hits}
 
     def _request_ended(self, event: RequestEnded) -> None:
-        self._requests_ended(Ended([event], [current_trace.get()]))
+        if event.ending.outcome in self._wanted:
+            self._write(self._lines.request(event, current_trace.get(), self._queries))
 
-    def _requests_ended(self, ended: Ended) -> None:
-        if not self._wants_all:
-            wanted = [event.ending.outcome in self._wanted for event in ended.calls]
-            ended = Ended(list(compress(ended.calls, wanted)), list(compress(ended.traces, wanted)))
-        lines = self._lines(ended, self._queries)
-        if lines:
-            self._write(b"".join(lines), len(lines))
+    def _hits(self, hits: Hits) -> None:
+        if self._wants_hits:
+            self._write(self._lines.hits(hits, self._queries), len(hits.endings))
 
 
 class _Handler(logging.Handler):

@@ -42,7 +42,7 @@ from scrap.telemetry.calls import DURATION, SECONDS, CallMetrics
 from scrap.telemetry.fields import PHASES
 from scrap.telemetry.histogram import Histogram
 from scrap.telemetry.peak import Peak
-from scrap.telemetry.sinks import Ended, Handlers
+from scrap.telemetry.sinks import Handlers, Hits
 from scrap.telemetry.tally import Tally
 from scrap.telemetry.trace import current_trace
 
@@ -92,7 +92,7 @@ class Metrics:
         self._make_process_metrics(version)
         self.handlers: Handlers = {
             RequestEnded: self._request_ended,
-            Ended: self._requests_ended,
+            Hits: self._calls.note_hits,
             FetchAdmitted: self._fetch_admitted,
             HopEnded: self._hop_ended,
             FetchEnded: self._fetch_ended,
@@ -309,13 +309,9 @@ class Metrics:
     # The events.
 
     def _request_ended(self, event: RequestEnded) -> None:
-        self._requests_ended(Ended([event], [current_trace.get()]))
-
-    def _requests_ended(self, ended: Ended) -> None:
-        self._calls.note(ended)
-        for event in ended.calls:
-            if event.ending.reason:
-                self._failed[event.ending.reason].inc(event.calls)
+        self._calls.note(event, current_trace.get())
+        if event.ending.reason:
+            self._failed[event.ending.reason].inc(event.calls)
 
     def _fetch_admitted(self, event: FetchAdmitted) -> None:
         self._wait.observe(event.waited)

@@ -70,7 +70,7 @@ def test_a_real_prometheus_sees_exactly_what_happened(tmp_path: Path) -> None:
             for _ in range(times):
                 emit(but(FAILED, reason=reason, outcome=reason.outcome, status=reason.outcome.status, seconds=0.02))
         emit(FlightJoined())
-        token = current_trace.set(Trace("0af7651916cd43dd8448eb211c80319c", "b7ad6b7169203331", sampled=True))
+        token = current_trace.set(Trace(0x0AF7651916CD43DD8448EB211C80319C, 0xB7AD6B7169203331, sampled=True))
         emit(but(ENDED, seconds=3.25, ended=time.time()))  # where the exemplar is looked for
         current_trace.reset(token)
         metrics.note_lag(0.125)

@@ -75,7 +75,7 @@ def items(received: Receiver) -> list[dict[str, Any]]:
 def test_a_failure_of_our_own_is_reported() -> None:
     with receiver() as received:
         with reporting(received.url) as (emit, _):
-            token = current_trace.set(Trace("a" * 32, "b" * 16, sampled=True))
+            token = current_trace.set(Trace(int("a" * 32, 16), int("b" * 16, 16), sampled=True))
             emit(failure())
             current_trace.reset(token)
         (event,) = items(received)

@@ -12,6 +12,7 @@ from scrap.events import (
     FetchAdmitted,
     FetchEnded,
     FlightJoined,
+    Hit,
     HopEnded,
     PageParsed,
     RequestEnded,
@@ -20,6 +21,7 @@ from scrap.events import (
     TargetBlocked,
     Timings,
 )
+from scrap.telemetry.sinks import Hits
 
 ENDED = RequestEnded(
     ending=Ending(
@@ -54,6 +56,11 @@ FAILED = RequestEnded(
     detail=Detail(internal="gaierror: no answer for https://example.org/page?token=secret"),
 )
 HIT = RequestEnded(ending=replace(ENDED.ending, cache="fresh"), request_id="r-3", seconds=0.000123)
+
+
+def hits(*each: Hit) -> Hits:
+    """Hits that come together."""
+    return Hits(*map(list, zip(*each, strict=True)))
 
 
 def but(event: RequestEnded, **changes: Any) -> RequestEnded:

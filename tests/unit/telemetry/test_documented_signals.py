@@ -68,7 +68,7 @@ def test_every_metric_has_a_help_text() -> None:
 
 
 def test_every_field_of_a_log_line_is_documented() -> None:
-    trace = Trace("a" * 32, "b" * 16, sampled=True)
+    trace = Trace(int("a" * 32, 16), int("b" * 16, 16), sampled=True)
     phases = Timings(wait=1, dns=1, connect=1, first_byte=1, body=1, parse=1)
     failed = but(FAILED, reason=Reason.INTERNAL, error=RuntimeError(), upstream_status=200, timings=phases, calls=2)
     unusual = but(ENDED, notes=Notes(truncated=True, unsure="foreign", bound="seconds"))

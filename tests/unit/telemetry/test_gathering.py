@@ -6,14 +6,24 @@ from collections.abc import Callable, Iterable
 
 import pytest
 
-from scrap.events import BackgroundFailed, Event, FlightJoined, RequestEnded, RequestStarted, TargetBlocked
+from scrap.events import (
+    BackgroundFailed,
+    Event,
+    FlightJoined,
+    RequestEnded,
+    RequestStarted,
+    TargetBlocked,
+    ended,
+    ignore,
+)
 from scrap.telemetry import FanOut, Gathering
-from scrap.telemetry.sinks import Ended, Handlers
+from scrap.telemetry.sinks import Handlers, Hits
 from scrap.telemetry.trace import Trace, current_trace
-from tests.unit.telemetry.events import ENDED, FAILED
+from tests.unit.telemetry.events import ENDED, HIT, hits
 
 ONE, OTHER = FlightJoined(), TargetBlocked("private")
-TRACE = Trace("a" * 32, "b" * 16, sampled=True)
+TRACE = Trace(int("a" * 32, 16), int("b" * 16, 16), sampled=True)
+A_HIT, ANOTHER = (HIT.ending, "r-1", 0.0001, 1.0, None), (HIT.ending, "r-2", 0.0002, 2.0, TRACE)
 
 
 class Taker:
@@ -101,25 +111,65 @@ def test_an_event_keeps_its_trace() -> None:
     gathering.emit(ONE)
     current_trace.set(None)
     gathering.emit(ONE)
-    current_trace.set(Trace("c" * 32, "d" * 16, sampled=True))  # of the call in whose midst they are handed on
+    current_trace.set(
+        Trace(int("c" * 32, 16), int("d" * 16, 16), sampled=True)
+    )  # of the call in whose midst they are handed on
     gathering.settle()
     current_trace.reset(token)
     assert seen == [None, TRACE, None]
 
 
-def test_calls_that_ended_come_together_in_their_order_with_their_traces() -> None:
-    came: list[Event | Ended] = []
+def taker_of_hits(came: list[Event | Hits]) -> FanOut:
     taker = Taker(came.append, (FlightJoined, RequestEnded))
-    taker.handlers = {**taker.handlers, Ended: came.append}
-    gathering = Gathering(FanOut(taker, failed=pytest.fail))
-    for event in (ENDED, FAILED, ONE):
-        gathering.emit(event)
-    token = current_trace.set(TRACE)
+    taker.handlers = {**taker.handlers, Hits: came.append}
+    return FanOut(taker, failed=pytest.fail)
+
+
+def test_hits_come_together_behind_all_others() -> None:
+    came: list[Event | Hits] = []
+    gathering = Gathering(taker_of_hits(came))
+    gathering.hit(A_HIT)
     gathering.emit(ENDED)
-    current_trace.reset(token)
-    gathering.emit(FAILED)
+    gathering.hit(ANOTHER)
+    gathering.emit(ONE)
+    assert came == []
     gathering.settle()
-    assert came == [ONE, Ended([ENDED, FAILED, ENDED, FAILED], [None, None, TRACE, None])]
+    gathering.settle()
+    assert came == [ENDED, ONE, hits(A_HIT, ANOTHER)]
+
+
+async def test_no_hit_waits_for_long_and_many_wait_less() -> None:
+    came: list[int] = []
+    taker = Taker(ignore, [RequestEnded])
+    taker.handlers = {RequestEnded: ignore, Hits: lambda them: came.append(len(them.endings))}
+    gathering = Gathering(FanOut(taker, failed=pytest.fail), interval=0.05)
+    gathering.start()
+    while len(came) < 5:
+        for _ in range(10):
+            gathering.hit(A_HIT)
+        await asyncio.sleep(0)
+    gathering.stop()
+    assert came[3] < came[0]
+
+
+def test_a_hit_keeps_its_trace() -> None:
+    seen: list[Trace | None] = []
+    to = FanOut(Taker(lambda _: seen.append(current_trace.get()), [RequestEnded]), failed=pytest.fail)
+    gathering = Gathering(to)
+    for hit in (A_HIT, ANOTHER, A_HIT):
+        gathering.hit(hit)
+    gathering.settle()
+    assert seen == [None, TRACE, None]
+
+
+def test_who_follows_calls_to_their_end_is_told_of_hits_at_once() -> None:
+    first: list[Event] = []
+    later: list[Event | Hits] = []
+    gathering = Gathering(taker_of_hits(later), first=fan_out(first.append, RequestEnded))
+    gathering.hit(A_HIT)
+    assert (first, later) == ([ended(A_HIT)], [])
+    gathering.settle()
+    assert later == [ended(A_HIT)]
 
 
 def test_who_takes_events_may_bring_more() -> None:

@@ -14,16 +14,15 @@ from scrap.errors import Outcome, Reason
 from scrap.events import Notes, RequestEnded
 from scrap.telemetry.fields import LEVELS, record_fields, request_fields
 from scrap.telemetry.lines import JsonLines, TextLines
-from scrap.telemetry.sinks import Ended
 from scrap.telemetry.trace import Trace
-from tests.unit.telemetry.events import ENDED, FAILED, but
+from tests.unit.telemetry.events import ENDED, FAILED, HIT, but, hits
 
 NOW = datetime(2026, 11, 23, 9, 8, 7, 654321, tzinfo=UTC).timestamp()
 ANYTHING = st.text(st.characters(exclude_categories=()))  # lone surrogates and control characters included
 
 
 def line(event: RequestEnded, trace: Trace | None = None, *, queries: bool = False) -> dict[str, Any]:
-    [raw] = JsonLines().requests(Ended([replace(event, ended=NOW)], [trace]), queries)
+    raw = JsonLines().request(replace(event, ended=NOW), trace, queries)
     assert raw.endswith(b"\n")
     assert raw.count(b"\n") == 1
     parsed: dict[str, Any] = json.loads(raw)
@@ -31,8 +30,7 @@ def line(event: RequestEnded, trace: Trace | None = None, *, queries: bool = Fal
 
 
 def text(event: RequestEnded) -> str:
-    [raw] = TextLines().requests(Ended([replace(event, ended=NOW)], [None]), queries=False)
-    return raw.decode()
+    return TextLines().request(replace(event, ended=NOW), None, queries=False).decode()
 
 
 def test_a_call_that_went_well() -> None:
@@ -78,7 +76,7 @@ def test_queries_are_shown_only_where_asked_for() -> None:
 
 
 def test_a_line_names_its_trace() -> None:
-    traced = line(ENDED, Trace("a" * 32, "b" * 16, sampled=False))
+    traced = line(ENDED, Trace(int("a" * 32, 16), int("b" * 16, 16), sampled=False))
     assert (traced["trace_id"], traced["span_id"]) == ("a" * 32, "b" * 16)
 
 
@@ -157,7 +155,7 @@ def test_no_text_whatsoever_breaks_a_line_or_steers_a_terminal(
     length=st.sampled_from([1, 1000]),
     detailed=st.booleans(),
     queries=st.booleans(),
-    trace=st.none() | st.just(Trace("a" * 32, "b" * 16, sampled=True)),
+    trace=st.none() | st.just(Trace(int("a" * 32, 16), int("b" * 16, 16), sampled=True)),
 )
 def test_the_pieces_of_a_line_say_the_same_as_its_fields(
     at: float, texts: dict[str, Any], length: int, detailed: bool, queries: bool, trace: Trace | None, **more: Any
@@ -165,12 +163,36 @@ def test_the_pieces_of_a_line_say_the_same_as_its_fields(
     event = but(ENDED, ended=at, **more, **(texts | {"target": texts["target"] * length}))
     if not detailed:
         event = replace(event, detail=None)
-    others = Ended([ENDED, event, event, ENDED], [None, trace, trace, None])  # whose pieces are not its own
-    [_, first, second, _] = map(json.loads, JsonLines().requests(others, queries))
-    assert first == second
-    said = first
+    said = json.loads(JsonLines().request(event, trace, queries))
     assert datetime.fromisoformat(said.pop("time")).timestamp() == pytest.approx(at, abs=0.0011)
     assert said == json.loads(json.dumps(request_fields(event, trace, queries=queries)))
+
+
+@given(
+    calls=st.lists(
+        st.tuples(
+            st.sampled_from([HIT, ENDED, but(HIT, target="https://example.org/\u65e5"), but(FAILED, target="\ud800")]),
+            st.from_regex(r"[A-Za-z0-9._-]{1,64}", fullmatch=True),
+            st.floats(min_value=0, max_value=100),
+            st.floats(min_value=0, max_value=4e9) | st.floats(min_value=NOW, max_value=NOW + 0.01),
+            st.none() | st.just(Trace(int("a" * 32, 16), int("b" * 16, 16), sampled=True)),
+        ),
+        min_size=1,
+    ),
+    queries=st.booleans(),
+)
+def test_the_lines_of_hits_say_the_same_as_those_of_their_events(
+    calls: list[tuple[RequestEnded, str, float, float, Trace | None]], queries: bool
+) -> None:
+    columns = hits(*((event.ending, own_id, seconds, at, trace) for event, own_id, seconds, at, trace in calls))
+    events = [
+        (replace(event, request_id=own_id, seconds=seconds, detail=None, ended=at), trace)
+        for event, own_id, seconds, at, trace in calls
+    ]
+    as_text, as_json = TextLines(), JsonLines()
+    assert as_text.hits(columns, queries) == b"".join(as_text.request(*event, queries) for event in events)
+    together = as_json.hits(columns, queries).splitlines()
+    assert list(map(json.loads, together)) == [json.loads(as_json.request(*event, queries)) for event in events]
 
 
 def record(**more: Any) -> logging.LogRecord:
@@ -188,7 +210,9 @@ def record(**more: Any) -> logging.LogRecord:
 
 def test_a_record_of_the_standard_logging() -> None:
     caught = error()
-    fields = record_fields(record(exc_info=(type(caught), caught, None)), Trace("a" * 32, "b" * 16, sampled=True))
+    fields = record_fields(
+        record(exc_info=(type(caught), caught, None)), Trace(int("a" * 32, 16), int("b" * 16, 16), sampled=True)
+    )
     logged = json.loads(JsonLines().record(NOW, fields))
     assert logged["exception"].endswith("https://example.org/?…\n")
     assert {**logged, "exception": ""} == {

@@ -12,8 +12,7 @@ from scrap.errors import Outcome, Reason
 from scrap.telemetry import FanOut, LineWriter, LogSettings, RequestLog, capture_logging
 from scrap.telemetry.lines import JsonLines, TextLines
 from scrap.telemetry.logs import Level, lines_for
-from scrap.telemetry.sinks import Ended
-from tests.unit.telemetry.events import ENDED, FAILED, but
+from tests.unit.telemetry.events import ENDED, FAILED, HIT, but, hits
 
 SHED = but(FAILED, outcome=Outcome.SHED, reason=Reason.FULL, status=503)
 INTERNAL = but(FAILED, outcome=Outcome.INTERNAL_ERROR, reason=Reason.INTERNAL, status=500)
@@ -59,14 +58,11 @@ def test_a_line_has_the_time_of_day(file: File) -> None:
     assert file.lines()[0]["time"].endswith("Z")
 
 
-def test_lines_of_calls_that_come_together_are_the_same(file: File) -> None:
-    emit = FanOut(RequestLog(file.writer, JsonLines(), LogSettings(level="warning")), failed=pytest.fail)
-    for event in (ENDED, SHED, INTERNAL):
-        emit(event)
-    emit(Ended([ENDED, SHED, INTERNAL], [None] * 3))
-    lines = file.lines()
-    assert len(lines) == 4
-    assert lines[2:] == lines[:2]
+@pytest.mark.parametrize(("level", "lines"), [("info", 2), ("warning", 0)])
+def test_hits_that_come_together_are_as_loud_as_any_call_that_went_well(file: File, level: Level, lines: int) -> None:
+    emit = FanOut(RequestLog(file.writer, JsonLines(), LogSettings(level=level)), failed=pytest.fail)
+    emit(hits((HIT.ending, "r-1", 0.001, 1.0, None), (HIT.ending, "r-2", 0.002, 2.0, None)))
+    assert [line["request_id"] for line in file.lines()] == ["r-1", "r-2"][:lines]
 
 
 def test_queries_are_a_setting(file: File) -> None:

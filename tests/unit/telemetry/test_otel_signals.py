@@ -3,6 +3,7 @@
 import pytest
 
 from scrap.telemetry.otel import Signals, signals_of
+from scrap.telemetry.otel.exporting import make_batches_large
 
 ENDPOINT = {"OTEL_EXPORTER_OTLP_ENDPOINT": "http://collector:4318"}
 
@@ -48,3 +49,18 @@ def test_what_is_not_here_is_an_error_that_names_the_variable(name: str, value: 
 def test_a_signal_that_is_off_may_have_any_protocol() -> None:
     environment = ENDPOINT | {"OTEL_TRACES_EXPORTER": "none", "OTEL_EXPORTER_OTLP_TRACES_PROTOCOL": "grpc"}
     assert signals_of(environment) == Signals(metrics=True, logs=True)
+
+
+@pytest.mark.parametrize(
+    ("given", "size"),
+    [
+        ({}, "2048"),
+        ({"OTEL_BSP_MAX_QUEUE_SIZE": "1024"}, None),  # a batch of 2,048 would not fit into it
+        ({"OTEL_BSP_MAX_EXPORT_BATCH_SIZE": "64"}, "64"),
+    ],
+)
+def test_batches_are_large_unless_a_variable_says_otherwise(given: dict[str, str], size: str | None) -> None:
+    environment = dict(given)
+    make_batches_large(environment)
+    assert environment.get("OTEL_BSP_MAX_EXPORT_BATCH_SIZE") == size
+    assert environment.items() >= given.items()

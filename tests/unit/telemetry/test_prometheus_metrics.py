@@ -8,15 +8,16 @@ from prometheus_client.openmetrics.parser import text_string_to_metric_families 
 
 from scrap.cache.shared import Trouble
 from scrap.errors import Outcome, Reason
-from scrap.events import Event, FetchEnded, HopEnded, PageParsed, TargetBlocked
+from scrap.events import Event, FetchEnded, HopEnded, PageParsed, RequestEnded, TargetBlocked
 from scrap.fetch.verdict import Verdict
 from scrap.opengraph.document import Bound, Unsure
 from scrap.telemetry import FanOut, Metrics
-from scrap.telemetry.sinks import Ended
+from scrap.telemetry.sinks import Hits
 from scrap.telemetry.trace import Trace, current_trace
 from tests.exposition import Exposition
-from tests.unit.telemetry.events import ENDED, EVENTS, FAILED, HOP, but
+from tests.unit.telemetry.events import ENDED, EVENTS, FAILED, HIT, HOP, but, hits
 
+NOTHING = but(HIT, outcome=Outcome.NO_OPEN_GRAPH, request_id="r-4")
 ROUTES = ("/api/v1/scrap", "/openapi.json")
 
 
@@ -27,7 +28,7 @@ class Clock:
         return self.now
 
 
-def metrics_after(*events: Event | Ended, clock: Clock | None = None) -> Metrics:
+def metrics_after(*events: Event | Hits, clock: Clock | None = None) -> Metrics:
     metrics = Metrics(version="1.2.3", routes=ROUTES, clock=clock or Clock())
     failures: list[str] = []
     emit = FanOut(metrics, failed=failures.append)
@@ -49,12 +50,15 @@ def test_calls_are_counted_by_how_they_ended() -> None:
     assert found.value("scrap_failures_total", reason="dns_failed", outcome="upstream_error", fault="web") == 1
 
 
-def test_calls_that_come_together_are_counted_the_same() -> None:
+@pytest.mark.parametrize("events", [[HIT], [HIT, but(HIT, target="https://example.org/other")], [HIT, NOTHING, HIT]])
+def test_hits_that_come_together_are_counted_the_same(events: list[RequestEnded]) -> None:
     def said(metrics: Metrics) -> list[str]:
         families = ("scrap_requests", "scrap_failures", "scrap_request_duration")
         return [line for line in metrics.exposition("")[0].decode().splitlines() if line.startswith(families)]
 
-    assert said(metrics_after(Ended([ENDED, ENDED, FAILED], [None] * 3))) == said(metrics_after(ENDED, ENDED, FAILED))
+    each = [but(event, seconds=seconds) for event in events for seconds in (0.0001, 0.0002, 0.004)]
+    together = hits(*((event.ending, event.request_id, event.seconds or 0.0, event.ended, None) for event in each))
+    assert said(metrics_after(together)) == said(metrics_after(*each))
 
 
 def test_what_alerts_watch_begins_at_zero() -> None:
@@ -274,9 +278,9 @@ def test_a_flood_of_names_moves_no_series() -> None:
 def test_a_scraper_that_asks_for_openmetrics_gets_it_with_exemplars() -> None:
     metrics = Metrics(version="1", routes=ROUTES)
     emit = FanOut(metrics, failed=pytest.fail)
-    token = current_trace.set(Trace("0af7651916cd43dd8448eb211c80319c", "b7ad6b7169203331", sampled=True))
+    token = current_trace.set(Trace(0x0AF7651916CD43DD8448EB211C80319C, 0xB7AD6B7169203331, sampled=True))
     emit(but(ENDED, seconds=0.03))
-    current_trace.set(Trace("f" * 32, "f" * 16, sampled=False))
+    current_trace.set(Trace(int("f" * 32, 16), int("f" * 16, 16), sampled=False))
     emit(but(ENDED, seconds=0.3))
     current_trace.reset(token)
 

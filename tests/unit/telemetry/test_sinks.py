@@ -5,11 +5,9 @@ import logging
 import pytest
 
 from scrap.events import BackgroundFailed, Event, FlightJoined, RequestEnded, RequestStarted
-from scrap.telemetry.sinks import Ended, FanOut, Handlers
-from scrap.telemetry.trace import Trace, current_trace
-from tests.unit.telemetry.events import ENDED, FAILED
-
-TRACE = Trace("a" * 32, "b" * 16, sampled=True)
+from scrap.telemetry.sinks import FanOut, Handlers, Sink
+from scrap.telemetry.trace import Trace
+from tests.unit.telemetry.events import HIT, hits
 
 
 class Notes:
@@ -51,7 +49,7 @@ def test_a_broken_sink_costs_only_its_own_data(caplog: pytest.LogCaptureFixture)
     assert len(caplog.records) == 1  # said once, counted each time
 
 
-def test_calls_that_come_together_are_given_one_by_one_to_who_wants_each() -> None:
+def test_hits_that_come_together_are_given_one_by_one_to_who_wants_each() -> None:
     failures: list[str] = []
     calls = Notes("calls", RequestEnded)
 
@@ -59,18 +57,34 @@ def test_calls_that_come_together_are_given_one_by_one_to_who_wants_each() -> No
         def __init__(self) -> None:
             self.handlers = {RequestEnded: self.fail}
 
-    FanOut(Picky(), calls, failed=failures.append)(Ended([ENDED, FAILED], [None, None]))
-    assert calls.events == [ENDED, FAILED]
+    together = hits((HIT.ending, "r-1", 0.1, 1.0, None), (HIT.ending, "r-2", 0.2, 2.0, None))
+    FanOut(Picky(), calls, failed=failures.append)(together)
+    assert calls.events == [RequestEnded(HIT.ending, "r-1", 0.1), RequestEnded(HIT.ending, "r-2", 0.2)]
+    assert [event.ended for event in calls.events if isinstance(event, RequestEnded)] == [1.0, 2.0]
     assert failures == ["broken"] * 2
 
 
-def test_who_wants_each_call_has_it_in_its_trace() -> None:
-    traces: list[Trace | None] = []
+class Follower:
+    """Says that calls belong to a trace, or to none."""
 
-    sink = Notes("traces", RequestEnded)
-    sink.handlers = {RequestEnded: lambda _: traces.append(current_trace.get())}
-    FanOut(sink, failed=pytest.fail)(Ended([ENDED, FAILED, ENDED], [None, TRACE, None]))
-    assert traces == [None, TRACE, None]
+    def __init__(self, name: str, trace: Trace | None) -> None:
+        self.name = name
+        self.handlers: Handlers = {RequestStarted: lambda _: trace}
+
+
+def test_who_follows_calls_may_name_their_trace() -> None:
+    trace = Trace(1, 2, sampled=True)
+    failures: list[str] = []
+    starts = Notes("starts", RequestStarted)
+    of: tuple[tuple[Sink, ...], ...]
+    of = (Follower("a", trace), Broken(), starts), (Broken(), starts, Follower("b", trace)), (starts,)
+    for sinks in of:
+        follow = FanOut(*sinks, failed=failures.append).follow
+        assert follow
+        assert follow(RequestStarted()) is (trace if len(sinks) > 1 else None)
+    assert len(starts.events) == 3
+    assert failures == ["broken"] * 4  # that it had failed is told it as well
+    assert FanOut(Notes("joins", FlightJoined), failed=pytest.fail).follow is None
 
 
 def test_an_event_that_nobody_takes_is_dropped() -> None:

@@ -8,7 +8,8 @@ left to the SDK's.
 
 from collections.abc import Iterable, Sequence
 from functools import lru_cache
-from typing import Final, cast
+from struct import Struct
+from typing import ClassVar, Final, cast
 
 from opentelemetry.exporter.otlp.proto.common.trace_encoder import encode_spans
 from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
@@ -18,10 +19,10 @@ from opentelemetry.sdk.resources import Resource
 from opentelemetry.sdk.trace import ReadableSpan
 from opentelemetry.sdk.trace.export import SpanExportResult
 from opentelemetry.sdk.util.instrumentation import InstrumentationScope
-from opentelemetry.trace import SpanKind
+from opentelemetry.trace import SpanContext, SpanKind, TraceFlags
 from opentelemetry.util.types import AttributeValue
 
-from scrap.telemetry.otel.span import Common, Span
+from scrap.telemetry.otel.span import Span
 
 _KINDS: Final = {
     SpanKind.INTERNAL: proto.Span.SPAN_KIND_INTERNAL,
@@ -38,10 +39,23 @@ _ATTRIBUTES: Final = 9
 _KEY: Final = 1
 _VALUE: Final = 2
 _STRING: Final = 1
+# Span.trace_id and span_id (1, 2), bytes; start_time_unix_nano and end_time_unix_nano (7, 8), fixed64.
+_IDS: Final = Struct(">2sQQ2sQ").pack
+_TIMES: Final = Struct("<cQcQ").pack
+_LOW: Final = (1 << 64) - 1
 _LOCAL: Final = proto.SpanFlags.SPAN_FLAGS_CONTEXT_HAS_IS_REMOTE_MASK
 _REMOTE: Final = _LOCAL | proto.SpanFlags.SPAN_FLAGS_CONTEXT_IS_REMOTE_MASK
 # Attributes of which hardly two spans have the same, so that to remember them is of no use.
 _NEW: Final = frozenset({"scrap.request_id", "url.full"})
+
+
+class Encoded(bytes):
+    """A span as OTLP, on its way to the exporter."""
+
+    __slots__ = ()
+
+    # All that the SDK's batch processor asks of a span: whether its trace is sampled.
+    context: ClassVar[SpanContext] = SpanContext(1, 1, False, TraceFlags(TraceFlags.SAMPLED))
 
 
 class Encoder:
@@ -63,33 +77,35 @@ class Encoder:
         del said.scope_spans[:]
         self._resource_said = said.SerializeToString()
 
-    def encode(self, spans: Iterable[Span]) -> bytes:
-        """Encodes spans: an ExportTraceServiceRequest."""
-        inner = self._scope_said + b"".join([_field(_SPANS, self._encoded(span)) for span in spans])
+    def request(self, spans: Iterable[Encoded]) -> bytes:
+        """What is sent of spans: an ExportTraceServiceRequest."""
+        inner = self._scope_said + b"".join(spans)
         return _field(_RESOURCE_SPANS, self._resource_said + _field(_SCOPE_SPANS, inner))
 
-    def _encoded(self, span: Span) -> bytes:
+    def encode(self, span: Span) -> Encoded:
+        """Encodes a span."""
         if span.exception or span.state:
             readable = span.readable(self._resource, self._scope)
-            return bytes(encode_spans([readable]).resource_spans[0].scope_spans[0].spans[0].SerializeToString())
-        pieces = [
-            # trace_id, span_id, start_time_unix_nano and end_time_unix_nano: fields 1, 2, 7 and 8
-            b"\x0a\x10%b\x12\x08%b\x39%b\x41%b"
-            % (
-                span.trace_id.to_bytes(16, "big"),
-                span.span_id.to_bytes(8, "big"),
-                span.started.to_bytes(8, "little"),
-                span.ended.to_bytes(8, "little"),
-            ),
-            _kind(span.name, span.kind, span.is_error, span.is_remote),
+            message = encode_spans([readable]).resource_spans[0].scope_spans[0].spans[0].SerializeToString()
+            return Encoded(_field(_SPANS, message))
+        said = span.common.encoded.get(span.is_remote) or _said(span) if span.common else _kind(span)
+        own = [
+            text_of(name, str(value)) if name in _NEW else _pair(name, value) for name, value in span.attributes.items()
         ]
-        if span.parent_id:
-            pieces.append(b"\x22\x08" + span.parent_id.to_bytes(8, "big"))  # parent_span_id: field 4
-        if span.common:
-            pieces.append(span.common.encoded or _said(span.common))
-        for name, value in span.attributes.items():
-            pieces.append(_text(name, str(value)) if name in _NEW else _pair(name, value))
-        return b"".join(pieces)
+        return put(span.trace_id, span.span_id, span.parent_id, span.started, span.ended, said, b"".join(own))
+
+
+def put(trace_id: int, span_id: int, parent_id: int, started: int, ended: int, said: bytes, own: bytes) -> Encoded:
+    """Puts a span together.
+
+    Args:
+        trace_id: and all that follow, see `Span`.
+        said: what it has in common with others; see `Common`.
+        own: its own attributes.
+    """
+    parent = b"\x22\x08" + parent_id.to_bytes(8, "big") if parent_id else b""  # parent_span_id: field 4
+    ids = _IDS(b"\x0a\x10", trace_id >> 64, trace_id & _LOW, b"\x12\x08", span_id)
+    return Encoded(_field(_SPANS, b"%b%b%b%b%b" % (ids, _TIMES(b"\x39", started, b"\x41", ended), said, parent, own)))
 
 
 class SpanExporter(OTLPSpanExporter):
@@ -101,11 +117,11 @@ class SpanExporter(OTLPSpanExporter):
 
     def __init__(self, encoder: Encoder) -> None:
         super().__init__()
-        self._encode = encoder.encode
+        self._request = encoder.request
 
     def export(self, spans: Sequence[ReadableSpan]) -> SpanExportResult:
-        """Sends spans of ours, which the processor takes for the SDK's; waits for as long as that takes."""
-        sent = self._client.export(self._encode(cast("Sequence[Span]", spans)))
+        """Sends what the processor took for spans of the SDK's; waits for as long as that takes."""
+        sent = self._client.export(self._request(cast("Sequence[Encoded]", spans)))
         return SpanExportResult.SUCCESS if sent.success else SpanExportResult.FAILURE
 
 
@@ -114,6 +130,8 @@ def _field(number: int, message: bytes) -> bytes:
     length = len(message)
     if length <= 0x7F:
         return b"%c%c%b" % (number << 3 | 2, length, message)
+    if length <= 0x3FFF:  # a span
+        return b"%c%c%c%b" % (number << 3 | 2, length & 0x7F | 0x80, length >> 7, message)
     size = bytearray()
     while length > 0x7F:
         size.append(length & 0x7F | 0x80)
@@ -122,20 +140,29 @@ def _field(number: int, message: bytes) -> bytes:
     return b"%c%b%b" % (number << 3 | 2, bytes(size), message)
 
 
+def _kind(span: Span) -> bytes:
+    return _remembered_kind(span.name, span.kind, span.is_error, span.is_remote)
+
+
 @lru_cache(256)
-def _kind(name: str, kind: SpanKind, is_error: bool, is_remote: bool) -> bytes:
+def _remembered_kind(name: str, kind: SpanKind, is_error: bool, is_remote: bool) -> bytes:
     code = proto.Status.STATUS_CODE_ERROR if is_error else proto.Status.STATUS_CODE_UNSET
     status, flags = proto.Status(code=code), _REMOTE if is_remote else _LOCAL
     return bytes(proto.Span(name=name, kind=_KINDS[kind], status=status, flags=flags).SerializeToString())
 
 
-@lru_cache(64)
-def _key(name: str) -> bytes:
-    return _field(_KEY, name.encode())
+def text_of(name: str, value: str) -> bytes:
+    """An attribute that is a text."""
+    text = value.encode()
+    return _before(name, len(text)) + text
 
 
-def _text(name: str, value: str) -> bytes:
-    return _field(_ATTRIBUTES, _key(name) + _field(_VALUE, _field(_STRING, value.encode())))
+@lru_cache(1024)
+def _before(name: str, length: int) -> bytes:
+    """What stands before the value of an attribute that is a text of so many bytes."""
+    text = b"\0" * length
+    whole = _field(_ATTRIBUTES, _field(_KEY, name.encode()) + _field(_VALUE, _field(_STRING, text)))
+    return whole[: len(whole) - length]
 
 
 @lru_cache(1024, typed=True)
@@ -143,9 +170,11 @@ def _pair(name: str, value: AttributeValue) -> bytes:
     return bytes(proto.Span(attributes=[KeyValue(key=name, value=_value(value))]).SerializeToString())
 
 
-def _said(common: Common) -> bytes:
-    common.encoded = b"".join([_pair(name, value) for name, value in common.attributes.items()])
-    return common.encoded
+def _said(span: Span) -> bytes:
+    assert span.common  # noqa: S101 - asked only of those
+    pairs = [_pair(name, value) for name, value in span.common.attributes.items()]
+    said = span.common.encoded[span.is_remote] = b"".join([_kind(span), *pairs])
+    return said
 
 
 def _value(value: AttributeValue) -> AnyValue:

@@ -4,7 +4,7 @@ import logging
 import os
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, MutableMapping
 from typing import NamedTuple, cast
 
 from opentelemetry.exporter.otlp.proto.http._log_exporter import OTLPLogExporter
@@ -17,7 +17,7 @@ from opentelemetry.sdk.trace.export import BatchSpanProcessor
 from prometheus_client.registry import Collector
 
 from scrap.telemetry.logs import LogSettings
-from scrap.telemetry.otel.encoding import Encoder, SpanExporter
+from scrap.telemetry.otel.encoding import Encoded, Encoder, SpanExporter
 from scrap.telemetry.otel.records import Records
 from scrap.telemetry.otel.registry import RegistryExport
 from scrap.telemetry.otel.signals import Signals
@@ -59,11 +59,17 @@ class Exporting:
         self._ends: list[_End] = []
         if signals.traces:
             sampler = TracerProvider(shutdown_on_exit=False).sampler  # what the variables say
-            span_exporter = SpanExporter(Encoder(resource, version))
+            make_batches_large(os.environ)
+            encoder = Encoder(resource, version)
+            span_exporter = SpanExporter(encoder)
             processor = BatchSpanProcessor(span_exporter)
-            end = cast("Callable[[Span], None]", processor.on_end)  # it only hands on what it is given
+            queue = cast("Callable[[Encoded], None]", processor.on_end)  # it only hands on what it is given
+
+            def end(span: Span) -> None:
+                queue(encoder.encode(span))  # here, and not in the exporter's thread, which would want the interpreter
+
             self.first.append(Spans(end, sampler, bound_of(os.environ)))
-            self.sinks.append(CallSpans(end))
+            self.sinks.append(CallSpans(end, queue))
             self._ends.append(_End(processor.shutdown, span_exporter.shutdown))
         if signals.metrics:
             metric_exporter = OTLPMetricExporter()
@@ -89,6 +95,12 @@ class Exporting:
             thread.join(max(0.0, deadline - time.monotonic()))
             if thread.is_alive():
                 end.give_up()
+
+
+def make_batches_large(environment: MutableMapping[str, str]) -> None:
+    """Has fewer and larger requests unless a variable says otherwise: most of what one costs is there for any size."""
+    if not environment.keys() & {"OTEL_BSP_MAX_QUEUE_SIZE", "OTEL_BSP_MAX_EXPORT_BATCH_SIZE"}:
+        environment.update(OTEL_BSP_MAX_QUEUE_SIZE="8192", OTEL_BSP_MAX_EXPORT_BATCH_SIZE="2048")
 
 
 def _resource(version: str) -> Resource:

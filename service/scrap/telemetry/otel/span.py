@@ -1,7 +1,7 @@
 """A span that is over."""
 
-from dataclasses import dataclass
-from typing import ClassVar, Final
+from dataclasses import dataclass, field
+from typing import Final
 
 from opentelemetry.sdk.resources import Resource
 from opentelemetry.sdk.trace import Event, ReadableSpan
@@ -15,10 +15,14 @@ _SAMPLED: Final = TraceFlags(TraceFlags.SAMPLED)
 
 @dataclass(slots=True, eq=False)
 class Common:
-    """Attributes that many spans have: what they are, and what the encoder made of them."""
+    """What many spans have in common: attributes, and what the encoder made of them.
+
+    Attributes:
+        encoded: with the span's name, kind and status, by whether its parent is another process's.
+    """
 
     attributes: Attributes
-    encoded: bytes = b""
+    encoded: dict[bool, bytes] = field(default_factory=dict)
 
 
 @dataclass(slots=True)
@@ -34,12 +38,9 @@ class Span:
         started: nanoseconds since the epoch.
         ended: likewise.
         attributes: its own.
-        common: those that it has with others.
+        common: those that it has with others, whose name, kind and status are the same.
         exception: what was raised, as an event of it.
     """
-
-    # All that the SDK's batch processor asks of a span: whether its trace is sampled.
-    context: ClassVar[SpanContext] = SpanContext(1, 1, False, _SAMPLED)
 
     name: str
     trace_id: int

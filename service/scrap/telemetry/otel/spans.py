@@ -23,27 +23,25 @@ from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapProp
 
 from scrap.events import Ending, FetchEnded, HopEnded, PageParsed, RequestEnded, RequestStarted
 from scrap.telemetry.otel.conventions import method_of
+from scrap.telemetry.otel.encoding import Encoded, put, text_of
 from scrap.telemetry.otel.span import Attributes, Common, Span
 from scrap.telemetry.redact import redact_text, without_query
-from scrap.telemetry.sinks import Ended, Handlers
+from scrap.telemetry.sinks import Handlers, Hits
 from scrap.telemetry.trace import Trace, current_trace
 
 _ROOT: Final = Context()
 _MEMORABLE: Final = 512  # characters: what is remembered of calls is bounded
 _LARGEST_BOUND: Final = TraceIdRatioBased.get_bound_for_rate(1.0)
-_ids: Final = random.Random()  # noqa: S311 - ids tell spans apart; nothing is secret about them
+_random: Final = random.Random().getrandbits  # noqa: S311 - ids tell spans apart; nothing is secret about them
 
 
 @dataclass(slots=True)
 class _Recorded(Trace):
-    """The trace of a call that is recorded, with its numbers; see `Span`."""
+    """The trace of a call that is recorded; see `Span`."""
 
-    trace_number: int
-    span_number: int
-    parent_number: int
-    is_remote: bool
-    state: TraceState | None
-    started: int
+    parent_number: int = 0
+    is_remote: bool = False
+    state: TraceState | None = None
 
 
 def bound_of(environment: Mapping[str, str]) -> int:
@@ -77,43 +75,57 @@ class Spans:
         self._bound = bound
         self._is_sure = bound < _LARGEST_BOUND  # a ratio's yes is as sure as its no
         self._propagator = TraceContextTextMapPropagator()
+        self._started = self._beginning()
         self.handlers: Handlers = {
-            RequestStarted: self._request_started,
+            RequestStarted: self._started,
             HopEnded: self._hop_ended,
             FetchEnded: self._fetch_ended,
             PageParsed: self._page_parsed,
         }
 
-    def _request_started(self, event: RequestStarted) -> None:
-        low = _ids.getrandbits(64)
-        if event.traceparent:
-            carrier = {"traceparent": event.traceparent, "tracestate": event.tracestate}
-            caller = self._propagator.extract(carrier, _ROOT)
-            parent = get_current_span(caller).get_span_context()
-            if parent.is_valid:
-                self._begin(parent.trace_id, caller, parent)
-                return
-        if low < self._bound:
-            self._begin(_ids.getrandbits(64) << 64 | low or 1, _ROOT, None)
-        elif current_trace.get():  # of a call before on the same connection
-            current_trace.set(None)
+    def _beginning(self) -> Callable[[RequestStarted], Trace | None]:
+        """Takes `RequestStarted`: a function that looks nothing up, for all calls begin and few are recorded."""
+        draw, bound, current, begin, join = _random, self._bound, current_trace, self._begin, self._join
 
-    def _begin(self, trace_id: int, caller: Context, parent: SpanContext | None) -> None:
-        state: TraceState | None = None
-        is_recorded = True
-        if parent or not self._is_sure:
-            sampling = self._sampler.should_sample(caller, trace_id, "call", SpanKind.SERVER)
-            state = sampling.trace_state
-            is_recorded = sampling.decision is Decision.RECORD_AND_SAMPLE
-        span_id = _ids.getrandbits(64) or 1
-        names = f"{trace_id:032x}", f"{span_id:016x}"
-        if is_recorded:
+        def request_started(event: RequestStarted) -> Trace | None:
+            if event.traceparent:
+                return join(event)
+            low = draw(64)
+            if low < bound:
+                return begin(low)
+            if current.get():  # of a call before on the same connection
+                current.set(None)
+            return None
+
+        return request_started
+
+    def _begin(self, low: int) -> Trace | None:
+        """Begins a trace, of whose id this is the low half."""
+        trace_id = _random(64) << 64 | low or 1
+        if not self._is_sure:
+            return self._ask(trace_id, _ROOT, None)
+        trace = _Recorded(trace_id, _random(64) or 1, True)
+        current_trace.set(trace)
+        return trace
+
+    def _join(self, event: RequestStarted) -> Trace | None:
+        """Goes on with the caller's trace (W3C Trace Context), or begins one where what it says is none."""
+        carrier = {"traceparent": event.traceparent, "tracestate": event.tracestate}
+        caller = self._propagator.extract(carrier, _ROOT)
+        parent = get_current_span(caller).get_span_context()
+        return self._ask(parent.trace_id, caller, parent) if parent.is_valid else self._started(RequestStarted())
+
+    def _ask(self, trace_id: int, caller: Context, parent: SpanContext | None) -> Trace | None:
+        sampling = self._sampler.should_sample(caller, trace_id, "call", SpanKind.SERVER)
+        span_id = _random(64) or 1
+        trace: Trace | None = None
+        if sampling.decision is Decision.RECORD_AND_SAMPLE:
             parent_id, is_remote = (parent.span_id, parent.is_remote) if parent else (0, False)
-            current_trace.set(
-                _Recorded(*names, True, trace_id, span_id, parent_id, is_remote, state or None, time.time_ns())
-            )
-        else:
-            current_trace.set(Trace(*names, sampled=False) if parent else None)
+            trace = _Recorded(trace_id, span_id, True, parent_id, is_remote, sampling.trace_state or None)
+        elif parent:
+            trace = Trace(trace_id, span_id, sampled=False)
+        current_trace.set(trace)
+        return trace
 
     def _hop_ended(self, event: HopEnded) -> None:
         attributes: Attributes = {
@@ -168,7 +180,7 @@ class Spans:
             Span(
                 name,
                 trace.trace_number,
-                _ids.getrandbits(64) or 1,
+                _random(64) or 1,
                 trace.span_number,
                 False,
                 trace.state,
@@ -186,27 +198,45 @@ class CallSpans:
 
     Args:
         end: takes a span that is over.
+        queue: takes one that is encoded already.
     """
 
     name = "traces"
 
-    def __init__(self, end: Callable[[Span], None]) -> None:
+    def __init__(self, end: Callable[[Span], None], queue: Callable[[Encoded], None]) -> None:
         self._end = end
-        self.handlers: Handlers = {RequestEnded: self._request_ended, Ended: self._requests_ended}
+        self._queue = queue
+        self.handlers: Handlers = {RequestEnded: self._request_ended, Hits: self._hits}
+
+    def _hits(self, hits: Hits) -> None:
+        if any(hits.traces):
+            for ending, request_id, seconds, at, trace in zip(*hits, strict=True):
+                if isinstance(trace, _Recorded):
+                    said = _of(ending)[1].encoded.get(trace.is_remote)
+                    if said is None or trace.state:
+                        self._add(ending, request_id, seconds, at, trace)
+                    else:  # without a Span in between, which takes as long as the rest
+                        now = int(at * 1e9)
+                        of = trace.trace_number, trace.span_number, trace.parent_number, now - int(seconds * 1e9), now
+                        self._queue(put(*of, said, text_of("scrap.request_id", request_id)))
 
     def _request_ended(self, event: RequestEnded) -> None:
-        self._requests_ended(Ended([event], [current_trace.get()]))
+        trace = current_trace.get()
+        if isinstance(trace, _Recorded):
+            error = event.detail.error if event.detail else None
+            self._add(event.ending, event.request_id, event.seconds or 0.0, event.ended, trace, error)
 
-    def _requests_ended(self, ended: Ended) -> None:
-        for event, trace in zip(*ended, strict=True):
-            if isinstance(trace, _Recorded):
-                self._add(event, trace)
-
-    def _add(self, event: RequestEnded, trace: _Recorded) -> None:
-        now = max(trace.started, int(event.ended * 1e9))
-        ending = event.ending
-        name, common = (_remembered if len(ending.path) + len(ending.target_host) <= _MEMORABLE else _alike)(ending)
-        error = event.detail.error if event.detail else None
+    def _add(
+        self,
+        ending: Ending,
+        request_id: str,
+        seconds: float,
+        ended: float,
+        trace: _Recorded,
+        error: BaseException | None = None,
+    ) -> None:
+        name, common = _of(ending)
+        now = int(ended * 1e9)
         self._end(
             Span(
                 name,
@@ -215,9 +245,9 @@ class CallSpans:
                 trace.parent_number,
                 trace.is_remote,
                 trace.state,
-                trace.started,
+                now - int(seconds * 1e9),
                 now,
-                {"scrap.request_id": event.request_id},
+                {"scrap.request_id": request_id},
                 SpanKind.SERVER,
                 ending.status >= 500,
                 _exception(error, now) if error else None,
@@ -260,3 +290,7 @@ def _alike(ending: Ending) -> tuple[str, Common]:
 
 
 _remembered = lru_cache(256)(_alike)
+
+
+def _of(ending: Ending) -> tuple[str, Common]:
+    return (_remembered if len(ending.path) + len(ending.target_host) <= _MEMORABLE else _alike)(ending)
