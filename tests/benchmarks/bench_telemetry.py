@@ -1,26 +1,25 @@
-"""What telemetry costs: the same service on one core, without any, with metrics and logs, with traces as well, and with
-everything over OTLP. Ends with 1 where a bar is broken.
+"""What telemetry costs: metrics and logs, traces of a tenth on top of them, and everything over OTLP. Ends with 1 where
+a bar is broken.
 
-    python -m tests.benchmarks.bench_telemetry [--rounds 16] [--seconds 3] [--only hits|misses]
+    python -m tests.benchmarks.bench_telemetry [--rounds 6] [--seconds 10] [--only hits|misses]
 
 Hits are answered from memory, the case in which telemetry weighs most; misses are fetched from a local origin, a page
-with a head of the median size, every URL new. Each variant is a process of its own on the first core: `scrap serve`
-itself but for the one without telemetry (telemetry_app). wrk, the origin, the reader of the log and the receiver of
-OTLP share the second. A variant and the one before it are loaded at the same time, so that they share the core, some
-milliseconds each, and all that the machine does to it. Each round has new processes, and the other one first: of two
-equal ones, one may be 3 % slower for as long as it lives, by where its memory lies. What a scrape takes is measured by
-itself and counted as one every 30 s, as Prometheus comes; who sends its metrics does so every 2 s.
+with a head of the median size, every URL new. The service (telemetry_app) runs on the first core and switches its own
+telemetry off and on, fifty times a second for hits, four times for misses; a turn is compared with the one after it, so
+what the machine does to one it does to the other. wrk, the origin, the reader of the log and the receiver of OTLP share
+the second core. The page is known by a name, as pages are: a process that has looked one up has threads, with and
+without telemetry.
 
-`cpu` is the processor time that the process took for a call, with all its threads. `cost` is the part of its throughput
-that the variant has less than the one before it in the same round: of calls a second, which is what the kernel's
-scheduler makes of it as well, and of the calls that a second of processor time is good for, which the bars are held
-against. All are medians, with the quartiles over the rounds.
+Times are processor time. The cost is the part of the calls that a second of it is good for that the variant loses, with
+what telemetry's threads did, and with a scrape every 30 s, as Prometheus comes; who sends its metrics does
+so every 2 s. Each figure is the median over a process's turns, and then over the processes, with the quartiles.
 """
 
 import argparse
 import asyncio
 import contextlib
 import itertools
+import json
 import os
 import re
 import statistics
@@ -30,14 +29,12 @@ import tempfile
 import threading
 import urllib.request
 from collections.abc import Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
 from typing import NamedTuple, cast
 from urllib.parse import quote
 
-from tests.benchmarks.load import OURS, require_wrk
+from tests.benchmarks.load import OURS, cpu, require_wrk
 from tests.integration.telemetry.receivers import receiver
 
 CONNECTIONS = 16
@@ -48,14 +45,14 @@ PAGE = (
     b'<meta property="og:image" content="/picture.jpg"><meta property="og:url" content="https://example.org/page">'
     b"<script>" + b"var a = [1, 2, 3]; " * (HEAD // 19) + b"</script></head><body>" + b"<p>Text.</p>" * 3000
 )
-OFF, ON, TRACED, SENT = VARIANTS = ("off", "metrics and logs", "and traces, 10 %", "all over OTLP")
 SCRAPES = 20
 INTERVAL = 30  # seconds between two of Prometheus'
-BARS = {ON: 0.05, TRACED: 0.05}  # of the throughput of the variant before it, as issue 6 has it
+TURNS = {"hits": 0.02, "misses": 0.25}  # seconds
 SETTINGS = {
     "SCRAP_PORT": "0",
     "SCRAP_MANAGEMENT_PORT": "0",
-    "SCRAP_ALLOWED_NETWORKS": "127.0.0.0/8",
+    "SCRAP_ALLOWED_NETWORKS": "127.0.0.0/8,::1/128",
+    "SCRAP_ALLOWED_HOSTS": "localhost",
     "SCRAP_ALLOWED_PORTS": "1-65535",
     "SCRAP_CACHE_MIN": "3600",
     "SCRAP_MAX_FETCHES": "64",
@@ -94,87 +91,97 @@ def origin() -> Iterator[str]:
     thread = threading.Thread(target=loop.run_forever, daemon=True)
     thread.start()
     try:
-        yield f"http://127.0.0.1:{listening.sockets[0].getsockname()[1]}"
+        yield f"http://localhost:{listening.sockets[0].getsockname()[1]}"
     finally:
         loop.call_soon_threadsafe(loop.stop)
         thread.join()
 
 
-class Load(NamedTuple):
-    """What was measured of a variant in one round."""
-
-    rate: float  # calls a second
-    cpu: float  # microseconds a call
-
-
-@dataclass(frozen=True)
-class Server:
-    """A running variant."""
+class Variant(NamedTuple):
+    """What is measured against what."""
 
     name: str
-    url: str
-    management: str
-    pid: int
+    less: str  # what there is in the other turns; see telemetry_app
+    bar: float | None  # of the throughput of those, as issue 6 has it
+    environment: dict[str, str]
 
-    def processor_seconds(self) -> float:
-        """What its threads have used so far (proc(5), schedstat)."""
-        threads = Path(f"/proc/{self.pid}/task").glob("*/schedstat")
-        return sum(int(thread.read_text().split()[0]) for thread in threads) / 1e9
 
-    def scrape(self) -> float:
-        """The share of a second of processor time that scrapes take."""
-        before = self.processor_seconds()
-        for _ in range(SCRAPES):
-            urllib.request.urlopen(f"{self.management}/metrics").read()
-        return (self.processor_seconds() - before) / SCRAPES / INTERVAL
+SAMPLED = {"OTEL_TRACES_SAMPLER": "parentbased_traceidratio", "OTEL_TRACES_SAMPLER_ARG": "0.1"}
 
-    def load(self, seconds: int, page: str, script: Path, start: int) -> Load:
+
+def variants(collector: str) -> list[Variant]:
+    """All of them."""
+    traces = {"OTEL_EXPORTER_OTLP_TRACES_ENDPOINT": f"{collector}/v1/traces"} | SAMPLED
+    everything = {"OTEL_EXPORTER_OTLP_ENDPOINT": collector, "OTEL_METRIC_EXPORT_INTERVAL": "2000"} | SAMPLED
+    return [
+        Variant("metrics and logs", "nothing", 0.05, {}),
+        Variant("traces, 10 %", "untraced", 0.05, traces),
+        Variant("all over OTLP", "nothing", None, everything),
+    ]
+
+
+class Cost(NamedTuple):
+    """What a process measured."""
+
+    without: float  # microseconds a call
+    more: float  # what the variant adds to that
+    share: float  # of the throughput that there would be without
+
+
+class Server:
+    """The service that switches its telemetry, on the first core."""
+
+    def __init__(self, variant: Variant, turn: float, core: int) -> None:
+        command = [sys.executable, "-m", "tests.benchmarks.telemetry_app", variant.less, str(turn)]
+        self._process = subprocess.Popen(
+            ["taskset", "-c", str(core), *command],
+            env=os.environ | SETTINGS | variant.environment,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        assert self._process.stdout
+        found = next(filter(None, (re.search(OURS, line) for line in self._process.stdout)), None)
+        if not found:
+            raise SystemExit(f"{variant.name} did not start")
+        self._url, self._management = found[1], found[2]
+        self._reader = subprocess.Popen(["cat"], stdin=self._process.stdout, stdout=subprocess.DEVNULL)
+
+    def load(self, seconds: int, page: str, script: Path, start: int) -> None:
         """Loads it for a while."""
         path = f"/api/v1/scrap?url={quote(page, safe='')}"
         script.write_text(UNIQUE.format(start=start, path=path))
         options = ["-s", str(script)] if start else []
-        before = self.processor_seconds()
-        command = ["wrk", "-t1", f"-c{CONNECTIONS}", f"-d{seconds}s", *options, self.url + path]
-        wrk = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=False)
-        said = wrk.stdout
-        if wrk.returncode:
-            raise SystemExit(f"wrk failed:\n{said}")
+        command = ["wrk", "-t1", f"-c{CONNECTIONS}", f"-d{seconds}s", *options, self._url + path]
+        said = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True).stdout
         if "Non-2xx" in said or "Socket errors" in said:
-            raise SystemExit(f"{self.name} failed:\n{said}")
-        requests = int(re.findall(r"(\d+) requests in", said)[0])
-        cpu = (self.processor_seconds() - before) / requests * 1e6
-        return Load(float(re.findall(r"Requests/sec:\s+([\d.]+)", said)[0]), cpu)
+            raise SystemExit(f"calls failed:\n{said}")
 
+    def scrape(self) -> float:
+        """The share of a second of processor time that scrapes take."""
+        before = cpu(self._process.pid)
+        for _ in range(SCRAPES):
+            urllib.request.urlopen(f"{self._management}/metrics").read()
+        return (cpu(self._process.pid) - before) / SCRAPES / INTERVAL
 
-@contextlib.contextmanager
-def server(variant: str, core: int, collector: str) -> Iterator[Server]:
-    """Starts a variant on a core."""
-    module = ["tests.benchmarks.telemetry_app"] if variant == OFF else ["scrap", "serve"]
-    traces = {
-        "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT": f"{collector}/v1/traces",
-        "OTEL_TRACES_SAMPLER": "parentbased_traceidratio",
-        "OTEL_TRACES_SAMPLER_ARG": "0.1",
-    }
-    everything = {
-        "OTEL_EXPORTER_OTLP_ENDPOINT": collector,
-        "OTEL_METRIC_EXPORT_INTERVAL": "2000",
-        "OTEL_TRACES_SAMPLER": "parentbased_traceidratio",
-        "OTEL_TRACES_SAMPLER_ARG": "0.1",
-    }
-    environment = os.environ | SETTINGS | {TRACED: traces, SENT: everything}.get(variant, {})
-    command = ["taskset", "-c", str(core), sys.executable, "-m", *module]
-    with subprocess.Popen(
-        command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
-    ) as process:
-        assert process.stdout
-        found = next(filter(None, (re.search(OURS, line) for line in process.stdout)), None)
-        if not found:
-            raise SystemExit(f"{variant} did not start")
-        with subprocess.Popen(["cat"], stdin=process.stdout, stdout=subprocess.DEVNULL):
-            try:
-                yield Server(variant, found[1], found[2], process.pid)
-            finally:
-                process.terminate()
+    def end(self) -> Cost:
+        """Ends it; gives what it measured."""
+        self._process.terminate()
+        assert self._process.stderr
+        measured = json.loads(self._process.stderr.read().splitlines()[-1])
+        self._process.wait()
+        self._reader.wait()
+        turns = [(on, used / calls * 1e6) for on, calls, used in measured["turns"]]
+        # What telemetry's threads do, they do for the variant, whenever it is.
+        elsewhere = measured["elsewhere"] / sum(calls for on, calls, _ in measured["turns"] if on) * 1e6
+        pairs = [
+            (one, other + elsewhere) if other_on else (other, one + elsewhere)
+            for (one_on, one), (other_on, other) in pairwise(turns)
+            if one_on != other_on
+        ]
+        without = statistics.median(one for one, _ in pairs)
+        more = statistics.median(other - one for one, other in pairs)
+        return Cost(without, more, statistics.median(1 - one / other for one, other in pairs))
 
 
 def quartiles(values: Sequence[float], form: str) -> str:
@@ -183,27 +190,14 @@ def quartiles(values: Sequence[float], form: str) -> str:
     return f"{middle:{form}} ({low:{form}} to {high:{form}})"
 
 
-class Round(NamedTuple):
-    """What was measured of a variant and the one before it."""
-
-    before: Load
-    load: Load
-    scraped: float  # the share of a core that scrapes take
-
-
-def report(before: str, name: str, rounds: Sequence[Round]) -> bool:
+def report(variant: Variant, costs: Sequence[Cost], scraped: float) -> bool:
     """Prints the figures of a variant; says whether its bar is held."""
-    scraped = statistics.median(one.scraped for one in rounds) if before == OFF else 0.0  # behind it, both have it
-    costs = [1 - (1 - scraped) * one.before.cpu / one.load.cpu for one in rounds]
-    bar = BARS.get(name)
-    held = bar is None or statistics.median(costs) <= bar
-    said = "" if bar is None else f", bar {bar:.0%} {'held' if held else 'BROKEN'}"
-    if scraped:
-        print(f"scrapes take {scraped:.2%} of a core")
+    shares = [cost.share + scraped for cost in costs]
+    held = variant.bar is None or statistics.median(shares) <= variant.bar
+    said = "" if variant.bar is None else f", bar {variant.bar:.0%} {'held' if held else 'BROKEN'}"
     print(
-        f"{name:<18}cpu {quartiles([one.load.cpu for one in rounds], '.1f')} µs, "
-        f"{before}: {quartiles([one.before.cpu for one in rounds], '.1f')}; cost {quartiles(costs, '.1%')}{said}; "
-        f"by calls a second {quartiles([1 - one.load.rate / one.before.rate for one in rounds], '.1%')}",
+        f"{variant.name:<18}{quartiles([cost.more for cost in costs], '.2f')} µs on top of "
+        f"{quartiles([cost.without for cost in costs], '.1f')}; cost {quartiles(shares, '.1%')}{said}",
         flush=True,
     )
     return held
@@ -212,43 +206,34 @@ def report(before: str, name: str, rounds: Sequence[Round]) -> bool:
 def main() -> None:
     """Runs the benchmark."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--rounds", type=int, default=16)
-    parser.add_argument("--seconds", type=int, default=3)
-    parser.add_argument("--only", choices=["hits", "misses"])
+    parser.add_argument("--rounds", type=int, default=6)
+    parser.add_argument("--seconds", type=int, default=10)
+    parser.add_argument("--only", choices=TURNS)
     arguments = parser.parse_args()
     require_wrk()
     first, *_, last = sorted(os.sched_getaffinity(0))
-    os.sched_setaffinity(0, {last})  # and with us all that we start, but the variants
+    os.sched_setaffinity(0, {last})  # and with us all that we start, but the service
     with contextlib.ExitStack() as stack:
         collector = stack.enter_context(receiver()).url
         web = stack.enter_context(origin())
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
-        both = stack.enter_context(ThreadPoolExecutor(2))
-        numbers = itertools.count(1)
+        starts = itertools.count(1_000_000, 1_000_000)
         held = True
-
-        def load(one: Server, traffic: str, seconds: int) -> Load:
-            start = next(numbers) * 1_000_000 if traffic == "misses" else 0
-            return one.load(seconds, f"{web}/{traffic}/", folder / f"{one.pid}.lua", start)
-
-        def measured(order: Sequence[str], traffic: str) -> dict[str, tuple[Load, float]]:
-            with contextlib.ExitStack() as running:
-                servers = [running.enter_context(server(name, first, collector)) for name in order]
-                for seconds in (1, arguments.seconds):  # the first is the warm-up
-                    loads = list(both.map(load, servers, [traffic] * 2, [seconds] * 2))
-                return {one.name: (its, one.scrape()) for one, its in zip(servers, loads, strict=True)}
-
-        for traffic in ("hits", "misses"):
-            if arguments.only not in {traffic, None}:
-                continue
-            print(f"{traffic}, {arguments.rounds} rounds of {arguments.seconds} s")
-            for before, name in pairwise(VARIANTS):
-                rounds = []
-                for number in range(arguments.rounds):
-                    order = (before, name) if number % 2 else (name, before)
-                    of = measured(order, traffic)
-                    rounds.append(Round(of[before][0], *of[name]))
-                held = report(before, name, rounds) and held
+        for traffic in [arguments.only] if arguments.only else TURNS:
+            print(f"{traffic}, {arguments.rounds} processes, {arguments.seconds} s each")
+            for variant in variants(collector):
+                costs, scraped = [], 0.0
+                for _ in range(arguments.rounds):
+                    one = Server(variant, TURNS[traffic], first)
+                    for seconds in (1, arguments.seconds):  # the first is the warm-up
+                        start = next(starts) if traffic == "misses" else 0
+                        one.load(seconds, f"{web}/{traffic}/", folder / "unique.lua", start)
+                    if not variant.environment:
+                        scraped = one.scrape()
+                    costs.append(one.end())
+                if scraped:
+                    print(f"scrapes take {scraped:.2%} of a core")
+                held = report(variant, costs, scraped) and held
     sys.exit(not held)
 
 
