@@ -275,14 +275,21 @@ def test_a_flood_of_names_moves_no_series() -> None:
     )
 
 
-def test_a_scraper_that_asks_for_openmetrics_gets_it_with_exemplars() -> None:
+@pytest.mark.parametrize("as_hits", [False, True])
+def test_a_scraper_that_asks_for_openmetrics_gets_it_with_exemplars(as_hits: bool) -> None:
     metrics = Metrics(version="1", routes=ROUTES)
     emit = FanOut(metrics, failed=pytest.fail)
-    token = current_trace.set(Trace(0x0AF7651916CD43DD8448EB211C80319C, 0xB7AD6B7169203331, sampled=True))
-    emit(but(ENDED, seconds=0.03))
-    current_trace.set(Trace(int("f" * 32, 16), int("f" * 16, 16), sampled=False))
-    emit(but(ENDED, seconds=0.3))
-    current_trace.reset(token)
+    sampled = Trace(0x0AF7651916CD43DD8448EB211C80319C, 0xB7AD6B7169203331, sampled=True)
+    other = Trace(int("f" * 32, 16), int("f" * 16, 16), sampled=False)
+    if as_hits:
+        words = HIT.ending, HIT.request_id
+        emit(hits((*words, 0.03, 1.0, sampled), (*words, 0.3, 1.0, other), (*words, 3.0, 1.0, None)))
+    else:
+        token = current_trace.set(sampled)
+        emit(but(ENDED, seconds=0.03))
+        current_trace.set(other)
+        emit(but(ENDED, seconds=0.3))
+        current_trace.reset(token)
 
     body, content_type = metrics.exposition("application/openmetrics-text;version=1.0.0;q=0.5,text/plain;q=0.2")
     assert content_type.startswith("application/openmetrics-text; version=1.0.0")
