@@ -167,7 +167,7 @@ def _signals(settings: Settings, stack: contextlib.AsyncExitStack) -> tuple[tele
         gathering.emit(event)
 
     fan_out = partial(telemetry.FanOut, failed=metrics.note_failed_sink, told=tell)
-    gathering = telemetry.Gathering(fan_out(*sinks), first=fan_out(*first))
+    gathering = telemetry.Gathering(fan_out(*sinks), first=fan_out(*first), done=writer.flush)
     gathering.start()
     stack.callback(gathering.stop)
     metrics.settle_first(gathering.settle)

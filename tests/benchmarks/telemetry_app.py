@@ -74,7 +74,9 @@ class Turns:
     def _make_signals(self, settings: Settings, stack: contextlib.AsyncExitStack) -> tuple[telemetry.Metrics, Any]:
         metrics, gathering = self._signals(settings, stack)
         self._all: Any = gathering
-        self._rest: Any = Silence() if self._less == "nothing" else telemetry.Gathering(gathering._to)
+        self._rest: Any = (
+            Silence() if self._less == "nothing" else telemetry.Gathering(gathering._to, done=gathering._done)
+        )
         self._told = self._all
         return metrics, self
 

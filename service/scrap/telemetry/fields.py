@@ -5,6 +5,7 @@ docs/logs.md lists the fields; a test compares the two. The time is not among th
 
 import logging
 import traceback
+from operator import attrgetter
 from typing import Any, Final
 
 from scrap.errors import Fault, Outcome
@@ -16,6 +17,7 @@ Fields = dict[str, Any]
 
 _MAX_TEXT: Final = 16 * 1024  # characters of a message or a traceback
 PHASES: Final = ("wait", "dns", "connect", "first_byte", "body", "parse")
+_phases_of: Final = attrgetter(*PHASES)
 
 
 def _level(outcome: Outcome) -> int:
@@ -36,7 +38,17 @@ def request_fields(event: RequestEnded, trace: Trace | None, *, queries: bool) -
         trace: the trace it belongs to.
         queries: show the query of the target's URL.
     """
-    return ending_fields(event.ending, queries) | own_fields(event, trace, queries)
+    fields = ending_fields(event.ending, queries)
+    fields["request_id"] = event.request_id
+    if event.seconds is not None:
+        fields["seconds"] = _micros(event.seconds)
+    if event.calls != 1:
+        fields["calls"] = event.calls
+    if event.detail:
+        fields |= _detail_fields(event.detail, queries)
+    if trace:
+        fields |= {"trace_id": trace.trace_id, "span_id": trace.span_id}
+    return fields
 
 
 def ending_fields(ending: Ending, queries: bool) -> Fields:
@@ -56,27 +68,13 @@ def ending_fields(ending: Ending, queries: bool) -> Fields:
     }
 
 
-def own_fields(event: RequestEnded, trace: Trace | None, queries: bool) -> Fields:
-    """What no other call's line says."""
-    fields: Fields = {"request_id": event.request_id}
-    seconds = event.seconds
-    if seconds is not None:
-        fields["seconds"] = int(seconds * 1e6 + 0.5) / 1e6  # `_micros`, without its call: every line has one
-    if event.calls != 1:
-        fields["calls"] = event.calls
-    if event.detail:
-        fields |= _detail_fields(event.detail, queries)
-    if trace:
-        fields |= {"trace_id": trace.trace_id, "span_id": trace.span_id}
-    return fields
-
-
 def _detail_fields(detail: Detail, queries: bool) -> Fields:
     fields: Fields = {}
     if detail.upstream_status is not None:
         fields["upstream_status"] = detail.upstream_status
-    fields |= {phase: _micros(took) for phase in PHASES if (took := getattr(detail.timings, phase))}
-    if detail.notes:
+    phases = zip(PHASES, _phases_of(detail.timings), strict=True)
+    fields |= {phase: int(took * 1e6 + 0.5) / 1e6 for phase, took in phases if took}  # `_micros`, without its call
+    if detail.notes and any(detail.notes):
         fields |= {name: said for name, said in detail.notes._asdict().items() if said}
     if detail.internal:
         fields["internal"] = _clip(detail.internal if queries else redact_text(detail.internal))

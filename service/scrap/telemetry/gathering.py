@@ -2,7 +2,7 @@
 
 import asyncio
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextvars import Context
 from typing import Any, Final, NamedTuple
 
@@ -34,14 +34,23 @@ class Gathering:
         to: takes events, in any thread, but never in two at once.
         first: takes events at once, for sinks that follow a call while it goes on; they may set the trace.
         interval: seconds that an event waits at most.
+        done: called when what was there has been handed on, in the same thread, and once an interval at least.
 
     Attributes:
         hit: takes hits.
         follow: takes `RequestStarted`, at once; None: nobody does.
     """
 
-    def __init__(self, to: FanOut, first: FanOut | None = None, *, interval: float = 0.1) -> None:
+    def __init__(
+        self,
+        to: FanOut,
+        first: FanOut | None = None,
+        *,
+        interval: float = 0.1,
+        done: Callable[[], None] = lambda: None,
+    ) -> None:
         self._to = to
+        self._done = done
         self._wanted = to.kinds
         self._first: Emit = first or ignore
         self._urgent: frozenset[type[Event] | type[Hits]] = first.kinds if first else frozenset()
@@ -73,7 +82,7 @@ class Gathering:
     def settle(self) -> None:
         """Hands on what is kept; from any thread."""
         with self._handing:
-            self._context.run(self._to.each, self._taken())
+            self._hand_on()
 
     def start(self) -> None:
         """Begins to look for what has waited for long enough, in the running loop."""
@@ -93,17 +102,20 @@ class Gathering:
         # Hits are counted by nobody until somebody looks: the next time when there may be many.
         hits = len(self._words) // _WORDS
         self._pause = min(self._interval, self._pause * _MANY_HITS / hits) if hits else self._interval
-        if hits or self._kept:
-            self._try()
+        self._try()
         self.start()
 
     def _try(self) -> None:
         """Hands on, unless somebody does: another thread, or we, in whose midst a finalizer has something to say."""
         if self._handing.acquire(blocking=False):
             try:
-                self._context.run(self._to.each, self._taken())
+                self._hand_on()
             finally:
                 self._handing.release()
+
+    def _hand_on(self) -> None:
+        self._context.run(self._to.each, self._taken())
+        self._done()
 
     def _taken(self) -> Iterator[Event | Hits]:
         """What is kept now, each event in its trace for as long as it is looked at; hits at the end."""

@@ -3,16 +3,14 @@
 import json
 from datetime import UTC, datetime
 from functools import lru_cache
-from typing import Final, Protocol
+from typing import Protocol
 
 import orjson
 
 from scrap.events import Ending, RequestEnded, ended
-from scrap.telemetry.fields import Fields, ending_fields, own_fields, request_fields
+from scrap.telemetry.fields import Fields, ending_fields, request_fields
 from scrap.telemetry.sinks import Hits
 from scrap.telemetry.trace import Trace
-
-_MEMORABLE: Final = 512  # characters: what is remembered of targets is bounded, and few links are longer
 
 
 class Lines(Protocol):
@@ -34,16 +32,13 @@ class Lines(Protocol):
 class JsonLines:
     """One object a line, for machines.
 
-    The line of a call is put together from pieces of an object. The time, and what calls have in common that ended
-    alike, are remembered; all fields through one dictionary take twice as long. Of a hit all pieces are there already,
-    but for its request id.
+    The line of a hit is put together from pieces of an object, all of which are there already but for its request id:
+    the time, and what hits of a page have in common, are remembered. That takes a tenth of what a dictionary does.
     """
 
     def request(self, event: RequestEnded, trace: Trace | None, queries: bool) -> bytes:
         """The line of a call; see `request_fields`."""
-        ending = event.ending
-        common = (_remembered if len(ending.target) <= _MEMORABLE else _alike)(ending, queries)
-        return _time_piece(int(event.ended * 1000)) + common + _last_piece(own_fields(event, trace, queries))
+        return self.record(event.ended, request_fields(event, trace, queries=queries))
 
     def hits(self, hits: Hits, queries: bool) -> bytes:
         """Those of hits."""
@@ -52,7 +47,7 @@ class JsonLines:
         since = until = 0.0
         for ending, request_id, seconds, at, trace in zip(*hits, strict=True):
             if ending is not before:
-                before, common = ending, _common_to_hits(ending, queries)
+                before, common = ending, _common_piece(ending, queries)
             if not since <= at < until:
                 millisecond = int(at * 1000)
                 since, until = millisecond / 1000, (millisecond + 1) / 1000
@@ -87,17 +82,10 @@ def _time_piece(millisecond: int) -> bytes:
     return b'%b%03dZ",' % (_second_piece(second), rest)
 
 
-def _alike(ending: Ending, queries: bool) -> bytes:
-    """What stands between an object's braces, when more comes."""
-    return _last_piece(ending_fields(ending, queries))[:-2] + b","
-
-
-_remembered = lru_cache(1024)(_alike)
-
-
 @lru_cache(1024)
-def _common_to_hits(ending: Ending, queries: bool) -> str:
-    return _alike(ending, queries).decode() + '"request_id":"'
+def _common_piece(ending: Ending, queries: bool) -> str:
+    """What hits of a page have in common, up to the request id."""
+    return _last_piece(ending_fields(ending, queries))[:-2].decode() + ',"request_id":"'
 
 
 @lru_cache(1024)

@@ -13,7 +13,7 @@ _ROOM: Final = 256 * 1024  # bytes that a pipe is to hold, so that a reader may 
 
 
 class LineWriter:
-    """Writes lines to a file descriptor: at once as far as that can be, the rest by a thread, from a bounded queue.
+    """Writes lines to a file descriptor, from a bounded queue: when asked to, as far as that can be, and by a thread.
 
     Linux writes to a pipe what there is room for and does not wait (pwritev2 with RWF_NOWAIT, since 6.5). What is left,
     and whatever goes elsewhere or is written by another kernel, is the thread's, which takes what has come every 0.2 s:
@@ -48,26 +48,29 @@ class LineWriter:
         self._thread.start()
 
     def write(self, text: bytes, lines: int = 1) -> None:
-        """Writes or queues lines, each with its newline, or loses all of them; from any thread."""
+        """Queues lines, each with its newline, all of them or none; from any thread."""
         with self._lock:
-            if self._can_now and not self._writing and not self._kept:
-                self._writing = True
-                rest = text[self._write_now(text) :]
-                self._writing = False
-                if rest:
-                    self._kept.insert(0, rest)
-                    self._lines += rest.count(b"\n")
-                fits = True
-            else:
-                fits = self._lines + lines <= self._limit
-                if fits:
-                    self._lines += lines
-                    self._kept.append(text)
-            waits = bool(self._kept)
+            fits = self._lines + lines <= self._limit
+            if fits:
+                self._lines += lines
+                self._kept.append(text)
         if not fits:
             self._dropped(lines)
-        elif waits and not self._some.is_set():
+        elif not self._some.is_set():
             self._some.set()
+
+    def flush(self) -> None:
+        """Writes what waits, as far as that can be done without waiting; from any thread."""
+        with self._lock:
+            if not self._can_now or self._writing or not self._kept:
+                return
+            self._writing = True  # whatever comes in between goes behind this
+            data, self._kept = b"".join(self._kept), []
+            rest = data[self._write_now(data) :]
+            self._lines -= data.count(b"\n") - rest.count(b"\n")
+            if rest:
+                self._kept.insert(0, rest)
+            self._writing = False
 
     def close(self, timeout: float = 2.0) -> None:
         """Writes what waits, for `timeout` seconds at most."""

