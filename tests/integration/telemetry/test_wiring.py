@@ -82,7 +82,8 @@ def test_a_real_call_is_a_transaction_of_sentry(web: running.Origin) -> None:
             service.stop()
         bodies = [request.body for request in sentry.requests]
     items = [json.loads(line) for body in bodies for line in body.splitlines()]
-    sent = [item for item in items if "transaction" in item]
+    # Another test's sender, whose receiver is gone, may find our service at that port: it POSTs.
+    sent = [item for item in items if "transaction" in item and "POST" not in item["transaction"]]
     assert [item["transaction"] for item in sent] == ["GET /api/v1/scrap"] * 2
     assert [span["op"] for span in sent[0]["spans"]] == ["http.client", "http.client.body", "parse"]
     assert not [item for item in items if item.get("type") == "event" or "exception" in item]
