@@ -5,7 +5,7 @@ a bar is broken.
 
 Hits are answered from memory, the case in which telemetry weighs most; misses are fetched from a local origin, a page
 with a head of the median size, every URL new. The service (telemetry_app) runs on the first core and switches its own
-telemetry off and on, fifty times a second for hits, four times for misses; a turn is compared with the one after it, so
+telemetry off and on, fifty times a second for hits, twenty for misses; a turn is compared with the one after it, so
 what the machine does to one it does to the other. wrk, the origin, the reader of the log and the receiver of OTLP share
 the second core. The page is known by a name, as pages are: a process that has looked one up has threads, with and
 without telemetry.
@@ -37,7 +37,6 @@ from urllib.parse import quote
 from tests.benchmarks.load import OURS, cpu, require_wrk
 from tests.integration.telemetry.receivers import receiver
 
-CONNECTIONS = 16
 HEAD = 23_000  # bytes up to </head>, as the median page has
 PAGE = (
     b'<!doctype html><html><head><meta charset="utf-8"><title>A page</title>'
@@ -47,7 +46,8 @@ PAGE = (
 )
 SCRAPES = 20
 INTERVAL = 30  # seconds between two of Prometheus'
-TURNS = {"hits": 0.02, "misses": 0.25}  # seconds
+TURNS = {"hits": 0.02, "misses": 0.05}  # seconds
+CONNECTIONS = {"hits": 16, "misses": 4}  # few, so that few pages are under way when a turn ends
 SETTINGS = {
     "SCRAP_PORT": "0",
     "SCRAP_MANAGEMENT_PORT": "0",
@@ -152,7 +152,14 @@ class Server:
         path = f"/api/v1/scrap?url={quote(page, safe='')}"
         script.write_text(UNIQUE.format(start=start, path=path))
         options = ["-s", str(script)] if start else []
-        command = ["wrk", "-t1", f"-c{CONNECTIONS}", f"-d{seconds}s", *options, self._url + path]
+        command = [
+            "wrk",
+            "-t1",
+            f"-c{CONNECTIONS['misses' if start else 'hits']}",
+            f"-d{seconds}s",
+            *options,
+            self._url + path,
+        ]
         said = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True).stdout
         if "Non-2xx" in said or "Socket errors" in said:
             raise SystemExit(f"calls failed:\n{said}")
