@@ -155,7 +155,8 @@ def _signals(settings: Settings, stack: contextlib.AsyncExitStack) -> tuple[tele
 
         reporting = Reporting(settings[SentrySettings], version=__version__)
         closings.append(reporting.close)
-        first += reporting.sinks
+        first += reporting.first
+        sinks += reporting.sinks
     stack.enter_context(telemetry.capture_logging(writer, lines, logs, *handlers))
     stack.callback(telemetry.close_together, *closings)  # what it says is a line like any other
     logging.getLogger("uvicorn").setLevel(logging.ERROR)  # what it says of starts and bad requests, we say ourselves

@@ -54,13 +54,16 @@ class Turns:
         self._calls = 0
         self._on = True
         self._elsewhere = 0.0
+        self.hit = self.follow = None  # until the first turn
 
     def install(self) -> None:
         """Puts itself into the service: a switch for a benchmark has no place there."""
         self._signals, self._public_app, self._new_id = app._signals, api.public_app, call.new_request_id
         app._signals = self._make_signals  # whose second part is as good as a Gathering
         api.public_app = self._make_app
-        calls.new_request_id = self._count  # type: ignore[attr-defined]  # imported there
+        # There is no other place at which every call passes by: mypy has a module give away only what it defines.
+        calls.new_request_id = self._count  # type: ignore[attr-defined]
+        # Made deep in `_signals`, which gives it to nobody: a function in the class's place, which mypy has be a class.
         telemetry.LoopLag = self._make_lag  # type: ignore[misc,assignment]
 
     def report(self) -> str:
@@ -79,8 +82,6 @@ class Turns:
         )
         self._told = self._all
         return metrics, self
-
-    hit = follow = None  # until the first turn
 
     def _make_app(self, *args: Any, **options: Any) -> api.calls.Calls:
         self._public = self._public_app(*args, **options)

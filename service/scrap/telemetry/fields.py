@@ -73,7 +73,7 @@ def _detail_fields(detail: Detail, queries: bool) -> Fields:
     if detail.upstream_status is not None:
         fields["upstream_status"] = detail.upstream_status
     phases = zip(PHASES, _phases_of(detail.timings), strict=True)
-    fields |= {phase: int(took * 1e6 + 0.5) / 1e6 for phase, took in phases if took}  # `_micros`, without its call
+    fields |= {phase: _micros(took) for phase, took in phases if took}
     if detail.notes and any(detail.notes):
         fields |= {name: said for name, said in detail.notes._asdict().items() if said}
     if detail.internal:

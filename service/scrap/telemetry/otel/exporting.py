@@ -4,7 +4,7 @@ import logging
 import os
 import threading
 import time
-from collections.abc import Callable, MutableMapping
+from collections.abc import Callable, Mapping
 from typing import NamedTuple, cast
 
 from opentelemetry.exporter.otlp.proto.http._log_exporter import OTLPLogExporter
@@ -59,10 +59,10 @@ class Exporting:
         self._ends: list[_End] = []
         if signals.traces:
             sampler = TracerProvider(shutdown_on_exit=False).sampler  # what the variables say
-            make_batches_large(os.environ)
             encoder = Encoder(resource, version)
             span_exporter = SpanExporter(encoder)
-            processor = BatchSpanProcessor(span_exporter)
+            waiting, together = batch_sizes(os.environ)
+            processor = BatchSpanProcessor(span_exporter, max_queue_size=waiting, max_export_batch_size=together)
             queue = cast("Callable[[Encoded], None]", processor.on_end)  # it only hands on what it is given
 
             def end(span: Span) -> None:
@@ -97,10 +97,14 @@ class Exporting:
                 end.give_up()
 
 
-def make_batches_large(environment: MutableMapping[str, str]) -> None:
-    """Has fewer and larger requests unless a variable says otherwise: most of what one costs is there for any size."""
-    if not environment.keys() & {"OTEL_BSP_MAX_QUEUE_SIZE", "OTEL_BSP_MAX_EXPORT_BATCH_SIZE"}:
-        environment.update(OTEL_BSP_MAX_QUEUE_SIZE="8192", OTEL_BSP_MAX_EXPORT_BATCH_SIZE="2048")
+def batch_sizes(environment: Mapping[str, str]) -> tuple[int | None, int | None]:
+    """How many spans may wait, and how many are sent at once; None: what the variables say.
+
+    Most of what a request costs does not depend on how many spans are in it.
+    """
+    if environment.keys() & {"OTEL_BSP_MAX_QUEUE_SIZE", "OTEL_BSP_MAX_EXPORT_BATCH_SIZE"}:
+        return None, None
+    return 8192, 2048
 
 
 def _resource(version: str) -> Resource:

@@ -4,10 +4,10 @@ import sentry_sdk
 from sentry_sdk.utils import event_from_exception
 
 from scrap.errors import Outcome
-from scrap.events import BackgroundFailed, RequestEnded
+from scrap.events import BackgroundFailed, RequestEnded, ignore
 from scrap.telemetry.redact import only_hosts
 from scrap.telemetry.sentry.allowance import Allowance
-from scrap.telemetry.sinks import Handlers
+from scrap.telemetry.sinks import Handlers, Hits
 from scrap.telemetry.trace import current_trace
 
 
@@ -27,7 +27,11 @@ class Errors:
     def __init__(self, client: sentry_sdk.Client, allowance: Allowance | None = None) -> None:
         self._client = client
         self._allowance = allowance or Allowance()
-        self.handlers: Handlers = {RequestEnded: self._request_ended, BackgroundFailed: self._background_failed}
+        self.handlers: Handlers = {
+            RequestEnded: self._request_ended,
+            Hits: ignore,  # what was answered did not fail
+            BackgroundFailed: self._background_failed,
+        }
 
     def _request_ended(self, event: RequestEnded) -> None:
         ending = event.ending

@@ -23,7 +23,8 @@ class Reporting:
         version: the service's; Sentry's release.
 
     Attributes:
-        sinks: the sinks it brings; see `FanOut`.
+        first: the sinks it brings that follow a call while it goes on; see `FanOut`.
+        sinks: those that may be told later; see `Gathering`.
 
     Raises:
         ValueError: the DSN is none; the message names the setting.
@@ -54,8 +55,9 @@ class Reporting:
         except BadDsn as error:
             raise ValueError(f"SENTRY_DSN is no Sentry address: {error}") from error
         self.sinks: list[Sink] = [Errors(self._client)]
+        self.first: list[Sink] = []
         if settings.traces_sample_rate:
-            self.sinks.append(Transactions(self._client, settings.traces_sample_rate))
+            self.first.append(Transactions(self._client, settings.traces_sample_rate))
 
     def close(self, timeout: float = 2.0) -> None:
         """Sends what waits, for `timeout` seconds at most."""
