@@ -16,7 +16,7 @@ from scrap.telemetry.sentry import SentrySettings
 from scrap.telemetry.sentry.reporting import Reporting
 from scrap.telemetry.trace import Trace, current_trace
 from tests.integration.telemetry.receivers import Receiver, gone, hanging, receiver
-from tests.unit.telemetry.events import ENDED, FAILED, but
+from tests.unit.telemetry.events import ENDED, FAILED, HIT, but, hits
 
 MESSAGE = "cannot read https://ann:pw@example.org/page?token=secret"  # not near its use: source lines are sent
 CALL: tuple[Event, ...] = (
@@ -70,6 +70,14 @@ def items(received: Receiver) -> list[dict[str, Any]]:
         _, header, item, *_ = request.body.split(b"\n")
         found.append({"item": json.loads(header)["type"], **json.loads(item)})
     return found
+
+
+def test_errors_follow_no_call_and_hits_are_none() -> None:
+    with receiver() as received, reporting(received.url) as (_, report):
+        assert report.first == []
+        FanOut(*report.sinks, failed=pytest.fail)(hits((HIT.ending, "r-1", 0.001, 1.0, None)))
+        report.close()
+        assert received.requests == []
 
 
 def test_a_failure_of_our_own_is_reported() -> None:
