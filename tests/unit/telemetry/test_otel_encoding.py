@@ -12,9 +12,10 @@ from opentelemetry.sdk.util.instrumentation import InstrumentationScope
 
 from scrap.events import RequestStarted, ignore
 from scrap.telemetry import FanOut
+from scrap.telemetry.otel.call_spans import CallSpans
 from scrap.telemetry.otel.encoding import Encoded, Encoder
 from scrap.telemetry.otel.span import Span
-from scrap.telemetry.otel.spans import CallSpans, Spans, bound_of
+from scrap.telemetry.otel.spans import Spans, bound_of
 from tests.unit.telemetry.events import ENDED, EVENTS, FAILED, HIT, but, hits
 
 CALLER = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"

@@ -17,12 +17,13 @@ from opentelemetry.sdk.trace.export import BatchSpanProcessor
 from prometheus_client.registry import Collector
 
 from scrap.telemetry.logs import LogSettings
+from scrap.telemetry.otel.call_spans import CallSpans
 from scrap.telemetry.otel.encoding import Encoded, Encoder, SpanExporter
 from scrap.telemetry.otel.records import Records
 from scrap.telemetry.otel.registry import RegistryExport
 from scrap.telemetry.otel.signals import Signals
 from scrap.telemetry.otel.span import Span
-from scrap.telemetry.otel.spans import CallSpans, Spans, bound_of
+from scrap.telemetry.otel.spans import Spans, bound_of
 from scrap.telemetry.sinks import Sink
 
 

@@ -1,4 +1,4 @@
-"""Traces: a server span for a call, and under it one a hop, one for the body and one for the parse.
+"""Traces: a server span for a call (see `CallSpans`), and under it one a hop, one for the body and one for the parse.
 
 Every span is made when it is over, from the times that events tell: the core knows nothing of spans, and a call that
 is not sampled costs one random number. They find their call by a context variable, which a fetch inherits; a fetch
@@ -9,34 +9,28 @@ Trace context is read from the caller (W3C Trace Context) and never written to a
 
 import random
 import time
-import traceback
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from functools import lru_cache
 from typing import Final
 
 from opentelemetry.context import Context
-from opentelemetry.sdk.trace import Event
 from opentelemetry.sdk.trace.sampling import Decision, Sampler, TraceIdRatioBased
 from opentelemetry.trace import SpanContext, SpanKind, TraceState, get_current_span
 from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
 
-from scrap.events import Ending, FetchEnded, HopEnded, PageParsed, RequestEnded, RequestStarted
-from scrap.telemetry.otel.conventions import method_of
-from scrap.telemetry.otel.encoding import Encoded, put, text_of
-from scrap.telemetry.otel.span import Attributes, Common, Span
-from scrap.telemetry.redact import redact_text, without_query
-from scrap.telemetry.sinks import Handlers, Hits
+from scrap.events import FetchEnded, HopEnded, PageParsed, RequestStarted
+from scrap.telemetry.otel.span import Attributes, Span
+from scrap.telemetry.redact import without_query
+from scrap.telemetry.sinks import Handlers
 from scrap.telemetry.trace import Trace, current_trace
 
 _ROOT: Final = Context()
-_MEMORABLE: Final = 512  # characters: what is remembered of calls is bounded
 _LARGEST_BOUND: Final = TraceIdRatioBased.get_bound_for_rate(1.0)
 _random: Final = random.Random().getrandbits  # noqa: S311 - ids tell spans apart; nothing is secret about them
 
 
 @dataclass(slots=True)
-class _Recorded(Trace):
+class Recorded(Trace):
     """The trace of a call that is recorded; see `Span`."""
 
     parent_number: int = 0
@@ -104,7 +98,7 @@ class Spans:
         trace_id = _random(64) << 64 | low or 1
         if not self._is_sure:
             return self._ask(trace_id, _ROOT, None)
-        trace = _Recorded(trace_id, _random(64) or 1, True)
+        trace = Recorded(trace_id, _random(64) or 1, True)
         current_trace.set(trace)
         return trace
 
@@ -121,7 +115,7 @@ class Spans:
         trace: Trace | None = None
         if sampling.decision is Decision.RECORD_AND_SAMPLE:
             parent_id, is_remote = (parent.span_id, parent.is_remote) if parent else (0, False)
-            trace = _Recorded(trace_id, span_id, True, parent_id, is_remote, sampling.trace_state or None)
+            trace = Recorded(trace_id, span_id, True, parent_id, is_remote, sampling.trace_state or None)
         elif parent:
             trace = Trace(trace_id, span_id, sampled=False)
         current_trace.set(trace)
@@ -171,7 +165,7 @@ class Spans:
     ) -> None:
         """Adds a span under the current call's, with times of the past."""
         trace = current_trace.get()
-        if not isinstance(trace, _Recorded):
+        if not isinstance(trace, Recorded):
             return
         if error is not None:
             attributes["error.type"] = error
@@ -191,106 +185,3 @@ class Spans:
                 error is not None,
             )
         )
-
-
-class CallSpans:
-    """Makes the spans of calls, of what `Spans` began. A sink of its own: nothing about it is urgent.
-
-    Args:
-        end: takes a span that is over.
-        queue: takes one that is encoded already.
-    """
-
-    name = "traces"
-
-    def __init__(self, end: Callable[[Span], None], queue: Callable[[Encoded], None]) -> None:
-        self._end = end
-        self._queue = queue
-        self.handlers: Handlers = {RequestEnded: self._request_ended, Hits: self._hits}
-
-    def _hits(self, hits: Hits) -> None:
-        if any(hits.traces):
-            for ending, request_id, seconds, at, trace in zip(*hits, strict=True):
-                if isinstance(trace, _Recorded):
-                    said = _of(ending)[1].encoded.get(trace.is_remote)
-                    if said is None or trace.state:
-                        self._add(ending, request_id, seconds, at, trace)
-                    else:  # without a Span in between, which takes as long as the rest
-                        now = int(at * 1e9)
-                        of = trace.trace_number, trace.span_number, trace.parent_number, now - int(seconds * 1e9), now
-                        self._queue(put(*of, said, text_of("scrap.request_id", request_id)))
-
-    def _request_ended(self, event: RequestEnded) -> None:
-        trace = current_trace.get()
-        if isinstance(trace, _Recorded):
-            error = event.detail.error if event.detail else None
-            self._add(event.ending, event.request_id, event.seconds or 0.0, event.ended, trace, error)
-
-    def _add(
-        self,
-        ending: Ending,
-        request_id: str,
-        seconds: float,
-        ended: float,
-        trace: _Recorded,
-        error: BaseException | None = None,
-    ) -> None:
-        name, common = _of(ending)
-        now = int(ended * 1e9)
-        self._end(
-            Span(
-                name,
-                trace.trace_number,
-                trace.span_number,
-                trace.parent_number,
-                trace.is_remote,
-                trace.state,
-                now - int(seconds * 1e9),
-                now,
-                {"scrap.request_id": request_id},
-                SpanKind.SERVER,
-                ending.status >= 500,
-                _exception(error, now) if error else None,
-                common,
-            )
-        )
-
-
-def _exception(error: BaseException, now: int) -> Event:
-    attributes: Attributes = {
-        "exception.type": type(error).__qualname__,
-        "exception.message": redact_text(str(error)),
-        "exception.stacktrace": redact_text("".join(traceback.format_exception(error))),
-    }
-    return Event("exception", attributes, now)
-
-
-def _alike(ending: Ending) -> tuple[str, Common]:
-    """The name of a call's span, and its attributes that other calls have as well."""
-    method = method_of(ending.method)
-    attributes: Attributes = {
-        "http.request.method": method,
-        "http.route": ending.route,
-        "http.response.status_code": ending.status,
-        "url.scheme": "http",
-        "scrap.outcome": ending.outcome,
-    }
-    if ending.path:
-        attributes["url.path"] = ending.path
-    if ending.target_host:
-        attributes["scrap.target.host"] = ending.target_host
-    if ending.cache:
-        attributes["scrap.cache"] = ending.cache
-    if ending.reason:
-        attributes["scrap.reason"] = ending.reason
-        attributes["scrap.fault"] = ending.reason.fault
-        if ending.status >= 500:
-            attributes["error.type"] = ending.reason
-    return f"{method} {ending.route}", Common(attributes)
-
-
-_remembered = lru_cache(256)(_alike)
-
-
-def _of(ending: Ending) -> tuple[str, Common]:
-    return (_remembered if len(ending.path) + len(ending.target_host) <= _MEMORABLE else _alike)(ending)
