@@ -51,7 +51,7 @@ class Parsed(NamedTuple):
         body: its Open Graph, as JSON.
         outcome: whether there is any.
         unsure: why html5lib had to read it; None where it had not.
-        bound: which bound html5lib reached.
+        bound: the first limit that the page exceeded.
     """
 
     body: bytes
@@ -228,11 +228,11 @@ class Previewer:
 
 def _parsed(reading: opengraph.Reading, url: str, limits: opengraph.Limits) -> Parsed:
     document = reading.document or opengraph.read_with_html5lib(reading.text, limits)
-    graph = opengraph.open_graph(document, url)
-    outcome = Outcome.OK if graph else Outcome.NO_OPEN_GRAPH
+    graph = opengraph.open_graph(document, url, limits)
+    outcome = Outcome.OK if graph.fields else Outcome.NO_OPEN_GRAPH
     # A copy: what orjson gives keeps the buffer that it was written to, of 4 KiB at least, for as long as it is kept.
-    body = bytes(memoryview(orjson.dumps(graph)))
-    return Parsed(body, outcome, reading.unsure, document.bound)
+    body = bytes(memoryview(orjson.dumps(graph.fields)))
+    return Parsed(body, outcome, reading.unsure, graph.bound)
 
 
 def _found(hit: Hit, timings: Timings) -> Preview:

@@ -88,18 +88,18 @@ def parse(text: str, *, base: str | None = None) -> Target:
     )
 
 
-def resolve(base: str, link: str) -> str | None:
+def resolve(base: str | None, link: str) -> str | None:
     """Makes a link of a page absolute.
 
     Args:
-        base: the page's base URL, absolute.
+        base: the page's base URL, absolute; None where there is none, so that a relative link means nothing.
         link: what the page says.
 
     Returns:
         The absolute URL, or None where it is none or neither http nor https.
     """
     try:
-        url = ada_url.join_url(base, link)
+        url = ada_url.join_url(base, link) if base else ada_url.normalize_url(link)
     except ValueError:
         return None
     return url if url.startswith(("https://", "http://")) else None

@@ -54,7 +54,7 @@ def html5lib(page: bytes) -> Document:
 def answer(page: bytes) -> bytes:
     """Bytes to the answer: the metas, what they mean, and that as JSON."""
     document = express(page)
-    return orjson.dumps(open_graph(document, "https://example.com/a/") if document else {})
+    return orjson.dumps(open_graph(document, "https://example.com/a/").fields if document else {})
 
 
 def seconds(work: Callable[[], object]) -> float:

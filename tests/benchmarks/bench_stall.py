@@ -34,7 +34,7 @@ def express() -> object:
     reader = PageReader(charset="utf-8")
     reader.feed(META * (2**20 // len(META)))
     document = reader.close().document
-    return open_graph(document, "https://example.com/") if document else None
+    return open_graph(document, "https://example.com/").fields if document else None
 
 
 async def lateness(do: Callable[[Work], Awaitable[object]], work: Work) -> list[float]:

@@ -5,11 +5,12 @@
 
 import os
 
+import orjson
 import pytest
 from hypothesis import HealthCheck, Phase, assume, given, settings
 from hypothesis import strategies as st
 
-from scrap.opengraph import Document, open_graph, read_with_html5lib
+from scrap.opengraph import Document, Limits, open_graph, read_with_html5lib
 from tests import corpus
 from tests.law import assert_lawful, read
 from tests.soup import mutations, soups
@@ -85,9 +86,38 @@ def test_the_split_does_not_matter(text: str, sizes: list[int], charset: str | N
     st.text(max_size=9),
 )
 def test_any_metas_make_an_answer_of_nothing_empty(metas: list[tuple[str, str | None]], base: str) -> None:
-    answer = open_graph(Document(metas, base), "https://example.com/")
+    answer = open_graph(Document(metas, base), "https://example.com/").fields
     assert bool(answer) == bool(metas)
     assert all(value not in (None, "", [], {}) for value in answer.values())
+
+
+_NAMES = st.text('og:imagevdrtcls_\x01"', max_size=200)
+_CONTENTS = (
+    st.none() | st.text(max_size=200) | st.sampled_from(["i", "가" * 300, "\x01" * 300, '"\\' * 300, "../" * 90])
+)
+
+
+@_examples(300)
+@given(
+    st.lists(st.tuples(st.sampled_from(["og:image", "og:video:url", "article:tag", "og:x:y"]) | _NAMES, _CONTENTS)),
+    st.none() | st.sampled_from(["https://b.example/" + "b" * 250 + "/", "b" * 700, "/?" + "\\" * 250]),
+    st.integers(0, 4000),
+    st.integers(1, 50),
+)
+def test_no_response_is_larger_than_its_limit(
+    metas: list[tuple[str, str | None]], base: str | None, room: int, times: int
+) -> None:
+    limits = Limits(response_bytes=300 + room, url_chars=500)
+    graph = open_graph(Document(metas * times, base, {"x": "og"}), "https://example.com/" + "p" * 300, limits)
+    assert len(orjson.dumps(graph.fields)) <= limits.response_bytes
+    if graph.bound is None:
+        assert graph.fields.get("properties", []) == [list(meta) for meta in metas * times]
+
+
+@_examples(300)
+@given(soups(), st.integers(0, 9))
+def test_a_page_within_limits_that_are_tight_is_read_alike(page: str, number: int) -> None:
+    assert_lawful(page, limits=Limits(properties=number, name_chars=8, value_chars=number))
 
 
 @pytest.mark.parametrize("text", ["", "<", "<meta property=og:title content"])

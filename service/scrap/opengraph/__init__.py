@@ -4,13 +4,23 @@ reader = PageReader(charset="utf-8")
 while not reader.feed(await next_bytes()): ...
 reading = reader.close()
 document = reading.document or read_with_html5lib(reading.text)
-answer = open_graph(document, url)
+fields = open_graph(document, url).fields
 """
 
 from scrap.opengraph.document import Bound, Document, Unsure
 from scrap.opengraph.limits import Limits
-from scrap.opengraph.model import open_graph
+from scrap.opengraph.model import OpenGraph, open_graph
 from scrap.opengraph.reader import PageReader, Reading
 from scrap.opengraph.tree import read_with_html5lib
 
-__all__ = ["Bound", "Document", "Limits", "PageReader", "Reading", "Unsure", "open_graph", "read_with_html5lib"]
+__all__ = [
+    "Bound",
+    "Document",
+    "Limits",
+    "OpenGraph",
+    "PageReader",
+    "Reading",
+    "Unsure",
+    "open_graph",
+    "read_with_html5lib",
+]

@@ -1,9 +1,11 @@
 """What was found in a page: its metas in order, and what is needed to read them."""
 
 import re
-from collections.abc import Container, Mapping
+from collections.abc import Container, Iterable, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
+
+from scrap.opengraph.limits import Limits
 
 NAMESPACES = frozenset({"og", "article", "book", "profile", "music", "video", "payment"})
 
@@ -31,13 +33,18 @@ class Unsure(StrEnum):
 
 
 class Bound(StrEnum):
-    """Why html5lib did not read a page to its end; what it had found by then counts."""
+    """Which limit a page exceeded first, so that a part of it was left out."""
 
+    # html5lib stopped; what it had found by then counts.
     SECONDS = "seconds"
     TOKENS = "tokens"
     ELEMENTS = "elements"
     NESTING = "nesting"
     CRASH = "crash"  # html5lib's own assertions do not hold on every page
+    # Properties were left out of the response.
+    PROPERTIES = "properties"  # there are more
+    LENGTH = "length"  # a name, a content or an absolute URL is longer
+    RESPONSE = "response"  # the response would be larger
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,13 +56,43 @@ class Document:
             parsed, None where the tag has none.
         base: the first `<base href>`, as written.
         prefixes: names that the page gives to namespaces beside their own; `{"x": "og"}`.
-        bound: why the page was not read to its end.
+        bound: the first limit that the page exceeded.
     """
 
     metas: list[Meta]
     base: str | None = None
     prefixes: Mapping[str, str] = field(default_factory=dict)
     bound: Bound | None = None
+
+
+class Metas:
+    """Collects the metas of a page, as many as the limits allow.
+
+    Attributes:
+        found: those within the limits, in order.
+        bound: the first limit that was exceeded.
+    """
+
+    __slots__ = ("_left", "_limits", "bound", "found")
+
+    def __init__(self, limits: Limits, bound: Bound | None = None) -> None:
+        self.found: list[Meta] = []
+        self.bound = bound
+        self._limits = limits
+        self._left = limits.properties
+
+    def add(self, names: Iterable[str], content: str | None) -> None:
+        """Adds the properties that one meta gives a content to."""
+        is_long = content is not None and len(content) > self._limits.value_chars
+        for name in names:
+            if not self._left:
+                self.bound = self.bound or Bound.PROPERTIES
+                return
+            self._left -= 1
+            if is_long or len(name) > self._limits.name_chars:
+                self.bound = self.bound or Bound.LENGTH
+            else:
+                self.found.append((name, content))
 
 
 def properties(value: str, namespaces: Container[str] = NAMESPACES) -> list[str]:

@@ -4,10 +4,13 @@ One pass, in the order of the page. A root (`og:image`) opens an object and clos
 beneath it (`og:image:width`) belongs to the object that is open, and opens one where there is none.
 """
 
-from typing import Any
+from typing import Any, NamedTuple
+
+import orjson
 
 from scrap import urls
-from scrap.opengraph.document import NAMESPACES, Document
+from scrap.opengraph.document import NAMESPACES, Bound, Document
+from scrap.opengraph.limits import Limits
 
 _SIMPLE = frozenset({"title", "type", "description", "site_name", "locale", "determiner"})
 _MEDIA = {"image": "images", "video": "videos", "audio": "audios"}
@@ -28,33 +31,73 @@ FIELDS = (
     *("article", "book", "profile", "music", "video", "payment"),
 )
 _LONGEST_SIZE = 9  # digits; beyond, it is no size
+_FRAME = orjson.dumps({**{field: [] for field in FIELDS}, "properties": []})  # what a response holds beside values
 
 
-def open_graph(document: Document, url: str) -> dict[str, Any]:
+class OpenGraph(NamedTuple):
+    """What a page's Open Graph means.
+
+    Attributes:
+        fields: an object for JSON; empty where the page has no Open Graph.
+        bound: the first limit that the page exceeded, so that something was left out; None where nothing was.
+    """
+
+    fields: dict[str, Any]
+    bound: Bound | None
+
+
+def open_graph(document: Document, url: str, limits: Limits = Limits()) -> OpenGraph:  # noqa: B008 - frozen
     """Says what a page's Open Graph means.
 
     Args:
         document: what the page says.
         url: where it was found, after redirects; relative URLs are made absolute by its `<base>`, or this.
-
-    Returns:
-        An object for JSON; empty where the page has no Open Graph.
+        limits: `url_chars` and `response_bytes`. The first property that would not fit into the response ends it.
     """
     if not document.metas:
-        return {}
-    answer = _Answer((document.base and urls.resolve(url, document.base)) or url)
+        return OpenGraph({}, document.bound)
+    graph = _Graph(url, document, limits)
+    properties = []
     for name, content in document.metas:
+        if not graph.spend(_TIMES_WRITTEN * len(orjson.dumps((name, content))) + _PUNCTUATION):
+            break
         namespace, _, rest = name.partition(":")
-        answer.add(document.prefixes.get(namespace, namespace), rest, content or "")
-    return {**answer.fields(), "properties": [[name, content] for name, content in document.metas]}
+        graph.add(document.prefixes.get(namespace, namespace), rest, content or "")
+        properties.append([name, content])
+    return OpenGraph({**graph.fields(), "properties": properties}, graph.bound)
 
 
-class _Answer:
-    def __init__(self, base: str) -> None:
-        self._base = base
+# Bytes of JSON that a property takes at most: it is in `properties` and once more in its own field.
+_TIMES_WRITTEN = 2
+_PUNCTUATION = 32  # brackets, quotes, commas, and the name of the array or object that the field is in
+
+
+class _Graph:
+    def __init__(self, url: str, document: Document, limits: Limits) -> None:
+        self.bound = document.bound
+        self._limits = limits
+        self._left = limits.response_bytes - len(_FRAME)
         self._links: dict[str, str | None] = {}  # what was resolved already: a picture is often named more than once
+        self._base: str | None = url
+        if document.base:
+            is_long = len(document.base) > limits.url_chars
+            self._base = self._short(document.base if is_long else urls.resolve(url, document.base) or url)
         self._fields: dict[str, Any] = {}
         self._open: dict[str, dict[str, Any]] = {}  # of each kind of object, the last
+
+    def spend(self, size: int) -> bool:
+        """Takes so many bytes of the response; False: they are not left, and nothing more is."""
+        self._left -= size
+        if self._left < 0:
+            self.bound = self.bound or Bound.RESPONSE
+        return self._left >= 0
+
+    def _short(self, url: str) -> str | None:
+        """The URL, if it is not too long."""
+        if len(url) <= self._limits.url_chars:
+            return url
+        self.bound = self.bound or Bound.LENGTH
+        return None
 
     def fields(self) -> dict[str, Any]:
         """What was said, in the order of docs/json.md; nothing that is empty."""
@@ -118,8 +161,11 @@ class _Answer:
 
     def _absolute(self, link: str) -> str | None:
         if link not in self._links:
-            self._links[link] = urls.resolve(self._base, link) if link and not link.isspace() else None
-        return self._links[link]
+            url = urls.resolve(self._base, link) if link and not link.isspace() else None
+            self._links[link] = url and self._short(url)
+        url = self._links[link]
+        # Twice: the first image's is the field `image` as well.
+        return url if url and self.spend(2 * len(orjson.dumps(url))) else None
 
 
 def _size(text: str) -> str | int:

@@ -45,7 +45,7 @@ class PageReader:
     """
 
     def __init__(self, *, charset: str | None = None, limits: Limits = Limits()) -> None:  # noqa: B008 - frozen
-        self._after_head = limits.after_head
+        self._limits = limits
         self._charset = charsets.labelled(charset) if charset else None
         self._beginning: bytes | None = b""  # until it is clear whether there is a byte order mark
         self._decoder: codecs.IncrementalDecoder | None = None  # where tags cannot be found in the bytes themselves
@@ -100,7 +100,7 @@ class PageReader:
         if charset and charset.opaque:
             self._decoder = charset.decoder()
             charset = charsets.UTF_8
-        self._scanner = Scanner(charset, self._after_head)
+        self._scanner = Scanner(charset, self._limits)
         return self._feed(data)
 
     def _feed(self, data: bytes) -> bool:

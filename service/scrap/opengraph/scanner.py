@@ -12,7 +12,8 @@ from collections.abc import Callable
 from scrap.opengraph import charset as charsets
 from scrap.opengraph import markup
 from scrap.opengraph.charset import Charset
-from scrap.opengraph.document import Document, Meta, Unsure, declared_prefixes, properties
+from scrap.opengraph.document import Document, Metas, Unsure, declared_prefixes, properties
+from scrap.opengraph.limits import Limits
 from scrap.opengraph.references import unescape
 
 _DOUBTS = {
@@ -29,6 +30,8 @@ _DOUBTS = {
 # Bytes of attributes, or of the tags behind a doubt, that are read on the caller's thread: some 4 ms at the worst.
 # html5lib has bounds of its own, and works elsewhere.
 _LONG = 16 * 1024
+
+_MAX_CHARACTER = 4  # bytes, in every charset of the Encoding Standard
 
 # The names that nearly all metas have, as they are written and as they are meant.
 _USUAL = {
@@ -48,7 +51,7 @@ class Scanner:
 
     Args:
         charset: the page's, where it is known; else the first that a meta declares is taken.
-        after_head: bytes to read on after the first `</head>`.
+        limits: how much to read, and of what size.
 
     Attributes:
         data: what it was fed; once it is closed, nothing beyond the place to stop.
@@ -57,12 +60,13 @@ class Scanner:
         weight: bytes that count: how much work it will be to say what they mean.
     """
 
-    def __init__(self, charset: Charset | None, after_head: int) -> None:
+    def __init__(self, charset: Charset | None, limits: Limits) -> None:
         self.data = bytearray()
         self.enough = False
         self.charset = charset
         self.weight = 0
-        self._after_head = after_head
+        self._limits = limits
+        self._longest = _MAX_CHARACTER * (limits.value_chars + 1)  # bytes of a content that certainly is too long
         self._at = 0  # what is before was read
         self._retry = 0  # the length at which an incomplete tag is worth another look
         self._text: bytes | None = None  # the text that we are in
@@ -131,7 +135,7 @@ class Scanner:
             elif kind == markup.END_OF_HEAD:
                 if self._in_head:
                     self._in_head = False
-                    self._stop = self._at + self._after_head
+                    self._stop = self._at + self._limits.after_head
                     end = min(end, self._stop)
             elif kind == markup.DECLARATION:
                 self._declaration(token[markup.DECLARATION - 1].lower(), token[markup.DECLARATION])
@@ -172,10 +176,10 @@ class Scanner:
             self._unsure = self._unsure or Unsure.PREFIX
 
     def _find(self, key: bytes, content: bytes | None) -> None:
-        if len(key) > _LONG:
+        if len(key) > _LONG or (content and len(content) > _LONG and b"&" in content):
             self._unsure = self._unsure or Unsure.LENGTH
-        else:
-            self._found.append((key, content))
+        elif len(self._found) <= self._limits.properties:  # one more than is read, so that `Metas` sees it
+            self._found.append((key, content and content[: self._longest]))
             self.weight += len(key) + len(content or b"")
 
     def _declaration(self, name: bytes, written: bytes) -> None:
@@ -219,12 +223,12 @@ class Scanner:
             self._judged += 1
 
     def _document(self, decode: Callable[[bytes], str]) -> Document:
-        metas: list[Meta] = []
+        metas = Metas(self._limits)
         for key, content in self._found:
             text = None if content is None else _value(content, decode)
-            for name in _USUAL.get(key) or properties(_value(key, decode)):
-                metas.append((name, text))  # noqa: PERF401 - there is one, and a comprehension costs more
-        return Document(metas, None if self._base is None else _value(self._base, decode))
+            metas.add(_USUAL.get(key) or properties(_value(key, decode)), text)
+        base = None if self._base is None else _value(self._base, decode)
+        return Document(metas.found, base, bound=metas.bound)
 
 
 def _key(attributes: dict[bytes, bytes]) -> bytes | None:

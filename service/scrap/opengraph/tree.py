@@ -9,7 +9,7 @@ from html5lib._tokenizer import HTMLTokenizer
 from html5lib.constants import namespaces
 from html5lib.treebuilders import getTreeBuilder
 
-from scrap.opengraph.document import NAMESPACES, Bound, Document, Meta, declared_prefixes, properties
+from scrap.opengraph.document import NAMESPACES, Bound, Document, Metas, declared_prefixes, properties
 from scrap.opengraph.limits import Limits
 
 _HTML = "{" + namespaces["html"] + "}"
@@ -113,25 +113,24 @@ def read_with_html5lib(text: str, limits: Limits = Limits()) -> Document:  # noq
         bound = reached.bound
     except Exception:  # noqa: BLE001 - html5lib's assertions and int() fail on pages that are odd enough
         bound = Bound.CRASH
-    return _document(parser.tree.getDocument(), bound)
+    return _document(parser.tree.getDocument(), Metas(limits, bound))
 
 
-def _document(root: Any, bound: Bound | None) -> Document:
+def _document(root: Any, metas: Metas) -> Document:
     elements = [] if root is None else _elements(root)
     prefixes: dict[str, str] = {}
     for element in elements:
         if element.tag != _HTML + "base":
             prefixes |= declared_prefixes(element.attrib)
     known = NAMESPACES | prefixes.keys()
-    metas: list[Meta] = []
     base = None
     for element in elements:
         if element.tag == _HTML + "meta":
             names = properties(element.get("property", ""), known) or properties(element.get("name", ""), known)
-            metas += [(name, element.get("content")) for name in names]
+            metas.add(names, element.get("content"))
         elif element.tag == _HTML + "base" and base is None:
             base = element.get("href")
-    return Document(metas, base, prefixes, bound)
+    return Document(metas.found, base, prefixes, metas.bound)
 
 
 def _elements(root: Any) -> list[Any]:

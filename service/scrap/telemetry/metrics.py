@@ -246,7 +246,7 @@ class Metrics:
         )
         self._bounded = self._tally(
             "scrap_pages_bounded",
-            "Pages whose end html5lib did not reach.",
+            "Pages that exceeded a limit, so that a part was left out.",
             ["bound"],
             *((bound,) for bound in Bound),
         )

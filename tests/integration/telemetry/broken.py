@@ -3,26 +3,26 @@
 python -m tests.integration.telemetry.broken serve
 """
 
-from typing import Any
-
-from scrap import cli, opengraph
+from scrap import cli
+from scrap.cache import Cache
+from scrap.cache.entry import Entry
 
 WORDS = "no {url}, no {end!r}, no ann:pw@example.org"  # not near their use: source lines are sent
-_open_graph = opengraph.open_graph
+_put = Cache.put
 
 
-def open_graph(document: opengraph.Document, url: str) -> dict[str, Any]:
+def put(cache: Cache, key: str, entry: Entry) -> None:
     """Fails as no known error does.
 
     Raises:
         RuntimeError: the page is at /broken.
     """
-    _, is_broken, end = url.partition("/broken")
+    _, is_broken, end = key.partition("/broken")
     if is_broken:
-        raise RuntimeError(WORDS.format(url=url, end=end))
-    return _open_graph(document, url)
+        raise RuntimeError(WORDS.format(url=key, end=end))
+    _put(cache, key, entry)
 
 
 if __name__ == "__main__":
-    opengraph.open_graph = open_graph
+    Cache.put = put  # type: ignore[method-assign]
     cli.main()

@@ -15,7 +15,7 @@ def test_its_example_is_answered_as_it_says() -> None:
     page, answer = re.findall(r"```(?:html|json)\n(.*?)```", TEXT, re.DOTALL)
     document = assert_lawful(page).document
     assert document
-    found = open_graph(document, "https://example.com/")
+    found = open_graph(document, "https://example.com/").fields
     assert list(found.items()) == list(json.loads(answer).items())
 
 

@@ -10,13 +10,13 @@ URL = "https://example.com/a/page.html"
 
 
 def answer(*metas: tuple[str, str | None], base: str | None = None, **prefixes: str) -> dict[str, Any]:
-    fields = open_graph(Document(list(metas), base, prefixes), URL)
+    fields = open_graph(Document(list(metas), base, prefixes), URL).fields
     fields.pop("properties", None)
     return fields
 
 
 def test_no_metas_make_nothing() -> None:
-    assert open_graph(Document([], "/base/"), URL) == {}
+    assert open_graph(Document([], "/base/"), URL).fields == {}
 
 
 def test_the_four_basic_properties_and_the_optional_ones() -> None:
@@ -247,12 +247,12 @@ def test_verticals_under_og_are_meant() -> None:
 
 def test_what_is_unknown_or_empty_is_only_in_the_list() -> None:
     metas = [("og:", "x"), ("og:price:amount", "1"), ("article:", "y"), ("article:section", " "), ("music:song", None)]
-    assert open_graph(Document([*metas]), URL) == {"properties": [[*meta] for meta in metas]}
+    assert open_graph(Document([*metas]), URL).fields == {"properties": [[*meta] for meta in metas]}
 
 
 def test_the_list_has_everything_as_the_page_has_it() -> None:
     metas: list[tuple[str, str | None]] = [("og:title", "a"), ("og:title", None), ("x:title", " "), ("og:type", "")]
-    fields = open_graph(Document(metas, prefixes={"x": "og"}), URL)
+    fields = open_graph(Document(metas, prefixes={"x": "og"}), URL).fields
     assert fields["properties"] == [["og:title", "a"], ["og:title", None], ["x:title", " "], ["og:type", ""]]
 
 

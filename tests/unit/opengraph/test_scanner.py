@@ -286,8 +286,9 @@ def test_so_many_tags_behind_a_doubt_are_a_doubt() -> None:
 
 
 def test_a_long_content_is_no_doubt() -> None:
-    content = "data:image/png;base64," + "A" * 100_000
+    content = "data:image/png;base64," + "A" * 16_000
     assert metas(f'<meta property="og:image" content="{content}">') == [("og:image", content)]
+    assert metas(f'<meta property="og:image" content="{content * 7}">') == []  # nor one that is too long to be kept
 
 
 @pytest.mark.parametrize(
