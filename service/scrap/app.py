@@ -8,7 +8,6 @@ import os
 import signal
 import sys
 from collections.abc import AsyncIterator, Callable
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
 from socket import socket
@@ -22,6 +21,7 @@ from scrap.preview import Previewer
 from scrap.settings import Calls, Serving, SettingError, Settings, variables
 from scrap.telemetry import otel
 from scrap.telemetry.sentry import SentrySettings
+from scrap.turns import Turns
 
 _STDOUT = 1
 # Seconds that a thread may hold the interpreter while another waits. While html5lib works on a page (50 to 90 ms), the
@@ -50,11 +50,12 @@ async def house(settings: Settings, emit: Emit = ignore) -> AsyncIterator[House]
     Raises:
         SettingError: the shared cache's URL cannot be read.
     """
-    loop = asyncio.get_running_loop()
     calls = settings[Calls]
     async with contextlib.AsyncExitStack() as stack:
-        pool = stack.enter_context(ThreadPoolExecutor(calls.html5lib_workers, thread_name_prefix="parser"))
-        fetcher = fetch.Fetcher(limits=settings[fetch.Limits], policy=settings[fetch.Policy], emit=emit)
+        executor = admission.Executor(calls.html5lib_workers)
+        stack.callback(executor.close)
+        turns = Turns()
+        fetcher = fetch.Fetcher(limits=settings[fetch.Limits], policy=settings[fetch.Policy], emit=emit, turns=turns)
         stack.push_async_callback(fetcher.aclose)
         try:
             kept = cache.Cache(settings[cache.Limits], settings[remote.Remote], emit=emit)
@@ -72,7 +73,8 @@ async def house(settings: Settings, emit: Emit = ignore) -> AsyncIterator[House]
             freshness=settings[freshness.Policy],
             admission=places,
             parsing=opengraph.Limits(),
-            aside=lambda work: loop.run_in_executor(pool, work),
+            turns=turns,
+            executor=executor,
             deadline=calls.deadline,
             emit=emit,
         )

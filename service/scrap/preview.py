@@ -2,14 +2,14 @@
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from functools import partial
 from typing import NamedTuple
 
 import orjson
 
 from scrap import opengraph
-from scrap.admission import Admission, Place
+from scrap.admission import Admission, Executor, Place
 from scrap.cache import Cache, Hit, entry
 from scrap.cache.entry import Entry, State
 from scrap.cache.flight import Flights
@@ -17,6 +17,7 @@ from scrap.cache.freshness import Policy, of_page
 from scrap.errors import DeadlineExceeded, Outcome, Overloaded, Reason, ScrapError
 from scrap.events import Emit, FetchAdmitted, Notes, PageParsed, Timings
 from scrap.fetch import Fetcher, Page
+from scrap.turns import Turns
 from scrap.urls import Target
 
 FRESH = "fresh"  # the source of a preview that was there and good
@@ -61,8 +62,6 @@ class Parsed(NamedTuple):
 
 
 _NO_HTML = Parsed(b"{}", Outcome.NO_OPEN_GRAPH)
-# Does work that takes long, somewhere that does not hold up the event loop.
-Aside = Callable[[Callable[[], Parsed]], Awaitable[Parsed]]
 
 
 class Previewer:
@@ -74,7 +73,8 @@ class Previewer:
         freshness: for how long it keeps them.
         admission: lets only so many fetches run at once.
         parsing: what a page may cost to parse.
-        aside: does what takes long: pages that the express lane is not sure of, and those that say very much.
+        turns: the event loop's time for parsing, shared with the bodies of the fetches.
+        executor: runs what takes long: pages that the fast path is not sure of, and those that say very much.
         deadline: seconds for everything, from the wait for a place to the last byte parsed.
         emit: where the events go.
         clock: seconds since the epoch.
@@ -88,7 +88,8 @@ class Previewer:
         freshness: Policy,
         admission: Admission,
         parsing: opengraph.Limits,
-        aside: Aside,
+        turns: Turns,
+        executor: Executor,
         deadline: float,
         emit: Emit,
         clock: Callable[[], float] = time.time,
@@ -98,7 +99,8 @@ class Previewer:
         self._freshness = freshness
         self._admission = admission
         self._parsing = parsing
-        self._aside = aside
+        self._turns = turns
+        self._executor = executor
         self._deadline = deadline
         self._emit = emit
         self._clock = clock
@@ -191,7 +193,7 @@ class Previewer:
             arrived = self._clock()
             reader = await self._read(page, place, timings) if page.is_html else None
             truncated = page.truncated
-        parsed = await self._parse(reader, page.url, timings) if reader else _NO_HTML
+        parsed = await self._parse(reader, page, timings) if reader else _NO_HTML
         made = entry.preview(
             parsed.body,
             parsed.outcome,
@@ -207,23 +209,66 @@ class Previewer:
             place.hold(len(chunk))
             started = time.perf_counter()
             enough = reader.feed(chunk)
-            timings.parse += time.perf_counter() - started
+            self._spend(started, timings)
             if enough:
                 break
         return reader
 
-    async def _parse(self, reader: opengraph.PageReader, url: str, timings: Timings) -> Parsed:
-        started = time.perf_counter()
+    async def _parse(self, reader: opengraph.PageReader, page: Page, timings: Timings) -> Parsed:
+        parsed: Parsed | None = None
         if reader.is_light:
+            await self._turn(timings)
+            started = time.perf_counter()
             reading = reader.close()
-            parse = partial(_parsed, reading, url, self._parsing)
-            parsed = await self._aside(parse) if reading.unsure else parse()
+            parse = partial(_parsed, reading, page.url, self._parsing)
+            if reading.document is not None:
+                parsed = parse()
+            self._spend(started, timings)
         else:
-            parsed = await self._aside(lambda: _parsed(reader.close(), url, self._parsing))
-        timings.parse += time.perf_counter() - started
+            parse = partial(_closed_and_parsed, reader, page.url, self._parsing)
+        if parsed is None:
+            parsed = await self._in_thread(parse, page.host, reader.size, timings)
         lane = "html5lib" if parsed.unsure else "express"
         self._emit(PageParsed(lane, parsed.unsure, self._clock() - timings.parse, timings.parse, parsed.bound))
         return parsed
+
+    async def _in_thread(self, parse: Callable[[], Parsed], host: str, size: int, timings: Timings) -> Parsed:
+        """Parses in a thread; the wait for one is a wait for us."""
+        began = asked = time.perf_counter()
+
+        def timed() -> Parsed:
+            nonlocal began
+            began = time.perf_counter()
+            return parse()
+
+        try:
+            return await self._executor.run(timed, host=host, size=size)
+        except RuntimeError as error:  # no thread can be started
+            raise Overloaded(Reason.FULL, str(error)) from None
+        finally:
+            ended = time.perf_counter()
+            waited = began - asked if began > asked else ended - asked
+            timings.wait += waited
+            timings.parse += ended - asked - waited
+
+    async def _turn(self, timings: Timings) -> None:
+        """Waits until a step of parsing may begin."""
+        if not self._turns.is_free:
+            started = time.perf_counter()
+            try:
+                await self._turns.wait()
+            finally:
+                timings.wait += time.perf_counter() - started
+
+    def _spend(self, started: float, timings: Timings) -> None:
+        """Notes a step of parsing that ends now."""
+        seconds = time.perf_counter() - started
+        timings.parse += seconds
+        self._turns.spend(seconds)
+
+
+def _closed_and_parsed(reader: opengraph.PageReader, url: str, limits: opengraph.Limits) -> Parsed:
+    return _parsed(reader.close(), url, limits)
 
 
 def _parsed(reading: opengraph.Reading, url: str, limits: opengraph.Limits) -> Parsed:

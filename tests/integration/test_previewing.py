@@ -2,6 +2,7 @@
 
 import asyncio
 import gc
+import threading
 import tracemalloc
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
@@ -14,7 +15,8 @@ from scrap.cache import freshness, remote
 from scrap.errors import Outcome, Reason
 from scrap.events import ignore
 from scrap.fetch import Fetcher, Limits, Policy
-from scrap.preview import Parsed, Preview, Previewer
+from scrap.preview import Preview, Previewer
+from scrap.turns import Turns
 from tests.hostile.answers import CARD, EVERY, HTML, by_path, page, says
 from tests.hostile.origin import Origin, serving
 
@@ -38,12 +40,10 @@ async def previewing(
     places: admission.Limits = admission.Limits(),  # noqa: B008 - frozen
     deadline: float = 20.0,
     clock: Callable[[], float] = Clock(),  # noqa: B008 - each test makes its own
+    executor: admission.Executor | None = None,
 ) -> AsyncIterator[Callable[[str], asyncio.Task[Preview]]]:
     """Makes previews; gives what begins one."""
-
-    async def aside(work: Callable[[], Parsed]) -> Parsed:
-        raise AssertionError("no page here needs it")
-
+    executor = executor or admission.Executor(1)
     fetcher = Fetcher(limits=limits, policy=LOOPBACK, emit=ignore)
     made = Previewer(
         fetcher=fetcher,
@@ -51,7 +51,8 @@ async def previewing(
         freshness=freshness.Policy(),
         admission=admission.Admission(places),
         parsing=opengraph.Limits(),
-        aside=aside,
+        turns=Turns(),
+        executor=executor,
         deadline=deadline,
         emit=ignore,
         clock=clock,
@@ -61,6 +62,7 @@ async def previewing(
     finally:
         await made.aclose()
         await fetcher.aclose()
+        executor.close()
 
 
 async def arrived(origin: Origin, many: int) -> None:
@@ -100,6 +102,19 @@ async def test_who_waits_for_us_until_the_deadline_is_not_told_that_the_page_is_
         second = make(origin.url("/2"))
         late, unlucky = (await first).entry, (await second).entry
     assert late.reason is Reason.TIMEOUT_TOTAL
+    assert (unlucky.reason, unlucky.outcome) == (Reason.FULL, Outcome.SHED)
+    assert unlucky.fresh_until == unlucky.stored  # it is not kept
+
+
+async def test_who_waits_for_a_parser_until_the_deadline_is_told_that_we_are_full() -> None:
+    busy = threading.Event()
+    executor = admission.Executor(1)
+    occupied = asyncio.create_task(executor.run(lambda: busy.wait(20), host="other.example", size=1))
+    await asyncio.sleep(0)
+    async with serving(page(b"<svg>" + CARD)) as origin, previewing(deadline=0.3, executor=executor) as make:
+        unlucky = (await make(origin.url())).entry
+        busy.set()
+        await occupied
     assert (unlucky.reason, unlucky.outcome) == (Reason.FULL, Outcome.SHED)
     assert unlucky.fresh_until == unlucky.stored  # it is not kept
 

@@ -30,10 +30,11 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
 from scrap.admission.busy import Busy
+from scrap.admission.executor import Executor
 from scrap.admission.pace import Pace
 from scrap.errors import Overloaded
 
-__all__ = ["Admission", "Busy", "Limits", "Place"]
+__all__ = ["Admission", "Busy", "Executor", "Limits", "Place"]
 
 _REMEMBERED = 5.0  # seconds for which a refusal is held to say that the house is full
 

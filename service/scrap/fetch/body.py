@@ -1,6 +1,5 @@
 """A page's bytes: decoded, counted, and ended at the limit."""
 
-import asyncio
 from collections import deque
 from collections.abc import Iterator
 from time import perf_counter
@@ -8,33 +7,32 @@ from time import perf_counter
 from scrap.fetch.coding import Decoder, codings
 from scrap.fetch.exchange import Exchange
 from scrap.fetch.limits import KIB, Limits
+from scrap.turns import Turns
 
 PIECE_BYTES = 16 * KIB
 """What is given at once. The dearest bytes for a parser cost it 0.5 µs each: no piece holds the loop for over 10 ms."""
-
-TURN = 0.001
-"""Seconds of reading after which others have a turn. A turn costs a page the work of all others that are ready."""
 
 
 class Body:
     """The decoded body of one answer, as an asynchronous iterator of pieces that are never empty.
 
-    Who has read for `TURN` seconds, and not waited, waits until others had theirs: a hostile page is slow for itself,
-    not for everybody.
+    Before each piece it waits for its turn: a page that costs much is slow for itself, not for everybody.
 
     Attributes:
         decoded_bytes: given so far.
         truncated: there was more: the limit was reached, or the connection ended early.
         seconds: spent waiting for bytes and decoding them.
+        waited: seconds spent waiting for turns.
 
     Raises:
         UpstreamError: while iterating: BODY_UNREADABLE or PROTOCOL_ERROR.
     """
 
-    def __init__(self, exchange: Exchange, content_encoding: str, limits: Limits) -> None:
+    def __init__(self, exchange: Exchange, content_encoding: str, limits: Limits, turns: Turns) -> None:
         self.decoded_bytes = 0
         self.truncated = False
         self.seconds = 0.0
+        self.waited = 0.0
         self._exchange = exchange
         self._limit = limits.decoded_bytes
         stack = codings(content_encoding, limits) if content_encoding else []
@@ -42,7 +40,7 @@ class Body:
         self._pieces: Iterator[bytes] = iter(())
         self._held: deque[bytes] = deque()
         self._ended = False
-        self._resumed = perf_counter()  # when it waited the last time
+        self._turns = turns
 
     async def beginning(self, size: int) -> bytes:
         """Reads at least so many bytes where there are so many; they are given again by the iteration."""
@@ -59,9 +57,12 @@ class Body:
         return self
 
     async def __anext__(self) -> bytes:
-        if perf_counter() - self._resumed > TURN:
-            await asyncio.sleep(0)
-            self._resumed = perf_counter()
+        if not self._turns.is_free:
+            started = perf_counter()
+            try:
+                await self._turns.wait()
+            finally:
+                self.waited += perf_counter() - started
         piece = self._held.popleft() if self._held else await self._timed()
         if not piece:
             raise StopAsyncIteration
@@ -79,16 +80,15 @@ class Body:
 
     async def _next(self) -> bytes:
         while not self._ended:
-            for piece in self._pieces:
-                if piece:
-                    return self._count(piece)
+            started = perf_counter()
+            piece = next(filter(None, self._pieces), b"")
+            self._turns.spend(perf_counter() - started)
+            if piece:
+                return self._count(piece)
             if self._decoder is not None and self._decoder.overflowed:
                 self.truncated = True
                 break
-            is_there = self._exchange.is_ready
             data = await self._exchange.read()
-            if not is_there:
-                self._resumed = perf_counter()
             if not data:
                 self.truncated = self._exchange.cut or self._unfinished()
                 break

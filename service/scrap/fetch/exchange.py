@@ -98,11 +98,6 @@ class Exchange(asyncio.BufferedProtocol):
         if not await self._head:
             raise self._error()
 
-    @property
-    def is_ready(self) -> bool:
-        """Whether `read` need not wait."""
-        return bool(self._body or self._ended)
-
     async def read(self) -> bytes:
         """Waits for the next bytes of the body, all that are here; none at its end.
 

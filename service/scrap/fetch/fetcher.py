@@ -16,6 +16,7 @@ from scrap.fetch.limits import Limits
 from scrap.fetch.manners import Refusals
 from scrap.fetch.policy import Policy
 from scrap.fetch.resolver import Resolve, Resolver
+from scrap.turns import Turns
 from scrap.urls import Target
 
 _REDIRECTS = {301, 302, 303, 307, 308}
@@ -26,13 +27,15 @@ class Page:
 
     Attributes:
         url: where it was found, after all redirects.
+        host: that URL's.
         is_html: by Content-Type, or by its beginning where that says nothing. The body of anything else is never read.
         charset: the label in the Content-Type header.
         delay: seconds from its request to its head, redirects before it not counted.
     """
 
-    def __init__(self, url: str, fields: Fields, body: Body, delay: float) -> None:
-        self.url = url
+    def __init__(self, target: Target, fields: Fields, body: Body, delay: float) -> None:
+        self.url = target.href
+        self.host = target.host
         self.delay = delay
         self.is_html = True
         self.charset: str | None = None
@@ -77,6 +80,7 @@ class Fetcher:
         limits: what one fetch may have of us.
         policy: what is let through beyond the public web.
         emit: is told of every hop, every end and every refusal.
+        turns: the event loop's time for reading bodies, shared with those who parse them.
         resolve: looks names up; the system's resolver by default.
         ssl_context: verifies hosts; the machine's trust by default.
     """
@@ -87,11 +91,13 @@ class Fetcher:
         limits: Limits,
         policy: Policy,
         emit: Emit,
+        turns: Turns | None = None,
         resolve: Resolve | None = None,
         ssl_context: ssl.SSLContext | None = None,
     ) -> None:
         self._limits = limits
         self._emit = emit
+        self._turns = turns or Turns()
         self._own_resolver = None
         if resolve is None:
             resolve = self._own_resolver = Resolver(limits.resolver_threads, policy.hosts)
@@ -118,8 +124,8 @@ class Fetcher:
         """
         answer, redirects = await self._follow(target, timings)
         with closing(answer):
-            body = Body(answer.exchange, combined(answer.fields, b"content-encoding"), self._limits)
-            page = Page(answer.target.href, answer.fields, body, answer.exchange.first_byte)
+            body = Body(answer.exchange, combined(answer.fields, b"content-encoding"), self._limits, self._turns)
+            page = Page(answer.target, answer.fields, body, answer.exchange.first_byte)
             await page._look()
             if not page.is_html:
                 answer.exchange.abort()
@@ -127,6 +133,7 @@ class Fetcher:
                 yield page
             finally:
                 timings.body += body.seconds
+                timings.wait += body.waited
                 wire_bytes = answer.exchange.body_bytes
                 self._emit(FetchEnded(redirects, wire_bytes, body.decoded_bytes, body.seconds, body.truncated))
 

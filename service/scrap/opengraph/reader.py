@@ -67,6 +67,11 @@ class PageReader:
         """Whether what was found is so little that to say what it means takes no time; of 579 real pages, 576 say."""
         return self._beginning is not None or self._scanner.weight <= _LIGHT
 
+    @property
+    def size(self) -> int:
+        """Bytes that were read."""
+        return len(self._scanner.data) if self._beginning is None else len(self._beginning)
+
     def close(self) -> Reading:
         """Says what was found; no more bytes come, because the page ends here or because enough was read."""
         if self._beginning is not None:

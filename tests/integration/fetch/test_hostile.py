@@ -11,7 +11,8 @@ from scrap import urls
 from scrap.errors import Reason, ScrapError
 from scrap.events import Timings
 from scrap.fetch import Limits
-from scrap.fetch.body import PIECE_BYTES, TURN
+from scrap.fetch.body import PIECE_BYTES
+from scrap.turns import Turns
 from tests.hostile.answers import BOMBS, CARD, EVERY, MIB, bomb, by_path
 from tests.hostile.origin import Origin, serving
 from tests.hostile.watch import CAN_MEASURE, peak_memory
@@ -93,24 +94,25 @@ async def test_what_is_cheap_to_send_is_not_dear_to_read(quick: Client, origin: 
     assert time.process_time() - started < 2.0
 
 
-async def test_the_loop_has_its_turn_between_the_pieces_of_a_bomb_that_are_dear(quick: Client, origin: Origin) -> None:
-    turns = 0
+async def test_the_loop_has_its_turn_between_the_pieces_of_a_bomb_that_are_dear(make: Make, origin: Origin) -> None:
+    turns = Turns()
+    iterations = 0
 
     async def count() -> None:
-        nonlocal turns
+        nonlocal iterations
         while True:
-            turns += 1
+            iterations += 1
             await asyncio.sleep(0)
 
-    async with quick.fetcher.open(urls.parse(origin.url("/bomb/gzip")), Timings()) as answer:
+    async with make(turns=turns).fetcher.open(urls.parse(origin.url("/bomb/gzip")), Timings()) as answer:
         counting = asyncio.create_task(count())
         pieces = []
         async for chunk in answer.chunks():
             pieces.append(len(chunk))
-            time.sleep(TURN)  # noqa: ASYNC251 - in place of a parser, which holds the loop just so
+            turns.spend(1.0)  # in place of a parser that takes as long
         counting.cancel()
     assert max(pieces) <= PIECE_BYTES
-    assert turns >= len(pieces) - 1 >= 60
+    assert iterations >= len(pieces) - 1 >= 60
 
 
 async def test_body_that_drips_ends_with_the_callers_deadline(quick: Client, origin: Origin) -> None:

@@ -24,5 +24,5 @@ def put(cache: Cache, key: str, entry: Entry) -> None:
 
 
 if __name__ == "__main__":
-    Cache.put = put  # type: ignore[method-assign]
+    Cache.put = put  # type: ignore[method-assign, assignment]
     cli.main()

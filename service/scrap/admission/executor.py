@@ -1,0 +1,103 @@
+"""Threads for work that takes long, and a fair queue before them."""
+
+import asyncio
+import time
+from collections.abc import Callable
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import Final, TypeVar
+
+T = TypeVar("T")
+_MOST_HOSTS: Final = 10_000  # whose seconds are remembered
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Waiter:
+    host: str
+    size: int
+    turn: asyncio.Future[None]
+
+
+class Executor:
+    """Runs work in threads, no more at once than there are threads.
+
+    While all threads are busy, work waits in a queue. The next is work for the host that took the fewest seconds since
+    the queue was empty the last time; of equal hosts the smallest, of equal sizes the first. So neither one host with
+    many pages that take long nor a few large pages keep the others waiting.
+
+    Args:
+        threads: pieces of work at once.
+        clock: monotonic seconds.
+    """
+
+    def __init__(self, threads: int, *, clock: Callable[[], float] = time.monotonic) -> None:
+        self._pool = ThreadPoolExecutor(threads, thread_name_prefix="parser")
+        self._free = threads
+        self._clock = clock
+        self._queue: list[_Waiter] = []
+        self._seconds: dict[str, float] = {}  # that each host took
+
+    @property
+    def waiting(self) -> int:
+        """Pieces of work in the queue."""
+        return len(self._queue)
+
+    async def run(self, work: Callable[[], T], *, host: str, size: int) -> T:
+        """Runs work in a thread.
+
+        Args:
+            work: what to run. It goes on when the caller is cancelled, and keeps its thread until it is done.
+            host: whose work it is.
+            size: how much it is, in any unit that all work has in common.
+
+        Raises:
+            RuntimeError: no thread can be started.
+            Exception: what `work` raises.
+        """
+        await self._take(host, size)
+        try:
+            done = self._pool.submit(work)
+        except BaseException:
+            self._give()
+            raise
+        loop, started = asyncio.get_running_loop(), self._clock()
+
+        def finish(_: Future[T]) -> None:
+            loop.call_soon_threadsafe(self._finish, host, started)
+
+        done.add_done_callback(finish)
+        return await asyncio.wrap_future(done)
+
+    def close(self) -> None:
+        """Waits until what runs is done; what waits does not begin."""
+        self._pool.shutdown(cancel_futures=True)
+
+    async def _take(self, host: str, size: int) -> None:
+        """Takes a thread."""
+        if self._free:
+            self._free -= 1
+            return
+        waiter = _Waiter(host, size, asyncio.get_running_loop().create_future())
+        self._queue.append(waiter)
+        try:
+            await waiter.turn
+        except asyncio.CancelledError:
+            if not waiter.turn.cancelled():  # the thread came in the same moment
+                self._give()
+            raise
+
+    def _finish(self, host: str, started: float) -> None:
+        self._seconds[host] = self._seconds.get(host, 0.0) + self._clock() - started
+        self._give()
+
+    def _give(self) -> None:
+        """Gives a thread back, or to the next in the queue."""
+        self._queue = [waiter for waiter in self._queue if not waiter.turn.done()]
+        if not self._queue or len(self._seconds) > _MOST_HOSTS:
+            self._seconds.clear()
+        if not self._queue:
+            self._free += 1
+            return
+        waiter = min(self._queue, key=lambda waiter: (self._seconds.get(waiter.host, 0.0), waiter.size))
+        self._queue.remove(waiter)
+        waiter.turn.set_result(None)

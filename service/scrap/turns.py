@@ -1,0 +1,57 @@
+"""Time on the event loop for work that is done in steps, in fair order."""
+
+import asyncio
+from collections import deque
+
+BUDGET = 0.004
+"""Seconds of steps in one iteration of the event loop. More: connections, timers and cached responses wait longer
+beside pages that cost much. Less: more iterations for the same work."""
+
+
+class Turns:
+    """Gives all steps of work together a time budget in each iteration of the event loop.
+
+    A step does not wait as long as the budget lasts. After that steps wait in a queue, first in, first out, and one
+    runs in each iteration, so an iteration takes no longer than the budget and one step.
+    """
+
+    def __init__(self, budget: float = BUDGET) -> None:
+        self._budget = budget
+        self._left = budget
+        self._queue: deque[asyncio.Future[None]] = deque()
+        self._counting = False  # the next iteration is asked for
+
+    @property
+    def is_free(self) -> bool:
+        """Whether a step may begin without `wait`."""
+        return self._left > 0 and not self._queue
+
+    async def wait(self) -> None:
+        """Waits until a step may begin."""
+        if self.is_free:
+            return
+        turn: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._queue.append(turn)
+        self._count()
+        await turn  # cancelled: it is passed over, or its turn is lost; the next iteration gives another
+
+    def spend(self, seconds: float) -> None:
+        """Notes how long a step took."""
+        self._left -= seconds
+        self._count()
+
+    def _count(self) -> None:
+        if not self._counting:
+            self._counting = True
+            asyncio.get_running_loop().call_soon(self._begin)
+
+    def _begin(self) -> None:
+        """Begins an iteration."""
+        self._counting = False
+        self._left = self._budget
+        while self._queue:
+            turn = self._queue.popleft()
+            if not turn.done():
+                turn.set_result(None)
+                self._count()
+                return
