@@ -1,10 +1,10 @@
-"""An origin of `bombs` in a process of its own, whose responses are ready before they are asked for.
+"""An origin of the pages of `bombs`, in a process of its own, whose responses are ready before they are asked for.
 
     python -m tests.hostile.bomb_origin ADDRESSES TRUST
 
 listens on 127.0.2.1, 127.0.2.2, …, for clients different hosts; writes the certificate of its authority to the file
-TRUST, and prints its ports: for HTTP, and for HTTPS. A URL is made by `BombOrigin.url`: its path names the page, when it
-is sent, and over how many seconds. So hundreds of responses arrive together, however long it took to ask for them all.
+TRUST, and prints its ports: for HTTP, and for HTTPS. A URL is made by `BombOrigin.url`: its path names the page, when
+it is sent, and over how many seconds. So hundreds of responses arrive together, however long it took to ask for them.
 """
 
 import asyncio
@@ -21,9 +21,10 @@ from typing import cast
 
 import uvloop
 
-from tests.hostile.bombs import BOMBS, Bomb
+from tests.hostile.bombs import BOMBS, CARD, HONEST, Bomb
 from tests.hostile.certificates import Certificates
 
+_PAGES = {page.name: page for page in (*BOMBS.values(), CARD, HONEST)}
 _HEAD = b"HTTP/1.1 %b\r\n%b\r\n\r\n"
 _PIECES = 32  # of a slow response
 _RECORDS = 4096  # written at once
@@ -80,7 +81,7 @@ def bomb_origin(addresses: int = 64) -> Iterator[BombOrigin]:
 
 @functools.cache
 def _response(name: str) -> bytes:
-    fields, body = BOMBS[name].page()
+    fields, body = _PAGES[name].page()
     if not any(field.startswith(b"Transfer-Encoding") for field in fields):
         fields = (*fields, b"Content-Length: %d" % len(body))
     return _HEAD % (b"200 OK", b"\r\n".join(fields)) + body
@@ -104,7 +105,7 @@ class _Connection(asyncio.Protocol):
         self._asked += data
         if self._asked.endswith(b"\r\n\r\n"):
             _, name, at, seconds, *rest = self._asked.split(b" ", 2)[1].decode("ascii").split("/")
-            self._answer(BOMBS[name], float(at), float(seconds), "/".join(rest))
+            self._answer(_PAGES[name], float(at), float(seconds), "/".join(rest))
 
     def _answer(self, bomb: Bomb, at: float, seconds: float, rest: str) -> None:
         if bomb.redirect_length > len(rest):

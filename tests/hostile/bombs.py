@@ -1,7 +1,8 @@
 """Pages that cost their sender little and their reader much: `BOMBS`, by name.
 
 Each is a function without arguments that gives a response's header fields and the bytes of its body as they are on the
-wire. Its docstring is one line: what it attacks. tests/hostile/bomb_origin.py serves them.
+wire. Its docstring is one line: what it attacks. tests/hostile/bomb_origin.py serves them, and two pages that attack
+nothing: `CARD` and `HONEST`.
 """
 
 import zlib
@@ -445,8 +446,8 @@ def iso_2022_jp_escapes() -> Page:
 
 @_bomb()
 def iso_2022_jp_overflow() -> Page:
-    """Charset: an escape sequence that never ends, which Python's incremental decoder raises at."""
-    return _gzip(b"<p>\x1b$ & aaaaaa" + _TITLE, b"Content-Type: text/html; charset=iso-2022-jp")
+    """Charset: an unknown escape sequence before the end, which Python's incremental decoder raises at."""
+    return _gzip(_TITLE + b"<p>\x1b$ & aaaaaa", b"Content-Type: text/html; charset=iso-2022-jp")
 
 
 @_bomb()
@@ -577,3 +578,21 @@ def tls_records_of_one() -> Page:
 def not_compressed() -> Page:
     """The plain one: 1 MiB of metas as they are."""
     return (_HTML,), _repeated(_METAS)
+
+
+# What others ask for meanwhile.
+
+
+def _card() -> Page:
+    """Nothing: a small page."""
+    return (_HTML,), _TITLE
+
+
+def _honest() -> Page:
+    """Nothing: a page of 20 KB with an svg before its metas, so that html5lib has to read it."""
+    text = b'<p class="a">Some <b>text</b> of a <a href="/page">page</a>.</p>' * 300
+    return (_HTML,), b"<!doctype html><head><title>x</title></head><body>" + _SVG + _TITLE + text + b"</body>"
+
+
+CARD = Bomb("card", _card)
+HONEST = Bomb("honest", _honest)
