@@ -21,10 +21,34 @@ _PIECES = [
     *(' a="b"', " a='b'", " a=b", " a", " content=", " property=og:z", ' name="og:z"', "<base href=/b/>", "<base>"),
     *("&amp;", "&lt", "&copy=", "&#65;", "&#x41", "&#", "&notit;"),
 ]
+# Names for namespaces, their own and others, in all the ways to write them.
+_IRIS = ["http://ogp.me/ns#", "https://ogp.me/ns/article#", "http://opengraphprotocol.org/schema/"]
+_DECLARED = [
+    "og: ",
+    '"og: ',
+    "'og: ",
+    "x:og: ",
+    'prefix="og: ',
+    'xmlns:og="',
+    "fb: http://ogp.me/ns/fb# og: ",
+    "x og: ",
+]
+_DECLARATIONS = [
+    *(
+        f"prefix={quote}{name}{iri}{quote}"
+        for number, name in enumerate(_DECLARED)
+        for quote in ["'", '"']
+        for iri in [_IRIS[number % len(_IRIS)]]
+    ),
+    *(f"xmlns:{name}={quote}{_IRIS[0]}{quote}" for name in ["og", "x:og", '"og', "article"] for quote in ["'", '"']),
+]
+_RENAMED = [('"og', "'"), ("'og", '"'), ('prefix="og', "'"), ("x:og", ""), ('xmlns:og="', "'")]
 _DOUBTFUL = [
     *("<svg>", "</svg>", "<svg/>", "<math>", "<select>", "</select>", "<table>", "</table>", "<template>"),
     *("</template>", "<frameset>", "<plaintext>", "<!--\0", "<!---\0", "<html prefix='x: https://ogp.me/ns#'>"),
     *("<head xmlns:y='http://ogp.me/ns/book#'>", "<meta property='x:title' content='renamed'>"),
+    *(f"<{tag} {declaration}>" for tag, declaration in product(["html", "head", "meta"], _DECLARATIONS)),
+    *(f"<meta property={quote}{name}:title{quote} content=renamed>" for name, quote in _RENAMED),
 ]
 _KEYS = ["og:title", "og:image", "OG:Type", "article:tag", "og:x og:y", " og:a\n", "og&colon;z", "twitter:x", "video:é"]
 _CONTENTS = ["", "v", "a &amp; b", "&copy", "?a&copy=1", "\r\n", "<b>", "&#128;", "&notit;", "\0", "日本", "&#xD800;"]

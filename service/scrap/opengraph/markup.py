@@ -139,11 +139,13 @@ _ATTRIBUTE = _compile(rf"""
     [{_S}/]*+ ({_ATTRIBUTE_NAME})
     (?> (?: [{_S}]*+=[{_S}]*+ (?: "([^"]*+)" | '([^']*+)' | ([^{_S}>"'][^{_S}>]*+) | ) )? )
 """)
-# Namespaces under their own names; what nearly all pages declare that declare anything.
+# Namespaces under their own names; what nearly all pages declare that declare anything. Only where there is no single
+# quote: then a double one begins or ends a value and is never part of one, so the name that is seen is the whole name.
+_NAMES = f"(?:{'|'.join(sorted(NAMESPACES))})"
+_OF_OGP = r"https?://(?:ogp\.me/ns|opengraphprotocol\.org/schema)"
 _OWN_NAME = _compile(rf"""
-    (?<![^{_S}"':])
-    (?: (?:{"|".join(sorted(NAMESPACES))}) (?::[{_S}]++|=["']) https?://(?:ogp\.me/ns|opengraphprotocol\.org/schema)
-      | fb (?::[{_S}]++|=["']) https?://ogp\.me/ns/fb )
+    (?<![^{_S}"]) (?: {_NAMES}:[{_S}]++{_OF_OGP} | fb:[{_S}]++https?://ogp\.me/ns/fb )
+    | (?<=[{_S}]xmlns:) (?: {_NAMES}="{_OF_OGP} | fb="https?://ogp\.me/ns/fb )
 """)
 _KNOWN_TOKEN = _compile(rf"(?<![^{_S}]){_KNOWN}")
 
@@ -166,6 +168,6 @@ def names_known(written: bytes) -> bool:
 
 def may_rename(written: bytes) -> bool:
     """Says whether a tag may give a namespace a name that is not its own."""
-    if b"ogp.me" in written:
+    if b"ogp.me" in written and b"'" not in written:
         written = _OWN_NAME.sub(b"", written)
     return b"ogp.me" in written or b"opengraphprotocol" in written or b"&" in written

@@ -105,6 +105,35 @@ def test_iso_2022_jp_hides_tags_from_who_reads_bytes() -> None:
     assert read([page]).charset == "iso-2022-jp"
 
 
+@pytest.mark.parametrize(
+    ("written", "meant"),
+    [
+        (b"\x1b$&aaaaaaaaaaaa", "\ufffd$&aaaaaaaaaaaa"),  # no escape of the standard: Python's decoder raises
+        (b"\x1b$(D0!\x1b(B", "\ufffd$(D0!"),  # JIS X 0212, which Python's decoder knows in other variants
+        (b"\x1b", "\ufffd"),
+        (b"\x1b$", "\ufffd$"),
+        (b"\x1b$Bam$s\x1b(B.", "瘢ん."),
+        (b"\x1b$@am", "瘢"),
+        (b'\x1b$B-!-"\x1b(B', "①②"),
+        (b"\x1b(I15\x20\x60\x1b(J\\~a", "ｱｵ\ufffd\ufffd¥‾a"),
+        (b"\x1b$Ba\x1b(Bx", "\ufffdx"),
+        (b"\x1b$Ba\x80am", "\ufffd瘢"),
+        (b"\x1b$B\x80am", "\ufffd瘢"),
+        (b"\x1b$B\x7e\x7eam", "\ufffd瘢"),  # a pair without a character
+        (b"\x1b$B\x1b$Bam", "\ufffd瘢"),  # nothing between two escapes
+        (b"\x1b$B\x1b$&am", "\ufffd\u3046瘢"),
+        (b"\x1b$Ba\x1b$&", "\ufffd\ufffdう"),
+        (b"a\x0e\x0f\x80\xff", "a" + "\ufffd" * 4),
+    ],
+)
+def test_iso_2022_jp_is_decoded_as_the_standard_says(written: bytes, meant: str) -> None:
+    charset = labelled("iso-2022-jp")
+    assert charset
+    assert charset.decode(written) == meant
+    decoder = charset.decoder()
+    assert "".join(decoder.decode(bytes([byte])) for byte in written) + decoder.decode(b"", True) == meant
+
+
 def test_a_declaration_that_is_seen_only_at_the_end_counts() -> None:
     page = ("<meta charset=iso-2022-jp>" + _META.decode() % "笑").encode("iso-2022-jp")
     pieces = [page[:24], page[24:25], page[25:26]]

@@ -221,6 +221,25 @@ def test_the_usual_prefixes_are_no_doubt() -> None:
     assert metas(page + TITLE) == [("og:title", "T")]
 
 
+@pytest.mark.parametrize(
+    "declaration",
+    [
+        "prefix='\"og: http://ogp.me/ns#'",
+        'prefix="\'og: http://ogp.me/ns#"',
+        "prefix='x=\"og: http://ogp.me/ns#'",
+        "prefix='prefix=\"og: http://ogp.me/ns#'",
+        "prefix='xmlns:og: http://ogp.me/ns#'",
+        "prefix='x:og: http://ogp.me/ns#'",
+        "prefix='\"og: http://opengraphprotocol.org/schema/'",
+        'xmlns:x:og="http://ogp.me/ns#"',
+        'xmlns:"og="http://ogp.me/ns#"',
+    ],
+)
+def test_a_name_that_only_ends_like_a_namespace_is_another(declaration: str) -> None:
+    for tag in ("html", "head", "meta"):
+        assert assert_lawful(f"<{tag} {declaration}><meta property='\"og:title' content=x>").unsure is Unsure.PREFIX
+
+
 MARGIN = 100
 _LIMITS = Limits(after_head=MARGIN)
 
