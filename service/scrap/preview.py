@@ -206,10 +206,10 @@ class Previewer:
         """Reads a page as it arrives, until it has said enough."""
         reader = opengraph.PageReader(charset=page.charset, limits=self._parsing)
         async for chunk in page.chunks():
-            place.hold(len(chunk))
             started = time.perf_counter()
             enough = reader.feed(chunk)
             self._spend(started, timings)
+            place.hold(reader.held + page.held)
             if enough:
                 break
         return reader

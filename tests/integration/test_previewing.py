@@ -121,7 +121,7 @@ async def test_who_waits_for_a_parser_until_the_deadline_is_told_that_we_are_ful
 
 async def test_a_page_that_finds_no_memory_is_refused_and_small_ones_go_on() -> None:
     large = says(HTML + b"\r\n<head>" + b"a" * 900_000, stays=True)
-    places = admission.Limits(shared_bytes=1_000_000)
+    places = admission.Limits(shared_bytes=1_500_000)
     async with serving(large) as greedy, serving(page()) as modest, previewing(places=places) as make:
         first, second = make(greedy.url("/1")), make(greedy.url("/2"))
         done, (staying,) = await asyncio.wait((first, second), return_when=asyncio.FIRST_COMPLETED)

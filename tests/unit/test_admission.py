@@ -298,17 +298,31 @@ async def test_a_strained_house_lets_them_in_one_by_one() -> None:
     assert not is_strained(admission)
 
 
-async def test_memory_beyond_a_places_own_is_out_of_one_purse() -> None:
-    admission = Admission(Limits(own_bytes=100, shared_bytes=50, waiting=0))
+async def test_memory_beyond_a_places_own_is_taken_in_steps_of_what_all_share() -> None:
+    admission = Admission(Limits(own_bytes=100, shared_bytes=120, step_bytes=50, waiting=0))
     async with admission.enter() as small, admission.enter() as large:
         large.hold(60)
+        large.hold(101)  # the first step
+        large.hold(150)
+        large.hold(151)  # the second
         large.hold(80)
-        large.hold(10)
+        assert large.beyond == 100
         with pytest.raises(Overloaded) as caught:
-            large.hold(1)
+            large.hold(201)
         assert (caught.value.reason, admission.refused) == (Reason.FULL, 1)
         small.hold(100)
         with pytest.raises(Overloaded):
-            small.hold(1)
+            small.hold(101)
     async with admission.enter() as place:
-        place.hold(150)  # all came back
+        place.hold(200)  # all came back
+
+
+async def test_large_pieces_of_work_that_began_can_end_while_others_are_rejected() -> None:
+    admission = Admission(Limits(own_bytes=100, shared_bytes=1000, step_bytes=500, waiting=0))
+    async with admission.enter() as first, admission.enter() as second, admission.enter() as third:
+        for size in range(50, 600, 50):
+            first.hold(size)
+            second.hold(size)
+            if size == 150:
+                with pytest.raises(Overloaded):
+                    third.hold(size)

@@ -1,8 +1,8 @@
 """Admission: so many at once, one a turn of the event loop, few waiting; everybody else hears "full" at once.
 
 Three things can run out. *Places*: fetches that wait for the web cost sockets, so there are only so many. *Memory*:
-most pages are small and few are read to their bound, so a place comes with some bytes of its own, and what a page takes
-beyond comes out of a purse that all share; when that is empty, who needs more is refused, and not the small ones.
+most pages are small and few are read to their limit, so a place comes with some bytes of its own, and a page that needs
+more takes a large step of a memory that all share; when none is left, it is rejected, and not the small ones.
 *The CPU*: one event loop has one core, and when calls come faster than it can work, nothing happens but that its
 turns get longer. So in each turn of the loop one call begins. A turn serves all that is ready of the calls under way,
 so work that was begun comes before work that was not: what is too much gathers here, in front of the work, where it
@@ -61,18 +61,20 @@ class Limits:
     turn: float = 0.025
     # Seconds after which a refused caller is asked to come back (Retry-After), whole.
     retry_after: int = 1
-    # Bytes of its page that each may hold in any case. More: the worst case, times `capacity`, needs more memory. Less:
-    # more pages need the purse; 91 % of real ones have said all within 64 KiB.
+    # Bytes of memory that each may hold in any case. More: the worst case, times `capacity`, needs more memory. Less:
+    # more pages need the shared memory; 91 % of real ones have said all within 64 KiB.
     own_bytes: int = 64 * 1024
-    # Bytes that all together may hold beyond; then who needs more is refused. More: more large pages at once, and that
-    # much more memory, three to four times as much where pages are brotli or zstd: decoders hold them once more, and
-    # what the refused had held does not all go back. Less than the largest page: large pages are refused always.
+    # Bytes that all together may hold beyond; then a page that needs more is rejected. More: more large pages at once.
+    # Less than `step_bytes`: pages beyond `own_bytes` are rejected always.
     shared_bytes: int = 24 * 1024 * 1024
+    # Bytes that a page beyond `own_bytes` takes of it at once: as many as a page may have, so that those that begin can
+    # end. In smaller steps many would grow together until none can.
+    step_bytes: int = 1024 * 1024
 
     def __post_init__(self) -> None:
         if self.capacity < 1 or self.waiting < 0 or self.patience < 0 or self.retry_after < 1:
             raise ValueError(f"impossible limits of admission: {self}")
-        if self.target < 0 or self.turn <= 0 or self.own_bytes < 0 or self.shared_bytes < 0:
+        if self.target < 0 or self.turn <= 0 or self.own_bytes < 0 or self.shared_bytes < 0 or self.step_bytes < 1:
             raise ValueError(f"impossible limits of admission: {self}")
 
 
@@ -86,21 +88,22 @@ class Place:
     __slots__ = ("_admission", "_held", "beyond")
 
     def __init__(self, admission: "Admission") -> None:
-        self.beyond = 0  # bytes out of the purse
-        self._held = 0
+        self.beyond = 0  # bytes of the shared memory
+        self._held = admission.own_bytes  # bytes that it may hold
         self._admission = admission
 
     def hold(self, size: int) -> None:
-        """Takes so many bytes more, until the place is given back.
+        """Notes that it holds so many bytes now.
 
         Raises:
-            Overloaded: there are none left.
+            Overloaded: there are not so many left.
         """
-        self._held += size
-        beyond = max(0, self._held - self._admission.own_bytes)
-        if not self._admission.spend(beyond - self.beyond):
-            raise self._admission.refuse()
-        self.beyond = beyond
+        while size > self._held:
+            step = self._admission.spend_step()
+            if not step:
+                raise self._admission.refuse()
+            self.beyond += step
+            self._held += step
 
 
 class Admission:
@@ -133,7 +136,7 @@ class Admission:
         self._clock = clock
         # In order, and when each came; each is told True (a place is yours) or False (you have waited long enough).
         self._queue: OrderedDict[asyncio.Future[bool], float] = OrderedDict()
-        self._purse = limits.shared_bytes
+        self._shared = limits.shared_bytes
         self._left = 1  # how many may still begin in this turn of the event loop
         self._turn_ends = False  # somebody has begun in it, so we are told
         self._calm = float("-inf")  # when there was no queue and no trouble the last time
@@ -150,12 +153,13 @@ class Admission:
         """Bytes that come with every place."""
         return self._limits.own_bytes
 
-    def spend(self, size: int) -> bool:
-        """Takes so many bytes out of the purse; False: there are not so many left."""
-        if size > self._purse:
-            return False
-        self._purse -= size
-        return True
+    def spend_step(self) -> int:
+        """Takes a step of the shared memory; returns its bytes, 0 where there are not so many left."""
+        step = self._limits.step_bytes
+        if step > self._shared:
+            return 0
+        self._shared -= step
+        return step
 
     @property
     def waiting(self) -> int:
@@ -220,7 +224,7 @@ class Admission:
         try:
             yield place
         finally:
-            self._purse += place.beyond
+            self._shared += place.beyond
             self._give()
 
     async def _take(self) -> None:

@@ -42,6 +42,11 @@ class Body:
         self._ended = False
         self._turns = turns
 
+    @property
+    def held(self) -> int:
+        """Bytes of memory that its decoders hold."""
+        return self._decoder.held if self._decoder is not None else 0
+
     async def beginning(self, size: int) -> bytes:
         """Reads at least so many bytes where there are so many; they are given again by the iteration."""
         while sum(map(len, self._held)) < size and (piece := await self._timed()):

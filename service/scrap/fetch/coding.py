@@ -33,7 +33,10 @@ class Coding(Protocol):
 
     Attributes:
         finished: the coded stream is whole as far as it is here.
+        held: bytes of memory that it holds, beside a small constant.
     """
+
+    held: int
 
     @property
     def finished(self) -> bool: ...
@@ -47,6 +50,8 @@ class Zlib:
 
     What follows the end of a stream and begins no other member is ignored, as browsers do.
     """
+
+    held = 0  # its window is 32 KiB
 
     def __init__(self, step: int, members: int, *, gzip: bool) -> None:
         self._step = step
@@ -89,10 +94,12 @@ class Zlib:
 
 
 class Brotli:
-    """br (RFC 7932). It inflates blocks of its own size, 32 KiB and more, and stops after the one that fills a step."""
+    """br (RFC 7932). It inflates into a buffer of its own, up to its window, and gives that out in steps."""
 
-    def __init__(self, step: int) -> None:
+    def __init__(self, step: int, limit: int) -> None:
+        self.held = 0
         self._step = step
+        self._limit = limit
         self._inflater = brotli.Decompressor()
 
     @property
@@ -104,6 +111,8 @@ class Brotli:
         while not self.finished:
             block = self._inflater.process(data, output_buffer_limit=self._step)
             data = b""
+            # Where it has more to give, that is inflated already; nobody can say how much it is.
+            self.held = self.held + len(block) if self._inflater.can_accept_more_data() else self._limit
             for start in range(0, len(block), self._step):
                 yield block[start : start + self._step]
             if not block and self._inflater.can_accept_more_data():
@@ -114,6 +123,7 @@ class Zstd:
     """zstd (RFC 8878), several frames, windows up to 8 MiB."""
 
     def __init__(self, step: int, members: int) -> None:
+        self.held = 0
         self._step = step
         self._members = _Members(members)
         self._inflater = _new_zstd()
@@ -129,6 +139,7 @@ class Zstd:
                 self._inflater = _new_zstd()
             piece = self._inflater.decompress(data, self._step)
             data = self._inflater.unused_data
+            self.held += len(piece)
             if piece:
                 yield piece
 
@@ -179,7 +190,7 @@ def codings(content_encoding: str, limits: Limits) -> list[Coding]:
             case "deflate":
                 made.append(Zlib(step, members, gzip=False))
             case "br":
-                made.append(Brotli(step))
+                made.append(Brotli(step, limits.decoded_bytes))
             case "zstd":
                 made.append(Zstd(step, members))
             case name if name in _REFUSED:
@@ -205,6 +216,11 @@ class Decoder:
     def finished(self) -> bool:
         """Every coded stream is whole as far as it is here."""
         return all(coding.finished for coding in self._stack)
+
+    @property
+    def held(self) -> int:
+        """Bytes of memory that the codings hold."""
+        return sum(coding.held for coding in self._stack)
 
     def feed(self, data: bytes) -> Iterator[bytes]:
         """Yields what the data decodes to, piece by piece, none longer than a step.

@@ -52,6 +52,11 @@ class Page:
         """There was more than was given: the limit was reached, or the connection ended early."""
         return self._body.truncated
 
+    @property
+    def held(self) -> int:
+        """Bytes of memory that reading it holds, beside what it has given."""
+        return self._body.held
+
     def chunks(self) -> AsyncIterator[bytes]:
         """Gives the decoded body of an HTML page, once, and nothing of anything else.
 

@@ -68,6 +68,11 @@ class PageReader:
         return self._beginning is not None or self._scanner.weight <= _LIGHT
 
     @property
+    def held(self) -> int:
+        """Bytes of memory that it holds."""
+        return self._scanner.held if self._beginning is None else len(self._beginning)
+
+    @property
     def size(self) -> int:
         """Bytes that were read."""
         return len(self._scanner.data) if self._beginning is None else len(self._beginning)

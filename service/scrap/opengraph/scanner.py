@@ -31,6 +31,7 @@ _DOUBTS = {
 # html5lib has bounds of its own, and works elsewhere.
 _LONG = 16 * 1024
 
+_OBJECTS = 160  # bytes of memory of a tuple and two `bytes`, their contents not counted
 _MAX_CHARACTER = 4  # bytes, in every charset of the Encoding Standard
 
 # The names that nearly all metas have, as they are written and as they are meant.
@@ -80,6 +81,11 @@ class Scanner:
         self._doubt: Unsure | None = None
         self._doubt_at = 0
         self._unsure: Unsure | None = None
+
+    @property
+    def held(self) -> int:
+        """Bytes of memory that it holds: the page, and a copy of what was found."""
+        return len(self.data) + self.weight + _OBJECTS * len(self._found)
 
     def feed(self, data: bytes) -> bool:
         """Takes the next bytes; returns whether enough was read."""

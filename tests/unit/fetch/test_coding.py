@@ -135,3 +135,13 @@ def test_nothing_we_undo(header: str) -> None:
     with pytest.raises(UpstreamError) as caught:
         codings(header, Limits())
     assert caught.value.reason is Reason.BODY_UNREADABLE
+
+
+@pytest.mark.parametrize(("coding", "least"), [("gzip", 0), ("br", MIB), ("zstd", STEP)])
+def test_decoders_say_what_memory_they_hold(coding: str, least: int) -> None:
+    """brotli inflates a whole block before it gives the first piece; zstd keeps what it gave."""
+    made = decoder(coding, decoded_bytes=MIB)
+    assert made.held == 0
+    assert next(made.feed(bomb(coding)))
+    assert made.held >= least
+    assert coding != "gzip" or made.held == 0
