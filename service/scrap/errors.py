@@ -5,7 +5,7 @@
      ├── Blocked              the target may not be fetched
      ├── UpstreamError        the page could not be had: the web's fault
      ├── DeadlineExceeded     the page took too long: the web's fault
-     └── Overloaded           we are full: our fault
+     └── Overloaded           we are full, or have run out of something: our fault
 
 Every error has a `Reason`; a reason has an `Outcome`, an outcome a `Fault`. The answer, the log line and the
 metrics all read these three, so they cannot disagree. What a caller is told is the reason's own sentence and
@@ -114,6 +114,7 @@ class Reason(StrEnum):
 
     # Ourselves.
     FULL = "full", Outcome.SHED, "All places are taken; come back a little later."
+    EXHAUSTED = "exhausted", Outcome.SHED, "This instance has run out of sockets, threads or memory; try again."
     DRAINING = "draining", Outcome.SHED, "This instance is shutting down; try again."
     INTERNAL = "internal", Outcome.INTERNAL_ERROR, "Something of ours failed; it has been recorded."
 
@@ -173,7 +174,7 @@ class DeadlineExceeded(ScrapError):
 
 
 class Overloaded(ScrapError):
-    """We are full.
+    """We are full, or have run out of something.
 
     Args:
         retry_after: whole seconds after which a caller may try again.

@@ -244,7 +244,7 @@ class Previewer:
         try:
             return await self._executor.run(timed, host=host, size=size)
         except RuntimeError as error:  # no thread can be started
-            raise Overloaded(Reason.FULL, str(error)) from None
+            raise Overloaded(Reason.EXHAUSTED, str(error)) from None
         finally:
             ended = time.perf_counter()
             waited = began - asked if began > asked else ended - asked

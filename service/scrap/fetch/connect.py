@@ -5,7 +5,8 @@ import ssl
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from scrap.errors import Reason, UpstreamError
+from scrap.errors import Overloaded, Reason, UpstreamError
+from scrap.fetch import exhaustion
 from scrap.fetch.addresses import Address
 from scrap.fetch.exchange import READ_BYTES, Exchange
 from scrap.fetch.limits import Limits
@@ -36,6 +37,7 @@ class Connector:
 
         Raises:
             UpstreamError: CONNECT_FAILED or TLS_FAILED, for the last address that failed.
+            Overloaded: EXHAUSTED; there was no socket for one of them.
         """
         tried = addresses[: self.limits.addresses]
         if len(tried) == 1:
@@ -47,7 +49,7 @@ class Connector:
     async def _race(self, request: bytes, target: Target, addresses: Sequence[Address]) -> Exchange:
         waiting = list(reversed(addresses))
         attempts: set[asyncio.Task[Exchange]] = set()
-        failure: BaseException | None = None
+        failure: BaseException | None = None  # the last one, and one of ours before any other
         try:
             while waiting or attempts:
                 if waiting:
@@ -56,9 +58,10 @@ class Connector:
                 done, _ = await asyncio.wait(attempts, timeout=patience, return_when=asyncio.FIRST_COMPLETED)
                 for attempt in done:
                     attempts.discard(attempt)
-                    failure = attempt.exception()
-                    if failure is None:
+                    failed = attempt.exception()
+                    if failed is None:
                         return attempt.result()
+                    failure = failure if isinstance(failure, Overloaded) else failed
         finally:
             for attempt in attempts:
                 attempt.add_done_callback(_discard)
@@ -79,7 +82,7 @@ class Connector:
         except (ssl.SSLError, UnicodeError) as error:  # a name that Python's IDNA cannot write is in no certificate
             raise UpstreamError(Reason.TLS_FAILED, f"{address}: {error}") from None
         except OSError as error:
-            raise UpstreamError(Reason.CONNECT_FAILED, f"{address}: {error}") from None
+            raise exhaustion.blame(error, Reason.CONNECT_FAILED, f"{address}: {error}", address) from None
         return exchange
 
 

@@ -6,7 +6,8 @@ from typing import cast
 
 import httptools
 
-from scrap.errors import Reason, UpstreamError
+from scrap.errors import Overloaded, Reason, ScrapError, UpstreamError
+from scrap.fetch import exhaustion
 from scrap.fetch.fields import Fields
 from scrap.fetch.limits import KIB, Limits
 
@@ -94,6 +95,7 @@ class Exchange(asyncio.BufferedProtocol):
 
         Raises:
             UpstreamError: PROTOCOL_ERROR or HEADERS_TOO_LARGE.
+            Overloaded: EXHAUSTED; the kernel had no memory for the connection.
         """
         if not await self._head:
             raise self._error()
@@ -103,6 +105,7 @@ class Exchange(asyncio.BufferedProtocol):
 
         Raises:
             UpstreamError: PROTOCOL_ERROR, the framing is broken.
+            Overloaded: EXHAUSTED; the kernel had no memory for the connection.
         """
         while not self._body:
             if self._failure:
@@ -157,7 +160,9 @@ class Exchange(asyncio.BufferedProtocol):
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._transport = None
-        if not self._head.done():
+        if exc is not None and exhaustion.is_ours(exc) and not self._ended:
+            self._fail(Reason.EXHAUSTED, str(exc))  # not the page's: no page is cut for it
+        elif not self._head.done():
             self._fail(Reason.PROTOCOL_ERROR, f"closed before the end of the head: {exc or 'end of stream'}")
         elif not self._ended:
             self.cut = exc is not None or self._framed()
@@ -226,9 +231,10 @@ class Exchange(asyncio.BufferedProtocol):
             self._head.set_result(False)
         self._end()
 
-    def _error(self) -> UpstreamError:
+    def _error(self) -> ScrapError:
         assert self._failure  # noqa: S101 - asked only then
-        return UpstreamError(*self._failure)
+        reason, internal = self._failure
+        return Overloaded(reason, internal) if reason is Reason.EXHAUSTED else UpstreamError(reason, internal)
 
     def _end(self) -> None:
         self._ended = True

@@ -125,7 +125,7 @@ class Fetcher:
             Blocked: the guard refuses the target, or where it redirects to.
             UpstreamError: the page cannot be had.
             DeadlineExceeded: TIMEOUT_CONNECT or TIMEOUT_FIRST_BYTE.
-            Overloaded: too many wait for this host.
+            Overloaded: FULL, too many wait for this host, or EXHAUSTED.
         """
         answer, redirects = await self._follow(target, timings)
         with closing(answer):

@@ -8,7 +8,7 @@ from time import perf_counter, time
 
 from scrap.errors import Blocked, DeadlineExceeded, Reason, ScrapError, UpstreamError
 from scrap.events import Emit, HopEnded, TargetBlocked, Timings
-from scrap.fetch import guard
+from scrap.fetch import exhaustion, guard
 from scrap.fetch.addresses import Address
 from scrap.fetch.coding import ACCEPTED
 from scrap.fetch.connect import Connector
@@ -70,7 +70,7 @@ class Hops:
             Blocked: the guard refuses the target; nothing was sent.
             UpstreamError: the host has no address, or gives no answer.
             DeadlineExceeded: TIMEOUT_CONNECT or TIMEOUT_FIRST_BYTE.
-            Overloaded: too many wait for this host.
+            Overloaded: FULL, too many wait for this host, or EXHAUSTED.
         """
         started = perf_counter()
         try:
@@ -160,7 +160,7 @@ class Hops:
         try:
             found = await self._resolve(target.host)
         except OSError as error:
-            raise UpstreamError(Reason.DNS_FAILED, str(error)) from None
+            raise exhaustion.blame(error, Reason.DNS_FAILED, str(error)) from None
         finally:
             hop.dns = perf_counter() - started
         if not found:

@@ -3,19 +3,28 @@
 The event loop's own threads will not do: asyncio's default executor has `cpus + 4`, uvloop's has four, and a name whose
 servers do not answer holds one for seconds, also when nobody waits for it any more. So there are more than fetches may
 be under way, and nobody queues for one: a healthy name would wait behind silent ones, and be blamed for it.
+
+`concurrent.futures.ThreadPoolExecutor` will not do either: where a thread cannot be started, `submit` raises and leaves
+its work in a queue that nobody reads; and the interpreter waits for its threads at exit.
 """
 
 import asyncio
 import socket
 import threading
 from collections.abc import Awaitable, Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future
+from queue import SimpleQueue
 
 from scrap.errors import Overloaded, Reason
-from scrap.fetch import guard
+from scrap.fetch import exhaustion, guard
 
 Resolve = Callable[[str], Awaitable[Sequence[str]]]
-"""Looks a host name up once and returns its addresses as text, best first; raises OSError where it has none."""
+"""Looks a host name up once and returns its addresses as text, best first.
+
+Raises OSError where it has none, and Overloaded where it could not ask.
+"""
+
+_Found = Future[list[str]]
 
 
 class Resolver:
@@ -30,28 +39,70 @@ class Resolver:
 
     def __init__(self, threads: int, relative: tuple[str, ...] = ()) -> None:
         self._relative = relative
-        self._free = threading.Semaphore(threads)
-        self._executor = ThreadPoolExecutor(threads, thread_name_prefix="resolver")
+        self._permits = threading.Semaphore(threads)
+        self._idle = threading.Semaphore(0)  # threads that wait for a name
+        self._names: SimpleQueue[tuple[bytes, _Found] | None] = SimpleQueue()
 
     async def __call__(self, host: str) -> list[str]:
         """Looks a name up.
 
         Raises:
             OSError: it has no address, or nobody says so.
-            Overloaded: FULL; every thread is taken.
+            Overloaded: FULL, every thread is taken; EXHAUSTED, none can be started or has a descriptor to ask with.
         """
         name = host if guard.names(self._relative, host) else host.rstrip(".") + "."
-        if not self._free.acquire(blocking=False):
+        if not self._permits.acquire(blocking=False):
             raise Overloaded(Reason.FULL, "every thread for look-ups is taken")
-        found = self._executor.submit(_addresses, name.encode("ascii"))
-        found.add_done_callback(lambda _: self._free.release())  # when the thread is free, whoever still waits
+        try:
+            found = self._ask(name.encode("ascii"))
+        except BaseException as error:
+            self._permits.release()
+            if isinstance(error, RuntimeError | MemoryError):  # "can't start new thread"
+                raise Overloaded(Reason.EXHAUSTED, str(error)) from None
+            raise
         return await asyncio.wrap_future(found)
 
     def close(self) -> None:
-        """Waits for nobody: a thread that is still asking ends by its own time limit."""
-        self._executor.shutdown(wait=False, cancel_futures=True)
+        """Waits for nobody: a thread that is still asking ends by its own time limit, or with the process."""
+        self._names.put(None)
+
+    def _ask(self, name: bytes) -> _Found:
+        """Gives a name to a thread that is idle, or to a new one; with it goes the permit."""
+        found: _Found = Future()
+        if not self._idle.acquire(blocking=False):
+            threading.Thread(target=self._work, name="resolver", daemon=True).start()
+        self._names.put((name, found))
+        return found
+
+    def _work(self) -> None:
+        """Looks names up until there will be no more."""
+        while asked := self._names.get():
+            name, found = asked
+            try:
+                result = _result(name) if found.set_running_or_notify_cancel() else None
+                self._idle.release()
+            finally:
+                self._permits.release()  # before anybody hears the result, and asks for the next name
+            if isinstance(result, list):
+                found.set_result(result)
+            elif result is not None:
+                found.set_exception(result)
+            del asked, found, result  # not held while there is nothing to do
+        self._names.put(None)  # for the next thread
+
+
+def _result(name: bytes) -> list[str] | BaseException:
+    try:
+        return _addresses(name)
+    except BaseException as error:  # noqa: BLE001 - whoever waits for the name raises it
+        return error
 
 
 def _addresses(name: bytes) -> list[str]:
-    infos = socket.getaddrinfo(name, None, type=socket.SOCK_STREAM)
+    try:
+        infos = socket.getaddrinfo(name, None, type=socket.SOCK_STREAM)
+    except OSError as error:
+        if exhaustion.is_ours(error) or exhaustion.has_no_descriptors():
+            raise Overloaded(Reason.EXHAUSTED, str(error)) from None
+        raise
     return list(dict.fromkeys(str(info[4][0]) for info in infos))
