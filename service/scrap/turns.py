@@ -2,6 +2,7 @@
 
 import asyncio
 from collections import deque
+from collections.abc import Callable
 
 BUDGET = 0.004
 """Seconds of steps in one iteration of the event loop. More: connections, timers and cached responses wait longer
@@ -11,29 +12,35 @@ beside pages that cost much. Less: more iterations for the same work."""
 class Turns:
     """Gives all steps of work together a time budget in each iteration of the event loop.
 
-    A step does not wait as long as the budget lasts. After that steps wait in a queue, first in, first out, and one
-    runs in each iteration, so an iteration takes no longer than the budget and one step.
+    A step does not wait as long as the budget lasts. After that steps wait in a queue, first in, first out; so an
+    iteration takes no longer than the budget and one step.
+
+    A step asks `is_free`, else waits (`wait` in a task, `call_soon` in a callback), runs, and says what it took
+    (`spend`).
     """
 
     def __init__(self, budget: float = BUDGET) -> None:
         self._budget = budget
         self._left = budget
-        self._queue: deque[asyncio.Future[None]] = deque()
+        self._queue: deque[Callable[[], None] | asyncio.Future[None]] = deque()
         self._counting = False  # the next iteration is asked for
 
     @property
     def is_free(self) -> bool:
-        """Whether a step may begin without `wait`."""
+        """Whether a step may run now."""
         return self._left > 0 and not self._queue
 
     async def wait(self) -> None:
-        """Waits until a step may begin."""
-        if self.is_free:
-            return
+        """Waits until a step may run."""
         turn: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._queue.append(turn)
         self._count()
-        await turn  # cancelled: it is passed over, or its turn is lost; the next iteration gives another
+        await turn  # who is cancelled now is passed over, or loses this turn; the next iteration gives another
+
+    def call_soon(self, step: Callable[[], None]) -> None:
+        """Calls a step when it may run."""
+        self._queue.append(step)
+        self._count()
 
     def spend(self, seconds: float) -> None:
         """Notes how long a step took."""
@@ -49,9 +56,14 @@ class Turns:
         """Begins an iteration."""
         self._counting = False
         self._left = self._budget
-        while self._queue:
-            turn = self._queue.popleft()
-            if not turn.done():
-                turn.set_result(None)
+        try:
+            while self._queue and self._left > 0:
+                turn = self._queue.popleft()
+                if not isinstance(turn, asyncio.Future):
+                    turn()
+                elif not turn.done():
+                    turn.set_result(None)
+                    return  # its step runs later, and nobody knows yet how long it takes
+        finally:
+            if self._queue:
                 self._count()
-                return

@@ -1,6 +1,7 @@
 """Steps of work share the event loop's time."""
 
 import asyncio
+from functools import partial
 
 import pytest
 
@@ -83,3 +84,33 @@ async def test_who_leaves_the_queue_keeps_nobody_waiting(when: int) -> None:
     assert done[-1] == "stays"
     await iterations(2)
     assert turns.is_free
+
+
+async def test_callbacks_run_for_as_long_as_the_budget_lasts_and_in_order_with_tasks() -> None:
+    turns, done = Turns(budget=2.0), list[str]()
+
+    def callback(name: str) -> None:
+        done.append(name)
+        turns.spend(1.0)
+
+    turns.spend(2.0)
+    for name in "ab":
+        turns.call_soon(partial(callback, name))
+    task = asyncio.create_task(step(turns, "task", done))
+    await iterations(1)
+    turns.call_soon(partial(callback, "c"))
+    await iterations(1)
+    assert done == ["a", "b"]
+    await task
+    while len(done) < 4:
+        await iterations(1)
+    assert done == ["a", "b", "task", "c"]
+
+
+async def test_a_callback_that_fails_keeps_nobody_waiting() -> None:
+    turns, done = Turns(budget=1.0), list[str]()
+    asyncio.get_running_loop().set_exception_handler(lambda *_: None)
+    turns.spend(1.0)
+    turns.call_soon(lambda: done.append("x") or 1 / 0)  # type: ignore[arg-type, func-returns-value]
+    await asyncio.wait_for(step(turns, "after", done), 10)
+    assert done == ["x", "after"]
