@@ -207,6 +207,8 @@ class Previewer:
             place.hold(len(chunk))
             started = time.perf_counter()
             enough = reader.feed(chunk)
+            while reader.is_behind and not enough:
+                enough = reader.advance()
             timings.parse += time.perf_counter() - started
             if enough:
                 break
@@ -214,6 +216,9 @@ class Previewer:
 
     async def _parse(self, reader: opengraph.PageReader, url: str, timings: Timings) -> Parsed:
         started = time.perf_counter()
+        reader.end()
+        while reader.is_behind:
+            reader.advance()
         if reader.is_light:
             reading = reader.close()
             parse = partial(_parsed, reading, url, self._parsing)
