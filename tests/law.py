@@ -12,8 +12,19 @@ def read(pieces: Iterable[bytes], *, charset: str | None = None, limits: Limits 
     """Reads a page that comes in pieces, until enough was read."""
     reader = PageReader(charset=charset, limits=limits)
     for piece in pieces:
-        if reader.feed(piece):
+        enough = reader.feed(piece)
+        while reader.is_behind and not enough:
+            enough = reader.advance()
+        if enough:
             break
+    return finished(reader)
+
+
+def finished(reader: PageReader) -> Reading:
+    """Does what is left to do when no more bytes come."""
+    reader.end()
+    while reader.is_behind:
+        reader.advance()
     return reader.close()
 
 

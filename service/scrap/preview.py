@@ -210,11 +210,16 @@ class Previewer:
             enough = reader.feed(chunk)
             self._spend(started, timings)
             place.hold(reader.held + page.held)
+            while reader.is_behind and not enough:
+                enough = await self._advance(reader, timings)
             if enough:
                 break
         return reader
 
     async def _parse(self, reader: opengraph.PageReader, page: Page, timings: Timings) -> Parsed:
+        reader.end()
+        while reader.is_behind:
+            await self._advance(reader, timings)
         parsed: Parsed | None = None
         if reader.is_light:
             await self._turn(timings)
@@ -250,6 +255,14 @@ class Previewer:
             waited = began - asked if began > asked else ended - asked
             timings.wait += waited
             timings.parse += ended - asked - waited
+
+    async def _advance(self, reader: opengraph.PageReader, timings: Timings) -> bool:
+        """Does a step of reading that needs no more bytes; returns whether enough was read."""
+        await self._turn(timings)
+        started = time.perf_counter()
+        enough = reader.advance()
+        self._spend(started, timings)
+        return enough
 
     async def _turn(self, timings: Timings) -> None:
         """Waits until a step of parsing may begin."""

@@ -15,6 +15,7 @@ from selectolax.lexbor import LexborHTMLParser
 from scrap.opengraph import Document, PageReader, open_graph, read_with_html5lib
 from scrap.opengraph.document import properties
 from tests import corpus
+from tests.law import finished
 
 ROUNDS = 15
 TURNS = 8
@@ -31,7 +32,7 @@ def express(page: bytes) -> Document | None:
     """Bytes to metas, by the express lane."""
     reader = PageReader()
     reader.feed(page)
-    return reader.close().document
+    return finished(reader).document
 
 
 def lexbor(page: bytes) -> list[tuple[str, str | None]]:
@@ -141,7 +142,7 @@ def in_pieces(page: bytes, size: int) -> None:
     reader = PageReader()
     for at in range(0, len(page), size):
         reader.feed(page[at : at + size])
-    reader.close()
+    finished(reader)
 
 
 def growth(title: str, size_of_piece: int | None, sizes: list[int], families: Iterable[str]) -> float:

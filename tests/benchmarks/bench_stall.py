@@ -14,6 +14,7 @@ import uvloop
 
 from scrap.app import SWITCH_INTERVAL
 from scrap.opengraph import PageReader, open_graph, read_with_html5lib
+from tests.law import finished
 
 PAGES = 20  # read one after the other, while the loop is watched
 TICK = 0.001  # seconds between two looks
@@ -33,7 +34,7 @@ def express() -> object:
     """A page of 1 MiB with more metas than any real one has."""
     reader = PageReader(charset="utf-8")
     reader.feed(META * (2**20 // len(META)))
-    document = reader.close().document
+    document = finished(reader).document
     return open_graph(document, "https://example.com/").fields if document else None
 
 

@@ -34,7 +34,7 @@ _PIECES = st.lists(st.integers(1, 9), min_size=1, max_size=6)
 
 
 def _in_pieces(data: bytes, sizes: list[int]) -> list[bytes]:
-    pieces = []
+    pieces: list[bytes] = []
     at = 0
     while at < len(data):
         size = sizes[len(pieces) % len(sizes)]

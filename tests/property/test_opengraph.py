@@ -10,7 +10,7 @@ import pytest
 from hypothesis import HealthCheck, Phase, assume, given, settings
 from hypothesis import strategies as st
 
-from scrap.opengraph import Document, Limits, open_graph, read_with_html5lib
+from scrap.opengraph import Document, Limits, markup, open_graph, read_with_html5lib, scanner
 from tests import corpus
 from tests.law import assert_lawful, read
 from tests.soup import mutations, soups
@@ -78,6 +78,18 @@ def test_the_split_does_not_matter(text: str, sizes: list[int], charset: str | N
         pieces.append(rest[:size])
         rest = rest[size:]
     assert read(pieces, charset=charset) == read([page], charset=charset)
+
+
+@_examples(1000)
+@given(soups(), st.integers(16, 90), st.integers(1, 4), st.integers(1, 40))
+def test_short_steps_are_read_as_html5lib_reads_them(page: str, longest: int, tokens: int, size: int) -> None:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(markup, "LONGEST", longest)
+        patch.setattr(scanner, "_LONG", longest // 2)
+        patch.setattr(scanner, "_TOKENS", tokens)
+        whole = assert_lawful(page)
+        data = page.encode()
+        assert read([data[at : at + size] for at in range(0, len(data), size)], charset="utf-8") == whole
 
 
 @_examples(150)

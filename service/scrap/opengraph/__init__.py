@@ -1,7 +1,10 @@
 """Reads the Open Graph of a page: bytes in, what ogp.me says they mean out. No I/O.
 
 reader = PageReader(charset="utf-8")
-while not reader.feed(await next_bytes()): ...
+while not reader.feed(await next_bytes()):
+    while reader.is_behind: reader.advance()
+reader.end()
+while reader.is_behind: reader.advance()
 reading = reader.close()
 document = reading.document or read_with_html5lib(reading.text)
 fields = open_graph(document, url).fields

@@ -29,6 +29,7 @@ class Unsure(StrEnum):
     PLAINTEXT = "plaintext"  # turns the rest into text, unless it is ignored
     COMMENT = "comment"  # one that begins with NUL, which html5lib ends elsewhere
     PREFIX = "prefix"  # a namespace has another name here
+    ERROR = "error"  # the fast path itself failed
     LENGTH = "length"  # a tag so long that to read its attributes here would hold others up
 
 

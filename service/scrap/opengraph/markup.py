@@ -52,15 +52,14 @@ _KNOWN = f"(?:{'|'.join(map(_any_case, sorted(NAMESPACES)))}):"
 _NAMED = r'(?:property|name)="{}"'.format
 
 # A meta has no say if none of its attributes has: the most of them, and this is how to leave them behind at once.
-_MUTE_META = rf"""
-    {_names("meta")}
-    {_MANY} [{_S}]++ (?:
+_MUTE_ATTRIBUTE = rf"""
+    [{_S}]++ (?:
         (?: content | data-[a-z-]++ | itemprop | id | class ) ="[^"]*+"
         | {_NAMED(rf'(?!{_KNOWN})[^"&{_S}]*+')}
         | http-equiv="(?!{_any_case("content")}-{_any_case("type")}")[^"&]*+"
-    ) {_DONE}
-    [{_S}/]*+
+    )
 """
+_MUTE_META = rf"""{_names("meta")} {_MANY} {_MUTE_ATTRIBUTE} {_DONE} [{_S}/]*+"""
 
 # Short texts, read at once; most scripts and all titles are.
 _SHORT_TEXT = "|".join(
@@ -130,6 +129,45 @@ TEXTS: dict[bytes, Text] = {
     ),
 }
 LONGEST_END = len("</textarea ")  # so much of a text is looked at again when there is more of it
+
+# A tag (or a comment that is none) of more than LONGEST bytes is not matched as a whole, for C code holds everything
+# else up. It is read on from where it was left, in a state as the standard's tokenizer has them (HTML, section
+# 13.2.5.8 following). TOKEN is given no more than LONGEST bytes, so that the same tags are long in whatever pieces they
+# come; its dearest bytes take 0.1 µs each.
+LONGEST = 32 * 1024
+LONG_TAG = _compile(rf"<(?: ( /{_names('head')} | {_names(*_SPECIAL)} ) | /?[a-zA-Z] | ([!?/]) )")
+# What belongs to a state and what ends it; for each group of that: the next state (None: the tag has ended). A value
+# that is not quoted, or a name, is known to be whole by what follows it; there may be no more than one that is not.
+_WHOLE_ATTRIBUTE = rf"""
+    [{_S}/]*+ {_ATTRIBUTE_NAME} (?:
+        [{_S}]*+ = [{_S}]*+ (?: "[^"]*+" | '[^']*+' | [^{_S}>"'][^{_S}>]*+ (?=[{_S}>]) | (?=>) )
+        | [{_S}]*+ (?=[^{_S}=])
+    )
+"""
+TAG_STATES: dict[bytes, tuple[re.Pattern[bytes], tuple[bytes | None, ...]]] = {
+    b"tag name": (_compile(rf"[^{_S}/>]*+ ((?=[{_S}/>]))?"), (b"attributes",)),
+    b"attributes": (
+        _compile(rf"{_MANY} {_WHOLE_ATTRIBUTE} {_DONE} [{_S}/]*+ (?: (>) | ([^{_S}/>]) )?"),
+        (None, b"attribute name"),
+    ),
+    # Where it is left among the spaces behind a name, the next name is read as if it were part of that one.
+    b"attribute name": (
+        _compile(rf"[^{_S}/>=]*+ [{_S}]*+ (?: (=) | ((?=[^{_S}=])) )?"),
+        (b"value", b"attributes"),
+    ),
+    b"value": (
+        _compile(rf"""[{_S}]*+ (?: (>) | (") | (') | ([^{_S}>"']) )?"""),
+        (None, b"double-quoted", b"single-quoted", b"unquoted"),
+    ),
+    b"double-quoted": (_compile('[^"]*+ (")?'), (b"attributes",)),
+    b"single-quoted": (_compile("[^']*+ (')?"), (b"attributes",)),
+    b"unquoted": (_compile(rf"[^{_S}>]*+ (?: ([{_S}]) | (>) )?"), (b"attributes", None)),
+    b"bogus comment": (_compile("[^>]*+ (>)?"), (None,)),
+}
+# The long metas of which something is known without reading attributes: (property or name, and content), or mute.
+LONG_META = _compile(rf"""
+    < (?: {_usual_meta('[^"&]{0,1024}+')} | {_names("meta")} (?> (?: {_MUTE_ATTRIBUTE} ){{1,16}} ) [{_S}/]*+ > )
+""")
 
 # The beginning of a tag that may have a say, wherever it stands: for where TOKEN's grammar may not hold.
 ANYWHERE = _compile(rf"<({_names('meta', *DECLARING)}) ([^<>]*+) (>?)")

@@ -10,6 +10,7 @@ from scrap.opengraph.limits import Limits
 from scrap.opengraph.scanner import Scanner
 
 _LIGHT = 8 * 1024  # bytes that count: some 5 ms of work at the worst
+_DECODED = 8 * 1024  # bytes that are decoded in a step
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +40,15 @@ class Reading:
 class PageReader:
     """Reads a page's Open Graph from bytes. The answer is the same in whatever pieces they come.
 
+    The work is done in steps, of which each takes a few ms at the worst: `feed` and `advance` do one each. Bytes are to
+    come in pieces of 16 KiB or so; of larger ones the reader is behind, and `advance` reads the rest.
+
+        while not reader.feed(await next_bytes()):
+            while reader.is_behind: reader.advance()
+        reader.end()
+        while reader.is_behind: reader.advance()
+        reading = reader.close()
+
     Args:
         charset: the label that the HTTP header gives, if any; one that the standard does not know is none.
         limits: how much to read.
@@ -49,44 +59,74 @@ class PageReader:
         self._charset = charsets.labelled(charset) if charset else None
         self._beginning: bytes | None = b""  # until it is clear whether there is a byte order mark
         self._decoder: codecs.IncrementalDecoder | None = None  # where tags cannot be found in the bytes themselves
-        self._scanner: Scanner  # from then on
+        self._encoded = bytearray()  # what it has not decoded yet
+        self._has_ended = False
+        self._scanner = Scanner(None, limits)  # until then
 
     def feed(self, data: bytes) -> bool:
-        """Takes the next bytes.
+        """Takes the next bytes and does a step.
 
         Returns:
             Whether enough was read to stop: the head ended a while ago, and the card is there.
         """
-        if self._beginning is None:
-            return self._feed(data)
-        self._beginning += data
-        return len(self._beginning) >= charsets.LONGEST_BOM and self._begin()
+        if self._beginning is not None:
+            self._beginning += data
+            if len(self._beginning) < charsets.LONGEST_BOM:
+                return False
+            data = self._begin(self._beginning)
+        if self._decoder is None:
+            self._scanner.feed(data)
+            return self._is_enough()
+        if not self._scanner.enough:
+            self._encoded += data
+        return self.advance()
+
+    @property
+    def is_behind(self) -> bool:
+        """Whether there is a step to do that needs no more bytes."""
+        if self._scanner.is_behind:
+            return True
+        return self._decoder is not None and (self._has_ended or bool(self._encoded and not self._scanner.enough))
+
+    def advance(self) -> bool:
+        """Does a step; returns what `feed` returns."""
+        if self._scanner.is_behind:
+            self._scanner.advance()
+        elif self._decoder:
+            self._decode(self._decoder)
+        return self._is_enough()
+
+    def end(self) -> None:
+        """Says that no more bytes come, because the page ends here or because enough was read."""
+        self._has_ended = True
+        if self._beginning is not None:
+            data = self._begin(self._beginning)
+            if self._decoder:
+                self._encoded += data
+            else:
+                self._scanner.feed(data)
+        if not self._decoder:
+            self._scanner.end()
 
     @property
     def is_light(self) -> bool:
         """Whether what was found is so little that to say what it means takes no time; of 579 real pages, 576 say."""
-        return self._beginning is not None or self._scanner.weight <= _LIGHT
+        return self._scanner.weight <= _LIGHT
 
     @property
     def held(self) -> int:
         """Bytes of memory that it holds."""
-        return self._scanner.held if self._beginning is None else len(self._beginning)
+        return self._scanner.held + len(self._encoded) + len(self._beginning or b"")
 
     @property
     def size(self) -> int:
         """Bytes that were read."""
-        return len(self._scanner.data) if self._beginning is None else len(self._beginning)
+        return len(self._scanner.data) + len(self._encoded) + len(self._beginning or b"")
 
     def close(self) -> Reading:
-        """Says what was found; no more bytes come, because the page ends here or because enough was read."""
-        if self._beginning is not None:
-            self._begin()
-        if self._decoder:
-            self._scanner.feed(self._decoder.decode(b"", True).encode())
+        """Says what was found, once no more bytes come and it is not behind."""
+        assert self._has_ended and not self.is_behind  # noqa: PT018, S101 - else it would be wrong
         found = self._scanner.close()
-        if self._is_opaque():  # said in a tag that was looked at only now
-            self._read_again()
-            return self.close()
         encoding = self._scanner.charset
         assert encoding  # noqa: S101 - a closed scanner knows
         return Reading(
@@ -97,30 +137,38 @@ class PageReader:
             encoding=encoding,
         )
 
-    def _begin(self) -> bool:
-        data = self._beginning or b""
+    def _begin(self, data: bytes) -> bytes:
+        """Begins to read; returns what follows the byte order mark."""
         self._beginning = None
         mark = charsets.marked(data)
         if mark:
             self._charset = mark[0]
             data = data[mark[1] :]
-        return self._read_as(self._charset, data)
+        self._read_as(self._charset)
+        return data
 
-    def _read_as(self, charset: Charset | None, data: bytes) -> bool:
+    def _read_as(self, charset: Charset | None) -> None:
         if charset and charset.opaque:
             self._decoder = charset.decoder()
             charset = charsets.UTF_8
         self._scanner = Scanner(charset, self._limits)
-        return self._feed(data)
 
-    def _feed(self, data: bytes) -> bool:
-        enough = self._scanner.feed(self._decoder.decode(data).encode() if self._decoder else data)
-        return self._read_again() if self._is_opaque() else enough
+    def _decode(self, decoder: codecs.IncrementalDecoder) -> None:
+        if self._encoded and not self._scanner.enough:
+            data = bytes(self._encoded[:_DECODED])
+            del self._encoded[:_DECODED]
+            self._scanner.feed(decoder.decode(data).encode())
+        elif self._has_ended:
+            self._decoder = None
+            self._scanner.feed(decoder.decode(b"", True).encode())
+            self._scanner.end()
 
-    def _is_opaque(self) -> bool:
-        return self._scanner.charset is not None and self._scanner.charset.opaque
-
-    def _read_again(self) -> bool:
-        """Begins anew, in a charset that a meta declares and in which what was read may mean something else."""
-        self._charset = self._scanner.charset
-        return self._read_as(self._charset, bytes(self._scanner.data))
+    def _is_enough(self) -> bool:
+        """Begins anew where a meta declares a charset in which what was read may mean something else."""
+        charset = self._scanner.charset
+        if charset is None or not charset.opaque:
+            return self._scanner.enough
+        self._charset = charset
+        self._encoded = self._scanner.data
+        self._read_as(charset)
+        return False

@@ -7,7 +7,7 @@ count, in whatever way it is read, it says that it is not sure.
 """
 
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Generator, Iterator
 
 from scrap.opengraph import charset as charsets
 from scrap.opengraph import markup
@@ -27,9 +27,11 @@ _DOUBTS = {
 }
 
 
-# Bytes of attributes, or of the tags behind a doubt, that are read on the caller's thread: some 4 ms at the worst.
-# html5lib has bounds of its own, and works elsewhere.
+# Bytes of attributes, or of the tags behind a doubt, that are read at once: some 4 ms at the worst. html5lib has bounds
+# of its own, and works elsewhere.
 _LONG = 16 * 1024
+_DONE = object()
+_TOKENS = 512  # that matter, in one step: the dearest, metas with attributes of a byte, take 8 µs each
 
 _OBJECTS = 160  # bytes of memory of a tuple and two `bytes`, their contents not counted
 _MAX_CHARACTER = 4  # bytes, in every charset of the Encoding Standard
@@ -48,7 +50,7 @@ _USUAL = {
 
 
 class Scanner:
-    """Reads a page from bytes, as they come.
+    """Reads a page from bytes, as they come, in steps: each reads up to 32 KiB and takes a few ms at the worst.
 
     Args:
         charset: the page's, where it is known; else the first that a meta declares is taken.
@@ -69,8 +71,10 @@ class Scanner:
         self._limits = limits
         self._longest = _MAX_CHARACTER * (limits.value_chars + 1)  # bytes of a content that certainly is too long
         self._at = 0  # what is before was read
-        self._retry = 0  # the length at which an incomplete tag is worth another look
+        self._retry = 1  # the length at which there is something to read
         self._text: bytes | None = None  # the text that we are in
+        self._tag: bytes | None = None  # the state in a long tag that we are in
+        self._tag_at = 0  # where that tag begins
         self._in_head = True
         self._stop = sys.maxsize  # where to ask whether that is enough
         self._found: list[tuple[bytes, bytes | None]] = []  # property or name, and content, as written
@@ -81,6 +85,7 @@ class Scanner:
         self._doubt: Unsure | None = None
         self._doubt_at = 0
         self._unsure: Unsure | None = None
+        self._ending: Iterator[None] | None = None  # the steps that are left, once no more comes
 
     @property
     def held(self) -> int:
@@ -88,46 +93,83 @@ class Scanner:
         return len(self.data) + self.weight + _OBJECTS * len(self._found)
 
     def feed(self, data: bytes) -> bool:
-        """Takes the next bytes; returns whether enough was read."""
+        """Takes the next bytes and does a step; returns whether enough was read."""
         if not self.enough:
             self.data += data
-            # An incomplete tag is read again from its beginning: only when twice as much is there, to stay linear.
-            if len(self.data) >= min(self._retry, self._stop):
-                self._scan()
+            if self.is_behind:
+                self._step()
         return self.enough
 
+    @property
+    def is_behind(self) -> bool:
+        """Whether there is a step to do that needs no more bytes."""
+        if self._ending:
+            return True
+        # An incomplete tag is read again from its beginning: only when twice as much is there, to stay linear.
+        return not self.enough and len(self.data) >= min(self._retry, self._stop)
+
+    def advance(self) -> bool:
+        """Does a step; returns whether enough was read."""
+        if not self._ending:
+            self._step()
+        elif next(self._ending, _DONE) is _DONE:
+            self._ending = None
+        return self.enough
+
+    def end(self) -> None:
+        """Says that no more comes. What is left to do is done in steps as well."""
+        self._ending = self._end()
+
     def close(self) -> Document | Unsure:
-        """Reads what is left, now that no more comes; an incomplete tag is none."""
+        """Says what was found, after the last step."""
+        assert self.charset  # noqa: S101 - the last steps found it
+        return self._unsure or self._document(self.charset.decode)
+
+    def _end(self) -> Iterator[None]:
         if not self.enough:
-            self._scan()
+            self._step()  # an incomplete tag is none, but it may hide others
+        while not self.enough and len(self.data) >= min(self._retry, self._stop):
+            yield
+            self._step()
         if self.enough:
             del self.data[self._stop :]
         if self.charset is None:
-            self.charset = charsets.undeclared(self.data)
-        if self._doubt and not self._unsure and self._may_follow(self._doubt_at):
+            self.charset = yield from charsets.undeclared(self.data)
+        if self._doubt and not self._unsure and (yield from self._may_follow(self._doubt_at)):
             self._unsure = self._doubt
-        return self._unsure or self._document(self.charset.decode)
 
-    def _scan(self) -> None:
-        self._read(min(len(self.data), self._stop))
+    def _step(self) -> None:
+        end = self._read(min(len(self.data), self._stop, self._at + markup.LONGEST))
         self._judge()
-        if len(self.data) >= self._stop:
+        if end == self._stop:
             if self._has_title and self._has_more:
                 self.enough = True
             else:
                 self._stop = sys.maxsize
-                self._read(len(self.data))
+                self._retry = 0
 
-    def _read(self, end: int) -> None:
+    def _read(self, end: int) -> int:
+        """Reads up to there, or less; returns how far it looked."""
+        if self._tag:
+            if not self._leave_tag(end):
+                return end
+            end = min(end, self._stop)
         next_token, data = markup.TOKEN.match, self.data
-        while self._text is None or self._leave_text(end):
+        for _ in range(_TOKENS):
+            if self._text is not None and not self._leave_text(end):
+                self._retry = end + 1
+                return end
             token = next_token(data, self._at, end)
             assert token  # noqa: S101 - it matches always, if nothing
             self._at = token.end()
             kind = token.lastindex
             if kind is None:
-                self._retry = end + (end - self._at)
-                return
+                incomplete = end - self._at
+                if incomplete >= markup.LONGEST:
+                    self._enter_tag()
+                else:
+                    self._retry = min(end + max(incomplete, 1), self._at + markup.LONGEST)
+                return end
             if kind <= markup.USUAL_META:
                 key, content = token.group(kind - 1, kind)
                 if kind == markup.KNOWN_META or key in _USUAL or markup.names_known(key):
@@ -139,10 +181,8 @@ class Scanner:
             elif kind == markup.COMMENT:
                 self._text = b"comment"
             elif kind == markup.END_OF_HEAD:
-                if self._in_head:
-                    self._in_head = False
-                    self._stop = self._at + self._limits.after_head
-                    end = min(end, self._stop)
+                self._end_head()
+                end = min(end, self._stop)
             elif kind == markup.DECLARATION:
                 self._declaration(token[markup.DECLARATION - 1].lower(), token[markup.DECLARATION])
             elif kind == markup.DOUBT:
@@ -150,6 +190,60 @@ class Scanner:
             else:  # a comment that begins with NUL
                 self._wonder(Unsure.COMMENT)
                 self._text = b"comment"
+        self._retry = 0
+        return self._at
+
+    def _end_head(self) -> None:
+        if self._in_head:
+            self._in_head = False
+            self._stop = self._at + self._limits.after_head
+
+    def _enter_tag(self) -> None:
+        opening = markup.LONG_TAG.match(self.data, self._at)
+        assert opening  # noqa: S101 - else it would have been text, and read
+        self._tag_at = self._at
+        self._tag = b"bogus comment" if opening[2] else b"tag name"
+        self._at = opening.end()
+        self._retry = 0
+
+    def _leave_tag(self, end: int) -> bool:
+        while self._tag is not None:
+            pattern, nexts = markup.TAG_STATES[self._tag]
+            found = pattern.match(self.data, self._at, end)
+            assert found  # noqa: S101 - it matches always, if nothing
+            self._at = found.end()
+            if found.lastindex is None:
+                self._retry = end + 1
+                return False
+            self._tag = nexts[found.lastindex - 1]
+        self._retry = 0
+        self._long_tag()
+        return True
+
+    def _long_tag(self) -> None:
+        """Reads a long tag that has ended, as `_read` does the others."""
+        opening = markup.LONG_TAG.match(self.data, self._tag_at)
+        name = opening and opening[1]
+        if not opening or not name:
+            return
+        name = name.lower()
+        if name == b"meta":
+            self._long_meta(opening.end())
+        elif name == b"/head":
+            self._end_head()
+        elif name in _DOUBTS:
+            self._wonder(_DOUBTS[name])
+        elif name.decode() in markup.DECLARING:
+            self._unsure = self._unsure or Unsure.LENGTH
+        else:
+            self._text = name
+
+    def _long_meta(self, start: int) -> None:
+        known = markup.LONG_META.match(self.data, self._tag_at, self._at)
+        if not known:
+            self._meta(bytes(self.data[start : self._at - 1]))
+        elif known[1] is not None and markup.names_known(known[1]):
+            self._find(known[1], known[2])
 
     def _leave_text(self, end: int) -> bool:
         while self._text is not None:
@@ -204,18 +298,27 @@ class Scanner:
         elif not self._doubt:
             self._doubt, self._doubt_at = why, self._at
 
-    def _may_follow(self, start: int) -> bool:
+    def _may_follow(self, start: int) -> Generator[None, None, bool]:
         """Says whether anything from there on could count, if tags began anywhere."""
         looked_at = 0
-        for tag in markup.ANYWHERE.finditer(self.data, start):
-            name, written, closed = tag.groups()
-            looked_at += len(tag[0])
-            if not closed or not markup.is_complete(written) or looked_at > _LONG:
-                return True
-            attributes = markup.attributes(written)
-            if b"href" in attributes if name.lower() == b"base" else _key(attributes) or _renames(attributes):
-                return True
-        return False
+        while True:
+            end = start + markup.LONGEST
+            for tag in markup.ANYWHERE.finditer(self.data, start, end):
+                if tag.end() == end and tag.start() > start:  # there may be more of it
+                    start = tag.start()
+                    break
+                name, written, closed = tag.groups()
+                looked_at += len(tag[0])
+                if not closed or not markup.is_complete(written) or looked_at > _LONG:
+                    return True
+                attributes = markup.attributes(written)
+                if b"href" in attributes if name.lower() == b"base" else _key(attributes) or _renames(attributes):
+                    return True
+            else:
+                if end >= len(self.data):
+                    return False
+                start = end - len("<base")
+            yield
 
     def _judge(self) -> None:
         """The stop rule: were og:title and another og: property seen?"""
