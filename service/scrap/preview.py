@@ -1,8 +1,10 @@
 """The use case: from a page's URL to its Open Graph, fetched at most once however many ask."""
 
 import asyncio
+import logging
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from functools import partial
 from typing import NamedTuple
 
@@ -15,13 +17,16 @@ from scrap.cache.entry import Entry, State
 from scrap.cache.flight import Flights
 from scrap.cache.freshness import Policy, of_page
 from scrap.errors import DeadlineExceeded, Outcome, Overloaded, Reason, ScrapError
-from scrap.events import Emit, FetchAdmitted, Notes, PageParsed, Timings
+from scrap.events import BackgroundFailed, Emit, FetchAdmitted, Notes, PageParsed, Timings
 from scrap.fetch import Fetcher, Page
 from scrap.turns import Turns
 from scrap.urls import Target
 
+log = logging.getLogger(__name__)
+
 FRESH = "fresh"  # the source of a preview that was there and good
 MISS = "miss"  # of one that was fetched for its call
+_LOG_AGAIN = 60.0  # seconds
 _AT_ONCE = Timings()  # of an answer that was there already
 
 
@@ -53,15 +58,17 @@ class Parsed(NamedTuple):
         outcome: whether there is any.
         unsure: why html5lib had to read it; None where it had not.
         bound: the first limit that the page exceeded.
+        error: what made a parser fail.
     """
 
     body: bytes
     outcome: Outcome
     unsure: opengraph.Unsure | None = None
     bound: opengraph.Bound | None = None
+    error: Exception | None = None
 
 
-_NO_HTML = Parsed(b"{}", Outcome.NO_OPEN_GRAPH)
+_NOTHING = Parsed(b"{}", Outcome.NO_OPEN_GRAPH)
 
 
 class Previewer:
@@ -104,6 +111,7 @@ class Previewer:
         self._deadline = deadline
         self._emit = emit
         self._clock = clock
+        self._parser_failure_logged = float("-inf")
         self._flights: Flights[Preview] = Flights(emit=emit)
 
     def peek(self, target: Target) -> Preview | None:
@@ -193,7 +201,7 @@ class Previewer:
             arrived = self._clock()
             reader = await self._read(page, place, timings) if page.is_html else None
             truncated = page.truncated
-        parsed = await self._parse(reader, page, timings) if reader else _NO_HTML
+        parsed = await self._parse(reader, page, timings) if reader else _NOTHING
         made = entry.preview(
             parsed.body,
             parsed.outcome,
@@ -220,22 +228,30 @@ class Previewer:
         reader.end()
         while reader.is_behind:
             await self._advance(reader, timings)
-        parsed: Parsed | None = None
+        parse = partial(_closed_and_parsed, reader, page.url, self._parsing)
+        parsed: Parsed | opengraph.Reading | None = None
         if reader.is_light:
             await self._turn(timings)
             started = time.perf_counter()
-            reading = reader.close()
-            parse = partial(_parsed, reading, page.url, self._parsing)
-            if reading.document is not None:
-                parsed = parse()
+            parsed = _by_fast_path(reader.close(), page.url, self._parsing)
             self._spend(started, timings)
-        else:
-            parse = partial(_closed_and_parsed, reader, page.url, self._parsing)
-        if parsed is None:
+        if isinstance(parsed, opengraph.Reading):
+            parse = partial(_by_reference, parsed, page.url, self._parsing)
+        if not isinstance(parsed, Parsed):
             parsed = await self._in_thread(parse, page.host, reader.size, timings)
+        if parsed.error:
+            self._parser_failed(page.host, parsed.error)
         lane = "html5lib" if parsed.unsure else "express"
         self._emit(PageParsed(lane, parsed.unsure, self._clock() - timings.parse, timings.parse, parsed.bound))
         return parsed
+
+    def _parser_failed(self, host: str, error: Exception) -> None:
+        """Says that a parser of ours failed; in the log once a minute at most, for a page can cause it at will."""
+        self._emit(BackgroundFailed(error))
+        now = time.monotonic()
+        if now - self._parser_failure_logged >= _LOG_AGAIN:
+            self._parser_failure_logged = now
+            log.error("a parser failed on a page of %s", host, exc_info=error)
 
     async def _in_thread(self, parse: Callable[[], Parsed], host: str, size: int, timings: Timings) -> Parsed:
         """Parses in a thread; the wait for one is a wait for us."""
@@ -281,16 +297,36 @@ class Previewer:
 
 
 def _closed_and_parsed(reader: opengraph.PageReader, url: str, limits: opengraph.Limits) -> Parsed:
-    return _parsed(reader.close(), url, limits)
+    found = _by_fast_path(reader.close(), url, limits)
+    return found if isinstance(found, Parsed) else _by_reference(found, url, limits)
 
 
-def _parsed(reading: opengraph.Reading, url: str, limits: opengraph.Limits) -> Parsed:
-    document = reading.document or opengraph.read_with_html5lib(reading.text, limits)
+def _by_fast_path(reading: opengraph.Reading, url: str, limits: opengraph.Limits) -> Parsed | opengraph.Reading:
+    """What the fast path found; or what the reference parser has to read."""
+    if reading.document is None:
+        return reading
+    try:
+        return _parsed(reading.document, url, limits)
+    except Exception as error:  # noqa: BLE001 - no page may cause an error
+        return replace(reading, document=None, unsure=opengraph.Unsure.ERROR, error=error)
+
+
+def _by_reference(reading: opengraph.Reading, url: str, limits: opengraph.Limits) -> Parsed:
+    """What the reference parser finds; nothing where it fails as well."""
+    error = reading.error
+    try:
+        parsed = _parsed(opengraph.read_with_html5lib(reading.text, limits), url, limits)
+    except Exception as failure:  # noqa: BLE001 - likewise
+        parsed, error = _NOTHING, failure
+    return parsed._replace(unsure=reading.unsure, error=error)
+
+
+def _parsed(document: opengraph.Document, url: str, limits: opengraph.Limits) -> Parsed:
     graph = opengraph.open_graph(document, url, limits)
     outcome = Outcome.OK if graph.fields else Outcome.NO_OPEN_GRAPH
     # A copy: what orjson gives keeps the buffer that it was written to, of 4 KiB at least, for as long as it is kept.
     body = bytes(memoryview(orjson.dumps(graph.fields)))
-    return Parsed(body, outcome, reading.unsure, graph.bound)
+    return Parsed(body, outcome, bound=graph.bound)
 
 
 def _found(hit: Hit, timings: Timings) -> Preview:

@@ -7,8 +7,7 @@ from ipaddress import ip_network
 import pytest
 
 from scrap import app, preview, urls
-from scrap.opengraph import Limits, Reading
-from scrap.preview import Parsed
+from scrap.opengraph import Limits
 from scrap.settings import Settings
 from tests import running
 
@@ -35,15 +34,15 @@ class Pages(running.Pages):
 async def test_others_are_answered_while_a_page_takes_long(monkeypatch: pytest.MonkeyPatch, kind: str) -> None:
     begun, others_answered = threading.Event(), threading.Event()
     in_time: list[bool] = []
-    parse = preview._parsed
+    name = {"html5lib": "_by_reference", "much to say": "_closed_and_parsed"}[kind]
+    parse = getattr(preview, name)
 
-    def parse_when_others_are_answered(reading: Reading, url: str, limits: Limits) -> Parsed:
-        if not url.endswith(".html"):
-            begun.set()
-            in_time.append(others_answered.wait(20))
-        return parse(reading, url, limits)
+    def parse_when_others_are_answered(page: object, url: str, limits: Limits) -> object:
+        begun.set()
+        in_time.append(others_answered.wait(20))
+        return parse(page, url, limits)
 
-    monkeypatch.setattr(preview, "_parsed", parse_when_others_are_answered)
+    monkeypatch.setattr(preview, name, parse_when_others_are_answered)
     with running.origin(Pages) as origin:
         settings = Settings(
             {"allowed_networks": (ip_network("127.0.0.0/8"),), "allowed_ports": frozenset({origin.server_port})}

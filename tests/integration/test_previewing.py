@@ -13,7 +13,7 @@ import pytest
 from scrap import admission, cache, opengraph, preview, urls
 from scrap.cache import freshness, remote
 from scrap.errors import Outcome, Reason
-from scrap.events import ignore
+from scrap.events import Emit, ignore
 from scrap.fetch import Fetcher, Limits, Policy
 from scrap.preview import Preview, Previewer
 from scrap.turns import Turns
@@ -41,10 +41,11 @@ async def previewing(
     deadline: float = 20.0,
     clock: Callable[[], float] = Clock(),  # noqa: B008 - each test makes its own
     executor: admission.Executor | None = None,
+    emit: Emit = ignore,
 ) -> AsyncIterator[Callable[[str], asyncio.Task[Preview]]]:
     """Makes previews; gives what begins one."""
     executor = executor or admission.Executor(1)
-    fetcher = Fetcher(limits=limits, policy=LOOPBACK, emit=ignore)
+    fetcher = Fetcher(limits=limits, policy=LOOPBACK, emit=emit)
     made = Previewer(
         fetcher=fetcher,
         cache=cache.Cache(cache.Limits(), remote.Remote(), emit=ignore),
@@ -54,7 +55,7 @@ async def previewing(
         turns=Turns(),
         executor=executor,
         deadline=deadline,
-        emit=ignore,
+        emit=emit,
         clock=clock,
     )
     try:

@@ -23,6 +23,7 @@ class Reading:
         charset: the WHATWG name of the page's charset.
         data: what was read of the page.
         encoding: what `data` is in; UTF-8 where it had to be decoded before it could be read.
+        error: what made the fast path fail, which is a mistake of its own; `data` ends there.
     """
 
     document: Document | None
@@ -30,6 +31,7 @@ class Reading:
     charset: str
     data: bytearray
     encoding: Charset
+    error: Exception | None = None
 
     @property
     def text(self) -> str:
@@ -62,6 +64,7 @@ class PageReader:
         self._encoded = bytearray()  # what it has not decoded yet
         self._has_ended = False
         self._scanner = Scanner(None, limits)  # until then
+        self._error: Exception | None = None
 
     def feed(self, data: bytes) -> bool:
         """Takes the next bytes and does a step.
@@ -69,6 +72,12 @@ class PageReader:
         Returns:
             Whether enough was read to stop: the head ended a while ago, and the card is there.
         """
+        try:
+            return self._feed(data)
+        except Exception as error:  # noqa: BLE001 - no page may cause an error
+            return self._fail(error)
+
+    def _feed(self, data: bytes) -> bool:
         if self._beginning is not None:
             self._beginning += data
             if len(self._beginning) < charsets.LONGEST_BOM:
@@ -79,17 +88,25 @@ class PageReader:
             return self._is_enough()
         if not self._scanner.enough:
             self._encoded += data
-        return self.advance()
+        return self._advance()
 
     @property
     def is_behind(self) -> bool:
         """Whether there is a step to do that needs no more bytes."""
+        if self._error:
+            return False
         if self._scanner.is_behind:
             return True
         return self._decoder is not None and (self._has_ended or bool(self._encoded and not self._scanner.enough))
 
     def advance(self) -> bool:
         """Does a step; returns what `feed` returns."""
+        try:
+            return self._advance()
+        except Exception as error:  # noqa: BLE001 - likewise
+            return self._fail(error)
+
+    def _advance(self) -> bool:
         if self._scanner.is_behind:
             self._scanner.advance()
         elif self._decoder:
@@ -99,6 +116,13 @@ class PageReader:
     def end(self) -> None:
         """Says that no more bytes come, because the page ends here or because enough was read."""
         self._has_ended = True
+        if self._error is None:
+            try:
+                self._end()
+            except Exception as error:  # noqa: BLE001 - likewise
+                self._fail(error)
+
+    def _end(self) -> None:
         if self._beginning is not None:
             data = self._begin(self._beginning)
             if self._decoder:
@@ -126,16 +150,26 @@ class PageReader:
     def close(self) -> Reading:
         """Says what was found, once no more bytes come and it is not behind."""
         assert self._has_ended and not self.is_behind  # noqa: PT018, S101 - else it would be wrong
-        found = self._scanner.close()
-        encoding = self._scanner.charset
-        assert encoding  # noqa: S101 - a closed scanner knows
+        found: Document | Unsure = Unsure.ERROR
+        if self._error is None:
+            try:
+                found = self._scanner.close()
+            except Exception as error:  # noqa: BLE001 - likewise
+                self._fail(error)
+        encoding = self._scanner.charset or charsets.UTF_8
         return Reading(
             document=found if isinstance(found, Document) else None,
             unsure=found if isinstance(found, Unsure) else None,
             charset=(self._charset or encoding).name,
             data=self._scanner.data,
             encoding=encoding,
+            error=self._error,
         )
+
+    def _fail(self, error: Exception) -> bool:
+        """Ends the fast path; the reference parser reads what was read by then."""
+        self._error = error
+        return True
 
     def _begin(self, data: bytes) -> bytes:
         """Begins to read; returns what follows the byte order mark."""
