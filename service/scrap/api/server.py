@@ -17,8 +17,11 @@ class ServerLimits:
     """How long a port waits for its callers."""
 
     # Connections that the kernel holds until we accept them; it lets more wait for its next try, about a second later.
-    # All that wait are accepted in one turn of the event loop, at 0.1 ms each: more makes a flood everybody's.
     backlog: int = 256
+    # Connections accepted in one iteration of the event loop, 0.1 ms each. Fewer: a new connection waits for many
+    # iterations where they are long. More: a flood of connections makes iterations long, and each connection costs two
+    # microseconds for every one of these (an accept that finds nothing).
+    accepts: int = 16
     # Seconds that an idle connection is kept. Longer than most clients keep theirs, so that the client closes first:
     # a server that closes first may meet a request that is already on its way.
     keep_alive: int = 75
@@ -33,6 +36,7 @@ class Server(uvicorn.Server):
 
     def __init__(self, calls: Calls, *, limits: ServerLimits, connections: ConnectionLimits) -> None:
         self._refusals = calls.refusals
+        self._accepts = limits.accepts
         super().__init__(
             ConnectionConfig(
                 app=calls,
@@ -61,7 +65,10 @@ class Server(uvicorn.Server):
     @contextlib.asynccontextmanager
     async def running(self, listener: socket.socket) -> AsyncIterator["Server"]:
         """Serves on a socket; at the end refuses new connections and lets the last answers out."""
-        served = asyncio.create_task(self.serve([listener]))
+        # uvloop accepts one connection in an iteration for each handle that listens: a duplicate of the socket shares
+        # its queue in the kernel, and is a handle of its own. uvicorn closes them all.
+        listeners = [listener, *(listener.dup() for _ in range(1, self._accepts))]
+        served = asyncio.create_task(self.serve(listeners))
         try:
             yield self
         finally:
