@@ -86,7 +86,7 @@ async def serve(settings: Settings) -> None:
     """Serves until SIGTERM or SIGINT, then drains.
 
     Readiness drops at once; what is under way ends; only then new connections are refused; the management port
-    goes last.
+    goes last. All of it has one deadline: `ServerLimits.shutdown` seconds after the signal.
 
     Raises:
         SettingError: a part cannot be started as it is set.
@@ -116,13 +116,14 @@ async def serve(settings: Settings) -> None:
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, stopped.set)
         async with (
-            new_server(management).running(management_socket),
+            new_server(management).running(management_socket) as private,
             new_server(calls).running(public_socket) as public,
         ):
             log.info("serving on %s, management on %s", api.url_of(public_socket), api.url_of(management_socket))
             await stopped.wait()
             log.info("draining")
-            await public.drain(linger=settings[Serving].linger)
+            private.deadline = deadline = loop.time() + limits.shutdown
+            await public.drain(linger=settings[Serving].linger, deadline=deadline)
 
 
 def _listen(settings: Settings, host: str, port: str) -> socket:

@@ -1,5 +1,6 @@
 """The command line: `scrap serve` and `scrap get URL`."""
 
+import os
 import sys
 from collections.abc import Callable
 from typing import Any, NoReturn
@@ -73,12 +74,24 @@ def serve(**values: Any) -> None:
 
     Health and metrics are on the management port: /livez, /readyz and /metrics.
     """
+    _open_standard_streams()
     try:
         uvloop.run(app.serve(Settings(values)))
     except SettingError as error:
         raise click.UsageError(str(error)) from None
     except OSError as error:
         raise click.ClickException(str(error)) from None
+
+
+def _open_standard_streams() -> None:
+    """Opens /dev/null for each of descriptors 0 to 2 that is closed (`scrap serve >&-`).
+
+    The event loop would get its number otherwise, and the log lines would be written to it. POSIX's open gives the
+    lowest number that is free.
+    """
+    while (descriptor := os.open(os.devnull, os.O_RDWR)) <= 2:
+        pass
+    os.close(descriptor)
 
 
 @main.command(cls=GroupedCommand, short_help="Print the Open Graph of a page as JSON.")

@@ -4,8 +4,11 @@ A connection that says too much, too slowly, or does not read what it asked for 
 """
 
 import asyncio
+import ipaddress
+import re
+from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 
 import uvicorn
 from uvicorn._types import ASGI3Application
@@ -21,12 +24,20 @@ class ConnectionLimits:
     """What one caller may cost before its first request is even read."""
 
     connections: int = 1024  # open at once; one more is answered 503 and closed; each costs about 10 KiB
-    head_bytes: int = 16_384  # of a request's line and headers; more is answered 431 (checked once a read)
+    head_bytes: int = 16_384  # of a request's line and headers; more is answered 431
     head_seconds: float = 10.0  # from its first byte to the end of a request's head; slower is answered 408
     pipelined: int = 8  # requests sent ahead on one connection; one more and the connection is cut
 
 
 _BODY_HEADERS = frozenset({b"content-length", b"transfer-encoding"})
+_CONTINUE: Final = b"HTTP/1.1 100 Continue\r\n\r\n"
+_PROBE_SECONDS: Final = 0.5  # the write after the reset is the one that fails: a client that left is noticed after two
+# Host = uri-host [ ":" port ] (RFC 9110, section 7.2); uri-host is IP-literal or reg-name, which may be empty and whose
+# grammar includes IPv4address (RFC 3986, section 3.2.2).
+_HOST = re.compile(
+    rb"(?:\[(?:([0-9A-Fa-f:.]+)|[vV][0-9A-Fa-f]+\.[\w.~!$&'()*+,;=:-]+)\]"
+    rb"|(?:[\w.~!$&'()*+,;=-]|%[0-9A-Fa-f]{2})*)(?::[0-9]*)?"
+)
 
 
 class ConnectionConfig(uvicorn.Config):
@@ -54,10 +65,13 @@ class Connection(HttpToolsProtocol):
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self._limits = self.config.limits
-        self._head_bytes = 0
         self._head_open = False
+        self._head_bytes = 0  # of an open head that were read
+        self._head_tail = b""  # the last of them: its end may come in two reads
         self._head_timer: asyncio.TimerHandle | None = None
-        self._answered: RequestResponseCycle | None = None  # the request whose answer is under way
+        self._probe_timer: asyncio.TimerHandle | None = None
+        self._answered: RequestResponseCycle | None = None  # the request whose response is under way
+        self._refusal: ScrapError | None = None  # sent behind the responses that are under way
         self._turned_away = False  # since the last time the connection was looked at for being idle
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as uvicorn does
@@ -70,11 +84,12 @@ class Connection(HttpToolsProtocol):
             self._refuse(Overloaded())
 
     def connection_lost(self, exc: Exception | None) -> None:
-        """Forgets the timer, and tells the request under way.
+        """Forgets the timers, and tells the request under way.
 
         uvicorn tells only the last one that was read; one before it would write to a connection that is gone.
         """
         self._stop_head_timer()
+        self._stop_probe_timer()
         if self._answered is not None and not self._answered.response_complete:
             self._answered.disconnected = True
             self._answered.message_event.set()
@@ -86,18 +101,38 @@ class Connection(HttpToolsProtocol):
 
     def data_received(self, data: bytes) -> None:
         """Reads on, as long as a head is not too large."""
-        if self.transport.is_closing():
+        if self.transport.is_closing() or self._refusal:
             return
-        if self._is_idle() and (answer := self.config.turn_away(data)):
+        if self._is_idle() and len(data) <= self._limits.head_bytes and (answer := self.config.turn_away(data)):
             self._turn_away(answer)
             return
-        super().data_received(data)
-        if self._head_open:
-            self._head_bytes += len(data)
-            if self._head_bytes > self._limits.head_bytes:
+        for piece in _pieces(data, self._head_tail):
+            if self._head_bytes + len(piece) > self._limits.head_bytes and not self._reads_body():
                 self._refuse(ScrapError(Reason.REQUEST_TOO_LARGE))
-            elif self._head_timer is None:
-                self._expect_head()
+            else:
+                super().data_received(piece)
+            if self.transport.is_closing() or self._refusal:
+                return
+            if self._head_open:
+                self._head_bytes += len(piece)
+                self._head_tail = (self._head_tail + piece)[-3:]
+            else:
+                self._head_bytes, self._head_tail = 0, b""
+        if self._head_timer is None and (self._head_open or self._is_idle()):
+            self._expect_head()  # also behind an empty line, which ends no head and begins none
+
+    def eof_received(self) -> bool:  # type: ignore[override]  # uvicorn's never keeps one; asyncio's may
+        """Closes an idle connection; else keeps it for the responses under way: the client may read on (RFC 9293, 3.6).
+
+        Returns:
+            Whether it is kept.
+        """
+        if not self._is_answering():
+            return False
+        if not self._refusal:
+            self.cycle.keep_alive = False
+        self._expect_probe()
+        return True
 
     def on_message_begin(self) -> None:
         """A request's first byte is here."""
@@ -105,17 +140,29 @@ class Connection(HttpToolsProtocol):
         self._head_open = True
 
     def on_headers_complete(self) -> None:
-        """A request's head is whole."""
+        """A request's head is whole.
+
+        Raises:
+            ValueError: it has not one valid Host; the parser hands it on as an error of the message, which is a 400.
+        """
         self._head_open = False
-        self._head_bytes = 0
         self._stop_head_timer()
         if len(self.pipeline) >= self._limits.pipelined:
             self.transport.abort()
             raise asyncio.LimitOverrunError("too many pipelined requests", len(self.pipeline))
+        hosts = [value for name, value in self.headers if name == b"host"]
+        if not (is_host(hosts) or (not hosts and self.parser.get_http_version() < "1.1")):
+            raise ValueError("not one valid Host")
         super().on_headers_complete()
         for name, _ in self.headers:
             if name in _BODY_HEADERS:
                 self.cycle.keep_alive = False  # nobody here reads a body: it goes with its connection
+
+    def on_response_complete(self) -> None:
+        """Goes on with the next request, or with the refusal of what came behind the last."""
+        super().on_response_complete()
+        if self._refusal:
+            self._refuse(self._refusal)
 
     def send_400_response(self, msg: str) -> None:
         """Answers what is no HTTP, as every other error is answered."""
@@ -130,7 +177,15 @@ class Connection(HttpToolsProtocol):
 
     def _is_idle(self) -> bool:
         """Whether nothing is under way: what comes now begins with a request's first byte."""
-        return not self._head_open and (self.cycle is None or self.cycle.response_complete)
+        return not self._head_open and not self._is_answering()
+
+    def _is_answering(self) -> bool:
+        """Whether a response is under way, or a request waits for its turn."""
+        return self.cycle is not None and not self.cycle.response_complete
+
+    def _reads_body(self) -> bool:
+        """Whether the bytes that come now are the content of a request."""
+        return not self._head_open and self._is_answering() and self.cycle.more_body
 
     def _turn_away(self, answer: bytes) -> None:
         self.transport.write(answer)
@@ -158,7 +213,59 @@ class Connection(HttpToolsProtocol):
         else:
             self.transport.close()  # it never said a word
 
+    def _probe(self) -> None:
+        """Sends an interim response now and then: a client that has closed its socket, too, answers with a reset.
+
+        Only a write tells it from one that reads on. Any HTTP/1.1 client has to skip it (RFC 9110, section 15.2).
+        """
+        cycle = self._answered
+        if cycle and not cycle.response_started and cycle.scope["http_version"] == "1.1":
+            self.transport.write(_CONTINUE)
+        self._expect_probe()
+
+    def _expect_probe(self) -> None:
+        self._probe_timer = self.loop.call_later(_PROBE_SECONDS, self._probe)
+
+    def _stop_probe_timer(self) -> None:
+        if self._probe_timer is not None:
+            self._probe_timer.cancel()
+            self._probe_timer = None
+
     def _refuse(self, error: ScrapError) -> None:
-        if not self.transport.is_closing():
+        """Answers what is no request and closes, behind the responses that are under way."""
+        self._stop_head_timer()
+        if self._is_answering():
+            self._refusal = error
+        elif not self.transport.is_closing():
             self.transport.write(self.config.refusals.answer(error))
             self.transport.close()
+
+
+def is_host(values: list[bytes]) -> bool:
+    """Whether the values of a request's Host lines are one valid Host (RFC 9112, section 3.2)."""
+    if len(values) != 1 or not (found := _HOST.fullmatch(values[0].strip(b" \t"))):
+        return False
+    return found[1] is None or _is_ipv6(found[1].decode())
+
+
+def _is_ipv6(text: str) -> bool:
+    try:
+        ipaddress.IPv6Address(text)
+    except ValueError:
+        return False
+    return True
+
+
+def _pieces(data: bytes, before: bytes) -> Iterator[bytes]:
+    """Cuts what was read behind each empty line, where alone a head can end; the parser takes no bare LF for one.
+
+    Args:
+        data: what was read.
+        before: the bytes before it, where a head is open.
+    """
+    seen, start, begin = before + data, len(before), 0
+    while start < len(seen):
+        end = seen.find(b"\r\n\r\n", begin) + 4
+        begin = end if end > 3 else len(seen)
+        yield seen[start:begin]
+        start = begin

@@ -7,6 +7,7 @@ the bytes and one write. DESIGN.md has the figures.
 
 import re
 
+from scrap.api.connection import is_host
 from scrap.api.refusals import Refusals
 from scrap.api.scrap import PATH, remembered
 from scrap.preview import Previewer
@@ -18,6 +19,7 @@ _CALL = re.compile(
     rb"(?>(?:(?!(?i:connection|content-length|expect|transfer-encoding|upgrade):)[!-9;-~]++:[^\r\n\0]*+\r\n)+)\r\n"
     % re.escape(PATH.encode())
 )
+_HOSTS = re.compile(rb"(?i:\nhost):([^\r]*)")
 
 
 class Door:
@@ -39,6 +41,8 @@ class Door:
             data: all that a caller says, on a connection where nothing is under way.
         """
         if not self._previewer.is_strained or not (found := _CALL.fullmatch(data)):
+            return None
+        if not is_host(_HOSTS.findall(data)):  # which is another answer
             return None
         target = remembered(found[1])
         if (target and self._previewer.knows(target)) or self._previewer.let_in():

@@ -17,22 +17,34 @@ class ServerLimits:
     """How long a port waits for its callers."""
 
     # Connections that the kernel holds until we accept them; it lets more wait for its next try, about a second later.
-    # All that wait are accepted in one turn of the event loop, at 0.1 ms each: more makes a flood everybody's.
     backlog: int = 256
+    # Connections accepted in one iteration of the event loop, 0.1 ms each. Fewer: a new connection waits for many
+    # iterations where they are long. More: a flood of connections makes iterations long, and each connection costs two
+    # microseconds for every one of these (an accept that finds nothing).
+    accepts: int = 16
     # Seconds that an idle connection is kept. Longer than most clients keep theirs, so that the client closes first:
     # a server that closes first may meet a request that is already on its way.
     keep_alive: int = 75
-    shutdown: int = 25  # seconds after the stop until what is still under way is cancelled
+    # Seconds after SIGTERM until what is still under way is cancelled, on both ports together. The process ends within a
+    # few seconds more: telemetry is sent for two at most, and a thread may finish its page or its look-up.
+    shutdown: int = 25
     # Seconds for which a caller may leave what we sent unread; then the kernel drops the connection, whatever waits in
     # it. A caller that stalls for longer has to ask again.
     write: float = 10.0
 
 
 class Server(uvicorn.Server):
-    """A uvicorn server that is stopped by its owner, not by signals."""
+    """A uvicorn server that is stopped by its owner, not by signals.
+
+    Attributes:
+        deadline: when what is under way is cancelled, in the event loop's time; None: `ServerLimits.shutdown` seconds
+            after the end of `running`.
+    """
 
     def __init__(self, calls: Calls, *, limits: ServerLimits, connections: ConnectionLimits) -> None:
         self._refusals = calls.refusals
+        self.deadline: float | None = None
+        self._accepts = limits.accepts
         super().__init__(
             ConnectionConfig(
                 app=calls,
@@ -61,27 +73,34 @@ class Server(uvicorn.Server):
     @contextlib.asynccontextmanager
     async def running(self, listener: socket.socket) -> AsyncIterator["Server"]:
         """Serves on a socket; at the end refuses new connections and lets the last answers out."""
-        served = asyncio.create_task(self.serve([listener]))
+        # uvloop accepts one connection in an iteration for each handle that listens: a duplicate of the socket shares
+        # its queue in the kernel, and is a handle of its own. uvicorn closes them all.
+        listeners = [listener, *(listener.dup() for _ in range(1, self._accepts))]
+        served = asyncio.create_task(self.serve(listeners))
         try:
             yield self
         finally:
             self.should_exit = True
+            if self.deadline is not None:
+                # With 0, uvicorn would report a timeout although nothing is left to wait for.
+                left = max(0.01, self.deadline - asyncio.get_running_loop().time())
+                self.config.timeout_graceful_shutdown = left  # type: ignore[assignment]  # any number of seconds will do
             await served
             self._refusals.tell()
 
-    async def drain(self, *, linger: float) -> None:
+    async def drain(self, *, linger: float, deadline: float) -> None:
         """Lets what is under way end; who comes meanwhile is served as well, but no connection is kept.
-
-        What is still under way when the shutdown's time has passed is left to it.
 
         Args:
             linger: seconds to go on at least, for callers that do not know yet.
+            deadline: when to go on no longer; the server's own from now on.
         """
+        self.deadline = deadline
         close = (b"connection", b"close")
         self.config.encoded_headers.append(close)  # from the next tick on
         self.server_state.default_headers = [*self.server_state.default_headers, close]  # and at once
         under_way = [*self.server_state.tasks, asyncio.create_task(asyncio.sleep(linger))]
-        await asyncio.wait(under_way, timeout=self.config.timeout_graceful_shutdown)
+        await asyncio.wait(under_way, timeout=deadline - asyncio.get_running_loop().time())
 
 
 def listen(host: str, port: int, *, limits: ServerLimits) -> socket.socket:

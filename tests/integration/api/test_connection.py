@@ -1,12 +1,15 @@
 """Callers who say too much, too slowly, or nothing: each gets its answer, and the next caller is served."""
 
 import socket
+import threading
 from collections.abc import Iterator
-from urllib.parse import urlsplit
+from urllib.parse import quote, urlsplit
 
 import pytest
 
 from tests import client, running
+from tests.integration.test_caching import figure
+from tests.waiting import eventually
 
 
 @pytest.fixture(scope="module")
@@ -27,10 +30,15 @@ def say(service: running.Service, data: bytes) -> bytes:
     split = urlsplit(service.url)
     with socket.create_connection((split.hostname, split.port), timeout=10) as connection:
         connection.sendall(data)
-        answer = b""
-        while chunk := connection.recv(65536):
-            answer += chunk
-        return answer
+        return rest(connection)
+
+
+def rest(connection: socket.socket) -> bytes:
+    """All that comes back until the connection is closed."""
+    answer = b""
+    while chunk := connection.recv(65536):
+        answer += chunk
+    return answer
 
 
 def ask_for_ever(connection: socket.socket) -> None:
@@ -44,6 +52,10 @@ def ask_for_ever(connection: socket.socket) -> None:
     [
         (b"\x16\x03\x01\x02\x00\x01\x00\x01", b"400", b"request_malformed"),
         (b"GET / HTTP/1.1\r\nX-Long: " + b"x" * 4000, b"431", b"request_too_large"),
+        (b"GET / HTTP/1.1\r\nHost: x\r\nX-Long: " + b"x" * 60_000 + b"\r\n\r\n", b"431", b"request_too_large"),
+        (b"GET /openapi.json HTTP/1.1\r\n\r\n", b"400", b"request_malformed"),
+        (b"GET /openapi.json HTTP/1.1\r\nHost: x\r\nHost: x\r\n\r\n", b"400", b"request_malformed"),
+        (b"GET /openapi.json HTTP/1.1\r\nHost: x y\r\n\r\n", b"400", b"request_malformed"),
         (b"GET /slow HTTP/1.1\r\n", b"408", b"request_timeout"),
     ],
 )
@@ -92,3 +104,86 @@ def test_a_reader_that_does_not_read_is_cut(strict: running.Service) -> None:
         with pytest.raises((ConnectionResetError, BrokenPipeError)):
             ask_for_ever(connection)
         assert client.request(strict.url, "/openapi.json").status == 200
+
+
+def test_the_management_port_wants_a_host_too(strict: running.Service) -> None:
+    split = urlsplit(strict.management)
+    for version, status in ((b"1.1", b"400"), (b"1.0", b"200")):
+        with socket.create_connection((split.hostname, split.port), timeout=10) as connection:
+            connection.sendall(b"GET /livez HTTP/" + version + b"\r\n\r\n")
+            assert rest(connection).startswith(b"HTTP/1.1 " + status)
+
+
+def connect(service: running.Service) -> socket.socket:
+    """A connection that fails a test rather than hang it."""
+    split = urlsplit(service.url)
+    return socket.create_connection((split.hostname, split.port), timeout=20)
+
+
+def page_request(url: str, version: str = "1.1") -> bytes:
+    """Asks for the preview of a page."""
+    return f"GET /api/v1/scrap?url={quote(url, safe='')} HTTP/{version}\r\nHost: x\r\n\r\n".encode()
+
+
+def test_a_client_that_sends_no_more_gets_its_responses(service: running.Service) -> None:
+    with connect(service) as connection:
+        connection.sendall(b"GET /openapi.json HTTP/1.1\r\nHost: x\r\n\r\n" * 3)
+        connection.shutdown(socket.SHUT_WR)
+        assert rest(connection).count(b"HTTP/1.1 200 ") == 3
+
+
+def test_an_idle_client_that_sends_no_more_is_closed(service: running.Service) -> None:
+    with connect(service) as connection:
+        connection.sendall(b"GET /nothing HTTP/1.1\r\nHost: x\r\n\r\n")
+        assert connection.recv(65536).startswith(b"HTTP/1.1 404")
+        connection.shutdown(socket.SHUT_WR)
+        assert rest(connection) == b""
+
+
+class Late(running.Answer):
+    """Answers when the test says so."""
+
+    released = threading.Event()
+
+    def do_GET(self) -> None:
+        """Waits, then serves a page."""
+        assert self.released.wait(30)
+        self.answer(200, b'<meta property="og:title" content="Late">', {"Content-Type": "text/html"})
+
+
+@pytest.fixture
+def late() -> Iterator[running.Origin]:
+    """An origin that waits until the test releases it."""
+    Late.released = threading.Event()
+    with running.origin(Late) as origin:
+        yield origin
+        Late.released.set()
+
+
+@pytest.mark.parametrize(("version", "interim"), [("1.1", b"HTTP/1.1 100 Continue\r\n\r\n"), ("1.0", b"")])
+def test_a_client_that_sends_no_more_gets_a_slow_page(
+    service: running.Service, late: running.Origin, version: str, interim: bytes
+) -> None:
+    with connect(service) as connection:
+        connection.sendall(page_request(f"{late.url}/{version}", version))
+        eventually(lambda: figure(service, "scrap_admission_in_flight") == 1)
+        connection.shutdown(socket.SHUT_WR)
+        first = connection.recv(len(interim)) if interim else b""
+        assert first == interim
+        Late.released.set()
+        *_, head, body = (first + rest(connection)).split(b"\r\n\r\n")
+        assert head.startswith(b"HTTP/1.1 200 ")
+        assert b"connection: close" in head
+        assert b"Late" in body
+    assert client.request(service.url, "/openapi.json").status == 200
+
+
+@pytest.mark.parametrize("version", ["1.1", "1.0"])
+def test_a_client_that_sends_no_more_and_then_goes_leaves_nothing_behind(late: running.Origin, version: str) -> None:
+    with running.service({"SCRAP_DEADLINE": "5" if version == "1.0" else "60"}) as service:
+        with connect(service) as connection:
+            connection.sendall(page_request(late.url, version))
+            eventually(lambda: figure(service, "scrap_admission_in_flight") == 1)
+            connection.shutdown(socket.SHUT_WR)
+        eventually(lambda: figure(service, "scrap_admission_in_flight") == 0)
+        assert figure(service, "scrap_requests_in_flight") == 0

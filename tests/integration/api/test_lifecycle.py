@@ -1,7 +1,12 @@
 """Start, readiness, and an end that loses nobody."""
 
 import http.client
+import os
+import socket
+import subprocess
+import sys
 import threading
+import time
 from urllib.parse import urlsplit
 
 import pytest
@@ -60,16 +65,65 @@ def test_sigterm_drains() -> None:
         client.request(service.url, "/openapi.json")
 
 
-def test_what_never_ends_is_told_so_at_the_shutdown_limit() -> None:
+@pytest.mark.parametrize("linger", ["0", "1"])
+def test_what_never_ends_is_told_so_at_the_shutdown_limit(linger: str) -> None:
     class Origin(Slow):
         arrived, released = threading.Semaphore(0), threading.Event()
 
-    with running.origin(Origin) as origin, running.service({"SCRAP_SHUTDOWN": "1"}) as service:
+    settings = {"SCRAP_SHUTDOWN": "3", "SCRAP_LINGER": linger, "SCRAP_DEADLINE": "60"}
+    with running.origin(Origin) as origin, running.service(settings) as service:
+        # A metrics reader that does not read is under way on the management port, too.
+        reader = socket.socket()
+        reader.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+        reader.connect((urlsplit(service.management).hostname, urlsplit(service.management).port))
+        reader.sendall(b"GET /metrics HTTP/1.1\r\nHost: x\r\n\r\n" * 8)
         answers: list[client.Answer] = []
-        caller = threading.Thread(target=lambda: answers.append(client.scrap(service.url, origin.url)))
-        caller.start()
+        callers = [
+            threading.Thread(target=lambda path=path: answers.append(client.scrap(service.url, f"{origin.url}/{path}")))
+            for path in range(2)
+        ]
+        callers[0].start()
         assert Origin.arrived.acquire(timeout=10)
-        assert service.stop() == 0
-        caller.join(20)
+        started = time.monotonic()
+        service.process.terminate()
+        if linger != "0":  # who comes while it lingers has the same deadline
+            eventually(lambda: client.request(service.management, "/readyz").status != 200)
+            callers[1].start()
+            assert Origin.arrived.acquire(timeout=10)
+        assert service.process.wait(60) == 0
+        assert 3 <= time.monotonic() - started < 6
+        for caller in callers:
+            if caller.ident is not None:
+                caller.join(20)
         Origin.released.set()
-    assert [(answer.status, answer.json["reason"]) for answer in answers] == [(503, "draining")]
+        reader.close()
+    assert {(answer.status, answer.json["reason"]) for answer in answers} == {(503, "draining")}
+
+
+def free_port() -> int:
+    """A port that nobody listens on."""
+    with socket.create_server(("127.0.0.1", 0)) as probe:
+        return int(probe.getsockname()[1])
+
+
+@pytest.mark.parametrize("closed", ["<&-", ">&-", "2>&-", "<&- >&- 2>&-"])
+def test_a_standard_stream_that_is_closed_at_the_start(closed: str, origin: running.Origin) -> None:
+    port, management = free_port(), free_port()
+    settings = {"SCRAP_PORT": f"{port}", "SCRAP_MANAGEMENT_PORT": f"{management}"}
+    loopback = {"SCRAP_ALLOWED_NETWORKS": "127.0.0.0/8", "SCRAP_ALLOWED_PORTS": "1-65535"}
+    command = ["sh", "-c", f'exec "$@" {closed}', "sh", sys.executable, "-m", "scrap", "serve"]
+    with subprocess.Popen(command, env={**os.environ, **settings, **loopback}) as process:
+        try:
+            eventually(lambda: is_open(port))
+            base = f"http://127.0.0.1:{port}"
+            for page in ("card.html", "nothing.html"):
+                assert client.scrap(base, f"{origin.url}/{page}").status == 200
+        finally:
+            process.terminate()
+        assert process.wait(60) == 0
+
+
+def is_open(port: int) -> bool:
+    """Whether somebody listens on it."""
+    with socket.socket() as probe:
+        return probe.connect_ex(("127.0.0.1", port)) == 0

@@ -9,7 +9,7 @@ import pytest
 import schemathesis
 from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
-from schemathesis.checks import not_a_server_error, positive_data_acceptance
+from schemathesis.checks import negative_data_rejection, not_a_server_error, positive_data_acceptance
 
 from tests import client, running
 
@@ -43,7 +43,11 @@ def test_every_answer_is_as_described(
     operations: dict[str, Any], method: str, mode: schemathesis.GenerationMode, data: st.DataObject
 ) -> None:
     case = data.draw(operations[method].as_strategy(generation_mode=mode))
-    assert case.call_and_validate(excluded_checks=NOT_TRUE_HERE).status_code != 500
+    answer = case.call()
+    # A query too long for any request is rejected as one: schemathesis does not know that 431 is a rejection.
+    excluded = [*NOT_TRUE_HERE, negative_data_rejection] if answer.status_code == 431 else NOT_TRUE_HERE
+    case.validate_response(answer, excluded_checks=excluded)
+    assert answer.status_code != 500
 
 
 @pytest.mark.parametrize("method", ["get", "head"])

@@ -1,8 +1,11 @@
 """A caller's connection, without a socket."""
 
 import asyncio
+from itertools import pairwise
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from starlette.types import Receive, Scope, Send
 from uvicorn.server import ServerState
 
@@ -20,6 +23,7 @@ class Wire(asyncio.Transport):
         super().__init__()
         self.said: list[bytes] = []
         self.closed = False
+        self.ended = asyncio.Event()
 
     def write(self, data: bytes | bytearray | memoryview) -> None:
         self.said.append(bytes(data))
@@ -29,6 +33,7 @@ class Wire(asyncio.Transport):
 
     def close(self) -> None:
         self.closed = True
+        self.ended.set()
 
     def pause_reading(self) -> None:
         """Nothing comes by itself."""
@@ -39,7 +44,7 @@ class Wire(asyncio.Transport):
 class Caller:
     """Somebody connected to an application that answers everything."""
 
-    def __init__(self, limits: ConnectionLimits | None = None) -> None:
+    def __init__(self, limits: ConnectionLimits | None = None, keep_alive: int = 0) -> None:
         self.asked = 0
         self.refusal: bytes | None = None
         self.wire = Wire()
@@ -52,10 +57,15 @@ class Caller:
             lifespan="off",
             ws="none",
             log_config=None,
-            timeout_keep_alive=0,
+            timeout_keep_alive=keep_alive,
         )
         self.connection = Connection(config=config, server_state=ServerState(), app_state={})
         self.connection.connection_made(self.wire)
+
+    @property
+    def statuses(self) -> list[bytes]:
+        """What went out, one status a response."""
+        return [said[9:12] for said in self.wire.said if said.startswith(b"HTTP/1.1 ")]
 
     async def answer(self, scope: Scope, receive: Receive, send: Send) -> None:
         self.asked += 1
@@ -114,3 +124,151 @@ async def test_one_connection_too_many_costs_an_answer() -> None:
     caller.connection.connection_lost(None)
     await settle()
     assert caller.asked == 0
+
+
+def head(size: int) -> bytes:
+    """A whole request of so many bytes."""
+    filler = b"GET / HTTP/1.1\r\nHost: x\r\nX: %b\r\n\r\n"
+    return filler % (b"x" * (size - len(filler) + 2))
+
+
+@given(
+    sizes=st.lists(st.integers(40, 200), min_size=1, max_size=5),
+    cuts=st.sets(st.integers(1, 1000)),
+)
+def test_each_head_is_measured_by_itself_in_whatever_pieces_it_comes(sizes: list[int], cuts: set[int]) -> None:
+    async def measure() -> None:
+        caller = Caller(ConnectionLimits(head_bytes=120))
+        stream = b"".join(map(head, sizes))
+        for start, end in pairwise([0, *sorted(cut for cut in cuts if cut < len(stream)), len(stream)]):
+            caller.connection.data_received(stream[start:end])
+        await settle()
+        caller.connection.connection_lost(None)
+        fitting = next((index for index, size in enumerate(sizes) if size > 120), len(sizes))
+        refused = fitting < len(sizes)
+        assert caller.statuses == [b"204"] * fitting + [b"431"] * refused
+
+    asyncio.run(measure())
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        head(60_000),
+        b"GET / HTTP/1.1\r\nHost: " + b" " * 60_000 + b"x\r\n\r\n",  # the parser does not give white space on
+        b"GET /" + b"x" * 60_000 + b" HTTP/1.1\r\nHost: x\r\n\r\n",
+        b"GET / HTTP/1.1\r\nHost: x\r\n" + b"X: y\r\n" * 10_000,
+    ],
+)
+async def test_a_large_head_in_one_read_is_refused(data: bytes) -> None:
+    caller = Caller()
+    caller.refusal = b"no"  # and not otherwise, where a load shedder would answer
+    caller.connection.data_received(data)
+    await settle()
+    assert (caller.asked, caller.statuses, caller.wire.closed) == (0, [b"431"], True)
+
+
+async def test_content_is_no_part_of_a_head() -> None:
+    caller = Caller(ConnectionLimits(head_bytes=100))
+    body = b"x" * 5000
+    caller.connection.data_received(b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 5000\r\n\r\n" + body[:2000])
+    caller.connection.data_received(body[2000:])
+    await settle()
+    assert (caller.statuses, caller.wire.closed) == ([b"204"], True)
+
+
+@pytest.mark.parametrize("late", [b"GET / HTTP/1.1\r\n\r\n", head(200), b"\x16\x03\x01"])
+async def test_a_refusal_comes_behind_the_responses_that_are_under_way(late: bytes) -> None:
+    caller = Caller(ConnectionLimits(head_bytes=100))
+    caller.connection.data_received(REQUEST * 2 + late + REQUEST)
+    assert caller.wire.said == []
+    caller.connection.data_received(REQUEST)
+    await settle()
+    assert caller.statuses[:2] == [b"204", b"204"]
+    assert len(caller.statuses) == 3
+    assert caller.statuses[2] in {b"400", b"431"}
+    assert caller.wire.closed
+
+
+@pytest.mark.parametrize(
+    "host",
+    [
+        "x", "example.com", "example.com:8080", "example.com:", "127.0.0.1:80", "[::1]", "[::ffff:192.0.2.1]:443",
+        "[v1.a:b]", "a_b", "%41", "xn--bcher-kva.example", "", " x ", "\tx\t", "a!$&'()*+,;=~",
+    ],
+)  # fmt: skip
+async def test_a_valid_host_is_served(host: str) -> None:
+    caller = Caller()
+    caller.connection.data_received(f"GET / HTTP/1.1\r\nHost:{host}\r\n\r\n".encode())
+    await settle()
+    assert caller.statuses == [b"204"]
+
+
+@pytest.mark.parametrize(
+    "lines",
+    [
+        b"", b"X: y\r\n", b"Host: x\r\nHost: x\r\n", b"Host: x\r\nhOST: y\r\n", b"Host: a b\r\n", b"Host: a/b\r\n",
+        b"Host: a@b\r\n", b"Host: a:b\r\n", b"Host: a:80:80\r\n", b"Host: \xc3\xbc\r\n", b"Host: %4\r\n",
+        b"Host: a,b?\r\n", b"Host: [::1\r\n", b"Host: [:::]\r\n", b"Host: [1.2.3.4]\r\n",
+        b"Host: [fe80::1%25eth0]\r\n", b"Host: ::1\r\n", b"Host: http://a\r\n", b"Host: <a>\r\n",
+    ],
+)  # fmt: skip
+@pytest.mark.parametrize("target", [b"/", b"http://x/"])
+async def test_not_one_valid_host_is_malformed(lines: bytes, target: bytes) -> None:
+    caller = Caller()
+    caller.connection.data_received(b"GET " + target + b" HTTP/1.1\r\n" + lines + b"\r\n")
+    await settle()
+    assert (caller.asked, caller.statuses, caller.wire.closed) == (0, [b"400"], True)
+    assert b"request_malformed" in caller.wire.said[0]
+
+
+@pytest.mark.parametrize(
+    "request_",
+    [
+        b"GET / HTTP/1.0\r\n\r\n",
+        b"GET / HTTP/1.0\r\nHost: x\r\n\r\n",
+        b"GET http://y/ HTTP/1.1\r\nHost: x\r\n\r\n",
+    ],
+)
+async def test_an_old_request_needs_no_host_and_a_whole_url_is_a_target(request_: bytes) -> None:
+    caller = Caller()
+    caller.connection.data_received(request_)
+    await settle()
+    assert caller.statuses == [b"204"]
+
+
+async def test_two_hosts_are_malformed_in_an_old_request_too() -> None:
+    caller = Caller()
+    caller.connection.data_received(b"GET / HTTP/1.0\r\nHost: x\r\nHost: x\r\n\r\n")
+    await settle()
+    assert caller.statuses == [b"400"]
+
+
+async def test_empty_lines_keep_no_connection() -> None:
+    caller = Caller(ConnectionLimits(head_seconds=0.01), keep_alive=1000)
+    caller.connection.data_received(REQUEST)
+    await settle()
+    caller.connection.data_received(b"\r\n" * 10)
+    async with asyncio.timeout(10):
+        await caller.wire.ended.wait()
+    assert caller.statuses == [b"204"]
+
+
+@pytest.mark.parametrize("before", [b"", REQUEST, REQUEST[:10], REQUEST + REQUEST[:10]])
+async def test_the_end_of_what_a_client_sends_ends_an_idle_connection(before: bytes) -> None:
+    caller = Caller()
+    caller.connection.data_received(before)
+    await settle()
+    assert not caller.connection.eof_received()
+    caller.connection.connection_lost(None)
+
+
+async def test_a_client_that_sends_no_more_is_answered_all_that_it_asked() -> None:
+    caller = Caller()
+    caller.connection.data_received(REQUEST * 3 + REQUEST[:10])
+    assert caller.connection.eof_received()
+    await settle()
+    assert [status for status in caller.statuses if status != b"100"] == [b"204"] * 3
+    assert b"".join(caller.wire.said).count(b"connection: close") == 1
+    assert caller.wire.closed
+    caller.connection.connection_lost(None)

@@ -1,0 +1,88 @@
+"""New connections where the event loop is busy, and where there is no file descriptor for them."""
+
+import asyncio
+import contextlib
+import itertools
+import resource
+import socket
+from collections.abc import Iterator
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import uvloop
+
+from scrap.api import ConnectionLimits, Server, ServerLimits, listen, management_app
+from tests import client, running
+from tests.waiting import eventually
+
+CLIENTS = 128
+
+
+async def iterations(limits: ServerLimits) -> int:
+    """How many iterations of the event loop pass until connections that wait in the kernel are accepted."""
+    loop = asyncio.get_running_loop()
+    app = management_app(is_ready=lambda: True, exposition=lambda _: (b"", ""))
+    listener = listen("127.0.0.1", 0, limits=limits)
+    passed = 0
+
+    def count() -> None:
+        nonlocal passed
+        passed += 1
+        if len(server.server_state.connections) < CLIENTS:
+            loop.call_soon(count)  # in the next iteration
+        else:
+            accepted.set_result(passed)
+
+    server = Server(app, limits=limits, connections=ConnectionLimits())
+    async with server.running(listener):
+        while not server.started:
+            await asyncio.sleep(0)
+        with contextlib.ExitStack() as stack:
+            address = listener.getsockname()
+            for _ in range(CLIENTS):  # the loop does not run meanwhile
+                stack.enter_context(socket.create_connection(address, timeout=10))
+            accepted: asyncio.Future[int] = loop.create_future()
+            loop.call_soon(count)
+            return await accepted
+
+
+def test_connections_that_wait_are_accepted_within_a_few_iterations() -> None:
+    limits = ServerLimits()
+    assert uvloop.run(iterations(limits)) <= CLIENTS / limits.accepts + 2
+    assert uvloop.run(iterations(ServerLimits(accepts=1))) >= CLIENTS  # what a handle accepts, and why there are more
+
+
+def descriptors(service: running.Service) -> set[int]:
+    """The file descriptors that the service has open."""
+    return {int(entry.name) for entry in Path(f"/proc/{service.process.pid}/fd").iterdir()}
+
+
+@contextlib.contextmanager
+def few_descriptors(service: running.Service, more: int) -> Iterator[None]:
+    """Lets the service open only so many more."""
+    process, taken = service.process.pid, descriptors(service)
+    before = resource.prlimit(process, resource.RLIMIT_NOFILE)
+    limit = next(n for n in itertools.count() if n - sum(number < n for number in taken) == more)
+    resource.prlimit(process, resource.RLIMIT_NOFILE, (limit, before[1]))
+    try:
+        yield
+    finally:
+        resource.prlimit(process, resource.RLIMIT_NOFILE, before)
+
+
+def test_a_connection_that_gets_no_descriptor_is_closed_and_does_not_wait() -> None:
+    with running.service() as service, contextlib.ExitStack() as stack:
+        split = urlsplit(service.url)
+        assert client.request(service.url, "/openapi.json").status == 200  # all that it opens at its start is open
+        before = descriptors(service)
+        stack.enter_context(few_descriptors(service, 4))
+        connections = [
+            stack.enter_context(socket.create_connection((split.hostname, split.port), timeout=10)) for _ in range(60)
+        ]
+        for connection in connections[8:]:  # 4 were accepted, or one more where that of the request above closed late
+            with contextlib.suppress(ConnectionResetError):
+                assert connection.recv(1) == b""
+        for connection in connections:
+            connection.close()
+        eventually(lambda: len(descriptors(service)) <= len(before))
+        assert client.request(service.url, "/openapi.json").status == 200
