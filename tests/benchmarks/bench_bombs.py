@@ -16,6 +16,7 @@ import asyncio
 import math
 import os
 import resource
+import signal
 import sys
 import time
 from collections import Counter
@@ -130,7 +131,9 @@ async def measure(bomb: Bomb, origin: BombOrigin, requests: int, seconds: float)
         urls = [origin.url(bomb, number, at=at, seconds=seconds) for number in range(requests)]
         async with bystander(service.url, card, patience=PATIENCE) as beside:
             responses = await scrap_all(service.url, urls, over=OVER, patience=PATIENCE)
-        return Run(bomb, responses, beside, memory(service), await lag(service))
+        measured = Run(bomb, responses, beside, memory(service), await lag(service))
+        os.kill(service.pid, signal.SIGKILL)  # what it still has to do is nobody's business
+        return measured
 
 
 async def html5lib_path(origin: BombOrigin, *, hosts: int, seconds: float = 16.0) -> bool:
