@@ -3,9 +3,9 @@
     python -m tests.benchmarks.bench_bombs [--requests N] [--seconds S] [--check] [NAME…]
 
 For each page of tests/hostile/bombs.py a fresh `scrap serve` on core 0 is asked for so many of it, all different URLs
-at 64 hosts, whose responses arrive together (`--seconds`: slowly); meanwhile a bystander asks for a page that is in the cache, every 50 ms on
-a new connection. The origin and the client have core 1. `html5lib-path` is another scene: hostile pages that need
-html5lib, 1.4 a second, from one host and from many, and 32 honest ones from other hosts beside them.
+at 64 hosts, whose responses arrive together (`--seconds`: slowly); meanwhile a bystander asks for a page that is in the
+cache, every 50 ms on a new connection. The origin and the client have core 1. `html5lib-path` is another scene: hostile
+pages that need html5lib, 1.4 a second, from one host and from many, and 32 honest ones from other hosts beside them.
 
 Exits with 1 where a bar is broken; `--check` prints only that. The service may not map more than 2 GiB, for the
 machine's sake: a page that needs more shows as 500 or as a process that died.
@@ -16,6 +16,7 @@ import asyncio
 import math
 import os
 import resource
+import signal
 import sys
 import time
 from collections import Counter
@@ -130,7 +131,9 @@ async def measure(bomb: Bomb, origin: BombOrigin, requests: int, seconds: float)
         urls = [origin.url(bomb, number, at=at, seconds=seconds) for number in range(requests)]
         async with bystander(service.url, card, patience=PATIENCE) as beside:
             responses = await scrap_all(service.url, urls, over=OVER, patience=PATIENCE)
-        return Run(bomb, responses, beside, memory(service), await lag(service))
+        measured = Run(bomb, responses, beside, memory(service), await lag(service))
+        os.kill(service.pid, signal.SIGKILL)  # what it still has to do is nobody's business
+        return measured
 
 
 async def html5lib_path(origin: BombOrigin, *, hosts: int, seconds: float = 16.0) -> bool:

@@ -10,6 +10,7 @@ it is sent, and over how many seconds. So hundreds of responses arrive together,
 import asyncio
 import contextlib
 import functools
+import logging
 import subprocess
 import sys
 import tempfile
@@ -166,4 +167,5 @@ async def _serve(addresses: int, trust: Path) -> None:
 
 
 if __name__ == "__main__":
+    logging.getLogger("asyncio").setLevel(logging.ERROR)  # it warns of each client that leaves early
     uvloop.run(_serve(int(sys.argv[1]), Path(sys.argv[2])))
