@@ -10,6 +10,7 @@ from scrap.fetch import exhaustion
 from scrap.fetch.addresses import Address
 from scrap.fetch.exchange import READ_BYTES, Exchange
 from scrap.fetch.limits import Limits
+from scrap.turns import Turns
 from scrap.urls import Target
 
 
@@ -23,6 +24,7 @@ class Connector:
 
     limits: Limits
     context: ssl.SSLContext
+    turns: Turns
     buffer: memoryview = field(default_factory=lambda: memoryview(bytearray(READ_BYTES)))
 
     async def send(self, request: bytes, target: Target, addresses: Sequence[Address]) -> Exchange:
@@ -72,7 +74,7 @@ class Connector:
         secure = target.scheme == "https"
         try:
             _, exchange = await asyncio.get_running_loop().create_connection(
-                lambda: Exchange(request, self.limits, self.buffer, eager=eager),
+                lambda: Exchange(request, self.limits, self.buffer, self.turns, eager=eager),
                 str(address),
                 target.port,
                 ssl=self.context if secure else None,

@@ -10,6 +10,7 @@ from scrap.errors import Overloaded, Reason, ScrapError, UpstreamError
 from scrap.fetch import exhaustion
 from scrap.fetch.fields import Fields
 from scrap.fetch.limits import KIB, Limits
+from scrap.turns import Turns
 
 READ_BYTES = 64 * KIB
 """What one reading of a socket takes; while as much waits for the parser, the socket is left alone."""
@@ -24,6 +25,7 @@ class Exchange(asyncio.BufferedProtocol):
         request: the request's head.
         buffer: what sockets are read into, at least READ_BYTES long. All exchanges of an event loop share it: between
             its filling and its reading nothing else runs.
+        turns: the event loop's time; what is read is parsed when it is its turn.
         eager: send the request as soon as there is a connection; else when told to `begin`.
     """
 
@@ -42,8 +44,10 @@ class Exchange(asyncio.BufferedProtocol):
         "_parser",
         "_paused",
         "_request",
+        "_rest",
         "_sent",
         "_transport",
+        "_turns",
         "_waiter",
         "_wire_bytes",
         "body_bytes",
@@ -53,7 +57,7 @@ class Exchange(asyncio.BufferedProtocol):
         "status",
     )
 
-    def __init__(self, request: bytes, limits: Limits, buffer: memoryview, *, eager: bool) -> None:
+    def __init__(self, request: bytes, limits: Limits, buffer: memoryview, turns: Turns, *, eager: bool) -> None:
         self.status = 0
         self.fields: Fields = []  # of the answer's head
         self.first_byte = 0.0  # seconds from the request to the head's end
@@ -62,6 +66,7 @@ class Exchange(asyncio.BufferedProtocol):
         self._request = request
         self._limits = limits
         self._buffer = buffer
+        self._turns = turns
         self._eager = eager
         self._loop = asyncio.get_running_loop()
         self._parser: httptools.HttpResponseParser | None = httptools.HttpResponseParser(self)
@@ -76,6 +81,7 @@ class Exchange(asyncio.BufferedProtocol):
         self._chunks = 0
         self._held = 0  # bytes of body that wait to be read
         self._paused = False
+        self._rest = b""  # read, and waiting for its turn; the socket is paused
         self._waiter: asyncio.Future[None] | None = None
         self._ended = False  # the body is over
         # Why, where it cannot go on. No exception: that has a traceback, which has our frames, which have us, and with
@@ -112,9 +118,10 @@ class Exchange(asyncio.BufferedProtocol):
                 raise self._error()
             if self._ended:
                 return b""
-            if self._paused and self._transport is not None:
+            if self._paused:
                 self._paused = False
-                self._transport.resume_reading()
+                if self._transport is not None and not self._rest:
+                    self._transport.resume_reading()
             self._waiter = self._loop.create_future()
             try:
                 await self._waiter
@@ -143,10 +150,28 @@ class Exchange(asyncio.BufferedProtocol):
         return self._buffer
 
     def buffer_updated(self, nbytes: int) -> None:
+        if self._turns.is_free:
+            started = perf_counter()
+            self.take(self._buffer[:nbytes])
+            self._turns.spend(perf_counter() - started)
+        elif self._transport is not None:
+            self._rest = bytes(self._buffer[:nbytes])
+            self._transport.pause_reading()
+            self._turns.call_soon(self._take_rest)
+
+    def _take_rest(self) -> None:
+        started = perf_counter()
+        rest, self._rest = self._rest, b""
+        self.take(memoryview(rest))
+        self._turns.spend(perf_counter() - started)
+        if self._transport is not None and not self._paused:
+            self._transport.resume_reading()
+
+    def take(self, data: memoryview) -> None:
+        """Parses what was read."""
         if self._ended:
             return
-        data = self._buffer[:nbytes]
-        self._wire_bytes += nbytes
+        self._wire_bytes += len(data)
         if not self._head.done():
             data = self._read_head(data)
         if data and not self._ended:
@@ -160,6 +185,8 @@ class Exchange(asyncio.BufferedProtocol):
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._transport = None
+        if self._rest:
+            self._take_rest()
         if exc is not None and exhaustion.is_ours(exc) and not self._ended:
             self._fail(Reason.EXHAUSTED, str(exc))  # not the page's: no page is cut for it
         elif not self._head.done():

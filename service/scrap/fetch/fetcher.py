@@ -107,7 +107,12 @@ class Fetcher:
         if resolve is None:
             resolve = self._own_resolver = Resolver(limits.resolver_threads, policy.hosts)
         self._hops = Hops(
-            limits=limits, policy=policy, emit=emit, resolve=resolve, ssl_context=ssl_context or tls.context()
+            limits=limits,
+            policy=policy,
+            emit=emit,
+            turns=self._turns,
+            resolve=resolve,
+            ssl_context=ssl_context or tls.context(),
         )
         self._refusals = Refusals(limits)
 

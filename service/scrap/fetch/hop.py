@@ -19,6 +19,7 @@ from scrap.fetch.manners import Places
 from scrap.fetch.policy import Policy
 from scrap.fetch.resolver import Resolve
 from scrap.fetch.verdict import Verdict
+from scrap.turns import Turns
 from scrap.urls import Target
 
 _ACCEPT = "text/html,application/xhtml+xml;q=0.9,*/*;q=0.1"
@@ -46,13 +47,20 @@ class Hops:
     """Sends requests to public addresses and to what the policy allows; there is no other way out."""
 
     def __init__(
-        self, *, limits: Limits, policy: Policy, emit: Emit, resolve: Resolve, ssl_context: ssl.SSLContext
+        self,
+        *,
+        limits: Limits,
+        policy: Policy,
+        emit: Emit,
+        turns: Turns,
+        resolve: Resolve,
+        ssl_context: ssl.SSLContext,
     ) -> None:
         self._limits = limits
         self._policy = policy
         self._emit = emit
         self._resolve = resolve
-        self._connector = Connector(limits, ssl_context)
+        self._connector = Connector(limits, ssl_context, turns)
         self._places = Places(limits)
         self._fields = (
             f"User-Agent: {policy.user_agent}\r\nAccept: {_ACCEPT}\r\nAccept-Language: {policy.accept_language}\r\n"

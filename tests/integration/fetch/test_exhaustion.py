@@ -18,6 +18,7 @@ from scrap.fetch import Limits, Policy, exhaustion, resolver
 from scrap.fetch.exchange import READ_BYTES, Exchange
 from scrap.fetch.manners import Places
 from scrap.fetch.resolver import Resolver
+from scrap.turns import Turns
 from tests.hostile.answers import CARD, HTML, page, says
 from tests.hostile.deaf import deaf
 from tests.hostile.names import Names
@@ -122,7 +123,7 @@ async def test_a_local_port_is_missing_only_where_there_is_a_local_address(addre
 @pytest.mark.parametrize("is_begun", [False, True])
 async def test_no_memory_for_a_connection_that_is_there(is_begun: bool) -> None:
     """The kernel's error, told as an event loop tells it."""
-    exchange = Exchange(b"", Limits(), memoryview(bytearray(READ_BYTES)), eager=False)
+    exchange = Exchange(b"", Limits(), memoryview(bytearray(READ_BYTES)), Turns(), eager=False)
     if is_begun:
         part = HTML + b"Content-Length: 100\r\n\r\npart"
         exchange.get_buffer(-1)[: len(part)] = part

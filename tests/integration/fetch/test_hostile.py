@@ -13,7 +13,7 @@ from scrap.events import Timings
 from scrap.fetch import Limits
 from scrap.fetch.body import PIECE_BYTES
 from scrap.turns import Turns
-from tests.hostile.answers import BOMBS, CARD, EVERY, MIB, bomb, by_path
+from tests.hostile.answers import BOMBS, CARD, EVERY, MIB, bomb, by_path, says
 from tests.hostile.origin import Origin, serving
 from tests.hostile.watch import CAN_MEASURE, peak_memory
 from tests.integration.fetch.conftest import Client, Make
@@ -157,3 +157,24 @@ async def test_a_slow_parser_is_not_read_ahead_of(quick: Client, origin: Origin)
                 await asyncio.sleep(0)
     assert first
     assert growth.bytes < 2 * MIB
+
+
+async def test_what_is_read_is_parsed_in_turns(make: Make) -> None:
+    """A response of one-byte chunks is short on the wire and dear to parse: it waits while others had the time."""
+    turns = Turns()
+    body = b"1\r\na\r\n" * 50_000
+    head = b"HTTP/1.1 200 OK\r\nContent-Type: text/html\r\nTransfer-Encoding: chunked\r\n\r\n"
+    async with serving(says(head + body + b"0\r\n\r\n")) as origin:
+        client = make(turns=turns)
+        busy = asyncio.create_task(_keep_busy(turns))
+        got = await client.get(origin.url())
+        busy.cancel()
+    assert got.body == b"a" * 50_000
+    assert not got.truncated
+
+
+async def _keep_busy(turns: Turns) -> None:
+    """Uses up the budget of every iteration."""
+    while True:
+        turns.spend(1.0)
+        await asyncio.sleep(0)
