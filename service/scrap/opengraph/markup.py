@@ -134,7 +134,7 @@ LONGEST_END = len("</textarea ")  # so much of a text is looked at again when th
 # else up. It is read on from where it was left, in a state as the standard's tokenizer has them (HTML, section
 # 13.2.5.8 following). TOKEN is given no more than LONGEST bytes, so that the same tags are long in whatever pieces they
 # come; its dearest bytes take 0.1 µs each.
-LONGEST = 32 * 1024
+LONGEST = 24 * 1024
 LONG_TAG = _compile(rf"<(?: ( /{_names('head')} | {_names(*_SPECIAL)} ) | /?[a-zA-Z] | ([!?/]) )")
 # What belongs to a state and what ends it; for each group of that: the next state (None: the tag has ended). A value
 # that is not quoted, or a name, is known to be whole by what follows it; there may be no more than one that is not.

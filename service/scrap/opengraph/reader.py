@@ -10,7 +10,7 @@ from scrap.opengraph.limits import Limits
 from scrap.opengraph.scanner import Scanner
 
 _LIGHT = 8 * 1024  # bytes that count: some 5 ms of work at the worst
-_DECODED = 8 * 1024  # bytes that are decoded in a step
+_DECODED = 4 * 1024  # bytes that are decoded in a step
 
 
 @dataclass(frozen=True, slots=True)
