@@ -198,8 +198,12 @@ class Exchange(asyncio.BufferedProtocol):
     # What the parser calls.
 
     def on_header(self, name: bytes, value: bytes) -> None:
-        if not self._head.done():  # afterwards: a trailer, or a second answer nobody asked for
+        if self._head.done():  # a trailer, or a second answer nobody asked for
+            return
+        if len(self.fields) < self._limits.header_fields:
             self.fields.append((name.lower(), value.strip(b" \t")))  # RFC 9110, section 5.5
+        else:
+            self._fail(Reason.HEADERS_TOO_LARGE, f"more than {self._limits.header_fields} fields")
 
     def on_headers_complete(self) -> None:
         if self._head.done() or self._parser is None:

@@ -274,6 +274,17 @@ async def test_body_at_the_limit_is_whole(make: Make) -> None:
         assert (got.body, got.truncated) == (b"a" * 5000, False)
 
 
+async def test_no_more_header_fields_are_kept_than_the_limit(make: Make) -> None:
+    client = make(limits=Limits(header_fields=10))
+    own = 2  # Content-Type, Content-Length
+    async with serving(page(CARD, *[b"A: b"] * (10 - own))) as origin:
+        assert (await client.get(origin.url())).body == CARD
+    async with serving(page(CARD, *[b"A: b"] * (11 - own))) as origin:
+        with pytest.raises(UpstreamError) as caught:
+            await client.get(origin.url())
+    assert caught.value.reason is Reason.HEADERS_TOO_LARGE
+
+
 async def test_body_of_another_type_is_never_read(client: Client) -> None:
     async with serving(says(b"HTTP/1.1 200 OK\r\nContent-Type: video/mp4\r\n\r\n<html>", stays=True)) as origin:
         got = await client.get(origin.url())
