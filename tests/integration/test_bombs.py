@@ -44,14 +44,16 @@ class Service:
 
     Attributes:
         url: its public port.
+        kill: ends it, whatever it still has to do.
         card: the URL of a page that is in its cache.
         usual: bytes of memory that it had before anything hostile.
     """
 
-    def __init__(self, url: str, pid: int, card: str) -> None:
-        self.url = url
+    def __init__(self, service: running.Service, card: str) -> None:
+        self.url = service.url
         self.card = card
-        self._process = Path(f"/proc/{pid}")
+        self.kill = service.process.kill
+        self._process = Path(f"/proc/{service.process.pid}")
         self.usual = self._resident("VmRSS")
 
     @property
@@ -82,7 +84,7 @@ def running_service(origin: BombOrigin) -> Iterator[Service]:
         card = origin.url(CARD, 0)
         for url in (card, *(origin.url(HONEST, number) for number in range(AT_ONCE))):
             assert client.scrap(service.url, url).status == 200
-        yield Service(service.url, service.process.pid, card)
+        yield Service(service, card)
 
 
 @pytest.fixture(scope="module")
@@ -94,6 +96,7 @@ def services(origin: BombOrigin) -> Iterator[Callable[[], Service]]:
         def usual() -> Service:
             nonlocal service
             if not service.is_usual:
+                service.kill()
                 stack.close()
                 service = stack.enter_context(running_service(origin))
             return service
