@@ -27,6 +27,8 @@ PATIENCE = 10.0  # seconds after which a request is given up
 RESPONSE = 131_072  # bytes
 GROWTH = 64 * MIB
 STATUSES = {200, 502, 503, 504}
+# With these the page was never read, and nothing is shown.
+NEVER_READ = {Reason.CONNECT_FAILED, Reason.TLS_FAILED, Reason.PROTOCOL_ERROR, Reason.UPSTREAM_STATUS}
 SETTINGS = {"SCRAP_DEADLINE": str(DEADLINE), "SCRAP_CACHE_BYTES": str(4 * MIB)}
 
 
@@ -42,14 +44,16 @@ class Service:
 
     Attributes:
         url: its public port.
+        kill: ends it, whatever it still has to do.
         card: the URL of a page that is in its cache.
         usual: bytes of memory that it had before anything hostile.
     """
 
-    def __init__(self, url: str, pid: int, card: str) -> None:
-        self.url = url
+    def __init__(self, service: running.Service, card: str) -> None:
+        self.url = service.url
         self.card = card
-        self._process = Path(f"/proc/{pid}")
+        self.kill = service.process.kill
+        self._process = Path(f"/proc/{service.process.pid}")
         self.usual = self._resident("VmRSS")
 
     @property
@@ -80,7 +84,7 @@ def running_service(origin: BombOrigin) -> Iterator[Service]:
         card = origin.url(CARD, 0)
         for url in (card, *(origin.url(HONEST, number) for number in range(AT_ONCE))):
             assert client.scrap(service.url, url).status == 200
-        yield Service(service.url, service.process.pid, card)
+        yield Service(service, card)
 
 
 @pytest.fixture(scope="module")
@@ -92,6 +96,7 @@ def services(origin: BombOrigin) -> Iterator[Callable[[], Service]]:
         def usual() -> Service:
             nonlocal service
             if not service.is_usual:
+                service.kill()
                 stack.close()
                 service = stack.enter_context(running_service(origin))
             return service
@@ -106,11 +111,11 @@ def service(services: Callable[[], Service]) -> Service:
 
 
 def is_documented(response: Response) -> bool:
-    """Whether it is a preview, or a problem with its own reason."""
-    if response.status == 200:
-        return True
+    """Whether it is a preview, or says with the status of its reason that this page is not to be had."""
+    if response.status not in STATUSES or response.status == 200:
+        return response.status == 200
     reason = Reason[json.loads(response.start)["reason"].upper()]
-    return response.status in STATUSES and reason.outcome.status == response.status
+    return reason not in NEVER_READ and reason.outcome.status == response.status
 
 
 @pytest.mark.parametrize("name", BOMBS)
