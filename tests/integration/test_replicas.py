@@ -2,13 +2,19 @@
 
 import asyncio
 import shutil
+import time
 from collections.abc import Iterator
 from functools import partial
+from hashlib import blake2b
 
+import orjson
 import pytest
 
 from scrap import urls
+from scrap.cache import entry, etag
+from scrap.cache.freshness import Freshness
 from scrap.cache.shared import _name
+from scrap.errors import Outcome
 from tests import client, running
 from tests.hostile.answers import page, says
 from tests.hostile.origin import serving
@@ -144,3 +150,52 @@ async def test_a_full_house_asks_nobody_before_it_says_no() -> None:
             assert healthy.requests == []
             service.process.kill()
             await asyncio.gather(taken, return_exceptions=True)
+
+
+def forged(key: str, change: dict[int, object], body: bytes = b'{"title":"forged"}') -> bytes:
+    """An entry with the right seal, which anybody can compute, and some words of its head changed."""
+    made = entry.preview(body, Outcome.OK, Freshness(100, 50, 500), now=time.time(), upstream_status=200)
+    head = orjson.loads(entry.encode(key, made)[20:].removesuffix(body))
+    written = orjson.dumps([change.get(index, word) for index, word in enumerate(head)])
+    payload = len(written).to_bytes(4, "big") + written + body
+    return blake2b(payload + key.encode(), digest_size=16, person=b"scrap entry %d" % entry.VERSION).digest() + payload
+
+
+BAD_TIMES: tuple[object, ...] = (None, True, "1", [], -1, 1e300, 10**18)
+
+
+def test_a_forged_entry_is_a_miss(shared: Server, origin: running.Origin) -> None:
+    forgeries: list[dict[int, object]] = [
+        {0: "upstream_error"},
+        {0: "no_open_graph"},
+        {1: "upstream_status"},
+        {1: "a newer release's"},
+        {0: "upstream_error", 1: "upstream_status"},  # with a body
+        {0: "internal_error", 1: "internal"},
+        {0: "blocked", 1: "dns_failed"},
+        {2: 'x\r\nSet-Cookie: a="b"'},
+        {2: '"x"'},
+        {2: "\u20ac"},
+        {3: "200"},
+        {3: 10**18},
+        {4: 1e300},
+        {5: -1e300},
+        *({index: time} for index in range(5, 10) for time in BAD_TIMES),
+    ]
+    with running.service({"SCRAP_CACHE_URL": shared.url}) as service:
+        until_up(service)
+        url = f"{origin.url}/card.html?genuine"
+        shared.admin.set(_name(url), forged(url, {}))
+        assert client.scrap(service.url, url).json == {"title": "forged"}  # a seal is no signature
+        title = client.scrap(service.url, f"{origin.url}/card.html").json["title"]
+        for number, change in enumerate(forgeries):
+            url = f"{origin.url}/card.html?{number}"
+            shared.admin.set(_name(url), forged(url, change))
+            answer = client.scrap(service.url, url)
+            assert (answer.status, answer.json["title"], answer.headers["Set-Cookie"]) == (200, title, None), change
+        for body in (b"", b"[]", b"{", b"\xff", b'{"title":"' + b"x" * 300_000 + b'"}'):
+            url = f"{origin.url}/card.html?body={len(body)}{body[:1].hex()}"
+            shared.admin.set(_name(url), forged(url, {2: etag.of(body)}, body))
+            assert client.scrap(service.url, url).json["title"] == title
+        assert figure(service, 'scrap_cache_shared_failures_total{kind="entry"}') == len(forgeries) + 5
+        assert figure(service, "scrap_cache_shared_up") == 1

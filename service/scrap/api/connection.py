@@ -6,7 +6,6 @@ A connection that says too much, too slowly, or does not read what it asked for 
 import asyncio
 import ipaddress
 import re
-from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -106,20 +105,34 @@ class Connection(HttpToolsProtocol):
         if self._is_idle() and len(data) <= self._limits.head_bytes and (answer := self.config.turn_away(data)):
             self._turn_away(answer)
             return
-        for piece in _pieces(data, self._head_tail):
-            if self._head_bytes + len(piece) > self._limits.head_bytes and not self._reads_body():
-                self._refuse(ScrapError(Reason.REQUEST_TOO_LARGE))
-            else:
-                super().data_received(piece)
-            if self.transport.is_closing() or self._refusal:
-                return
-            if self._head_open:
-                self._head_bytes += len(piece)
-                self._head_tail = (self._head_tail + piece)[-3:]
-            else:
-                self._head_bytes, self._head_tail = 0, b""
-        if self._head_timer is None and (self._head_open or self._is_idle()):
-            self._expect_head()  # also behind an empty line, which ends no head and begins none
+        while data and not (self.transport.is_closing() or self._refusal):
+            data = self._read(data)
+        if self._head_open and self._head_timer is None and not self._refusal:
+            self._expect_head()
+
+    def _read(self, data: bytes) -> bytes:
+        """Reads up to the next empty line, where alone a head can end, so that each is measured by itself.
+
+        Returns:
+            What is behind it.
+        """
+        if self._reads_content():
+            super().data_received(data)
+            return b""
+        if not self._head_open:
+            data = data.lstrip(b"\r\n")  # empty lines before a request are no part of it (RFC 9112, section 2.2)
+        found = (self._head_tail + data).find(b"\r\n\r\n")  # the parser takes no bare LF for an end
+        size = found + 4 - len(self._head_tail) if found >= 0 else len(data)
+        if self._head_bytes + size > self._limits.head_bytes:
+            self._refuse(ScrapError(Reason.REQUEST_TOO_LARGE))
+        elif size:
+            super().data_received(data[:size])
+        if self._head_open:
+            self._head_bytes += size
+            self._head_tail = (self._head_tail + data[:size])[-3:]
+        else:
+            self._head_bytes, self._head_tail = 0, b""
+        return data[size:]
 
     def eof_received(self) -> bool:  # type: ignore[override]  # uvicorn's never keeps one; asyncio's may
         """Closes an idle connection; else keeps it for the responses under way: the client may read on (RFC 9293, 3.6).
@@ -183,8 +196,8 @@ class Connection(HttpToolsProtocol):
         """Whether a response is under way, or a request waits for its turn."""
         return self.cycle is not None and not self.cycle.response_complete
 
-    def _reads_body(self) -> bool:
-        """Whether the bytes that come now are the content of a request."""
+    def _reads_content(self) -> bool:
+        """Whether the bytes that come now are the content of a request, whose connection goes with it."""
         return not self._head_open and self._is_answering() and self.cycle.more_body
 
     def _turn_away(self, answer: bytes) -> None:
@@ -254,18 +267,3 @@ def _is_ipv6(text: str) -> bool:
     except ValueError:
         return False
     return True
-
-
-def _pieces(data: bytes, before: bytes) -> Iterator[bytes]:
-    """Cuts what was read behind each empty line, where alone a head can end; the parser takes no bare LF for one.
-
-    Args:
-        data: what was read.
-        before: the bytes before it, where a head is open.
-    """
-    seen, start, begin = before + data, len(before), 0
-    while start < len(seen):
-        end = seen.find(b"\r\n\r\n", begin) + 4
-        begin = end if end > 3 else len(seen)
-        yield seen[start:begin]
-        start = begin

@@ -25,8 +25,8 @@ class ServerLimits:
     # Seconds that an idle connection is kept. Longer than most clients keep theirs, so that the client closes first:
     # a server that closes first may meet a request that is already on its way.
     keep_alive: int = 75
-    # Seconds after SIGTERM until what is still under way is cancelled, on both ports together. The process ends a
-    # few seconds later: telemetry is sent for two at most, and a thread may finish its page or its look-up.
+    # Seconds after SIGTERM until what is still under way is cancelled, on both ports together. The process ends a few
+    # seconds later at most: telemetry is sent for two, and a thread may finish its page or its look-up.
     shutdown: int = 25
     # Seconds for which a caller may leave what we sent unread; then the kernel drops the connection, whatever waits in
     # it. A caller that stalls for longer has to ask again.

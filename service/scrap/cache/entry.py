@@ -4,6 +4,7 @@ import struct
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from hashlib import blake2b
+from typing import Any
 
 import orjson
 
@@ -20,6 +21,9 @@ _HEAD_LENGTH = struct.Struct(">I")
 _PERSON = b"scrap entry %d" % VERSION
 _OUTCOMES = {outcome.value: outcome for outcome in Outcome}
 _REASONS = {reason.value: reason for reason in Reason}
+_KEPT = frozenset({Outcome.BLOCKED, Outcome.UPSTREAM_ERROR, Outcome.TIMEOUT})  # what `freshness.of_failure` keeps
+_LATEST = 1e11  # seconds since the epoch: the year 5138
+_LONGEST = 2**32  # seconds from `stored` to the last use: more than any window (RFC 9111, section 1.2.2)
 
 
 class State(StrEnum):
@@ -163,7 +167,8 @@ def decode(key: str, data: bytes) -> Entry | None:
     """Reads what `encode` wrote for the same key; None for anything else whatsoever.
 
     The seal covers key, version and payload, so an entry that is cut, damaged, foreign, of another version or filed
-    under another key is nothing. A sealed one may still name a reason that only a newer release knows.
+    under another key is nothing. It is no signature: anybody can compute it, so the entry has to be one that `preview`
+    or `failure` makes. A newer release's reason is nothing, too.
     """
     payload = data[_SEAL:]
     if data[:_SEAL] != _seal(key, payload):
@@ -171,23 +176,68 @@ def decode(key: str, data: bytes) -> Entry | None:
     try:
         (length,) = _HEAD_LENGTH.unpack_from(payload)
         start = _HEAD_LENGTH.size
-        outcome, reason, tag, status, retry_after, *times = orjson.loads(payload[start : start + length])
-        stored, fresh_until, swr_until, sie_until, held_until = map(float, times)
-        return Entry(
-            outcome=_OUTCOMES[outcome],
-            reason=None if reason is None else _REASONS[reason],
-            body=payload[start + length :],
-            etag=str(tag),
-            upstream_status=None if status is None else int(status),
-            retry_after=None if retry_after is None else float(retry_after),
-            stored=stored,
-            fresh_until=fresh_until,
-            swr_until=swr_until,
-            sie_until=sie_until,
-            held_until=held_until,
-        )
+        return _read(orjson.loads(payload[start : start + length]), payload[start + length :])
     except (ValueError, TypeError, LookupError, struct.error):
         return None
+
+
+def _read(head: list[Any], body: bytes) -> Entry:
+    """The entry with this head and body.
+
+    Raises:
+        ValueError, TypeError, LookupError: it is none of ours.
+    """
+    outcome, reason, tag, status, retry_after, *times = head
+    stored, fresh_until, swr_until, sie_until, held_until = (_number(time, 0, _LATEST) for time in times)
+    if not stored <= fresh_until <= min(swr_until, sie_until) <= max(swr_until, sie_until) <= stored + _LONGEST:
+        raise ValueError("times out of order")
+    if held_until > sie_until:
+        raise ValueError("held for longer than it is kept")
+    check = _check_preview if reason is None else _check_failure
+    entry = Entry(
+        outcome=_OUTCOMES[outcome],
+        reason=None if reason is None else _REASONS[reason],
+        body=body,
+        etag=str(tag),
+        upstream_status=None if status is None else int(_number(status, 100, 599)),
+        retry_after=None if retry_after is None else _number(retry_after, 0, _LONGEST),
+        stored=stored,
+        fresh_until=fresh_until,
+        swr_until=swr_until,
+        sie_until=sie_until,
+        held_until=held_until,
+    )
+    check(entry)
+    return entry
+
+
+def _number(value: object, least: float, most: float) -> float:
+    """A number within bounds; NaN is within none.
+
+    Raises:
+        ValueError: it is none.
+    """
+    if type(value) not in {int, float} or not least <= value <= most:  # type: ignore[operator]  # bool is no number
+        raise ValueError(f"{value!r} is no number from {least} to {most}")
+    return float(value)  # type: ignore[arg-type]
+
+
+def _check_preview(entry: Entry) -> None:
+    graph = orjson.loads(entry.body)
+    if not isinstance(graph, dict) or entry.outcome is not (Outcome.OK if graph else Outcome.NO_OPEN_GRAPH):
+        raise ValueError("no Open Graph")
+    if entry.etag != etag.of(entry.body) or entry.retry_after is not None:
+        raise ValueError("no preview's head")
+
+
+def _check_failure(entry: Entry) -> None:
+    assert entry.reason is not None  # noqa: S101 - the caller has looked
+    if entry.outcome is not entry.reason.outcome or entry.outcome not in _KEPT:
+        raise ValueError("no failure that is kept")
+    if entry.outcome is not Outcome.UPSTREAM_ERROR and (entry.upstream_status, entry.retry_after) != (None, None):
+        raise ValueError("a status without a response")
+    if entry.body or entry.etag or entry.held_until or not entry.fresh_until == entry.swr_until == entry.sie_until:
+        raise ValueError("no failure's head")
 
 
 def _seal(key: str, payload: bytes) -> bytes:

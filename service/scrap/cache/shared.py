@@ -120,7 +120,7 @@ class Shared:
         except TimeoutError:
             self._trip(Trouble.TIMEOUT)
             return None
-        entry = decode(key, data)
+        entry = decode(key, data) if len(data) <= self._remote.value_bytes else None
         if entry is None and data:
             self._report(Trouble.ENTRY)
         return entry
@@ -137,7 +137,7 @@ class Shared:
     async def _read(self) -> None:
         while True:
             reads = await _batch(self._reads)
-            end = self._remote.value_bytes  # GETRANGE, for a stranger's value may be half a gigabyte
+            end = self._remote.value_bytes  # a byte more than an entry; for a stranger's value may be half a gigabyte
             values = await self._ask([("GETRANGE", read.name, 0, end) for read in reads])
             for read, value in zip(reads, values, strict=True):
                 if not read.found.done():

@@ -9,6 +9,7 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import cast
 
+import orjson
 import pytest
 
 from scrap.cache import Cache, Hit, Limits
@@ -57,8 +58,12 @@ async def replica(url: str, *, patience: float = 2.0, backlog: int = 1024, up: b
             await made.cache.aclose()
 
 
-def page(body: bytes = b"{}", freshness: Freshness = Freshness(100, 50, 500), age: float = 0.0) -> Entry:  # noqa: B008 - frozen
-    return preview(body, Outcome.OK, freshness, now=time.time() - age)
+def page(title: str = "page", freshness: Freshness = Freshness(100, 50, 500), age: float = 0.0) -> Entry:  # noqa: B008 - frozen
+    return preview(orjson.dumps({"title": title}), Outcome.OK, freshness, now=time.time() - age)
+
+
+def title(hit: Hit | None) -> str | None:
+    return hit and orjson.loads(hit.entry.body)["title"]
 
 
 async def stored(server: Server, key: str) -> bytes:
@@ -113,13 +118,13 @@ async def test_a_failure_travels_too(server: Server) -> None:
 
 
 async def test_an_entry_that_can_only_stand_in_is_found_when_it_must(server: Server) -> None:
-    old = page(b"old", age=200.0)
+    old = page("old", age=200.0)
     async with replica(server.url) as first, replica(server.url) as second:
         first.cache.put(KEY, old)
         await stored(server, KEY)
         assert await second.cache.get(KEY) == Hit(old, None)
         failed = failure(UpstreamError(Reason.CONNECT_FAILED), policy=Policy(), now=time.time())
-        assert second.cache.fail(KEY, failed).body == b"old"
+        assert second.cache.fail(KEY, failed).body == old.body
         # The others learn that the page need not be tried for a moment.
         before = dict(first.cache.lookups)
         await until(lambda: server.admin.get(_name(KEY)) != encode(KEY, old))
@@ -132,11 +137,11 @@ async def test_an_entry_that_can_only_stand_in_is_found_when_it_must(server: Ser
 
 async def test_a_newer_entry_in_memory_stays(server: Server) -> None:
     async with replica(server.url) as first, replica(server.url) as second:
-        first.cache.put(KEY, page(b"old", age=10.0))
+        first.cache.put(KEY, page("old", age=10.0))
         await stored(server, KEY)
-        newer = page(b"new")
+        newer = page("new")
         second.cache.put(KEY, newer)
-        server.admin.set(_name(KEY), encode(KEY, page(b"old", age=10.0)))
+        server.admin.set(_name(KEY), encode(KEY, page("old", age=10.0)))
         await second.cache.get(KEY)
         assert second.cache.peek(KEY) == Hit(newer, State.FRESH)
 
@@ -145,10 +150,10 @@ async def test_many_look_ups_at_once_each_find_their_own(server: Server) -> None
     keys = [f"https://example.com/{number}" for number in range(300)]
     async with replica(server.url) as first, replica(server.url) as second:
         for key in keys:
-            first.cache.put(key, page(key.encode()))
+            first.cache.put(key, page(key))
         await until(lambda: server.admin.dbsize() == len(keys))
         hits = await asyncio.gather(*(second.cache.get(key) for key in keys))
-        assert [hit and hit.entry.body.decode() for hit in hits] == keys
+        assert [title(hit) for hit in hits] == keys
 
 
 @pytest.mark.parametrize(
@@ -158,7 +163,7 @@ async def test_many_look_ups_at_once_each_find_their_own(server: Server) -> None
         encode(KEY, page())[:-1],
         encode("https://example.org/", page()),
         b"\xff" * 5_000_000,
-        encode(KEY, page(bytes(200_000))),
+        encode(KEY, page("x" * 200_000)),
     ],
     ids=["rubbish", "cut", "foreign", "huge rubbish", "too large an entry"],
 )
@@ -168,8 +173,8 @@ async def test_what_is_no_entry_of_ours_is_a_miss(server: Server, value: bytes) 
         assert await here.cache.get(KEY) is None
         assert here.troubles == ["entry"]
         assert here.up
-        here.cache.put(KEY, page(b"whole"))
-        await until(lambda: server.admin.strlen(_name(KEY)) == len(encode(KEY, page(b"whole"))))
+        here.cache.put(KEY, page("whole"))
+        await until(lambda: server.admin.strlen(_name(KEY)) == len(encode(KEY, page("whole"))))
         assert (await here.cache.get(KEY)) is not None
 
 
@@ -185,7 +190,7 @@ async def test_a_value_of_another_type_is_a_miss_and_is_written_over(server: Ser
 
 async def test_a_large_entry_stays_at_home(server: Server) -> None:
     async with replica(server.url) as here:
-        here.cache.put(KEY, page(bytes(100_001)))
+        here.cache.put(KEY, page("x" * 100_001))
         here.cache.put(KEY + "2", page())
         await stored(server, KEY + "2")
         assert server.admin.dbsize() == 1
@@ -211,7 +216,7 @@ async def test_killed_and_brought_back(server: Server) -> None:
         assert await here.cache.get(KEY) is None
         assert not here.up
         assert here.cache.peek(KEY) is not None
-        here.cache.put(KEY, page(b"local"))  # nobody waits for it
+        here.cache.put(KEY, page("local"))  # nobody waits for it
         before = len(here.troubles)
         await until(lambda: len(here.troubles) > before + 3)  # it keeps trying
         assert set(here.troubles) == {"connection"}
@@ -317,7 +322,7 @@ async def test_callers_who_leave_while_it_hangs_harm_nobody(server: Server) -> N
     keys = [f"https://example.com/{number}" for number in range(50)]
     async with replica(server.url, patience=5.0) as here:
         for key in keys:
-            here.cache.put(key, page(key.encode()))
+            here.cache.put(key, page(key))
         await until(lambda: server.admin.dbsize() == len(keys))
         server.freeze()
         try:
@@ -331,7 +336,7 @@ async def test_callers_who_leave_while_it_hangs_harm_nobody(server: Server) -> N
         finally:
             server.thaw()
         hits = await asyncio.gather(*staying)
-        assert [hit and hit.entry.body.decode() for hit in hits] == keys[25:]
+        assert [title(hit) for hit in hits] == keys[25:]
         assert here.troubles == []
 
 

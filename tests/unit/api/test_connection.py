@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from starlette.types import Receive, Scope, Send
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 from uvicorn.server import ServerState
 
 from scrap.api.connection import Connection, ConnectionConfig, ConnectionLimits
@@ -245,13 +246,34 @@ async def test_two_hosts_are_malformed_in_an_old_request_too() -> None:
 
 
 async def test_empty_lines_keep_no_connection() -> None:
-    caller = Caller(ConnectionLimits(head_seconds=0.01), keep_alive=1000)
+    caller = Caller(keep_alive=1)
     caller.connection.data_received(REQUEST)
     await settle()
-    caller.connection.data_received(b"\r\n" * 10)
+    caller.connection.data_received(b"\r\n" * 100_000)  # as many as come in a read: each by itself would take long
+    caller.connection.data_received(b"\r\n" + REQUEST)
+    await settle()
+    caller.connection.data_received(b"\r\n")
     async with asyncio.timeout(10):
         await caller.wire.ended.wait()
-    assert caller.statuses == [b"204"]
+    assert caller.statuses == [b"204", b"204"]
+
+
+async def test_nothing_is_cut_at_empty_lines_that_ends_no_head(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A read of nothing else would be cut into tens of thousands of pieces, each of which costs a call or more."""
+    reads: list[int] = []
+    received = HttpToolsProtocol.data_received
+
+    def count(connection: HttpToolsProtocol, data: bytes) -> None:
+        reads.append(len(data))
+        received(connection, data)
+
+    monkeypatch.setattr(HttpToolsProtocol, "data_received", count)
+    caller = Caller()
+    empty = b"\r\n\r\n" * 10_000
+    post = b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 40000\r\n\r\n"
+    caller.connection.data_received(empty + post + empty)
+    await settle()
+    assert reads == [len(post), len(empty)]
 
 
 @pytest.mark.parametrize("before", [b"", REQUEST, REQUEST[:10], REQUEST + REQUEST[:10]])

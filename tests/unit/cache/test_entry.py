@@ -155,15 +155,105 @@ def test_another_version_is_none() -> None:
         b"\xff\xff\xff\xff[]",
         head(),
         head(1, 2, 3),
-        head("ok", None, "", None, None, 1, 2, 3, 4, "x"),
-        head("ok", None, "", None, None, 1, 2, 3, 4),
-        head("ok", None, "", None, None, 1, 2, 3, 4, None),
-        head("of a newer release", None, "", None, None, 1, 2, 3, 4, 5),
-        head("upstream_error", "of a newer release", "", None, None, 1, 2, 3, 4, 5),
-        head("ok", [], "", None, None, 1, 2, 3, 4, 5),
-        head("ok", None, "", "x", None, 1, 2, 3, 4, 5),
-        head("ok", None, "", None, {}, 1, 2, 3, 4, 5),
+        head(*range(11)),
+        struct.pack(">I", 2) + b"{}",
+        struct.pack(">I", 5000) + b"[" * 5000,
     ],
 )
-def test_a_sealed_entry_that_means_nothing_to_us_is_none(payload: bytes) -> None:
+def test_a_sealed_payload_that_means_nothing_to_us_is_none(payload: bytes) -> None:
     assert decode(KEY, sealed(payload)) is None
+
+
+BODY = b'{"title":"x"}'
+PREVIEW: dict[str, object] = {
+    "outcome": "ok",
+    "reason": None,
+    "etag": etag.of(BODY),
+    "upstream_status": 200,
+    "retry_after": None,
+    "stored": NOW,
+    "fresh_until": NOW + 100,
+    "swr_until": NOW + 150,
+    "sie_until": NOW + 600,
+    "held_until": 0.0,
+}
+FAILURE: dict[str, object] = PREVIEW | {
+    "outcome": "upstream_error",
+    "reason": "upstream_status",
+    "etag": "",
+    "upstream_status": 503,
+    "retry_after": 90.0,
+    "fresh_until": NOW + 90,
+    "swr_until": NOW + 90,
+    "sie_until": NOW + 90,
+}
+# What stands in for a number in JSON: NaN and the infinities are no JSON, and orjson reads none.
+NO_NUMBERS: tuple[object, ...] = (None, True, "1", [], {}, "x")
+NO_TIMES: tuple[object, ...] = (*NO_NUMBERS, -1, -1e300, 1e300, 2e11, 10**18)
+TIMES = ("stored", "fresh_until", "swr_until", "sie_until", "held_until")
+
+
+def each(name: str, *values: object) -> list[dict[str, object]]:
+    return [{name: value} for value in values]
+
+
+def forged(values: dict[str, object], body: bytes) -> bytes:
+    return sealed(head(*values.values()) + body)
+
+
+def test_an_entry_that_is_forged_well_is_one() -> None:
+    assert decode(KEY, forged(PREVIEW, BODY)) == page()
+    assert decode(KEY, forged(FAILURE, b"")) == failed(
+        UpstreamError(Reason.UPSTREAM_STATUS, status=503, retry_after=90.0)
+    )
+    empty = PREVIEW | {"outcome": "no_open_graph", "etag": etag.of(b"{}")}
+    assert decode(KEY, forged(empty, b"{}")) is not None
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        *each("outcome", "no_open_graph", "upstream_error", "of a newer release", None, [], 1),
+        *each("reason", "upstream_status", "of a newer release", "", [], 1),
+        *each("etag", "", '"x"', "*", None, 1, f"{PREVIEW['etag']}"[:-1], 'W/"x"', '"x"\r\nSet-Cookie: a=b'),
+        *each("upstream_status", True, "200", [], 99, 600, -1, 10**18, 1e300),
+        *each("retry_after", 0, 1, 9.5, "x", -1),
+        *(change for name in TIMES for change in each(name, *NO_TIMES)),
+        {"fresh_until": NOW - 1},
+        {"swr_until": NOW + 99},
+        {"sie_until": NOW + 99},
+        {"held_until": NOW + 601},
+        {"sie_until": NOW + 2**33},
+    ],
+)  # fmt: skip
+def test_a_forged_preview_is_none(change: dict[str, object]) -> None:
+    assert decode(KEY, forged(PREVIEW | change, BODY)) is None
+
+
+@pytest.mark.parametrize("body", [b"", b"[]", b"null", b"1", b'"x"', b"{}", b'{"title":', b"\xff", b'{"a":\xff}'])
+def test_a_body_that_is_no_open_graph_is_none(body: bytes) -> None:
+    assert decode(KEY, forged(PREVIEW | {"etag": etag.of(body)}, body)) is None
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        *each("outcome", "ok", "timeout", "blocked", "shed", "internal_error"),
+        *each("reason", None, "timeout_total", "blocked_name", "full", "internal"),
+        {"outcome": "shed", "reason": "full", "upstream_status": None, "retry_after": None},
+        {"outcome": "internal_error", "reason": "internal", "upstream_status": None, "retry_after": None},
+        {"outcome": "caller_error", "reason": "url_missing", "upstream_status": None, "retry_after": None},
+        {"outcome": "timeout", "reason": "timeout_total"},
+        {"etag": etag.of(b"")},
+        *each("retry_after", True, "1", [], -1, 2**33, 1e300),
+        {"swr_until": NOW + 100},
+        {"sie_until": NOW + 100},
+        {"held_until": NOW + 10},
+    ],
+)
+def test_a_forged_failure_is_none(change: dict[str, object]) -> None:
+    assert decode(KEY, forged(FAILURE | change, b"")) is None
+
+
+def test_a_failure_with_a_body_is_none() -> None:
+    assert decode(KEY, forged(FAILURE, b"{}")) is None
