@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from scrap.opengraph import Bound, Limits, PageReader, Reading, read_with_html5lib
 
 _USUAL = Limits()
-_PATIENT = Limits(seconds=60, tokens=10**9, elements=10**9, nesting=10**9)
+PATIENT = Limits(seconds=60, tokens=10**9, elements=10**9, nesting=10**9)
 
 
 def read(pieces: Iterable[bytes], *, charset: str | None = None, limits: Limits = _USUAL) -> Reading:
@@ -32,7 +32,7 @@ def assert_lawful(page: str | bytes, *, charset: str | None = "utf-8") -> Readin
     """Asserts that the express lane says of a page what html5lib says of the same text, or that it is not sure."""
     reading = read([page.encode() if isinstance(page, str) else page], charset=charset)
     if reading.document is not None:
-        law = read_with_html5lib(reading.text, _PATIENT)
+        law = read_with_html5lib(reading.text, PATIENT)
         if law.bound is not Bound.CRASH:
             assert reading.document == law, reading.text
     return reading
