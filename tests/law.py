@@ -6,6 +6,7 @@ from dataclasses import replace
 from scrap.opengraph import Bound, Limits, PageReader, Reading, read_with_html5lib
 
 _USUAL = Limits()
+PATIENT = Limits(seconds=60, tokens=10**9, elements=10**9, nesting=10**9)
 
 
 def read(pieces: Iterable[bytes], *, charset: str | None = None, limits: Limits = _USUAL) -> Reading:

@@ -5,14 +5,15 @@
 
 import os
 
+import html5lib
 import orjson
 import pytest
 from hypothesis import HealthCheck, Phase, assume, given, settings
 from hypothesis import strategies as st
 
-from scrap.opengraph import Document, Limits, markup, open_graph, read_with_html5lib, scanner
+from scrap.opengraph import Document, Limits, markup, open_graph, read_with_html5lib, scanner, tree
 from tests import corpus
-from tests.law import assert_lawful, read
+from tests.law import PATIENT, assert_lawful, read
 from tests.soup import mutations, soups
 
 _TIMES = int(os.environ.get("SCRAP_FUZZ", "1"))
@@ -41,6 +42,16 @@ def test_soup_is_read_as_html5lib_reads_it(page: str) -> None:
 def test_soup_of_plain_elements_leaves_no_doubt(page: str) -> None:
     assume("<!--\0" not in page and "<!---\0" not in page)
     assert assert_lawful(page).unsure is None
+
+
+@_examples(1500)
+@given(soups())
+def test_a_tree_without_text_has_the_elements_of_html5libs_own(page: str) -> None:
+    try:
+        root = html5lib.parse(page, scripting=False)
+    except Exception:  # noqa: BLE001 - html5lib's own assertions fail on pages that are odd enough
+        assume(False)
+    assert read_with_html5lib(page, PATIENT) == tree._document(root, None)
 
 
 _OWN = [path.read_bytes() for path in sorted((corpus.REPOSITORY / "tests" / "pages").glob("*.html"))]

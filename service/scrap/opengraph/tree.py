@@ -15,6 +15,7 @@ from scrap.opengraph.limits import Limits
 _HTML = "{" + namespaces["html"] + "}"
 _SPEAKING = frozenset(_HTML + name for name in ("html", "head", "base", "meta"))
 _SLICE = 2048  # characters between two looks at the clock
+_LOOK = 64  # tokens between two looks: one may move an element past thousands of others
 _TreeBuilder: Any = getTreeBuilder("etree")
 
 
@@ -23,17 +24,27 @@ class _Reached(Exception):
         self.bound = bound
 
 
+class _Clock:
+    """Raises once html5lib has taken so many seconds of its thread's CPU."""
+
+    def __init__(self, seconds: float) -> None:
+        self._end = time.thread_time() + seconds
+
+    def look(self) -> None:
+        if time.thread_time() > self._end:
+            raise _Reached(Bound.SECONDS)
+
+
 class _Slices:
     """Hands text to html5lib in slices, as long as there is time: its tokenizer may take long over one tag."""
 
-    def __init__(self, text: str, seconds: float) -> None:
+    def __init__(self, text: str, clock: _Clock) -> None:
         self._text = text
         self._at = 0
-        self._end = time.thread_time() + seconds
+        self._clock = clock
 
     def read(self, size: int = _SLICE, /) -> str:
-        if time.thread_time() > self._end:
-            raise _Reached(Bound.SECONDS)
+        self._clock.look()
         text = self._text[self._at : self._at + min(size, _SLICE)]
         self._at += len(text)
         return text
@@ -43,13 +54,18 @@ class _Tokens(HTMLTokenizer):
     """html5lib's tokens, as long as there are not too many: those without an element cost time as well."""
 
     def __init__(self, text: str, limits: Limits, parser: HTMLParser) -> None:
-        super().__init__(_Slices(text, limits.seconds), parser)
+        self._clock = _Clock(limits.seconds)
+        super().__init__(_Slices(text, self._clock), parser)
+        # Nobody asks for the characters that should not be there, and to list them takes the square of their number.
+        self.stream.reportCharacterErrors = None  # type: ignore[assignment]  # as html5lib itself does, on narrow builds
         self._limit = limits.tokens
 
     def __iter__(self) -> Iterator[Any]:
         for number, token in enumerate(super().__iter__()):
             if number == self._limit:
                 raise _Reached(Bound.TOKENS)
+            if number % _LOOK == 0:
+                self._clock.look()
             yield token
 
 
@@ -73,7 +89,10 @@ class _Parser(HTMLParser):
 
 def _builder(limits: Limits) -> type[Any]:
     class BoundedTreeBuilder(_TreeBuilder):  # type: ignore[misc]  # html5lib makes the base class at run time
-        """Builds html5lib's tree until it is too deep or too large."""
+        """Builds html5lib's tree until it is too deep or too large, of elements alone.
+
+        Nothing that html5lib does with elements depends on the text and the comments that are there already.
+        """
 
         elements = 0
 
@@ -84,6 +103,12 @@ def _builder(limits: Limits) -> type[Any]:
         def insertElementTable(self, token: Any) -> Any:  # noqa: N802
             self._count()
             return super().insertElementTable(token)
+
+        def insertText(self, data: str, parent: Any = None) -> None:  # noqa: N802
+            pass
+
+        def insertComment(self, token: Any, parent: Any = None) -> None:  # noqa: N802
+            pass
 
         def _count(self) -> None:
             self.elements += 1

@@ -1,8 +1,11 @@
 """The law, within its bounds."""
 
 import pickle
+import tracemalloc
 
-from scrap.opengraph import Bound, Limits, read_with_html5lib
+import pytest
+
+from scrap.opengraph import Bound, Limits, read_with_html5lib, tree
 
 META = "<meta property='og:title' content='T'>"
 
@@ -55,3 +58,45 @@ def test_the_tree_on_which_html5lib_fails_counts() -> None:
 def test_it_can_be_handed_to_another_process() -> None:
     function, document = pickle.loads(pickle.dumps((read_with_html5lib, read_with_html5lib(META))))  # noqa: S301 - our own
     assert function(META) == document
+
+
+def test_characters_that_should_not_be_there_cost_nothing() -> None:
+    """To list a million of them took html5lib 24 s, which no look at the clock came between."""
+    page = META + "\x01\ufdd0\ud800" * 1000 + META
+    assert read_with_html5lib(page, Limits(tokens=20)) == read_with_html5lib(META + META)
+
+
+def test_the_clock_is_looked_at_between_tokens_and_within_them(monkeypatch: pytest.MonkeyPatch) -> None:
+    looks = 0
+
+    def look(_: object) -> None:
+        nonlocal looks
+        looks += 1
+
+    monkeypatch.setattr(tree._Clock, "look", look)
+    read_with_html5lib("<br>" * 500)
+    assert looks >= 500 // tree._LOOK
+    looks = 0
+    read_with_html5lib("<a b='" + "x" * 100 * tree._SLICE + "'>")
+    assert looks >= 100
+
+
+@pytest.mark.parametrize(
+    "unit",
+    [
+        *("<br>", "<p a b c d e f g h>lorem ipsum", "<a href='x' class='y'>z</a>", "<table><tr><td>x</table>"),
+        *("<!---->", "<p>lorem</p>ipsum&amp;", "x</x>", "<b>x<p>y"),
+        *("<p>" + "lorem ipsum " * 60, "<!--" + "lorem ipsum " * 60 + "-->"),
+    ],
+)
+def test_a_tree_at_its_bounds_takes_a_kibibyte_an_element(unit: str) -> None:
+    """So a tree of 25,000 elements, the default, takes up to 25 MiB; the page's own text is not counted."""
+    limits = Limits(seconds=60, elements=1000, tokens=2400)
+    page = unit * 3000
+    read_with_html5lib(page, limits)  # what is made once, is made
+    tracemalloc.start()
+    document = read_with_html5lib(page, limits)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert document.bound in (Bound.ELEMENTS, Bound.TOKENS, Bound.NESTING)
+    assert peak <= 1024 * limits.elements
