@@ -19,6 +19,11 @@ class Limits:
     # Bytes read from one connection, framing included; then the page is cut there and `truncated`. Bounds what decodes
     # to nothing: chunk extensions, trailers.
     wire_bytes: int = 4 * MIB
+    # Bytes that TLS itself takes of one connection: the handshake, tickets and keys, 22 bytes or so of each record.
+    # Then the page is cut there and `truncated`, and what has no head yet is TLS_FAILED. A record of one byte costs
+    # 1 µs, a ticket of 20 bytes 8 µs. Lower loses hosts with many certificates (30 KiB), and pages that are sent in
+    # driblets.
+    tls_overhead_bytes: int = 256 * KIB
     # Chunks of one body, counted as they are read; then the page is cut there and `truncated`. Each costs about 1 µs,
     # whatever it holds. Lower loses the ends of pages that are sent in driblets.
     chunks: int = 64 * KIB
