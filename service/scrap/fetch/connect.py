@@ -81,6 +81,7 @@ class Connector:
                 await tls.handshake()
             except BaseException:
                 tls.abort()
+                exchange.abort()
                 raise
         else:
             await self._open(exchange, target, address)
