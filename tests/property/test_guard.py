@@ -18,6 +18,7 @@ from hypothesis import strategies as st
 from scrap import events, urls
 from scrap.errors import ScrapError
 from scrap.fetch import Fetcher, Limits, Policy, tls
+from scrap.fetch.exchange import Exchange
 from tests.hostile.spellings import spellings
 
 Connection = tuple[asyncio.BaseTransport, asyncio.BaseProtocol]
@@ -87,6 +88,27 @@ class Redirecting(asyncio.Transport):
 
     def abort(self) -> None:
         self._loop.call_soon(self._exchange.connection_lost, None)
+
+
+class Plain(asyncio.BufferedProtocol):
+    """In TLS's place: what a connection answers over TLS is believed without."""
+
+    def __init__(self, exchange: Exchange, *_: object, **__: object) -> None:
+        self.connection_made = exchange.connection_made  # type: ignore[method-assign]
+        self.get_buffer = exchange.get_buffer  # type: ignore[method-assign]
+        self.buffer_updated = exchange.buffer_updated  # type: ignore[method-assign]
+        self.connection_lost = exchange.connection_lost  # type: ignore[method-assign]
+        self.abort = exchange.abort
+
+    async def handshake(self) -> None:
+        """Is over at once."""
+
+
+@pytest.fixture(autouse=True, scope="module")
+def _without_tls() -> Iterator[None]:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("scrap.fetch.connect.TLSConnection", Plain)
+        yield
 
 
 class LyingResolver:
@@ -183,7 +205,7 @@ def test_only_public_addresses_are_connected_to(first: str, locations: list[str]
 def test_watch_sees_what_it_has_to_see() -> None:
     """The watched loop, the redirects and the lying resolver do reach public addresses: the property is not empty."""
     loop = WatchedLoop()
-    loop.locations = iter(["http://8.8.8.8/", "https://rebinding.example/"])
+    loop.locations = iter(["https://8.8.8.8/", "https://rebinding.example/"])
     try:
         loop.run_until_complete(fetch("http://rebinding.example/", [["192.0.78.212", "2606:4700::1111"], ["10.0.0.1"]]))
     finally:

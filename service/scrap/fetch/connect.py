@@ -10,6 +10,7 @@ from scrap.fetch import exhaustion
 from scrap.fetch.addresses import Address
 from scrap.fetch.exchange import READ_BYTES, Exchange
 from scrap.fetch.limits import Limits
+from scrap.fetch.secure import TLSConnection
 from scrap.turns import Turns
 from scrap.urls import Target
 
@@ -26,6 +27,7 @@ class Connector:
     context: ssl.SSLContext
     turns: Turns
     buffer: memoryview = field(default_factory=lambda: memoryview(bytearray(READ_BYTES)))
+    wire: memoryview = field(default_factory=lambda: memoryview(bytearray(READ_BYTES)))  # of what is TLS
 
     async def send(self, request: bytes, target: Target, addresses: Sequence[Address]) -> Exchange:
         """Sends a request to the first address that takes a connection.
@@ -71,21 +73,29 @@ class Connector:
         raise failure or UpstreamError(Reason.CONNECT_FAILED, "no address")
 
     async def _connect(self, request: bytes, target: Target, address: Address, *, eager: bool) -> Exchange:
-        secure = target.scheme == "https"
-        try:
-            _, exchange = await asyncio.get_running_loop().create_connection(
-                lambda: Exchange(request, self.limits, self.buffer, self.turns, eager=eager),
-                str(address),
-                target.port,
-                ssl=self.context if secure else None,
-                # The name without its root dot: certificates have none (RFC 6066, section 3).
-                server_hostname=target.host.rstrip(".") if secure else None,
+        exchange = Exchange(request, self.limits, self.buffer, self.turns, eager=eager)
+        if target.scheme == "https":
+            # The name without its root dot: certificates have none (RFC 6066, section 3).
+            host = target.host.rstrip(".")
+            tls = TLSConnection(
+                exchange, self.context, host, self.limits, self.turns, wire=self.wire, plain=self.buffer
             )
-        except (ssl.SSLError, UnicodeError) as error:  # a name that Python's IDNA cannot write is in no certificate
-            raise UpstreamError(Reason.TLS_FAILED, f"{address}: {error}") from None
+            try:
+                await self._open(tls, target, address)
+                await tls.handshake()
+            except BaseException:
+                tls.abort()
+                exchange.abort()
+                raise
+        else:
+            await self._open(exchange, target, address)
+        return exchange
+
+    async def _open(self, protocol: asyncio.BufferedProtocol, target: Target, address: Address) -> None:
+        try:
+            await asyncio.get_running_loop().create_connection(lambda: protocol, str(address), target.port)
         except OSError as error:
             raise exhaustion.blame(error, Reason.CONNECT_FAILED, f"{address}: {error}", address) from None
-        return exchange
 
 
 def _discard(attempt: asyncio.Task[Exchange]) -> None:

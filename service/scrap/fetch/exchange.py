@@ -1,6 +1,7 @@
 """One request and its answer over one connection: HTTP/1.1 (RFC 9112), read by llhttp, bounded everywhere."""
 
 import asyncio
+import ssl
 from time import perf_counter
 from typing import cast
 
@@ -190,7 +191,8 @@ class Exchange(asyncio.BufferedProtocol):
         if exc is not None and exhaustion.is_ours(exc) and not self._ended:
             self._fail(Reason.EXHAUSTED, str(exc))  # not the page's: no page is cut for it
         elif not self._head.done():
-            self._fail(Reason.PROTOCOL_ERROR, f"closed before the end of the head: {exc or 'end of stream'}")
+            reason = Reason.TLS_FAILED if isinstance(exc, ssl.SSLError) else Reason.PROTOCOL_ERROR
+            self._fail(reason, f"closed before the end of the head: {exc or 'end of stream'}")
         elif not self._ended:
             self.cut = exc is not None or self._framed()
             self._end()

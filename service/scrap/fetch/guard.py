@@ -1,14 +1,18 @@
 """May this target be fetched? Decided here, without I/O, for every hop; acted on where connections are opened."""
 
-from ipaddress import ip_address
+import re
+from ipaddress import IPv4Address, IPv6Address, ip_address
 
 from scrap.fetch.addresses import Address, classify
 from scrap.fetch.policy import Policy
 from scrap.fetch.verdict import Verdict
 
 # Names that are never on the internet, or only inside somebody's cluster (RFC 6761, 6762, 7686, 8375; ICANN for
-# .internal; Kubernetes' search domains).
-_REFUSED_SUFFIXES = (".local", ".internal", ".localhost", ".svc", ".cluster.local", ".onion", ".home.arpa")
+# .internal; Kubernetes' search domains, and the namespace of its API).
+_REFUSED_SUFFIXES = (".local", ".internal", ".localhost", ".default", ".svc", ".cluster.local", ".onion", ".home.arpa")
+# A top-level domain has letters only, or is an internationalized one's A-label (RFC 3696, section 2). What has another
+# last label, as `app.kube-system` and `db.ns1` have, is a name of some network of its own.
+_TOP_LEVEL = re.compile(r"[a-z]+|xn--[a-z0-9-]*[a-z0-9]")
 
 
 def literal(host: str) -> Address | None:
@@ -38,17 +42,29 @@ def judge_name(host: str, policy: Policy) -> Verdict:
         return Verdict.ALLOWED
     if "." not in name or f".{name}".endswith(_REFUSED_SUFFIXES):
         return Verdict.NAME
+    if not _TOP_LEVEL.fullmatch(name.rpartition(".")[2]):
+        return Verdict.NAME
     return Verdict.PUBLIC
 
 
 def judge_address(address: Address, policy: Policy) -> Verdict:
-    """Judges one address that a target's name stands for."""
+    """Judges one address that a target's name stands for.
+
+    An IPv4 address and its IPv4-mapped form are one to the kernel, so a network that has either allows both.
+    """
     verdict = classify(address)
     if verdict is Verdict.PUBLIC or verdict is Verdict.ZONE:
         return verdict
-    if any(address in network for network in policy.networks):
+    forms = _forms(address)
+    if any(form in network for network in policy.networks for form in forms):
         return Verdict.ALLOWED
     return verdict
+
+
+def _forms(address: Address) -> tuple[Address, ...]:
+    if isinstance(address, IPv4Address):
+        return address, IPv6Address(0xFFFF << 32 | int(address))
+    return (address,) if address.ipv4_mapped is None else (address, address.ipv4_mapped)
 
 
 def names(hosts: tuple[str, ...], host: str) -> bool:

@@ -83,6 +83,7 @@ def test_a_hostile_request_id_is_not(service: running.Service, hostile: str) -> 
         ("/api/v1/scrap?url=http%3A%2F%2F169.254.169.254%2F", 403, "blocked_address"),
         ("/api/v1/scrap?url=http%3A%2F%2F%5B%3A%3Affff%3A10.0.0.1%5D%2F", 403, "blocked_address"),
         ("/api/v1/scrap?url=http%3A%2F%2Fprometheus.monitoring.svc%2F", 403, "blocked_name"),
+        ("/api/v1/scrap?url=https%3A%2F%2Fkubernetes.default%2F", 403, "blocked_name"),
         ("/api/v1/scrap?url=http%3A%2F%2Fno-such-host.invalid%2F", 502, "dns_failed"),
         ("/api/v1/scrap?url=http%3A%2F%2F127.0.0.1%3A1%2F", 502, "connect_failed"),
         ("/", 404, "not_found"),

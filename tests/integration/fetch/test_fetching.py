@@ -511,3 +511,25 @@ async def test_callers_deadline_ends_everything(client: Client) -> None:
     (hop,) = client.events
     assert isinstance(hop, HopEnded)
     assert (hop.status, hop.reason) == (None, None)
+
+
+@pytest.mark.parametrize("answer", ["127.0.0.1", "::ffff:127.0.0.1"])
+async def test_mapped_address_follows_the_allowed_networks(make: Make, answer: str) -> None:
+    """As an IPv4 address does, whether it is allowed or not."""
+    names = {"mapped.example": [[answer]]}
+    async with serving(page()) as origin:
+        assert (await make(resolve=Names(names)).get(origin.url("/", "mapped.example"))).body == CARD
+        closed = make(resolve=Names(names), policy=Policy(ports=frozenset({origin.port})))
+        with pytest.raises(Blocked) as caught:
+            await closed.get(origin.url("/", "mapped.example"))
+    assert caught.value.reason is Reason.BLOCKED_ADDRESS
+    assert len(origin.requests) == 1
+
+
+@pytest.mark.parametrize("host", ["kubernetes.default", "app.kube-system", "kubernetes.default."])
+async def test_name_of_a_cluster_is_not_looked_up(make: Make, host: str) -> None:
+    names = Names({})
+    with pytest.raises(Blocked) as caught:
+        await make(resolve=names).get(f"https://{host}/")
+    assert caught.value.reason is Reason.BLOCKED_NAME
+    assert names.asked == []

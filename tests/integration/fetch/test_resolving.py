@@ -1,6 +1,8 @@
 """Names whose servers are silent: their own fetches end, and nobody else's."""
 
 import asyncio
+import subprocess
+import sys
 import threading
 from collections.abc import Iterator
 
@@ -78,3 +80,26 @@ async def test_names_are_looked_up_as_absolute_ones(make: Make, monkeypatch: pyt
             with pytest.raises(Exception, match="blocked_address"):
                 await make(policy=policy).get(origin.url("/", host))
     assert asked == [b"example.com.", b"example.com.", b"relative.svc"]
+
+
+async def test_process_does_not_wait_for_a_look_up_at_its_end() -> None:
+    """A name server that is silent for a minute, at the seam, and an interpreter that ends meanwhile."""
+    program = """
+import asyncio, time
+from scrap.fetch import resolver
+
+async def main():
+    try:
+        async with asyncio.timeout(0.1):
+            await resolve("silent.example")
+    except TimeoutError:
+        resolve.close()
+        print("the end")
+
+resolver._addresses = lambda name: time.sleep(60)
+resolve = resolver.Resolver(1)
+asyncio.run(main())
+"""
+    command = [sys.executable, "-c", program]
+    ended = await asyncio.to_thread(subprocess.run, command, capture_output=True, text=True, timeout=30, check=True)
+    assert (ended.stdout, ended.stderr) == ("the end\n", "")

@@ -1,15 +1,21 @@
 """TLS over real sockets: verified against the name, whatever the address."""
 
 import asyncio
+import contextlib
+import socket
+import ssl
+import struct
+import warnings
+from collections.abc import Awaitable, Callable
 
 import pytest
 
 from scrap.errors import DeadlineExceeded, Reason, UpstreamError
 from scrap.fetch import Limits
-from tests.hostile.answers import CARD, HTML, page, redirect
+from tests.hostile.answers import CARD, HTML, page, redirect, says
 from tests.hostile.certificates import NAME, Certificates
 from tests.hostile.names import Names
-from tests.hostile.origin import serving
+from tests.hostile.origin import Answer, Request, serving
 from tests.integration.fetch.conftest import Client, Make
 
 
@@ -67,6 +73,128 @@ async def test_plain_answer_to_a_handshake(client: Client) -> None:
         with pytest.raises(UpstreamError) as caught:
             await client.get(f"https://127.0.0.1:{server.sockets[0].getsockname()[1]}/")
     assert caught.value.reason is Reason.TLS_FAILED
+
+
+async def tcp(answer: Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]) -> asyncio.Server:
+    """A server that answers a connection, whatever comes over it, and ends it."""
+
+    async def connected(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        with contextlib.suppress(OSError, asyncio.IncompleteReadError):
+            await answer(reader, writer)
+        writer.transport.abort() if writer.transport.is_closing() else writer.close()
+
+    return await asyncio.start_server(connected, "127.0.0.1", 0)
+
+
+async def _closes(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    writer.close()
+
+
+async def _hears_and_closes(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    await reader.read(64 * 1024)
+    writer.close()
+
+
+async def _resets(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    await reader.read(64 * 1024)
+    writer.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+    writer.transport.abort()
+
+
+def _says(data: bytes) -> Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]:
+    async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.read(64 * 1024)
+        writer.write(data)
+        await writer.drain()
+
+    return answer
+
+
+ENDS: dict[str, Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]] = {
+    "closes": _closes,
+    "hears and closes": _hears_and_closes,
+    "resets": _resets,
+    "zeros": _says(b"\0" * 1000),
+    "every byte": _says(bytes(range(256)) * 4),
+    "alert handshake_failure": _says(b"\x15\x03\x03\0\x02\x02\x28"),
+    "alert close_notify": _says(b"\x15\x03\x03\0\x02\x01\0"),
+    "no ServerHello": _says(b"\x16\x03\x03\x40\0" + b"\x02\0\x3f\xfc" + bytes(16380)),
+    "half a ServerHello": _says(b"\x16\x03\x03\0\x04\x02\0\x10\0"),
+    "content": _says(b"\x17\x03\x03\0\x10" + bytes(16)),
+    "SSH": _says(b"SSH-2.0-OpenSSH_9.2\r\n"),
+}
+
+
+@pytest.mark.parametrize("end", ENDS)
+async def test_what_ends_a_handshake_is_a_failure_of_tls(client: Client, end: str) -> None:
+    """Junk, alerts and the end of the connection alike."""
+    async with await tcp(ENDS[end]) as server:
+        with pytest.raises(UpstreamError) as caught:
+            await client.get(f"https://127.0.0.1:{server.sockets[0].getsockname()[1]}/")
+    assert caught.value.reason is Reason.TLS_FAILED
+
+
+async def test_host_that_speaks_only_old_tls(trusting: Client, certificates: Certificates) -> None:
+    context = certificates.good()
+    context.set_ciphers("ALL:@SECLEVEL=0")
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DeprecationWarning)  # that is the point
+        context.minimum_version = context.maximum_version = ssl.TLSVersion.TLSv1_1
+    async with serving(page(), context) as origin:
+        with pytest.raises(UpstreamError) as caught:
+            await trusting.get(origin.url("/", NAME))
+    assert caught.value.reason is Reason.TLS_FAILED
+    assert origin.requests == []
+
+
+@pytest.mark.parametrize("version", [ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3])
+async def test_page_by_each_version(trusting: Client, certificates: Certificates, version: ssl.TLSVersion) -> None:
+    context = certificates.good()
+    context.minimum_version = context.maximum_version = version
+    async with serving(page(), context) as origin:
+        assert (await trusting.get(origin.url("/", NAME))).body == CARD
+
+
+@pytest.mark.parametrize("addresses", [["127.0.0.1"], ["127.0.0.2", "127.0.0.1"]])
+async def test_one_of_several_addresses(make: Make, certificates: Certificates, addresses: list[str]) -> None:
+    client = make(resolve=Names({NAME: [addresses]}), ssl_context=certificates.trusting)
+    async with serving(page(), certificates.good()) as origin:
+        assert (await client.get(origin.url("/", NAME))).body == CARD
+
+
+async def test_large_page_arrives_whole(trusting: Client, certificates: Certificates) -> None:
+    body = bytes(range(256)) * 4000
+    answer = says(HTML + b"Content-Length: %d\r\n\r\n" % len(body), body)
+    async with serving(answer, certificates.good()) as origin:
+        got = await trusting.get(origin.url("/", NAME))
+    assert (got.body, got.truncated) == (body, False)
+
+
+def drip(length: int) -> Answer:
+    """A page of this length, in records of one byte."""
+
+    async def answer(_: Request, writer: asyncio.StreamWriter) -> None:
+        writer.write(HTML + b"Content-Length: %d\r\n\r\n" % length)
+        for sent in range(length):
+            writer.write(b"x")  # asyncio encrypts each by itself
+            if sent % 100 == 0:
+                await writer.drain()
+                await asyncio.sleep(0)
+
+    return answer
+
+
+async def test_records_of_one_byte_are_bounded(make: Make, certificates: Certificates) -> None:
+    """A million of them cost 2 s of CPU; now the page is cut where TLS has taken its share, after 12,000 at most."""
+    limits = Limits(connect_seconds=2, first_byte_seconds=2)
+    client = make(resolve=Names({NAME: [["127.0.0.1"]]}), ssl_context=certificates.trusting, limits=limits)
+    async with serving(drip(10**6), certificates.good()) as origin:
+        got = await client.get(origin.url("/", NAME))
+        assert got.truncated
+        assert 5_000 < len(got.body) < 1.1 * limits.tls_overhead_bytes / 22
+    async with serving(drip(5_000), certificates.good()) as origin:
+        got = await client.get(origin.url("/", NAME))
+        assert (got.body, got.truncated) == (b"x" * 5_000, False)
 
 
 async def test_redirect_from_https_to_http_is_followed(trusting: Client, certificates: Certificates) -> None:

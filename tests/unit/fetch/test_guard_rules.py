@@ -19,12 +19,21 @@ from scrap.fetch.verdict import Verdict
         "metadata.google.internal",
         "METADATA.google.internal.",
         "a.localhost",
+        "kubernetes.default",
+        "KUBERNETES.default.",
         "kubernetes.default.svc",
         "kubernetes.default.svc.cluster.local",
         "kubernetes.default.svc.cluster.local.",
         "duckduckgogg42xjoc72x3sjasowoarfbgcmvfimaftt6twagswzczad.onion",
         "router.home.arpa",
         "home.arpa",
+        "app.kube-system",  # the last label is none of a top-level domain
+        "db.ns1",
+        "example.c0m",
+        "example.a_b",
+        "example.xn--",
+        "example.xn--a-",
+        "example.xn-a",
         ".",
         "..local",
         "a..example.com",
@@ -46,6 +55,14 @@ def test_names_that_are_never_on_the_internet(host: str) -> None:
         "example.com.",
         "a_b.example.com",
         "xn--bcher-kva.example",
+        "xn--e1afmkfd.xn--p1ai",
+        "xn--e1afmkfd.xn--80akhbyknj4f.",
+        "kube-system.example",
+        "ns1.example",
+        "default.example",
+        "notdefault.default.example",
+        "1.example",
+        "example.COM",
         "local.example",
         "notlocal.org",
         f"{'a' * 63}.example.com",
@@ -67,10 +84,14 @@ def test_names_that_may_be(host: str) -> None:
         ("pages.svc", Verdict.NAME),
         ("notpages.svc", Verdict.NAME),
         ("single", Verdict.ALLOWED),
+        ("kubernetes.default", Verdict.ALLOWED),
+        ("other.default", Verdict.NAME),
+        ("app.kube-system", Verdict.ALLOWED),
+        ("app.kube-public", Verdict.NAME),
     ],
 )
 def test_names_that_an_operator_allows(host: str, verdict: Verdict) -> None:
-    policy = Policy(hosts=("origin.demo.svc", ".pages.svc", "single"))
+    policy = Policy(hosts=("origin.demo.svc", ".pages.svc", "single", "kubernetes.default", ".kube-system"))
     assert guard.judge_name(host, policy) is verdict
 
 
@@ -94,11 +115,20 @@ def test_ports() -> None:
         ("8.8.8.8", Verdict.PUBLIC),
         ("fd00::1", Verdict.ALLOWED),
         ("fe80::1%eth0", Verdict.ZONE),
-        ("::ffff:10.96.0.1", Verdict.PRIVATE),  # another spelling is not what was allowed
+        ("::ffff:10.96.0.1", Verdict.ALLOWED),  # the same address: the kernel connects by IPv4
+        ("::ffff:10.112.0.1", Verdict.PRIVATE),
+        ("::ffff:8.8.8.8", Verdict.PUBLIC),
+        ("::ffff:10.96.0.1%eth0", Verdict.ZONE),
+        ("::10.96.0.1", Verdict.PRIVATE),  # other addresses that carry it
+        ("64:ff9b::10.96.0.1", Verdict.PRIVATE),
+        ("172.16.0.1", Verdict.ALLOWED),
+        ("::ffff:172.16.0.1", Verdict.ALLOWED),
+        ("172.17.0.1", Verdict.PRIVATE),
     ],
 )
 def test_networks_that_an_operator_allows(address: str, verdict: Verdict) -> None:
-    policy = Policy(networks=(ip_network("10.96.0.0/12"), ip_network("fd00::/8"), ip_network("fe80::/10")))
+    networks = ("10.96.0.0/12", "::ffff:172.16.0.0/112", "fd00::/8", "fe80::/10")
+    policy = Policy(networks=tuple(ip_network(network) for network in networks))
     assert guard.judge_address(ip_address(address), policy) is verdict
 
 

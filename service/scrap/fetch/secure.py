@@ -1,0 +1,220 @@
+"""TLS between a socket and an exchange: verified, counted on the wire, and never long at work.
+
+The event loop's own TLS (`create_connection(ssl=…)`) hides what TLS itself costs: a record of one byte is 23 bytes on
+the wire and 1 µs of work, a session ticket is 20 bytes and 8 µs, and all that a socket holds is done in one piece. Here
+is the standard library's `SSLContext.wrap_bio` instead, which does no I/O.
+"""
+
+import asyncio
+import ssl
+from time import perf_counter
+from typing import cast
+
+from scrap.errors import Overloaded, Reason, UpstreamError
+from scrap.fetch import exhaustion
+from scrap.fetch.exchange import Exchange
+from scrap.fetch.limits import KIB, Limits
+from scrap.turns import Turns
+
+_RECORD = 16 * KIB  # the most plaintext that a record has (RFC 8446, section 5.1)
+_SLICE = 5 + _RECORD + 256
+"""Bytes given to TLS at once, the largest record: what it does without giving plaintext back (tickets, keys) cannot be
+interrupted. The least tickets, of 18 bytes, make 7 ms of it."""
+_STEP = 0.002
+"""Seconds of work, after which the rest of what was read waits for the next turn."""
+
+
+class TLSConnection(asyncio.BufferedProtocol, asyncio.Transport):
+    """The protocol of a TCP connection, and the transport of the exchange within it.
+
+    Args:
+        exchange: gets the plaintext.
+        context: verifies the name.
+        host: the name, without its root dot.
+        turns: the event loop's time; what is read is decrypted and parsed when it is its turn.
+        wire: what the socket is read into; all connections of an event loop share it.
+        plain: what the exchange reads from, at least two records long; shared likewise.
+
+    Raises:
+        UpstreamError: TLS_FAILED; a name that Python's IDNA cannot write is in no certificate.
+    """
+
+    def __init__(
+        self,
+        exchange: Exchange,
+        context: ssl.SSLContext,
+        host: str,
+        limits: Limits,
+        turns: Turns,
+        *,
+        wire: memoryview,
+        plain: memoryview,
+    ) -> None:
+        super().__init__()
+        self._exchange = exchange
+        self._limit = limits.tls_overhead_bytes
+        self._turns = turns
+        self._wire = wire
+        self._plain = plain
+        self._incoming = ssl.MemoryBIO()
+        self._outgoing = ssl.MemoryBIO()
+        try:
+            self._tls = context.wrap_bio(self._incoming, self._outgoing, server_hostname=host)
+        except (ssl.SSLError, ValueError) as error:
+            raise UpstreamError(Reason.TLS_FAILED, str(error)) from None
+        self._socket: asyncio.Transport | None = None
+        self._shaken: asyncio.Future[bool] = (
+            asyncio.get_running_loop().create_future()
+        )  # hands; False: they never will be
+        self._failure: tuple[Reason, str] = Reason.TLS_FAILED, "closed during the handshake"
+        self._overhead = 0  # bytes on the wire that were no plaintext, or are not decrypted yet
+        self._rest = b""  # read, and waiting for its turn; the socket is paused
+        self._paused = False  # by the exchange
+
+    async def handshake(self) -> None:
+        """Waits until the connection is secure, and the exchange has it.
+
+        Raises:
+            UpstreamError: TLS_FAILED; the host is not who it should be, or does not speak TLS that we trust.
+            Overloaded: EXHAUSTED; the kernel had no memory for the connection.
+        """
+        if not await self._shaken:
+            reason, internal = self._failure
+            raise (Overloaded if reason is Reason.EXHAUSTED else UpstreamError)(reason, internal)
+
+    # What the exchange calls.
+
+    def write(self, data: bytes | bytearray | memoryview) -> None:
+        """Sends plaintext."""
+        left = memoryview(data)
+        while left:
+            left = left[self._tls.write(left) :]  # a record at a time
+        self._flush()
+
+    def pause_reading(self) -> None:
+        """Leaves the socket alone; what was read from it before is still handed on."""
+        self._paused = True
+        if self._socket is not None:
+            self._socket.pause_reading()
+
+    def resume_reading(self) -> None:
+        """Reads on, once what was read before is handed on."""
+        self._paused = False
+        if self._socket is not None and not self._rest:
+            self._socket.resume_reading()
+
+    def abort(self) -> None:
+        """Ends the connection at once; nothing more is handed on."""
+        socket, self._socket = self._socket, None
+        self._rest = b""
+        if not self._shaken.done():
+            self._shaken.set_result(False)
+        if socket is not None:
+            socket.abort()
+
+    # What the event loop calls.
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self._socket = cast("asyncio.Transport", transport)
+        self._step()
+
+    def get_buffer(self, sizehint: int) -> memoryview:
+        return self._wire
+
+    def buffer_updated(self, nbytes: int) -> None:
+        if self._turns.is_free:
+            self._work(self._wire[:nbytes])
+        else:
+            self._put_off(self._wire[:nbytes])
+
+    def eof_received(self) -> None:
+        """Lets the connection be closed."""
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        if self._rest:
+            self._work_on()
+        if self._socket is not None:  # RFC 9112, section 9.8: without close_notify nobody knows whether that was all
+            self._lose(exc or ConnectionError("the connection ended, and TLS had not"))
+
+    # Inside.
+
+    def _work(self, data: memoryview) -> None:
+        """Takes what was read, in slices, and puts off what takes too long."""
+        started = perf_counter()
+        seconds = 0.0
+        while self._socket is not None and data and seconds <= _STEP:
+            self._incoming.write(data[:_SLICE])
+            self._overhead += len(data[:_SLICE])
+            data = data[_SLICE:]
+            self._step()
+            seconds = perf_counter() - started
+        self._turns.spend(seconds)
+        if data and self._socket is not None:
+            self._put_off(data)
+
+    def _put_off(self, data: memoryview) -> None:
+        self._rest = bytes(data)
+        if self._socket is not None:
+            self._socket.pause_reading()
+        self._turns.call_soon(self._work_on)
+
+    def _work_on(self) -> None:
+        rest, self._rest = self._rest, b""
+        self._work(memoryview(rest))
+        if self._socket is not None and not self._rest and not self._paused:
+            self._socket.resume_reading()
+
+    def _step(self) -> None:
+        """Shakes hands, or decrypts, as far as there are bytes to do it with."""
+        try:
+            if not self._shaken.done():
+                self._tls.do_handshake()
+                self._exchange.connection_made(self)  # its request goes with the last bytes of the handshake
+                self._shaken.set_result(True)
+            self._read()
+        except ssl.SSLWantReadError:
+            pass
+        except ssl.SSLError as error:
+            self._lose(error)
+            return
+        self._flush()
+        if self._overhead > self._limit + self._incoming.pending:
+            self._lose(ssl.SSLError(f"more than {self._limit} bytes of TLS without content"))
+
+    def _read(self) -> None:
+        """Decrypts what there is, and hands it on by the buffer, not by the record."""
+        filled = 0
+        is_over = False
+        try:
+            while not is_over and (self._incoming.pending or self._tls.pending()):
+                count = cast("int", self._tls.read(_RECORD, self._plain[filled:]))  # with a buffer: how many
+                is_over = not count  # close_notify
+                filled += count
+                if len(self._plain) - filled < _RECORD:
+                    self._hand_on(filled)
+                    filled = 0
+        finally:
+            if filled:
+                self._hand_on(filled)
+        if is_over:
+            self._lose(None)
+
+    def _hand_on(self, size: int) -> None:
+        self._overhead -= size
+        if self._socket is not None:
+            self._exchange.take(self._plain[:size])
+
+    def _flush(self) -> None:
+        if self._socket is not None and self._outgoing.pending:
+            self._socket.write(self._outgoing.read())
+
+    def _lose(self, error: Exception | None) -> None:
+        """Tells whom it concerns that there will be no more, and ends the connection."""
+        if self._socket is None:
+            return
+        is_secure = self._shaken.done()
+        if error is not None and not is_secure:
+            self._failure = Reason.EXHAUSTED if exhaustion.is_ours(error) else Reason.TLS_FAILED, str(error)
+        self.abort()
+        if is_secure:
+            self._exchange.connection_lost(error)

@@ -1,0 +1,306 @@
+"""TLS without sockets: both ends in memory, a record and a loop iteration at a time."""
+
+import asyncio
+import contextlib
+import errno
+import itertools
+import ssl
+from collections.abc import AsyncIterator
+from dataclasses import dataclass, field
+
+import pytest
+
+from scrap.errors import Overloaded, Reason, UpstreamError
+from scrap.fetch import Limits, secure, tls
+from scrap.fetch.exchange import READ_BYTES, Exchange
+from scrap.fetch.limits import KIB
+from scrap.fetch.secure import TLSConnection
+from scrap.turns import Turns
+from tests.hostile.certificates import NAME, Certificates
+
+HEAD = b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n"
+CERTIFICATES = Certificates()
+
+
+@dataclass
+class Socket:
+    """A transport that keeps what is sent, and whether it is read from."""
+
+    sent: bytearray = field(default_factory=bytearray)
+    writes: int = 0
+    is_paused: bool = False
+    is_aborted: bool = False
+
+    def write(self, data: bytes) -> None:
+        self.sent += data
+        self.writes += 1
+
+    def pause_reading(self) -> None:
+        self.is_paused = True
+
+    def resume_reading(self) -> None:
+        self.is_paused = False
+
+    def abort(self) -> None:
+        self.is_aborted = True
+
+
+class Ends:
+    """A connection of ours, and the server that it talks to."""
+
+    def __init__(self, limits: Limits, context: ssl.SSLContext | None = None, request: bytes = b"GET") -> None:
+        plain, self.wire = (memoryview(bytearray(READ_BYTES)) for _ in range(2))
+        turns = Turns(budget=60)  # so that hands are shaken without an event loop's iterations
+        self.exchange = Exchange(request, limits, plain, turns, eager=True)
+        self.connection = TLSConnection(
+            self.exchange, CERTIFICATES.trusting, NAME, limits, turns, wire=self.wire, plain=plain
+        )
+        self.socket = Socket()
+        self.incoming, self.outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
+        self.server = (context or CERTIFICATES.good()).wrap_bio(self.incoming, self.outgoing, server_side=True)
+        self.connection.connection_made(self.socket)  # type: ignore[arg-type] # as far as it is used
+
+    def shake_hands(self) -> None:
+        """Exchanges bytes until the server is content."""
+        while True:
+            self.incoming.write(bytes(self.socket.sent))
+            self.socket.sent.clear()
+            with contextlib.suppress(ssl.SSLWantReadError):
+                self.server.do_handshake()
+                self.arrive(self.outgoing.read())
+                return
+            self.arrive(self.outgoing.read())
+
+    def say(self, data: bytes, record: int = 16 * KIB) -> bytes:
+        """Encrypts, in records of so many bytes."""
+        for start in range(0, len(data), record):
+            self.server.write(data[start : start + record])
+        return self.outgoing.read()
+
+    def arrive(self, data: bytes) -> None:
+        """Has the event loop read bytes from the socket, all at once."""
+        for start in range(0, len(data), READ_BYTES):
+            part = data[start : start + READ_BYTES]
+            self.connection.get_buffer(-1)[: len(part)] = part
+            self.connection.buffer_updated(len(part))
+
+
+async def rest(exchange: Exchange) -> bytes:
+    """The body to its end, in however many turns it comes."""
+    return b"".join([part async for part in _parts(exchange)])
+
+
+async def _parts(exchange: Exchange) -> AsyncIterator[bytes]:
+    while part := await exchange.read():
+        yield part
+
+
+def without_tickets() -> ssl.SSLContext:
+    context = CERTIFICATES.good()
+    context.num_tickets = 0
+    return context
+
+
+async def test_the_request_goes_with_the_end_of_the_handshake() -> None:
+    ends = Ends(Limits(), without_tickets(), request=b"GET" * 10_000)  # several records
+    ends.shake_hands()
+    await ends.connection.handshake()
+    asked = b""
+    ends.incoming.write(bytes(ends.socket.sent))
+    with contextlib.suppress(ssl.SSLWantReadError):
+        while True:
+            asked += ends.server.read(KIB)
+    assert asked == b"GET" * 10_000
+
+
+@pytest.mark.parametrize("record", [1, 23, 16 * KIB])
+async def test_an_answer_is_the_same_whatever_its_records_are(record: int) -> None:
+    body = bytes(range(256)) * 8  # one reading of the socket
+    ends = Ends(Limits())
+    ends.shake_hands()
+    ends.arrive(ends.say(HEAD % len(body) + body, record))
+    await ends.exchange.answer()
+    assert ends.exchange.status == 200
+    assert await rest(ends.exchange) == body
+    assert not ends.exchange.cut
+    assert ends.socket.is_aborted
+
+
+async def test_an_answer_is_the_same_whatever_the_reads_are() -> None:
+    body = bytes(range(256)) * 100
+    ends = Ends(Limits())
+    ends.shake_hands()
+    for byte in ends.say(HEAD % len(body) + body):
+        ends.arrive(bytes([byte]))
+    assert await rest(ends.exchange) == body
+
+
+async def test_many_small_records_are_read_in_turns(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A socket's 64 KiB of them would hold the event loop: after each slice it has its turn, and the socket waits."""
+    body = b"x" * 2500
+    ends = Ends(Limits())
+    ends.shake_hands()
+    monkeypatch.setattr(secure, "perf_counter", itertools.count(step=61).__next__)  # a step takes a whole budget
+    ends.arrive(ends.say(HEAD % 5000 + body, 1)[:READ_BYTES])
+    seen = []
+    while ends.socket.is_paused:
+        seen.append(ends.exchange.body_bytes)
+        await asyncio.sleep(0)
+    assert len(seen) == READ_BYTES // secure._SLICE  # and the first
+    assert 0 < seen[0] < seen[1] < seen[2] < ends.exchange.body_bytes == len(body)
+
+
+async def test_what_waits_for_its_turn_is_dropped_with_the_fetch(monkeypatch: pytest.MonkeyPatch) -> None:
+    ends = Ends(Limits())
+    ends.shake_hands()
+    monkeypatch.setattr(secure, "perf_counter", itertools.count(step=61).__next__)  # a step takes a whole budget
+    ends.arrive(ends.say(HEAD % 5000 + b"x" * 2500, 1)[:READ_BYTES])
+    seen = ends.exchange.body_bytes
+    ends.exchange.abort()
+    await asyncio.sleep(0)
+    await asyncio.sleep(0)
+    assert ends.socket.is_aborted
+    assert ends.exchange.body_bytes == seen
+
+
+async def test_a_reader_that_is_slow_pauses_the_socket(monkeypatch: pytest.MonkeyPatch) -> None:
+    ends = Ends(Limits())
+    ends.shake_hands()
+    monkeypatch.setattr(secure, "perf_counter", itertools.count(step=61).__next__)  # a step takes a whole budget
+    ends.arrive(ends.say(HEAD % 10**6 + b"x" * 60 * KIB))
+    for _ in range(10):
+        await asyncio.sleep(0)
+    paused = [ends.socket.is_paused]  # by the exchange, also when the turns are over
+    assert await ends.exchange.read()
+    reading = asyncio.create_task(ends.exchange.read())
+    await asyncio.sleep(0)
+    paused.append(ends.socket.is_paused)
+    assert paused == [True, False]
+    reading.cancel()
+
+
+@pytest.mark.parametrize("record", [1, 10])
+async def test_what_tls_takes_for_itself_is_bounded(record: int) -> None:
+    limit = 20 * KIB
+    ends = Ends(Limits(tls_overhead_bytes=limit))
+    ends.shake_hands()
+    ends.arrive(ends.say(HEAD % 10**6))
+    for _ in range(100):
+        ends.arrive(ends.say(b"x" * 100 * record, record))
+        await asyncio.sleep(0)
+    assert ends.exchange.cut
+    assert ends.socket.is_aborted
+    assert ends.exchange.body_bytes / record < limit / 22  # records
+    await ends.exchange.answer()
+    assert await rest(ends.exchange) == b"x" * ends.exchange.body_bytes
+
+
+async def test_large_records_are_none_of_its_business() -> None:
+    ends = Ends(Limits(tls_overhead_bytes=20 * KIB))
+    ends.shake_hands()
+    body = b"x" * 1024 * KIB
+    reading = asyncio.create_task(rest(ends.exchange))
+    for start in range(0, len(body), 32 * KIB):
+        ends.arrive(ends.say((b"" if start else HEAD % len(body)) + body[start : start + 32 * KIB]))
+        for _ in range(5):  # turns, and the reader's
+            await asyncio.sleep(0)
+    assert (await reading, ends.exchange.cut) == (body, False)
+
+
+async def test_tickets_without_an_end_are_no_answer() -> None:
+    context = CERTIFICATES.good()
+    context.num_tickets = 500
+    ends = Ends(Limits(tls_overhead_bytes=20 * KIB), context)
+    ends.shake_hands()
+    await ends.connection.handshake()
+    with pytest.raises(UpstreamError) as caught:
+        await ends.exchange.answer()
+    assert caught.value.reason is Reason.TLS_FAILED
+    assert ends.socket.is_aborted
+
+
+@pytest.mark.parametrize("version", [ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3])
+async def test_host_that_asks_for_our_certificate(version: ssl.TLSVersion) -> None:
+    """By TLS 1.3 it says so when the handshake is over for us."""
+    context = CERTIFICATES.good()
+    context.maximum_version = version
+    context.verify_mode = ssl.CERT_REQUIRED
+    ends = Ends(Limits(), context)
+    with pytest.raises(ssl.SSLError, match="PEER_DID_NOT_RETURN_A_CERTIFICATE"):
+        ends.shake_hands()
+    ends.arrive(ends.outgoing.read())
+    with pytest.raises(UpstreamError) as caught:
+        await (ends.exchange.answer() if version is ssl.TLSVersion.TLSv1_3 else ends.connection.handshake())
+    assert caught.value.reason is Reason.TLS_FAILED
+
+
+@pytest.mark.parametrize("is_clean", [True, False])
+@pytest.mark.parametrize("is_framed", [True, False])
+async def test_the_end_of_a_page_is_believed_only_from_tls(is_clean: bool, is_framed: bool) -> None:
+    """RFC 9112, section 9.8."""
+    ends = Ends(Limits())
+    ends.shake_hands()
+    ends.arrive(ends.say((HEAD % 100 if is_framed else b"HTTP/1.1 200 OK\r\n\r\n") + b"part"))
+    if is_clean:
+        assert ends.server.read(KIB) == b"GET"
+        with contextlib.suppress(ssl.SSLWantReadError):
+            ends.server.unwrap()
+        ends.arrive(ends.outgoing.read())
+    else:
+        ends.connection.connection_lost(None)
+    assert await ends.exchange.read() == b"part"
+    assert await ends.exchange.read() == b""
+    assert ends.exchange.cut is (is_framed or not is_clean)
+
+
+async def test_a_record_that_was_tampered_with_cuts_the_page() -> None:
+    ends = Ends(Limits())
+    ends.shake_hands()
+    ends.arrive(ends.say(HEAD % 100 + b"part"))
+    broken = bytearray(ends.say(b"more"))
+    broken[-1] ^= 1
+    ends.arrive(bytes(broken))
+    assert await ends.exchange.read() == b"part"
+    assert ends.exchange.cut
+    assert ends.socket.is_aborted
+
+
+@pytest.mark.parametrize(
+    ("error", "kind", "reason"),
+    [
+        (None, UpstreamError, Reason.TLS_FAILED),
+        (ConnectionResetError(errno.ECONNRESET, "reset"), UpstreamError, Reason.TLS_FAILED),
+        (OSError(errno.ENOBUFS, "no buffers"), Overloaded, Reason.EXHAUSTED),
+    ],
+)
+async def test_connection_that_ends_in_the_handshake(
+    error: Exception | None, kind: type[Exception], reason: Reason
+) -> None:
+    ends = Ends(Limits())
+    ends.connection.connection_lost(error)
+    with pytest.raises(kind) as caught:
+        await ends.connection.handshake()
+    assert getattr(caught.value, "reason", None) is reason
+
+
+async def test_handshake_without_an_end_is_none() -> None:
+    """Records that are whole and hold a handshake message that is not."""
+    ends = Ends(Limits(tls_overhead_bytes=20 * KIB))
+    for _ in range(30):
+        ends.arrive(b"\x16\x03\x03\x04\x00" + b"\x02\x01\x00\x00" + bytes(1020))
+    with pytest.raises(UpstreamError) as caught:
+        await ends.connection.handshake()
+    assert caught.value.reason is Reason.TLS_FAILED
+
+
+async def test_name_that_is_in_no_certificate() -> None:
+    buffer = memoryview(bytearray(READ_BYTES))
+    exchange = Exchange(b"", Limits(), buffer, Turns(), eager=True)
+    for name in ("a" * 64 + ".example", ".example"):
+        with pytest.raises(UpstreamError) as caught:
+            TLSConnection(exchange, CERTIFICATES.trusting, name, Limits(), Turns(), wire=buffer, plain=buffer)
+        assert caught.value.reason is Reason.TLS_FAILED
+
+
+def test_a_host_cannot_ask_for_handshake_after_handshake() -> None:
+    assert tls.context().options & ssl.OP_NO_RENEGOTIATION
