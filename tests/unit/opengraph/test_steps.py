@@ -92,6 +92,14 @@ def test_no_step_looks_at_more_than_its_share(looked_at: list[int], family: str,
     assert sum(steps) <= 4 * len(page)
 
 
+def test_a_tag_that_comes_byte_by_byte_is_not_read_as_often(looked_at: list[int]) -> None:
+    page = b"<a b='" + b"x" * 2000
+    reader = PageReader(charset="utf-8")
+    for at in range(len(page)):
+        reader.feed(page[at : at + 1])
+    assert sum(looked_at) <= 4 * len(page)
+
+
 def steps_of(reader: PageReader) -> int:
     """Has the reader do what it is behind with; returns the number of steps."""
     steps = 0
