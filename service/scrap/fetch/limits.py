@@ -16,8 +16,8 @@ class Limits:
     first_byte_seconds: float = 6.0
     # Bytes of one answer's head, interim (1xx) heads included; then HEADERS_TOO_LARGE. Browsers take 256 KiB, Node 16.
     header_bytes: int = 64 * KIB
-    # Fields of one answer's head; then HEADERS_TOO_LARGE. Real pages have fewer than 100. Each is an object of 150 bytes,
-    # however short it is.
+    # Fields of one answer's head; then HEADERS_TOO_LARGE. Real pages have fewer than 100. Each is an object of 150
+    # bytes, however short it is.
     header_fields: int = 512
     # Bytes read from one connection, framing included; then the page is cut there and `truncated`. Bounds what decodes
     # to nothing: chunk extensions, trailers.
