@@ -7,7 +7,8 @@ import logging
 import os
 import signal
 import sys
-from collections.abc import AsyncIterator, Callable
+import threading
+from collections.abc import AsyncIterator, Callable, Iterable
 from dataclasses import dataclass
 from functools import partial
 from socket import socket
@@ -16,10 +17,10 @@ from typing import Any
 from scrap import __version__, admission, api, cache, fetch, opengraph, telemetry
 from scrap.cache import freshness, remote
 from scrap.errors import ScrapError
-from scrap.events import BackgroundFailed, Emit, Event, ignore
+from scrap.events import BackgroundFailed, Emit, ignore
 from scrap.preview import Previewer
 from scrap.settings import Calls, Serving, SettingError, Settings, variables
-from scrap.telemetry import otel
+from scrap.telemetry.otel.signals import signals_of
 from scrap.telemetry.sentry import SentrySettings
 from scrap.turns import Turns
 
@@ -98,14 +99,15 @@ async def serve(settings: Settings) -> None:
         public_socket = stack.enter_context(_listen(settings, "host", "port"))
         management_socket = stack.enter_context(_listen(settings, "management_host", "management_port"))
         try:
-            metrics, told = _signals(settings, stack)
+            metrics, emit = _signals(settings, stack)
         except ValueError as error:
             raise SettingError(str(error)) from error
-        built = await stack.enter_async_context(house(settings, told.emit))
-        _observe(metrics, built)
+        built = await stack.enter_async_context(house(settings, emit))
+        metrics.observe_admission(built.admission)
+        metrics.observe_cache(built.cache)
         stopped = asyncio.Event()
-        calls = api.public_app(built.previewer, emit=told.emit, hit=told.hit, follow=told.follow, version=__version__)
-        metrics.observe_calls(in_flight=lambda: calls.in_flight)
+        calls = api.public_app(built.previewer, emit=emit, version=__version__)
+        metrics.observe_requests(in_flight=lambda: calls.in_flight)
         management = api.management_app(is_ready=lambda: not stopped.is_set(), exposition=metrics.exposition)
         new_server = partial(api.Server, limits=limits, connections=settings[api.ConnectionLimits])
         loop = asyncio.get_running_loop()
@@ -134,49 +136,46 @@ def _listen(settings: Settings, host: str, port: str) -> socket:
         raise OSError(f"{error} ({variables(Serving, host, port)})") from error
 
 
-def _signals(settings: Settings, stack: contextlib.AsyncExitStack) -> tuple[telemetry.Metrics, telemetry.Gathering]:
-    """Starts all that takes events; what needs a library that is large is imported only where it is wanted."""
+def _signals(settings: Settings, stack: contextlib.AsyncExitStack) -> tuple[telemetry.Metrics, Emit]:
+    """Starts telemetry; a large library is imported only where it is used. Gives the metrics, and who takes events."""
     metrics = telemetry.Metrics(version=__version__, routes=api.ROUTES)
     logs = settings[telemetry.LogSettings]
-    writer = stack.enter_context(telemetry.LineWriter(_STDOUT, dropped=metrics.note_dropped_lines))
-    lines = telemetry.lines_for(_STDOUT, logs)
-    first: list[telemetry.Sink] = []  # who follow a call while it goes on
-    sinks: list[telemetry.Sink] = [metrics, telemetry.RequestLog(writer, lines, logs)]
-    handlers: list[logging.Handler] = []
+    lines = stack.enter_context(telemetry.log_queue(_STDOUT, dropped=metrics.lines_dropped.inc))
+    lines.setFormatter(telemetry.formatter_for(_STDOUT, logs))
+    handlers: list[logging.Handler] = [lines]
+    sinks: list[telemetry.Sink] = []
     closings: list[Callable[[], None]] = []
-    wanted = otel.signals_of(os.environ)
+    wanted = signals_of(os.environ)
     if wanted:
         from scrap.telemetry.otel.exporting import Exporting  # noqa: PLC0415 - 20 MB and half a second
 
-        exporting = Exporting(wanted, version=__version__, metrics=metrics, logs=logs)
+        exporting = Exporting(wanted, version=__version__, metrics=metrics, queries=logs.queries)
         closings.append(exporting.close)
-        first += exporting.first
         sinks += exporting.sinks
         handlers += exporting.log_handlers
+    stack.enter_context(telemetry.capture_logging(logs, *handlers))
     if settings[SentrySettings].dsn:
         from scrap.telemetry.sentry.reporting import Reporting  # noqa: PLC0415 - likewise
 
         reporting = Reporting(settings[SentrySettings], version=__version__)
         closings.append(reporting.close)
-        first += reporting.first
-        sinks += reporting.sinks
-    stack.enter_context(telemetry.capture_logging(writer, lines, logs, *handlers))
-    stack.callback(telemetry.close_together, *closings)  # what it says is a line like any other
-    logging.getLogger("uvicorn").setLevel(logging.ERROR)  # what it says of starts and bad requests, we say ourselves
-    lag = telemetry.LoopLag(metrics.note_lag)
-    lag.start()
-    stack.callback(lag.stop)
+        sinks.append(reporting)
+    stack.callback(_close_together, closings)  # what it logs is written like any other line
+    logging.getLogger("uvicorn").setLevel(logging.ERROR)  # what it logs of starts and bad requests, we log ourselves
+    lag = asyncio.create_task(telemetry.measure_lag(metrics.note_lag))
+    stack.callback(lag.cancel)
+    emit = telemetry.FanOut(*sinks, metrics, telemetry.RequestLog(), failed=metrics.note_failed_sink)
+    asyncio.get_running_loop().set_exception_handler(partial(_failed_in_background, emit))
+    return metrics, emit
 
-    def tell(event: Event) -> None:
-        gathering.emit(event)
 
-    fan_out = partial(telemetry.FanOut, failed=metrics.note_failed_sink, told=tell)
-    gathering = telemetry.Gathering(fan_out(*sinks), first=fan_out(*first), done=writer.flush)
-    gathering.start()
-    stack.callback(gathering.stop)
-    metrics.settle_first(gathering.settle)
-    asyncio.get_running_loop().set_exception_handler(partial(_failed_in_background, gathering.emit))
-    return metrics, gathering
+def _close_together(closings: Iterable[Callable[[], None]]) -> None:
+    """Closes several senders at the same time, so that the end takes as long as the slowest."""
+    threads = [threading.Thread(target=close) for close in closings]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
 
 
 def _failed_in_background(emit: Emit, loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
@@ -185,18 +184,3 @@ def _failed_in_background(emit: Emit, loop: asyncio.AbstractEventLoop, context: 
     error = context.get("exception")
     if error is not None and not isinstance(error, ScrapError | OSError):  # those are the web's
         emit(BackgroundFailed(error))
-
-
-def _observe(metrics: telemetry.Metrics, built: House) -> None:
-    """Lets scrapes read what no event tells."""
-    places, kept = built.admission, built.cache
-    metrics.observe_admission(
-        in_flight=lambda: places.in_flight,
-        waiting=lambda: places.waiting,
-        capacity=lambda: places.capacity,
-        refused=lambda: places.refused,
-        saturation=lambda: places.saturation,
-    )
-    metrics.observe_cache(entries=lambda: kept.stats().entries, size=lambda: kept.stats().used, lookups=kept.lookups)
-    if kept.stats().shared_up is not None:
-        metrics.observe_shared_cache(up=lambda: bool(kept.stats().shared_up))

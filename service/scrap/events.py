@@ -1,8 +1,8 @@
 """What happens inside, said once: events that the core emits and `telemetry` turns into signals.
 
 An event never changes. No name of a metric, span or log field is known here. All durations are seconds of a monotonic
-clock. Words that telemetry counts by (a verdict, a lane, a level, a state) come from short fixed lists, never from a
-stranger.
+clock. Values that telemetry uses as labels (a verdict, a parser, a level, a state) come from short fixed lists, never
+from a client or a page.
 """
 
 import time
@@ -71,8 +71,8 @@ class TargetBlocked:
 class PageParsed:
     """A page's Open Graph was read."""
 
-    lane: str  # "express" or "html5lib"
-    unsure: str | None  # why the express lane gave up: bounded
+    parser: str  # "fast" or "reference"
+    fallback_reason: str | None  # why the fast path gave up: bounded
     started: float  # seconds since the epoch; the end less `seconds`
     seconds: float  # of work, some of it done while the body was still arriving
     bound: str | None = None  # which bound html5lib reached, so that the rest of the page did not count: bounded
@@ -104,57 +104,41 @@ class BackgroundFailed:
     error: BaseException
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class RequestStarted:
-    """A request's head is here; not made where nobody follows calls from there on.
+    """A request's head has arrived.
 
     Everything until its `RequestEnded` is emitted in the same context (contextvars) or in a task started from it.
     """
 
-    traceparent: str = ""  # the caller's trace, as its headers say it (W3C Trace Context)
+    traceparent: str = ""  # the client's trace, as the request's headers name it (W3C Trace Context)
     tracestate: str = ""
+    started: float = field(default_factory=time.time, compare=False)  # seconds since the epoch
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Ending:
-    """How a call ended, as far as others end just so.
+@dataclass(slots=True)
+class RequestEnded:
+    """A request was answered, or its client left; or several were rejected in the same moment."""
 
-    Who answers many calls alike makes one and keeps it; so what is made of it can be kept as well.
-    """
-
+    request_id: str  # of letters, digits, ".", "_" and "-"
     method: str
     route: str  # the route's template, never a raw path
     status: int
     outcome: Outcome
+    seconds: float | None  # None where it was not measured: the request was rejected before it was read
     reason: Reason | None = None
-    # What the answer was made from: "fresh", "stale", "joined", "miss"; "" where no page was sought.
+    # What the response was made from: "fresh", "stale", "joined", "miss"; "" where no page was wanted.
     cache: str = ""
-    target: str = ""  # the target's URL in full; how much of it is shown is the log's decision
+    target: str = ""  # the target's URL in full; how much of it is shown is telemetry's decision
     target_host: str = ""
-    path: str = ""  # as the caller wrote it; "" where that was not read
-
-
-@dataclass(frozen=True, slots=True)
-class Detail:
-    """What there is to tell of a call whose answer was not there already."""
-
+    path: str = ""  # as the client wrote it; "" where that was not read
     timings: Timings = field(default_factory=Timings)
-    notes: Notes | None = None  # on the page, where one was read for this call
+    notes: Notes | None = None  # on the page, where one was read for this request
     internal: str = ""  # for the log alone
     upstream_status: int | None = None
     error: BaseException | None = None  # what was raised where the outcome is INTERNAL_ERROR
-
-
-@dataclass(slots=True)  # one is made for every call, in 0.2 µs; frozen, it would take 0.8
-class RequestEnded:
-    """A request was answered, or its caller left; or several were refused in the same moment."""
-
-    ending: Ending
-    request_id: str  # of letters, digits, ".", "_" and "-"
-    seconds: float | None  # None where nobody measured it: who is refused before there is a call
-    detail: Detail | None = None
     ended: float = field(default_factory=time.time, compare=False)  # seconds since the epoch
-    calls: int = 1  # how many ended just so, unmeasured: those who are refused at the door are told together
+    calls: int = 1  # how many ended just so, unmeasured
 
 
 Event = (
@@ -170,19 +154,6 @@ Event = (
     | RequestEnded
 )
 Emit = Callable[[Event], None]
-# Takes what begins, and gives what it wants to have again at the end of a hit; None: nothing.
-Follow = Callable[[RequestStarted], object]
-# A hit, which is a call whose answer was there already, at its end: how it ended, its request id, how long it took and
-# when that was, all as in `RequestEnded`, and what `Follow` gave. There may be many thousands of them a second, and
-# nothing is made or taken in less time than a tuple.
-Hit = tuple[Ending, str, float, float, object]
-EmitHit = Callable[[Hit], None]
-
-
-def ended(hit: Hit) -> RequestEnded:
-    """The event that says the same as a hit."""
-    ending, request_id, seconds, at, _ = hit
-    return RequestEnded(ending, request_id, seconds, ended=at)
 
 
 def ignore(event: object) -> None:

@@ -241,8 +241,8 @@ class Previewer:
             parsed = await self._in_thread(parse, page.host, reader.size, timings)
         if parsed.error:
             self._parser_failed(page.host, parsed.error)
-        lane = "html5lib" if parsed.unsure else "express"
-        self._emit(PageParsed(lane, parsed.unsure, self._clock() - timings.parse, timings.parse, parsed.bound))
+        parser = "reference" if parsed.unsure else "fast"
+        self._emit(PageParsed(parser, parsed.unsure, self._clock() - timings.parse, timings.parse, parsed.bound))
         return parsed
 
     def _parser_failed(self, host: str, error: Exception) -> None:

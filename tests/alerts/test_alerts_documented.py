@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from scrap.telemetry.calls import SECONDS
+from scrap.telemetry.buckets import SECONDS
 from tests.alerts.rules import VALUES, alerts, groups_of, rules, settings
 from tests.chart.rendering import CHART, NAMESPACE, ROOT, ChartError, Object, render, tool
 

@@ -1,18 +1,10 @@
-"""What telemetry costs: metrics and logs, traces of a tenth on top of them, and everything over OTLP. Ends with 1 where
-a bar is broken.
+"""What telemetry costs: CPU per page with metrics and logs, and with traces of 10 % on top. Ends with 1 where a limit
+(5 % each) is exceeded.
 
-    python -m tests.benchmarks.bench_telemetry [--rounds 6] [--seconds 10] [--only hits|misses]
+    python -m tests.benchmarks.bench_telemetry [--rounds 3] [--seconds 10]
 
-Hits are answered from memory, the case in which telemetry weighs most; misses are fetched from a local origin, a page
-with a head of the median size, every URL new. The service (telemetry_app) runs on the first core and switches its own
-telemetry off and on, fifty times a second for hits, twenty for misses; a turn is compared with the one after it, so
-what the machine does to one it does to the other. wrk, the origin, the reader of the log and the receiver of OTLP share
-the second core. The page is known by a name, as pages are: a process that has looked one up has threads, with and
-without telemetry.
-
-Times are processor time. The cost is the part of the calls that a second of it is good for that the variant loses, with
-what telemetry's threads did, and with a scrape every 30 s, as Prometheus comes; who sends its metrics does
-so every 2 s. Each figure is the median over a process's turns, and then over the processes, with the quartiles.
+The service, on the first core, switches a part of its sinks off and on, five times a second; each turn is compared with
+the next. The load, the origin and the receivers share the second core. CPU is the whole process's, threads included.
 """
 
 import argparse
@@ -27,60 +19,77 @@ import subprocess
 import sys
 import tempfile
 import threading
-import urllib.request
-from collections.abc import Iterator, Sequence
+import time
+from collections.abc import Iterator
 from itertools import pairwise
 from pathlib import Path
-from typing import NamedTuple, cast
+from typing import Any
 from urllib.parse import quote
 
-from tests.benchmarks.load import OURS, cpu, require_wrk
+from scrap import cli, telemetry
+from scrap.events import Event, RequestEnded
+from scrap.telemetry import FanOut
+from tests.benchmarks.load import OURS, require_wrk
 from tests.integration.telemetry.receivers import receiver
 
-HEAD = 23_000  # bytes up to </head>, as the median page has
+LIMIT = 0.05  # of the CPU per page
+TURN = 0.2  # seconds
 PAGE = (
-    b'<!doctype html><html><head><meta charset="utf-8"><title>A page</title>'
-    b'<meta property="og:title" content="A page"><meta property="og:type" content="article">'
-    b'<meta property="og:image" content="/picture.jpg"><meta property="og:url" content="https://example.org/page">'
-    b"<script>" + b"var a = [1, 2, 3]; " * (HEAD // 19) + b"</script></head><body>" + b"<p>Text.</p>" * 3000
+    b'<!doctype html><html><head><meta charset="utf-8"><meta property="og:title" content="A page">'
+    b'<meta property="og:image" content="/picture.jpg"><script>'
+    + b"var a = [1, 2, 3]; " * 1200  # 23 KB up to </head>, as the median page has
+    + b"</script></head><body>"
+    + b"<p>Text.</p>" * 3000
 )
-SCRAPES = 20
-INTERVAL = 30  # seconds between two of Prometheus'
-TURNS = {"hits": 0.02, "misses": 0.05}  # seconds
-CONNECTIONS = {"hits": 16, "misses": 4}  # few, so that few pages are under way when a turn ends
+RESPONSE = b"HTTP/1.1 200 OK\r\nContent-Type: text/html\r\nConnection: close\r\nContent-Length: %d\r\n\r\n" % len(PAGE)
 SETTINGS = {
     "SCRAP_PORT": "0",
     "SCRAP_MANAGEMENT_PORT": "0",
-    "SCRAP_ALLOWED_NETWORKS": "127.0.0.0/8,::1/128",
-    "SCRAP_ALLOWED_HOSTS": "localhost",
+    "SCRAP_ALLOWED_NETWORKS": "127.0.0.0/8",
     "SCRAP_ALLOWED_PORTS": "1-65535",
-    "SCRAP_CACHE_MIN": "3600",
-    "SCRAP_MAX_FETCHES": "64",
-    "SCRAP_MAX_WAIT": "30",  # a machine that is busy otherwise must not turn pages into refusals
-    "SCRAP_DEADLINE": "60",
     "SCRAP_MAX_PER_HOST": "64",
 }
+UNIQUE = 'local n = {}\nrequest = function() n = n + 1 return wrk.format("GET", "{}" .. n) end\n'
+# What is switched, by the names of sinks, and the variables of the service.
+VARIANTS = {
+    "metrics and logs": ("metrics,log", {"OTEL_TRACES_EXPORTER": "none"}),
+    "traces, 10 %": ("traces", {"OTEL_TRACES_SAMPLER": "parentbased_traceidratio", "OTEL_TRACES_SAMPLER_ARG": "0.1"}),
+}
 
-# Every request asks for a page that nobody asked for before.
-UNIQUE = """
-local n = {start}
-request = function()
-  n = n + 1
-  return wrk.format("GET", "{path}" .. n)
-end
-"""
+
+class SwitchedFanOut(FanOut):
+    """Leaves some sinks out in every other turn; keeps of each turn whether all were on, its pages, and its CPU."""
+
+    switched: tuple[str, ...] = ()
+    turns: list[tuple[bool, int, float]] = []  # noqa: RUF012 - one a process
+
+    def __init__(self, *sinks: Any, **options: Any) -> None:
+        super().__init__(*sinks, **options)
+        self._all = self._handlers
+        rest = [sink for sink in sinks if sink.name not in self.switched]
+        self._rest = FanOut(*rest, **options)._handlers
+        self._requests = 0
+        asyncio.get_running_loop().call_later(TURN, self._turn, time.process_time())
+
+    def __call__(self, event: Event) -> None:
+        """Gives the event to the sinks of this turn."""
+        self._requests += isinstance(event, RequestEnded)
+        super().__call__(event)
+
+    def _turn(self, since: float) -> None:
+        now = time.process_time()
+        self.turns.append((self._handlers is self._all, self._requests, now - since))
+        self._requests = 0
+        self._handlers = self._rest if self._handlers is self._all else self._all
+        asyncio.get_running_loop().call_later(TURN, self._turn, now)
 
 
 class Origin(asyncio.Protocol):
     """Answers any request with the page and closes."""
 
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        self._transport = cast("asyncio.Transport", transport)
-
-    def data_received(self, data: bytes) -> None:
-        head = b"HTTP/1.1 200 OK\r\nContent-Type: text/html\r\nConnection: close\r\nContent-Length: %d\r\n\r\n"
-        self._transport.write(head % len(PAGE) + PAGE)
-        self._transport.close()
+    def connection_made(self, transport: Any) -> None:
+        transport.write(RESPONSE + PAGE)
+        transport.close()
 
 
 @contextlib.contextmanager
@@ -88,159 +97,59 @@ def origin() -> Iterator[str]:
     """Runs a web to fetch; gives its address."""
     loop = asyncio.new_event_loop()
     listening = loop.run_until_complete(loop.create_server(Origin, "127.0.0.1", 0, backlog=1024))
-    thread = threading.Thread(target=loop.run_forever, daemon=True)
-    thread.start()
-    try:
-        yield f"http://localhost:{listening.sockets[0].getsockname()[1]}"
-    finally:
-        loop.call_soon_threadsafe(loop.stop)
-        thread.join()
+    threading.Thread(target=loop.run_forever, daemon=True).start()
+    yield f"http://127.0.0.1:{listening.sockets[0].getsockname()[1]}"
+    loop.call_soon_threadsafe(loop.stop)
 
 
-class Variant(NamedTuple):
-    """What is measured against what."""
-
-    name: str
-    less: str  # what there is in the other turns; see telemetry_app
-    bar: float | None  # of the throughput of those, as issue 6 has it
-    environment: dict[str, str]
-
-
-SAMPLED = {"OTEL_TRACES_SAMPLER": "parentbased_traceidratio", "OTEL_TRACES_SAMPLER_ARG": "0.1"}
-
-
-def variants(collector: str) -> list[Variant]:
-    """All of them."""
-    traces = {"OTEL_EXPORTER_OTLP_TRACES_ENDPOINT": f"{collector}/v1/traces"} | SAMPLED
-    everything = {"OTEL_EXPORTER_OTLP_ENDPOINT": collector, "OTEL_METRIC_EXPORT_INTERVAL": "2000"} | SAMPLED
-    return [
-        Variant("metrics and logs", "nothing", 0.05, {}),
-        Variant("traces, 10 %", "untraced", 0.05, traces),
-        Variant("all over OTLP", "nothing", None, everything),
-    ]
+def measure(switched: str, variables: dict[str, str], web: str, script: Path, seconds: int) -> tuple[float, float]:
+    """CPU per page without, in µs, and the share that the variant adds."""
+    command = ["taskset", "-c", "0", sys.executable, "-m", "tests.benchmarks.bench_telemetry", "--serve", switched]
+    pipe = subprocess.PIPE
+    with subprocess.Popen(
+        command, env=os.environ | SETTINGS | variables, stdout=pipe, stderr=pipe, text=True
+    ) as process:
+        assert process.stdout
+        assert process.stderr
+        found = next(filter(None, (re.search(OURS, line) for line in process.stdout)))
+        with subprocess.Popen(["cat"], stdin=process.stdout, stdout=subprocess.DEVNULL):
+            url = f"{found[1]}/api/v1/scrap?url={quote(web + '/', safe='')}"
+            script.write_text(UNIQUE.format(next(STARTS), url.removeprefix(found[1])))
+            subprocess.run(["wrk", "-t1", "-c4", f"-d{seconds}s", "-s", script, found[1]], check=True, stdout=pipe)
+            process.terminate()
+        turns = [(on, cpu / pages * 1e6) for on, pages, cpu in json.loads(process.stderr.read()) if pages > 20]
+    pairs = [(one, other) if other_on else (other, one) for (_, one), (other_on, other) in pairwise(turns)]
+    return statistics.median(off for off, _ in pairs), statistics.median(on / off - 1 for off, on in pairs)
 
 
-class Cost(NamedTuple):
-    """What a process measured."""
-
-    without: float  # microseconds a call
-    more: float  # what the variant adds to that
-    share: float  # of the throughput that there would be without
-
-
-class Server:
-    """The service that switches its telemetry, on the first core."""
-
-    def __init__(self, variant: Variant, turn: float, core: int) -> None:
-        command = [sys.executable, "-m", "tests.benchmarks.telemetry_app", variant.less, str(turn)]
-        self._process = subprocess.Popen(
-            ["taskset", "-c", str(core), *command],
-            env=os.environ | SETTINGS | variant.environment,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
-        )
-        assert self._process.stdout
-        found = next(filter(None, (re.search(OURS, line) for line in self._process.stdout)), None)
-        if not found:
-            raise SystemExit(f"{variant.name} did not start")
-        self._url, self._management = found[1], found[2]
-        self._reader = subprocess.Popen(["cat"], stdin=self._process.stdout, stdout=subprocess.DEVNULL)
-
-    def load(self, seconds: int, page: str, script: Path, start: int) -> None:
-        """Loads it for a while."""
-        path = f"/api/v1/scrap?url={quote(page, safe='')}"
-        script.write_text(UNIQUE.format(start=start, path=path))
-        options = ["-s", str(script)] if start else []
-        command = [
-            "wrk",
-            "-t1",
-            f"-c{CONNECTIONS['misses' if start else 'hits']}",
-            f"-d{seconds}s",
-            *options,
-            self._url + path,
-        ]
-        said = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True).stdout
-        if "Non-2xx" in said or "Socket errors" in said:
-            raise SystemExit(f"calls failed:\n{said}")
-
-    def scrape(self) -> float:
-        """The share of a second of processor time that scrapes take."""
-        before = cpu(self._process.pid)
-        for _ in range(SCRAPES):
-            urllib.request.urlopen(f"{self._management}/metrics").read()
-        return (cpu(self._process.pid) - before) / SCRAPES / INTERVAL
-
-    def end(self) -> Cost:
-        """Ends it; gives what it measured."""
-        self._process.terminate()
-        assert self._process.stderr
-        measured = json.loads(self._process.stderr.read().splitlines()[-1])
-        self._process.wait()
-        self._reader.wait()
-        turns = [(on, used / calls * 1e6) for on, calls, used in measured["turns"]]
-        # What telemetry's threads do, they do for the variant, whenever it is.
-        elsewhere = measured["elsewhere"] / sum(calls for on, calls, _ in measured["turns"] if on) * 1e6
-        pairs = [
-            (one, other + elsewhere) if other_on else (other, one + elsewhere)
-            for (one_on, one), (other_on, other) in pairwise(turns)
-            if one_on != other_on
-        ]
-        without = statistics.median(one for one, _ in pairs)
-        more = statistics.median(other - one for one, other in pairs)
-        return Cost(without, more, statistics.median(1 - one / other for one, other in pairs))
-
-
-def quartiles(values: Sequence[float], form: str) -> str:
-    """The median, and the quartiles beside it."""
-    low, middle, high = statistics.quantiles(values, n=4)
-    return f"{middle:{form}} ({low:{form}} to {high:{form}})"
-
-
-def report(variant: Variant, costs: Sequence[Cost], scraped: float) -> bool:
-    """Prints the figures of a variant; says whether its bar is held."""
-    shares = [cost.share + scraped for cost in costs]
-    held = variant.bar is None or statistics.median(shares) <= variant.bar
-    said = "" if variant.bar is None else f", bar {variant.bar:.0%} {'held' if held else 'BROKEN'}"
-    print(
-        f"{variant.name:<18}{quartiles([cost.more for cost in costs], '.2f')} µs on top of "
-        f"{quartiles([cost.without for cost in costs], '.1f')}; cost {quartiles(shares, '.1%')}{said}",
-        flush=True,
-    )
-    return held
+STARTS = itertools.count(1_000_000, 1_000_000)
 
 
 def main() -> None:
-    """Runs the benchmark."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--rounds", type=int, default=6)
+    """Runs the benchmark, or the service that it measures."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--seconds", type=int, default=10)
-    parser.add_argument("--only", choices=TURNS)
+    parser.add_argument("--serve", help=argparse.SUPPRESS)
     arguments = parser.parse_args()
+    if arguments.serve:
+        SwitchedFanOut.switched = tuple(arguments.serve.split(","))
+        telemetry.FanOut = SwitchedFanOut  # type: ignore[misc]
+        with contextlib.suppress(SystemExit):
+            cli.main(["serve"])
+        print(json.dumps(SwitchedFanOut.turns), file=sys.stderr)
+        return
     require_wrk()
-    first, *_, last = sorted(os.sched_getaffinity(0))
-    os.sched_setaffinity(0, {last})  # and with us all that we start, but the service
-    with contextlib.ExitStack() as stack:
-        collector = stack.enter_context(receiver()).url
-        web = stack.enter_context(origin())
-        folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
-        starts = itertools.count(1_000_000, 1_000_000)
-        held = True
-        for traffic in [arguments.only] if arguments.only else TURNS:
-            print(f"{traffic}, {arguments.rounds} processes, {arguments.seconds} s each")
-            for variant in variants(collector):
-                costs, scraped = [], 0.0
-                for _ in range(arguments.rounds):
-                    one = Server(variant, TURNS[traffic], first)
-                    for seconds in (1, arguments.seconds):  # the first is the warm-up
-                        start = next(starts) if traffic == "misses" else 0
-                        one.load(seconds, f"{web}/{traffic}/", folder / "unique.lua", start)
-                    if not variant.environment:
-                        scraped = one.scrape()
-                    costs.append(one.end())
-                if scraped:
-                    print(f"scrapes take {scraped:.2%} of a core")
-                held = report(variant, costs, scraped) and held
+    os.sched_setaffinity(0, {1})
+    held = True
+    with receiver() as collector, origin() as web, tempfile.TemporaryDirectory() as folder:
+        os.environ["OTEL_EXPORTER_OTLP_TRACES_ENDPOINT"] = f"{collector.url}/v1/traces"
+        for name, (switched, variables) in VARIANTS.items():
+            script = Path(folder) / "wrk.lua"
+            figures = [measure(switched, variables, web, script, arguments.seconds) for _ in range(arguments.rounds)]
+            share = statistics.median(share for _, share in figures)
+            held = held and share <= LIMIT
+            print(f"{name:<18}{share:6.1%} on top of {statistics.median(off for off, _ in figures):,.0f} µs a page")
     sys.exit(not held)
 
 

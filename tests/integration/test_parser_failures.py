@@ -50,7 +50,7 @@ async def test_the_reference_parser_reads_what_the_fast_path_fails_on(
         answered, events = await answers(origin)
     assert answered == {(PARSED, Outcome.OK)}
     (parsed,) = (event for event in events if isinstance(event, PageParsed))
-    assert parsed.unsure is Unsure.ERROR
+    assert parsed.fallback_reason is Unsure.ERROR
     assert [type(event.error) for event in events if isinstance(event, BackgroundFailed)] == [ZeroDivisionError]
 
 

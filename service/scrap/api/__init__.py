@@ -10,7 +10,7 @@ from scrap.api.door import Door
 from scrap.api.management import management_app
 from scrap.api.refusals import Refusals
 from scrap.api.server import Server, ServerLimits, listen, url_of
-from scrap.events import Emit, EmitHit, Follow
+from scrap.events import Emit
 from scrap.preview import Previewer
 
 __all__ = [
@@ -27,16 +27,12 @@ __all__ = [
 ROUTES = frozenset({scrap.PATH, openapi.PATH})
 
 
-def public_app(
-    previewer: Previewer, *, emit: Emit, hit: EmitHit | None = None, follow: Follow | None = None, version: str
-) -> Calls:
+def public_app(previewer: Previewer, *, emit: Emit, version: str) -> Calls:
     """Builds the public application.
 
     Args:
         previewer: makes the previews.
         emit: where the events go.
-        hit: where hits go; None: they are events like all others.
-        follow: takes `RequestStarted` as well; None: nobody wants to know when a call begins.
         version: the service's version, for the API's description.
     """
     description = openapi.render(version)
@@ -45,12 +41,10 @@ def public_app(
         headers = {"X-Request-ID": scope["call"].request_id, "Cache-Control": openapi.CACHE_CONTROL}
         await Response(description, headers=headers, media_type="application/json")(scope, receive, send)
 
-    refusals = Refusals(emit, follow)
+    refusals = Refusals(emit)
     return Calls(
         {scrap.PATH: scrap.ScrapEndpoint(previewer), openapi.PATH: describe},
         emit=emit,
-        hit=hit,
-        follow=follow,
         refusals=refusals,
         turn_away=Door(previewer, refusals).refusal,
     )

@@ -4,8 +4,8 @@ import random
 from collections.abc import Mapping
 
 from scrap.errors import Outcome, Reason, ScrapError, UpstreamError
-from scrap.events import Detail, Notes, Timings
-from scrap.preview import FRESH, MISS
+from scrap.events import Notes, Timings
+from scrap.preview import MISS
 from scrap.urls import Target
 
 _ids = random.Random()  # noqa: S311 - ids tell requests apart; nothing is secret about them
@@ -65,13 +65,6 @@ class Call:
     def server_timing(self) -> bytes:
         """What its fetch took; nothing where the answer was there already."""
         return server_timing(self.timings) if self.source == MISS else _AT_ONCE
-
-    @property
-    def detail(self) -> Detail | None:
-        """What there is to tell beyond how it ended; nothing where a fresh answer was there already."""
-        if self.source == FRESH and self.reason is None:
-            return None
-        return Detail(self.timings, self.notes, self.internal, self.upstream_status, self.error)
 
     def fail(self, error: ScrapError, status: int) -> None:
         """Notes why the call failed, and the status that says so."""

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from scrap.api import problem
 from scrap.api.call import Call, new_request_id
 from scrap.errors import Reason, ScrapError
-from scrap.events import Emit, Ending, Follow, RequestEnded, RequestStarted
+from scrap.events import Emit, RequestEnded, RequestStarted
 
 UNMATCHED = "unmatched"  # the route of what is none
 _EVERY = 0.25  # seconds from the first refusal to the event that tells of it and of those after it
@@ -31,12 +31,10 @@ class Refusals:
 
     Args:
         emit: where the events go.
-        follow: as that of `Calls`.
     """
 
-    def __init__(self, emit: Emit, follow: Follow | None = None) -> None:
+    def __init__(self, emit: Emit) -> None:
         self._emit = emit
-        self._follow = follow
         self._untold: dict[tuple[Reason, str], _Alike] = {}
 
     def answer(self, error: ScrapError, *, method: str = "", route: str = UNMATCHED, close: bool = True) -> bytes:
@@ -64,7 +62,17 @@ class Refusals:
         for alike in untold.values():
             call = alike.call
             path = "" if alike.route == UNMATCHED else alike.route
-            ending = Ending(alike.method, alike.route, call.status, call.outcome, call.reason, path=path)
-            if self._follow:
-                self._follow(RequestStarted())
-            self._emit(RequestEnded(ending, call.request_id, seconds=None, calls=alike.count))
+            self._emit(RequestStarted())
+            self._emit(
+                RequestEnded(
+                    call.request_id,
+                    alike.method,
+                    alike.route,
+                    call.status,
+                    call.outcome,
+                    seconds=None,
+                    reason=call.reason,
+                    path=path,
+                    calls=alike.count,
+                )
+            )

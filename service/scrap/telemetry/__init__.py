@@ -1,32 +1,15 @@
 """Signals out: what the core's events become. The only place that knows a metric's, span's or log field's name.
 
-    metrics   Prometheus, scraped from the management port
-    logs      a line a request on stdout, and what the standard logging says
-    otel      traces, the same metrics and the same lines over OTLP
-    errors    our own unexpected failures, to Sentry
-
-Each is a sink; `FanOut` makes them one `Emit`, and `Gathering` spares the calls most of their work. None of them waits
-for anything, and none can lose a request: a collector that hangs or is gone costs nothing but its own data.
+`metrics` is Prometheus, `logs` is stdout, `otel` sends traces and the same metrics and lines over OTLP, `sentry` sends
+internal errors. Each is a sink; `FanOut` makes them one `Emit`. An event is handled when it happens, and no handler
+waits: a collector that hangs or is gone costs its own data and no request.
 """
 
-from scrap.telemetry.closing import close_together
-from scrap.telemetry.gathering import Gathering
-from scrap.telemetry.lag import LoopLag
-from scrap.telemetry.logs import LogSettings, RequestLog, capture_logging, lines_for
+from scrap.telemetry.lag import measure_lag
+from scrap.telemetry.log_queue import log_queue
+from scrap.telemetry.logs import LogSettings, RequestLog, capture_logging, formatter_for
 from scrap.telemetry.metrics import Metrics
 from scrap.telemetry.sinks import FanOut, Sink
-from scrap.telemetry.writer import LineWriter
 
-__all__ = [
-    "FanOut",
-    "Gathering",
-    "LineWriter",
-    "LogSettings",
-    "LoopLag",
-    "Metrics",
-    "RequestLog",
-    "Sink",
-    "capture_logging",
-    "close_together",
-    "lines_for",
-]
+__all__ = ["FanOut", "LogSettings", "Metrics", "RequestLog", "Sink"]
+__all__ += ["capture_logging", "formatter_for", "log_queue", "measure_lag"]

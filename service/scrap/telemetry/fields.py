@@ -1,7 +1,4 @@
-"""What log lines say. No I/O.
-
-docs/logs.md lists the fields; a test compares the two. The time is not among them: each look of a line has its own.
-"""
+"""The fields of log lines but for the time; docs/logs.md lists them, and a test compares the two. No I/O."""
 
 import logging
 import traceback
@@ -9,7 +6,7 @@ from operator import attrgetter
 from typing import Any, Final
 
 from scrap.errors import Fault, Outcome
-from scrap.events import Detail, Ending, RequestEnded
+from scrap.events import RequestEnded
 from scrap.telemetry.redact import redact_text, without_query
 from scrap.telemetry.trace import Trace
 
@@ -17,95 +14,67 @@ Fields = dict[str, Any]
 
 _MAX_TEXT: Final = 16 * 1024  # characters of a message or a traceback
 PHASES: Final = ("wait", "dns", "connect", "first_byte", "body", "parse")
+_SAME: Final = ("request_id", "method", "route", "status", "outcome", "cache", "target_host")
 _phases_of: Final = attrgetter(*PHASES)
+_same_of: Final = attrgetter(*_SAME)
 
 
-def _level(outcome: Outcome) -> int:
+def fields_of(record: logging.LogRecord, trace: Trace | None, *, queries: bool) -> Fields:
+    """The fields of a record's line; a request's record has its `RequestEnded` as the attribute `request`."""
+    event: RequestEnded | None = getattr(record, "request", None)
+    fields = {"level": record.levelname.lower()}
+    fields |= _request_fields(event, queries) if event else _record_fields(record)
+    if trace:
+        fields |= {"trace_id": trace.trace_id, "span_id": trace.span_id}
+    return fields
+
+
+def level_of(outcome: Outcome) -> int:
+    """The level of a request's line: failures of the web and of clients are everyday life."""
     if outcome is Outcome.INTERNAL_ERROR:
         return logging.ERROR
     return logging.WARNING if outcome.fault is Fault.SERVICE else logging.INFO
 
 
-# How much a call's end concerns us: the web's and the callers' failures are everyday life.
-LEVELS: Final = {outcome: _level(outcome) for outcome in Outcome}
-
-
-def request_fields(event: RequestEnded, trace: Trace | None, *, queries: bool) -> Fields:
-    """The line of a call.
-
-    Args:
-        event: how the call ended.
-        trace: the trace it belongs to.
-        queries: show the query of the target's URL.
-    """
-    fields = ending_fields(event.ending, queries)
-    fields["request_id"] = event.request_id
+def _request_fields(event: RequestEnded, queries: bool) -> Fields:
+    reason = event.reason
+    fields: Fields = dict(zip(_SAME, _same_of(event), strict=True))
+    fields["event"] = "request"
+    fields["target"] = event.target if queries else without_query(event.target)
     if event.seconds is not None:
-        fields["seconds"] = _micros(event.seconds)
+        fields["seconds"] = _microseconds(event.seconds)
     if event.calls != 1:
         fields["calls"] = event.calls
-    if event.detail:
-        fields |= _detail_fields(event.detail, queries)
-    if trace:
-        fields |= {"trace_id": trace.trace_id, "span_id": trace.span_id}
+    if reason:
+        fields |= {"reason": reason.value, "fault": reason.fault.value}
+    if event.upstream_status is not None:
+        fields["upstream_status"] = event.upstream_status
+    fields |= {
+        phase: _microseconds(took) for phase, took in zip(PHASES, _phases_of(event.timings), strict=True) if took
+    }
+    if event.notes:
+        fields |= {name: value for name, value in event.notes._asdict().items() if value}
+    if event.internal:
+        fields["internal"] = _clip(event.internal if queries else redact_text(event.internal))
+    if event.error is not None:
+        fields["exception"] = _exception(event.error)
     return fields
 
 
-def ending_fields(ending: Ending, queries: bool) -> Fields:
-    """What the lines of calls that ended alike have in common."""
-    reason = ending.reason
-    return {
-        "level": logging.getLevelName(LEVELS[ending.outcome]).lower(),
-        "event": "request",
-        "method": ending.method,
-        "route": ending.route,
-        "status": ending.status,
-        "outcome": ending.outcome.value,
-        "cache": ending.cache,
-        **({"reason": reason.value, "fault": reason.fault.value} if reason else {}),
-        "target": ending.target if queries else without_query(ending.target),
-        "target_host": ending.target_host,
-    }
+def _microseconds(seconds: float) -> float:
+    return int(seconds * 1e6 + 0.5) / 1e6  # `round` takes three times as long
 
 
-def _detail_fields(detail: Detail, queries: bool) -> Fields:
-    fields: Fields = {}
-    if detail.upstream_status is not None:
-        fields["upstream_status"] = detail.upstream_status
-    phases = zip(PHASES, _phases_of(detail.timings), strict=True)
-    fields |= {phase: _micros(took) for phase, took in phases if took}
-    if detail.notes and any(detail.notes):
-        fields |= {name: said for name, said in detail.notes._asdict().items() if said}
-    if detail.internal:
-        fields["internal"] = _clip(detail.internal if queries else redact_text(detail.internal))
-    if detail.error is not None:
-        fields["exception"] = _exception(detail.error)
-    return fields
-
-
-def record_fields(record: logging.LogRecord, trace: Trace | None) -> Fields:
-    """The line of a record of the standard logging."""
-    fields: Fields = {
-        "level": record.levelname.lower(),
-        "event": "log",
-        "logger": record.name,
-        "message": _clip(redact_text(record.getMessage())),
-    }
+def _record_fields(record: logging.LogRecord) -> Fields:
+    fields: Fields = {"event": "log", "logger": record.name, "message": _clip(redact_text(record.getMessage()))}
     if record.exc_info and record.exc_info[1]:
         fields["exception"] = _exception(record.exc_info[1])
-    if trace:
-        fields |= {"trace_id": trace.trace_id, "span_id": trace.span_id}
     return fields
-
-
-def _micros(seconds: float) -> float:
-    """Seconds to the microsecond; `round` takes three times as long."""
-    return int(seconds * 1e6 + 0.5) / 1e6
 
 
 def _exception(error: BaseException) -> str:
     text = redact_text("".join(traceback.format_exception(error)))
-    return text if len(text) <= _MAX_TEXT else "…" + text[-_MAX_TEXT:]  # the end of a traceback says what it was
+    return text if len(text) <= _MAX_TEXT else "…" + text[-_MAX_TEXT:]  # the end of a traceback names the error
 
 
 def _clip(text: str) -> str:

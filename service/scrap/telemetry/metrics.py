@@ -1,354 +1,250 @@
-"""Prometheus metrics: every name, label and bucket. docs/metrics.md says what each means; a test compares the two.
+"""Prometheus metrics: every name and label. docs/metrics.md says what each means; a test compares the two.
 
-Labels are bounded by construction: routes are those the API names, methods and statuses those that HTTP registers,
-reasons and outcomes ours; words from elsewhere in the core are cut off at a fixed number of them. Nothing that a
-stranger writes (host, URL, path, method, header) becomes a label.
+Nothing that a client or a page chooses becomes a label value: all of them come from HTTP's or our own enumerations.
 """
 
 import platform
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from http import HTTPStatus
+from collections.abc import Callable, Iterable, Mapping
+from functools import cache, partial
+from http import HTTPMethod, HTTPStatus
 from itertools import product
 from typing import Final
 
-from prometheus_client import (
-    CollectorRegistry,
-    Counter,
-    Gauge,
-    GCCollector,
-    Info,
-    Metric,
-    ProcessCollector,
-    disable_created_metrics,
-)
+import prometheus_client as prometheus
+from prometheus_client.core import CounterMetricFamily
 from prometheus_client.exposition import choose_encoder
+from prometheus_client.registry import Collector
 
-from scrap.errors import Reason
-from scrap.events import (
-    BackgroundFailed,
-    FetchAdmitted,
-    FetchEnded,
-    FlightJoined,
-    HopEnded,
-    PageParsed,
-    RequestEnded,
-    SharedCacheFailed,
-    TargetBlocked,
-)
+from scrap import events
+from scrap.admission import Admission
+from scrap.cache import Cache
+from scrap.errors import Outcome, Reason
 from scrap.fetch.verdict import Verdict
 from scrap.opengraph.document import Bound, Unsure
-from scrap.telemetry.calls import DURATION, SECONDS, CallMetrics
+from scrap.telemetry.buckets import BYTES, LAG_SECONDS, REDIRECTS, SECONDS
 from scrap.telemetry.fields import PHASES
-from scrap.telemetry.histogram import Histogram
-from scrap.telemetry.peak import Peak
-from scrap.telemetry.sinks import Handlers, Hits
-from scrap.telemetry.tally import Tally
+from scrap.telemetry.sinks import Handlers
+from scrap.telemetry.sliding_maximum import SlidingMaximum
 from scrap.telemetry.trace import current_trace
 
-_LAG_SECONDS: Final = (0.001, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5)
-_BYTES: Final = tuple(float(1024 << shift) for shift in (0, 2, 4, 6, 8, 10, 12))  # 1 KiB to 4 MiB
+DURATION: Final = "scrap_request_duration_seconds"
+OTHER: Final = "other"
+_NONE: Final = "none"
 
-# The library would take the version from the scraper's header; these are the two that are understood everywhere.
+# The library would take the version from the scraper's header; these two are understood everywhere.
 _TEXT: Final = choose_encoder("")
 _OPENMETRICS: Final = choose_encoder("application/openmetrics-text; version=1.0.0")
 
-_STATUSES: Final = {int(status): str(int(status)) for status in HTTPStatus}
-_OTHER: Final = "other"
-_NONE: Final = "none"
-# The words below begin at 0, for PromQL sees no increase in a series that begins at 1: what hosts usually answer, and
-# of what the shared cache may fail (its own list would bring its whole library).
+_METHODS: Final = frozenset(map(str, HTTPMethod))
+_STATUSES: Final = {status: str(status) for status in (*map(int, HTTPStatus), 499)}  # 499 is nginx's: the client left
+# Series that begin at 0: what hosts usually respond, and the ways in which the shared cache may fail (its own
+# enumeration would import its whole library).
 _USUAL_STATUSES: Final = (200, 301, 302, 303, 307, 308, 400, 401, 403, 404, 410, 429, 500, 502, 503, 504)
-_TROUBLES: Final = ("timeout", "connection", "auth", "refused", "protocol", "backlog", "entry")
+_SHARED_CACHE_FAILURES: Final = ("timeout", "connection", "auth", "refused", "protocol", "backlog", "entry")
+_BLOCKING: Final = tuple(verdict for verdict in Verdict if verdict.reason)
 
 
-def _nothing() -> None:
-    """Nothing is gathered."""
+def method_label(method: str) -> str:
+    """The method as a label value: a registered one, or "other"."""
+    return method if method in _METHODS else OTHER
+
+
+def status_label(status: int | None) -> str:
+    """The status as a label value: a registered one or 499, or "other"; "none" where there is none."""
+    return _NONE if status is None else _STATUSES.get(status, OTHER)
+
+
+def exemplar() -> dict[str, str] | None:
+    """The exemplar of the current request; None where its trace is not recorded."""
+    trace = current_trace.get()
+    return {"trace_id": trace.trace_id, "span_id": trace.span_id} if trace and trace.sampled else None
+
+
+class CountedElsewhere(Collector):
+    """A counter whose values, by label values, are read from their owner at each scrape."""
+
+    def __init__(
+        self, name: str, help_text: str, labels: list[str], values: Callable[[], Mapping[tuple[str, ...], int]]
+    ) -> None:
+        self._new = partial(CounterMetricFamily, name, help_text, labels=labels)
+        self._values = values
+
+    def collect(self) -> Iterable[prometheus.Metric]:
+        """Yields the family, for the registry."""
+        family = self._new()
+        for labels, count in list(self._values().items()):
+            family.add_metric(labels, count)
+        yield family
 
 
 class Metrics:
-    """The service's metrics, in a registry of their own. A sink; see `FanOut`.
-
-    Args:
-        version: the service's.
-        routes: the route templates that the API has; any other is "unmatched".
-        clock: the monotonic clock of the maxima.
-    """
+    """The service's metrics, in a registry of their own; `routes` are the API's templates. A sink; see `FanOut`."""
 
     name = "metrics"
 
     def __init__(
         self, *, version: str, routes: Iterable[str] = (), clock: Callable[[], float] = time.monotonic
     ) -> None:
-        disable_created_metrics()  # type: ignore[no-untyped-call]  # a second series for each, which nothing here reads
-        self.registry = CollectorRegistry()
+        prometheus.disable_created_metrics()  # type: ignore[no-untyped-call]  # a second series each, which nothing reads
+        self.registry = prometheus.CollectorRegistry()
         self._clock = clock
-        self._settle: Callable[[], None] = _nothing
-        self._calls = CallMetrics(routes, clock)
-        self.registry.register(self._calls)
-        self._make_call_metrics()
+        self._routes = frozenset(routes)
+        self._counter = partial(prometheus.Counter, registry=self.registry)
+        self._gauge = partial(prometheus.Gauge, registry=self.registry)
+        self._histogram = partial(prometheus.Histogram, registry=self.registry)
+        self._make_request_metrics()
         self._make_fetch_metrics()
-        self._make_cache_metrics()
         self._make_process_metrics(version)
         self.handlers: Handlers = {
-            RequestEnded: self._request_ended,
-            Hits: self._calls.note_hits,
-            FetchAdmitted: self._fetch_admitted,
-            HopEnded: self._hop_ended,
-            FetchEnded: self._fetch_ended,
-            TargetBlocked: self._target_blocked,
-            PageParsed: self._page_parsed,
-            FlightJoined: self._flight_joined,
-            SharedCacheFailed: self._shared_cache_failed,
-            BackgroundFailed: self._background_failed,
+            events.RequestEnded: self._request_ended,
+            events.FetchAdmitted: lambda event: self._phases["wait"].observe(event.waited),
+            events.HopEnded: self._hop_ended,
+            events.FetchEnded: self._fetch_ended,
+            events.TargetBlocked: lambda event: self._blocked(event.verdict).inc(),
+            events.PageParsed: self._page_parsed,
+            events.FlightJoined: lambda _: self._joined.inc(),
+            events.SharedCacheFailed: lambda event: self._shared_failures(event.kind).inc(),
+            events.BackgroundFailed: lambda _: self._background_failures.inc(),
         }
 
     def exposition(self, accept: str) -> tuple[bytes, str]:
-        """Renders all metrics, from any thread.
-
-        Args:
-            accept: the scraper's Accept header. OpenMetrics, with exemplars, where it is named there; else the text
-                format 0.0.4.
-
-        Returns:
-            The body and its content type.
-        """
-        self._settle()
+        """Renders all metrics as (body, content type): OpenMetrics with exemplars if accepted, else the text format."""
         render, content_type = _OPENMETRICS if "application/openmetrics-text" in accept else _TEXT
         return render(self.registry), content_type
 
-    def collect(self) -> Iterator[Metric]:
-        """All metrics for OTLP, whose conventions want a call's duration by method and status as well."""
-        self._settle()
-        for family in self.registry.collect():
-            yield self._calls.durations() if family.name == DURATION else family
+    def route_label(self, route: str) -> str:
+        """The route as a label value: one of the API's, or "unmatched"."""
+        return route if route in self._routes else "unmatched"
 
-    def settle_first(self, settle: Callable[[], None]) -> None:
-        """Has what was gathered elsewhere counted before anybody reads, so that nobody sees less than there was."""
-        self._settle = settle
+    def observe_requests(self, *, in_flight: Callable[[], float]) -> None:
+        """Reads at each scrape how many requests are being answered."""
+        self._gauge("scrap_requests_in_flight", "Requests being answered.").set_function(in_flight)
 
-    # What is read when a scrape comes.
+    def observe_admission(self, admission: Admission) -> None:
+        """Reads admission's state at each scrape."""
+        gauge = self._gauge
+        gauge("scrap_admission_in_flight", "Fetches that hold a slot.").set_function(lambda: admission.in_flight)
+        gauge("scrap_admission_waiting", "Fetches that wait for a slot.").set_function(lambda: admission.waiting)
+        gauge("scrap_admission_capacity", "Slots for fetches.").set_function(lambda: admission.capacity)
+        saturation = gauge("scrap_admission_saturation_ratio", "How saturated the service is, from 0 to 1.")
+        saturation.set_function(lambda: admission.saturation)
+        means = "Fetches rejected: the service was overloaded."
+        rejected = CountedElsewhere("scrap_admission_refused", means, [], lambda: {(): admission.refused})
+        self.registry.register(rejected)
 
-    def observe_calls(self, *, in_flight: Callable[[], float]) -> None:
-        """Reads at each scrape how many calls are being answered."""
-        self._in_flight.set_function(in_flight)
-
-    def observe_admission(
-        self,
-        *,
-        in_flight: Callable[[], float],
-        waiting: Callable[[], float],
-        capacity: Callable[[], float],
-        refused: Callable[[], int],
-        saturation: Callable[[], float],
-    ) -> None:
-        """Reads admission's state at each scrape: fetches under way, waiting and refused so far, places, and 0 to 1."""
-        self._admission_in_flight.set_function(in_flight)
-        self._admission_waiting.set_function(waiting)
-        self._admission_capacity.set_function(capacity)
-        self._admission_refused.show(lambda: {(): refused()})
-        self._admission_saturation.set_function(saturation)
-
-    def observe_cache(
-        self, *, entries: Callable[[], float], size: Callable[[], float], lookups: dict[tuple[str, ...], int]
-    ) -> None:
-        """Reads the cache's state at each scrape.
-
-        Args:
-            entries: in the memory level.
-            size: theirs, in bytes.
-            lookups: how many there were, by level and state; who counts them goes on doing so.
-        """
-        self._cache_entries.set_function(entries)
-        self._cache_bytes.set_function(size)
-        self._cache_lookups.show(lambda: lookups)
-
-    def observe_shared_cache(self, *, up: Callable[[], bool]) -> None:
-        """Reads at each scrape whether the shared level is in use; without it there is no such series."""
-        gauge = Gauge(
-            "scrap_cache_shared_up",
-            "1 while the shared level is in use, 0 while it is given up.",
-            registry=self.registry,
-        )
-        gauge.set_function(lambda: float(up()))
-
-    # What is noted as it happens, by who has no event for it.
+    def observe_cache(self, cache: Cache) -> None:
+        """Reads the cache's state at each scrape."""
+        self._gauge("scrap_cache_entries", "Pages in the memory level.").set_function(lambda: cache.stats().entries)
+        self._gauge("scrap_cache_bytes", "Size of the memory level.").set_function(lambda: cache.stats().used)
+        labels, means = ["level", "state"], "Cache look-ups, by level and result."
+        self.registry.register(CountedElsewhere("scrap_cache_lookups", means, labels, lambda: cache.lookups))
+        if cache.stats().shared_up is not None:
+            up = self._gauge("scrap_cache_shared_up", "1 while the shared level is in use, else 0.")
+            up.set_function(lambda: bool(cache.stats().shared_up))
 
     def note_lag(self, seconds: float) -> None:
-        """Notes how late the event loop was."""
+        """Observes how late the event loop was."""
         self._lag.observe(seconds)
-        self._lag_peak.note(seconds, self._clock())
-
-    def note_dropped_lines(self, count: int) -> None:
-        """Notes log lines that were lost; from any thread."""
-        self._log_lines_dropped.inc(count)
+        self._lag_max.observe(seconds, self._clock())
 
     def note_failed_sink(self, name: str) -> None:
-        """Notes that a sink raised."""
-        self._sink_failures.add((name,))
+        """Counts that a sink raised."""
+        self._sink_failures.labels(name).inc()
 
-    # The families.
+    def _children(
+        self, name: str, means: str, labels: list[str], known: Iterable[tuple[str, ...]]
+    ) -> Callable[..., prometheus.Counter]:
+        """The children of a counter, looked up once; there are few, for every label value is bounded."""
+        child = cache(self._counter(name, means, labels).labels)
+        for values in known:  # PromQL sees no increase in a series that begins at 1
+            child(*values)
+        return child
 
-    def _tally(self, name: str, meaning: str, labels: list[str], *known: tuple[str, ...]) -> Tally:
-        tally = Tally(name, meaning, labels, known)
-        self.registry.register(tally)
-        return tally
+    def _make_request_metrics(self) -> None:
+        labels = ["route", "method", "status", "outcome", "fault"]
+        pairs = list(product(sorted(self._routes), Outcome))
+        usual = ((route, "GET", status_label(o.status), o, o.fault or _NONE) for route, o in pairs)
+        self._requests = self._children("scrap_requests", "Requests answered.", labels, usual)
+        means = "Seconds from a request's headers to its response's end."
+        self._duration = cache(self._histogram(DURATION, means, ["route", "outcome"], buckets=SECONDS).labels)
+        means = "Longest request of the last minute, in seconds."
+        longest = self._gauge("scrap_request_duration_max_seconds", means, ["route", "outcome"])
 
-    def _histogram(
-        self, name: str, meaning: str, bounds: Sequence[float], label: str = "", words: Iterable[str] = ("",)
-    ) -> Histogram:
-        histogram = Histogram(name, meaning, bounds, label, words)
-        self.registry.register(histogram)
-        return histogram
+        @cache
+        def maximum(route: str, outcome: Outcome) -> SlidingMaximum:
+            found = SlidingMaximum()
+            longest.labels(route, outcome).set_function(lambda: found.value(self._clock()))
+            return found
 
-    def _make_call_metrics(self) -> None:
-        self._failures = Counter(
-            "scrap_failures", "Calls that failed, by reason.", ["reason", "outcome", "fault"], registry=self.registry
-        )
-        self._in_flight = Gauge("scrap_requests_in_flight", "Calls being answered.", registry=self.registry)
-        self._failed = {reason: self._failures.labels(reason, reason.outcome, reason.fault) for reason in Reason}
+        self._maximum = maximum
+        for route, outcome in pairs:
+            self._duration(route, outcome)
+            self._maximum(route, outcome)
+        labels, known = ["reason", "outcome", "fault"], ((reason, reason.outcome, reason.fault) for reason in Reason)
+        self._failures = self._children("scrap_failures", "Requests that failed.", labels, known)
+        self._joined = self._counter("scrap_flights_joined", "Requests that shared the fetch of another request.")
 
     def _make_fetch_metrics(self) -> None:
-        phases = self._histogram(
-            "scrap_phase_duration_seconds", "Time a phase of a fetch took.", SECONDS, "phase", PHASES
-        )
-        self._wait, self._dns, self._connect, self._first_byte, self._body, self._parse = map(phases.of, PHASES)
-        self._hops = self._tally(
-            "scrap_hops",
-            "Requests to pages' hosts, by what they answered.",
-            ["status"],
-            *((str(status),) for status in (*_USUAL_STATUSES, _NONE)),
-        )
-        self._redirects = self._histogram(
-            "scrap_fetch_redirects", "Redirects that a fetch followed.", tuple(map(float, range(6)))
-        ).of()
-        self._received = self._histogram(
-            "scrap_fetch_received_bytes", "Body bytes of a fetch, as received.", _BYTES
-        ).of()
-        self._decoded = self._histogram("scrap_fetch_decoded_bytes", "Body bytes of a fetch, decoded.", _BYTES).of()
-        self._truncated = Counter(
-            "scrap_fetches_truncated",
-            "Fetches whose body was not read to its end.",
-            registry=self.registry,
-        )
-        self._blocked = self._tally(
-            "scrap_targets_blocked",
-            "Targets that the guard refused.",
-            ["verdict"],
-            *((verdict,) for verdict in Verdict if verdict.reason),
-        )
-        self._parsed = self._tally(
-            "scrap_pages_parsed",
-            "Pages read, by parser and why it was that one.",
-            ["lane", "unsure"],
-            ("express", _NONE),
-            *(("html5lib", unsure) for unsure in Unsure),
-        )
-        self._bounded = self._tally(
-            "scrap_pages_bounded",
-            "Pages that exceeded a limit, so that a part was left out.",
-            ["bound"],
-            *((bound,) for bound in Bound),
-        )
-        self._admission_in_flight = Gauge(
-            "scrap_admission_in_flight", "Fetches that have a place.", registry=self.registry
-        )
-        self._admission_waiting = Gauge("scrap_admission_waiting", "Fetches that wait for one.", registry=self.registry)
-        self._admission_capacity = Gauge("scrap_admission_capacity", "Places there are.", registry=self.registry)
-        self._admission_refused = self._tally(
-            "scrap_admission_refused", "Fetches refused because all places were taken.", []
-        )
-        self._admission_saturation = Gauge(
-            "scrap_admission_saturation_ratio", "How full the house is, from 0 to 1.", registry=self.registry
-        )
-
-    def _make_cache_metrics(self) -> None:
-        self._cache_lookups = self._tally(
-            "scrap_cache_lookups",
-            "Look-ups in the cache, by level and what was there.",
-            ["level", "state"],
-            *product(("memory", "shared"), ("fresh", "stale", "miss")),
-        )
-        self._flights_joined = Counter(
-            "scrap_flights_joined", "Calls that shared another call's fetch.", registry=self.registry
-        )
-        self._cache_entries = Gauge("scrap_cache_entries", "Pages in the memory level.", registry=self.registry)
-        self._cache_bytes = Gauge("scrap_cache_bytes", "Size of the memory level.", registry=self.registry)
-        self._shared_failures = self._tally(
-            "scrap_cache_shared_failures",
-            "Operations of the shared level that failed.",
-            ["kind"],
-            *((trouble,) for trouble in _TROUBLES),
-        )
+        labels, means = ["phase"], "Seconds that a phase of a fetch took."
+        phases = self._histogram("scrap_phase_duration_seconds", means, labels, buckets=SECONDS)
+        self._phases = {phase: phases.labels(phase) for phase in PHASES}
+        statuses = zip(map(status_label, (*_USUAL_STATUSES, None)))
+        self._hops = self._children("scrap_hops", "Requests to pages' hosts, by response.", ["status"], statuses)
+        self._redirects = self._histogram("scrap_fetch_redirects", "Redirects of a fetch.", buckets=REDIRECTS)
+        self._received = self._histogram("scrap_fetch_received_bytes", "Size of a body as received.", buckets=BYTES)
+        self._decoded = self._histogram("scrap_fetch_decoded_bytes", "Size of a body after decoding.", buckets=BYTES)
+        self._truncated = self._counter("scrap_fetches_truncated", "Fetches whose body was not read to its end.")
+        known = ("fast", _NONE), *(("reference", reason) for reason in Unsure)
+        self._parsed = self._children("scrap_pages_parsed", "Pages parsed.", ["parser", "fallback_reason"], known)
+        means = "Pages that exceeded a limit, so that a part was left out."
+        self._bounded = self._children("scrap_pages_bounded", means, ["bound"], zip(Bound))
+        means = "Targets that the guard blocked."
+        self._blocked = self._children("scrap_targets_blocked", means, ["verdict"], zip(_BLOCKING))
+        means, failures = "Failed operations of the shared level.", zip(_SHARED_CACHE_FAILURES)
+        self._shared_failures = self._children("scrap_cache_shared_failures", means, ["kind"], failures)
 
     def _make_process_metrics(self, version: str) -> None:
-        self._lag = self._histogram(
-            "scrap_event_loop_lag_seconds", "How much later than asked the event loop calls back.", _LAG_SECONDS
-        ).of()
-        self._lag_peak = Peak()
-        lag_max = Gauge(
-            "scrap_event_loop_lag_max_seconds",
-            "The largest lag within the last minute.",
-            registry=self.registry,
-        )
-        lag_max.set_function(lambda: self._lag_peak.value(self._clock()))
-        self._log_lines_dropped = Counter(
-            "scrap_log_lines_dropped", "Log lines lost because nobody read them.", registry=self.registry
-        )
-        self._sink_failures = self._tally(
-            "scrap_telemetry_failures", "Events that a sink of telemetry failed on.", ["sink"]
-        )
-        self._background_failures = Counter(
-            "scrap_background_failures", "Failures of our own that no call could tell of.", registry=self.registry
-        )
-        build = Info("scrap_build", "What is running.", registry=self.registry)
+        means = "Seconds by which the event loop ran a timer late."
+        self._lag = self._histogram("scrap_event_loop_lag_seconds", means, buckets=LAG_SECONDS)
+        self._lag_max = SlidingMaximum()
+        lag_max = self._gauge("scrap_event_loop_lag_max_seconds", "Largest lag of the last minute, in seconds.")
+        lag_max.set_function(lambda: self._lag_max.value(self._clock()))
+        self.lines_dropped = self._counter("scrap_log_lines_dropped", "Log lines dropped: stdout was read too slowly.")
+        self._sink_failures = self._counter("scrap_telemetry_failures", "Events that a sink failed on.", ["sink"])
+        self._background_failures = self._counter("scrap_background_failures", "Internal errors outside of requests.")
+        build = prometheus.Info("scrap_build", "Version of the service and of Python.", registry=self.registry)
         build.info({"version": version, "python": platform.python_version()})
-        ProcessCollector(registry=self.registry)
-        GCCollector(registry=self.registry)
+        prometheus.ProcessCollector(registry=self.registry)
+        prometheus.GCCollector(registry=self.registry)
 
-    # The events.
+    def _request_ended(self, event: events.RequestEnded) -> None:
+        route, outcome = self.route_label(event.route), event.outcome
+        labels = route, method_label(event.method), status_label(event.status), outcome, outcome.fault or _NONE
+        self._requests(*labels).inc(event.calls)
+        if reason := event.reason:
+            self._failures(reason, reason.outcome, reason.fault).inc(event.calls)
+        if event.seconds is not None:  # rejected before it was read: a zero would lower the mean and the quantiles
+            self._duration(route, outcome).observe(event.seconds, exemplar())
+            self._maximum(route, outcome).observe(event.seconds, self._clock())
 
-    def _request_ended(self, event: RequestEnded) -> None:
-        self._calls.note(event, current_trace.get())
-        if event.ending.reason:
-            self._failed[event.ending.reason].inc(event.calls)
+    def _hop_ended(self, event: events.HopEnded) -> None:
+        self._hops(status_label(event.status)).inc()
+        # A phase that was not reached took no time; its zero would lower the quantiles.
+        for phase, seconds in (("dns", event.dns), ("connect", event.connect), ("first_byte", event.first_byte)):
+            if seconds:
+                self._phases[phase].observe(seconds)
 
-    def _fetch_admitted(self, event: FetchAdmitted) -> None:
-        self._wait.observe(event.waited)
-
-    def _hop_ended(self, event: HopEnded) -> None:
-        status = _NONE if event.status is None else _STATUSES.get(event.status, _OTHER)
-        self._hops.add((status,))
-        # A phase that was not reached took no time; its zero would only pull the quantiles down.
-        if event.dns:
-            self._dns.observe(event.dns)
-        if event.connect:
-            self._connect.observe(event.connect)
-        if event.first_byte:
-            self._first_byte.observe(event.first_byte)
-
-    def _fetch_ended(self, event: FetchEnded) -> None:
+    def _fetch_ended(self, event: events.FetchEnded) -> None:
         self._redirects.observe(event.redirects)
         self._received.observe(event.wire_bytes)
         self._decoded.observe(event.decoded_bytes)
-        self._body.observe(event.body)
+        self._phases["body"].observe(event.body)
         if event.truncated:
             self._truncated.inc()
 
-    def _target_blocked(self, event: TargetBlocked) -> None:
-        self._blocked.add((event.verdict,))
-
-    def _page_parsed(self, event: PageParsed) -> None:
-        self._parsed.add((event.lane, event.unsure or _NONE))
+    def _page_parsed(self, event: events.PageParsed) -> None:
+        self._parsed(event.parser, event.fallback_reason or _NONE).inc()
         if event.bound:
-            self._bounded.add((event.bound,))
-        self._parse.observe(event.seconds)
-
-    def _background_failed(self, _: BackgroundFailed) -> None:
-        self._background_failures.inc()
-
-    def _flight_joined(self, event: FlightJoined) -> None:
-        self._flights_joined.inc()
-
-    def _shared_cache_failed(self, event: SharedCacheFailed) -> None:
-        self._shared_failures.add((event.kind,))
+            self._bounded(event.bound).inc()
+        self._phases["parse"].observe(event.seconds)

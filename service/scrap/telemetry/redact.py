@@ -1,7 +1,4 @@
-"""URLs for the eyes of operators, and of strangers.
-
-Texts are cut into words, and a word is looked at once: whatever its length, that takes linear time.
-"""
+"""URLs without what is private. Texts are cut into words, and each is looked at once: that takes linear time."""
 
 import re
 from urllib.parse import quote, unquote, urlsplit
@@ -23,13 +20,7 @@ def redact_text(text: str) -> str:
 
 
 def only_hosts(text: str, target: str, host: str) -> str:
-    """Leaves of every URL in a text its scheme and host, and of a call's target, however it is spelt, the host.
-
-    Args:
-        text: such as the message of an exception.
-        target: the URL that the call was about; may be empty.
-        host: its host.
-    """
+    """Leaves of every URL in a text its scheme and host, and of a request's target, however it is spelt, its host."""
     for spelling in _spellings(target):
         text = re.sub(rf"(?<!\w){re.escape(spelling)}(?!\w)", host, text, flags=re.IGNORECASE)
     return _WORD.sub(lambda word: _host(_redacted(word[0])), text)

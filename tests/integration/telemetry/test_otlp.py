@@ -23,12 +23,13 @@ from opentelemetry.sdk.resources import Resource
 
 from scrap.errors import Outcome, Reason
 from scrap.events import Emit, Event, FetchEnded, HopEnded, PageParsed, RequestEnded, RequestStarted
-from scrap.telemetry import FanOut, LogSettings, Metrics
-from scrap.telemetry.otel import Signals, signals_of
+from scrap.telemetry import FanOut, LogSettings, Metrics, RequestLog, capture_logging
 from scrap.telemetry.otel.exporting import Exporting
-from scrap.telemetry.otel.registry import RegistryExport
+from scrap.telemetry.otel.metrics import MetricsExport
+from scrap.telemetry.otel.signals import Signals, signals_of
 from tests.integration.telemetry.receivers import Receiver, gone, hanging, receiver
-from tests.unit.telemetry.events import ENDED, FAILED, HOP, but
+from tests.unit.telemetry.events import ENDED, FAILED, HOP
+from tests.unit.telemetry.owners import observed
 
 ROUTE = "/api/v1/scrap"
 TRACE_ID = "0af7651916cd43dd8448eb211c80319c"
@@ -60,7 +61,7 @@ CALL: tuple[Event, ...] = (
         None,
     ),
     FetchEnded(redirects=1, wire_bytes=900, decoded_bytes=5000, body=0.004, truncated=False),
-    PageParsed("html5lib", "foreign", 1_700_000_000.02, 0.04),
+    PageParsed("reference", "foreign", 1_700_000_000.02, 0.04),
     ENDED,
 )
 
@@ -71,12 +72,11 @@ def exporting(url: str, monkeypatch: pytest.MonkeyPatch, **environment: str) -> 
     monkeypatch.setenv("OTEL_EXPORTER_OTLP_ENDPOINT", url)
     for name, value in environment.items():
         monkeypatch.setenv(name, value)
-    metrics = Metrics(version="1.2.3", routes=[ROUTE])
-    metrics.observe_calls(in_flight=lambda: 1)
-    signals = signals_of(os.environ)
-    otel = Exporting(signals, version="1.2.3", metrics=metrics, logs=LogSettings())
+    metrics = observed(Metrics(version="1.2.3", routes=[ROUTE]))
+    otel = Exporting(signals_of(os.environ), version="1.2.3", metrics=metrics)
     try:
-        yield FanOut(metrics, *otel.first, *otel.sinks, failed=pytest.fail), otel
+        with capture_logging(LogSettings(), *otel.log_handlers):
+            yield FanOut(*otel.sinks, metrics, RequestLog(), failed=pytest.fail), otel
     finally:
         otel.close()
 
@@ -150,7 +150,7 @@ def test_a_call_is_a_trace(monkeypatch: pytest.MonkeyPatch) -> None:
     assert redirected.start_time_unix_nano == pytest.approx(1_700_000_000_010_000_000, abs=1000)
     assert redirected.end_time_unix_nano - redirected.start_time_unix_nano == 6_000_000
     assert (body.name, parse.name) == ("read body", "parse")
-    assert attributes(parse.attributes) == {"scrap.lane": "html5lib", "scrap.unsure": "foreign"}
+    assert attributes(parse.attributes) == {"scrap.parser": "reference", "scrap.fallback_reason": "foreign"}
 
 
 def test_a_call_joins_its_callers_trace(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -208,8 +208,8 @@ def test_what_conventions_require_is_there(monkeypatch: pytest.MonkeyPatch) -> N
     with receiver() as received:
         with exporting(received.url, monkeypatch) as (emit, _):
             call(emit, RequestStarted(), HOP, cancelled, FAILED)
-            call(emit, RequestStarted(), but(ENDED, method="HEAD"))
-            call(emit, RequestStarted(), but(ENDED, method="M-SEARCH"))
+            call(emit, RequestStarted(), replace(ENDED, method="HEAD"))
+            call(emit, RequestStarted(), replace(ENDED, method="M-SEARCH"))
         good, stopped, failed, head, odd = (attributes(span.attributes) for span in spans(received))
         metric = metrics_of(received)["http.server.request.duration"]
     client = {"http.request.method", "server.address", "server.port", "url.full"}
@@ -246,19 +246,19 @@ def test_failures_are_marked(monkeypatch: pytest.MonkeyPatch) -> None:
     )
     missing = replace(refused, status=404, reason=None)
     error = RuntimeError("cannot read https://example.org/?token=secret")
-    internal = but(FAILED, outcome=Outcome.INTERNAL_ERROR, reason=Reason.INTERNAL, status=500, error=error)
-    caller = but(FAILED, outcome=Outcome.CALLER_ERROR, reason=Reason.URL_MISSING, status=400, target_host="")
+    internal = replace(FAILED, outcome=Outcome.INTERNAL_ERROR, reason=Reason.INTERNAL, status=500, error=error)
+    caller = replace(FAILED, outcome=Outcome.CALLER_ERROR, reason=Reason.URL_MISSING, status=400, target_host="")
     with receiver() as received:
         with exporting(received.url, monkeypatch) as (emit, _):
             call(emit, RequestStarted(), refused, missing, FAILED)
-            call(emit, RequestStarted(), PageParsed("express", None, 1_700_000_000.0, 0.001), internal)
-            call(emit, RequestStarted(), but(caller, cache=""))
+            call(emit, RequestStarted(), PageParsed("fast", None, 1_700_000_000.0, 0.001), internal)
+            call(emit, RequestStarted(), replace(caller, cache=""))
         hop, not_found, web, parse, ours, callers = spans(received)
     assert attributes(hop.attributes)["error.type"] == "dns_failed"
     assert attributes(not_found.attributes)["error.type"] == "404"
     assert attributes(web.attributes)["error.type"] == "dns_failed"
     assert [span.status.code for span in (hop, not_found, web, ours, callers)] == [2, 2, 2, 2, 0]
-    assert attributes(parse.attributes) == {"scrap.lane": "express"}
+    assert attributes(parse.attributes) == {"scrap.parser": "fast"}
     assert "error.type" not in attributes(callers.attributes)
     assert attributes(callers.attributes)["scrap.reason"] == "url_missing"
     exception = attributes(ours.events[0].attributes)
@@ -291,7 +291,7 @@ def test_an_operator_may_name_the_service(monkeypatch: pytest.MonkeyPatch) -> No
 def test_the_metrics_are_those_of_prometheus(monkeypatch: pytest.MonkeyPatch) -> None:
     with receiver() as received, exporting(received.url, monkeypatch) as (emit, _):
         for seconds in (0.004, 0.004, 3.25):
-            call(emit, RequestStarted(), but(ENDED, seconds=seconds))
+            call(emit, RequestStarted(), replace(ENDED, seconds=seconds))
     metrics = metrics_of(received)
     requests = {
         attributes(point.attributes)["http.response.status_code"]: point.as_double
@@ -332,10 +332,7 @@ def test_the_log_lines_go_too(monkeypatch: pytest.MonkeyPatch) -> None:
     with receiver() as received:
         with exporting(received.url, monkeypatch) as (emit, otel):
             call(emit, RequestStarted(), ENDED)
-            root = logging.getLogger("somebody")
-            root.addHandler(otel.log_handlers[0])
-            root.warning("look at %s", "this")
-            root.removeHandler(otel.log_handlers[0])
+            logging.getLogger("somebody").warning("look at %s", "this")
             own = logging.getLogger("opentelemetry.exporter").makeRecord("opentelemetry.x", 40, "", 0, "no", (), None)
             otel.log_handlers[0].handle(own)  # would be sent the way that it says is broken
         request = next(r for r in received.requests if r.path == "/v1/logs")
@@ -397,7 +394,7 @@ class Broken(MetricExporter):
 
 def test_a_broken_exporter_is_tried_again(caplog: pytest.LogCaptureFixture) -> None:
     broken = Broken()
-    export = RegistryExport(Metrics(version="1"), broken, Resource.create(), "1", 0.001)
+    export = MetricsExport(Metrics(version="1"), broken, Resource.create(), "1", 0.001)
     assert broken.called.acquire(timeout=30)
     assert broken.called.acquire(timeout=30)
     export.shutdown()
@@ -408,13 +405,14 @@ def test_lines_below_the_level_are_not_sent(monkeypatch: pytest.MonkeyPatch) -> 
     with receiver() as received:
         monkeypatch.setenv("OTEL_EXPORTER_OTLP_ENDPOINT", received.url)
         metrics = Metrics(version="1")
-        otel = Exporting(Signals(logs=True), version="1", metrics=metrics, logs=LogSettings(level="error"))
-        call(FanOut(*otel.first, *otel.sinks, failed=pytest.fail), ENDED, FAILED)
+        otel = Exporting(Signals(logs=True), version="1", metrics=metrics)
+        with capture_logging(LogSettings(level="error"), *otel.log_handlers):
+            call(FanOut(RequestLog(), failed=pytest.fail), ENDED, FAILED)
         otel.close()
     assert received.requests == []
 
 
 def test_nothing_is_started_that_nobody_asked_for() -> None:
-    otel = Exporting(Signals(), version="1", metrics=Metrics(version="1"), logs=LogSettings())
+    otel = Exporting(Signals(), version="1", metrics=Metrics(version="1"))
     assert (otel.sinks, otel.log_handlers) == ([], [])
     otel.close()

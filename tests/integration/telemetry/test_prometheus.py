@@ -6,6 +6,7 @@ import subprocess
 import threading
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -16,7 +17,8 @@ from scrap.telemetry import FanOut, Metrics
 from scrap.telemetry.trace import Trace, current_trace
 from tests.integration.telemetry.prometheus import prometheus
 from tests.integration.telemetry.tools import tool
-from tests.unit.telemetry.events import ENDED, EVENTS, FAILED, but
+from tests.unit.telemetry.events import ENDED, EVENTS, FAILED
+from tests.unit.telemetry.owners import FakeCache, observed
 
 ROUTE = "/api/v1/scrap"
 
@@ -45,8 +47,7 @@ def serving(metrics: Metrics) -> Iterator[str]:
 
 @pytest.mark.parametrize("used", [False, True])
 def test_promtool_finds_nothing_to_say(used: bool) -> None:
-    metrics = Metrics(version="1", routes=[ROUTE])
-    metrics.observe_shared_cache(up=lambda: True)
+    metrics = observed(Metrics(version="1", routes=[ROUTE]))
     emit = FanOut(metrics, failed=pytest.fail)
     for event in EVENTS if used else ():
         emit(event)
@@ -57,21 +58,20 @@ def test_promtool_finds_nothing_to_say(used: bool) -> None:
 
 @pytest.mark.servers
 def test_a_real_prometheus_sees_exactly_what_happened(tmp_path: Path) -> None:
-    metrics = Metrics(version="1.2.3", routes=[ROUTE])
+    cache = FakeCache()
+    metrics = observed(Metrics(version="1.2.3", routes=[ROUTE]), cache=cache)
     emit = FanOut(metrics, failed=pytest.fail)
-    lookups: dict[tuple[str, ...], int] = {("memory", "fresh"): 0}
-    metrics.observe_cache(entries=lambda: 1, size=lambda: 1, lookups=lookups)
     with serving(metrics) as target, prometheus(target, tmp_path) as server:
         # Known traffic: 30 good calls, each failure as often as its place in the list, one slow call.
         for _ in range(30):
-            lookups["memory", "fresh"] += 1
-            emit(but(ENDED, seconds=0.004))
+            cache.lookups["memory", "fresh"] += 1
+            emit(replace(ENDED, seconds=0.004))
         for times, reason in enumerate(Reason):
             for _ in range(times):
-                emit(but(FAILED, reason=reason, outcome=reason.outcome, status=reason.outcome.status, seconds=0.02))
+                emit(replace(FAILED, reason=reason, outcome=reason.outcome, status=reason.outcome.status, seconds=0.02))
         emit(FlightJoined())
-        token = current_trace.set(Trace(0x0AF7651916CD43DD8448EB211C80319C, 0xB7AD6B7169203331, sampled=True))
-        emit(but(ENDED, seconds=3.25, ended=time.time()))  # where the exemplar is looked for
+        token = current_trace.set(Trace("0af7651916cd43dd8448eb211c80319c", "b7ad6b7169203331", sampled=True))
+        emit(replace(ENDED, seconds=3.25, ended=time.time()))  # where the exemplar is looked for
         current_trace.reset(token)
         metrics.note_lag(0.125)
 
@@ -105,6 +105,6 @@ def test_a_real_prometheus_sees_exactly_what_happened(tmp_path: Path) -> None:
         # The peak is still there, many scrapes later; and a higher one replaces it.
         server.wait_for_scrapes(3)
         assert server.number('scrap_request_duration_max_seconds{outcome="ok"}') == 3.25
-        emit(but(ENDED, seconds=4.5))
+        emit(replace(ENDED, seconds=4.5))
         server.wait_for_scrapes(2)
         assert server.number("max(max_over_time(scrap_request_duration_max_seconds[1m]))") == 4.5

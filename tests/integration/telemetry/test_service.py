@@ -157,8 +157,8 @@ def test_every_figure_is_what_was_sent(web: running.Origin, tmp_path: Path) -> N
             "scrap_fetches_truncated_total": 1,
             'scrap_targets_blocked_total{verdict="private"}': 1,
             "sum(scrap_targets_blocked_total)": 1,
-            'scrap_pages_parsed_total{lane="express",unsure="none"}': pages - 2,
-            'scrap_pages_parsed_total{lane="html5lib",unsure="foreign"}': 1,
+            'scrap_pages_parsed_total{parser="fast",fallback_reason="none"}': pages - 2,
+            'scrap_pages_parsed_total{parser="reference",fallback_reason="foreign"}': 1,
             "sum(scrap_pages_parsed_total)": pages - 1,  # one broke
             'scrap_cache_lookups_total{level="memory",state="fresh"}': 10,
             'scrap_cache_lookups_total{level="memory",state="stale"}': 1,

@@ -115,7 +115,7 @@ async def test_what_is_not_exactly_a_call_goes_the_ordinary_way(data: bytes) -> 
 
 async def test_refusals_are_counted_one_by_one_and_told_together() -> None:
     events: list[Event] = []
-    refusals = Refusals(events.append, events.append)
+    refusals = Refusals(events.append)
     first = refusals.answer(Overloaded(), method="GET", route=PATH, close=False)
     assert refusals.answer(Overloaded(), method="GET", route=PATH, close=False) == first
     closing = refusals.answer(ScrapError(Reason.REQUEST_TOO_LARGE))
@@ -126,12 +126,10 @@ async def test_refusals_are_counted_one_by_one_and_told_together() -> None:
     assert isinstance(started, RequestStarted)
     assert isinstance(together, RequestEnded)
     assert isinstance(alone, RequestEnded)
-    how = together.ending
-    assert (together.calls, how.status, how.outcome, how.reason) == (2, 503, Outcome.SHED, Reason.FULL)
-    assert (how.method, how.route) == ("GET", PATH)
+    assert (together.calls, together.status, together.outcome, together.reason) == (2, 503, Outcome.SHED, Reason.FULL)
+    assert (together.method, together.route) == ("GET", PATH)
     assert json.loads(first.partition(b"\r\n\r\n")[2])["instance"] == together.request_id
-    how = alone.ending
-    assert (alone.calls, how.status, how.method, how.route) == (1, 431, "", "unmatched")
+    assert (alone.calls, alone.status, alone.method, alone.route) == (1, 431, "", "unmatched")
     refusals.tell()
     assert len(events) == 4
     assert refusals.answer(Overloaded(), method="GET", route=PATH, close=False) != first  # another id, another line

@@ -1,18 +1,19 @@
 """docs/metrics.md and docs/logs.md say what there is, all of it and nothing else."""
 
-import logging
+import json
 import re
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from scrap.errors import Outcome, Reason
-from scrap.events import Notes, Timings
+from scrap.errors import Outcome
 from scrap.telemetry import FanOut, Metrics
-from scrap.telemetry.fields import record_fields, request_fields
+from scrap.telemetry.fields import fields_of
 from scrap.telemetry.trace import Trace
 from tests.exposition import Exposition
-from tests.unit.telemetry.events import ENDED, EVENTS, FAILED, but
+from tests.unit.telemetry.events import ENDED, EVENTS
+from tests.unit.telemetry.owners import LINES, observed, record_of
 
 DOCS = Path(__file__).parents[3] / "docs"
 SOURCE = Path(__file__).parents[3] / "service" / "scrap"
@@ -30,8 +31,7 @@ def words(cell: str) -> set[str]:
 
 def exported() -> Exposition:
     """Every metric there can be."""
-    metrics = Metrics(version="1", routes=["/api/v1/scrap"])
-    metrics.observe_shared_cache(up=lambda: True)
+    metrics = observed(Metrics(version="1", routes=["/api/v1/scrap"]))
     metrics.note_failed_sink("log")
     emit = FanOut(metrics, failed=pytest.fail)
     for event in EVENTS:
@@ -68,18 +68,15 @@ def test_every_metric_has_a_help_text() -> None:
 
 
 def test_every_field_of_a_log_line_is_documented() -> None:
-    trace = Trace(int("a" * 32, 16), int("b" * 16, 16), sampled=True)
-    phases = Timings(wait=1, dns=1, connect=1, first_byte=1, body=1, parse=1)
-    failed = but(FAILED, reason=Reason.INTERNAL, error=RuntimeError(), upstream_status=200, timings=phases, calls=2)
-    unusual = but(ENDED, notes=Notes(truncated=True, unsure="foreign", bound="seconds"))
-    record = logging.makeLogRecord({"exc_info": (RuntimeError, RuntimeError(), None)})
-    fields = {
-        **request_fields(ENDED, trace, queries=False),
-        **request_fields(failed, trace, queries=False),
-        **request_fields(unusual, trace, queries=False),
-        **record_fields(record, trace),
-    }
+    trace = Trace("a" * 32, "b" * 16, sampled=True)
+    fields = {name for line in LINES for name in fields_of(line, trace, queries=False)}
     assert {row[0].strip("`") for row in rows("logs.md")[1:]} == {"time", *fields}
+
+
+def test_the_sample_of_a_log_line_can_occur() -> None:
+    (sample,) = re.findall(r"```json\n(.*?)\n```", (DOCS / "logs.md").read_text(encoding="utf-8"))
+    line = record_of(replace(ENDED, timings=replace(ENDED.timings, wait=0.0001)))
+    assert list(json.loads(sample)) == ["time", *fields_of(line, None, queries=False)]
 
 
 def test_no_metric_is_named_outside_of_telemetry() -> None:

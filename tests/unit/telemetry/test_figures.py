@@ -1,12 +1,13 @@
 """The figures a person asks for, read from an exposition."""
 
 import math
+from dataclasses import replace
 
 import pytest
 
 from scrap.telemetry import FanOut, Metrics
 from tests.exposition import Exposition, figures
-from tests.unit.telemetry.events import ENDED, FAILED, but
+from tests.unit.telemetry.events import ENDED, FAILED
 
 ROUTE = "/api/v1/scrap"
 
@@ -14,12 +15,12 @@ ROUTE = "/api/v1/scrap"
 def test_the_figures_between_two_scrapes() -> None:
     metrics = Metrics(version="1", routes=[ROUTE])
     emit = FanOut(metrics, failed=pytest.fail)
-    emit(but(ENDED, seconds=0.9))
+    emit(replace(ENDED, seconds=0.9))
     before = metrics.exposition("")[0].decode()
     for _ in range(98):
-        emit(but(ENDED, seconds=0.002))
-    emit(but(FAILED, seconds=0.4))
-    emit(but(ENDED, seconds=0.3))
+        emit(replace(ENDED, seconds=0.002))
+    emit(replace(FAILED, seconds=0.4))
+    emit(replace(ENDED, seconds=0.3))
     after = metrics.exposition("")[0].decode()
 
     shown = figures(after, before, route=ROUTE)
@@ -41,7 +42,7 @@ def test_no_calls_have_no_figures() -> None:
 
 def test_beyond_the_last_bound_a_quantile_is_that_bound() -> None:
     metrics = Metrics(version="1", routes=[ROUTE])
-    FanOut(metrics, failed=pytest.fail)(but(ENDED, seconds=60.0))
+    FanOut(metrics, failed=pytest.fail)(replace(ENDED, seconds=60.0))
     assert figures(metrics.exposition("")[0].decode(), route=ROUTE).p99 == 10.0
 
 

@@ -2,8 +2,7 @@
 
 import pytest
 
-from scrap.telemetry.otel import Signals, signals_of
-from scrap.telemetry.otel.exporting import batch_sizes
+from scrap.telemetry.otel.signals import Signals, signals_of
 
 ENDPOINT = {"OTEL_EXPORTER_OTLP_ENDPOINT": "http://collector:4318"}
 
@@ -49,17 +48,3 @@ def test_what_is_not_here_is_an_error_that_names_the_variable(name: str, value: 
 def test_a_signal_that_is_off_may_have_any_protocol() -> None:
     environment = ENDPOINT | {"OTEL_TRACES_EXPORTER": "none", "OTEL_EXPORTER_OTLP_TRACES_PROTOCOL": "grpc"}
     assert signals_of(environment) == Signals(metrics=True, logs=True)
-
-
-@pytest.mark.parametrize(
-    ("environment", "sizes"),
-    [
-        ({}, (8192, 2048)),
-        ({"OTEL_BSP_MAX_QUEUE_SIZE": "1024"}, (None, None)),  # a batch of 2,048 would not fit into it
-        ({"OTEL_BSP_MAX_EXPORT_BATCH_SIZE": "64"}, (None, None)),
-    ],
-)
-def test_batches_are_large_unless_a_variable_says_otherwise(
-    environment: dict[str, str], sizes: tuple[int | None, int | None]
-) -> None:
-    assert batch_sizes(environment) == sizes

@@ -1,4 +1,4 @@
-"""Which signals are wanted."""
+"""Which signals are sent over OTLP."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -11,33 +11,27 @@ class Signals:
     traces: bool = False
     metrics: bool = False
     logs: bool = False
-
-    # Seconds from one export of the metrics to the next (OTEL_METRIC_EXPORT_INTERVAL, which counts milliseconds).
-    metric_interval: float = 60.0
+    metric_interval: float = 60.0  # seconds between two exports of metrics (OTEL_METRIC_EXPORT_INTERVAL, milliseconds)
 
     def __bool__(self) -> bool:
         return self.traces or self.metrics or self.logs
 
 
 def signals_of(environment: Mapping[str, str]) -> Signals:
-    """Reads the wish from the standard variables (OpenTelemetry specification, SDK environment variables).
+    """Reads the standard variables (OpenTelemetry specification, SDK environment variables).
 
     A signal is on once it has an endpoint, its own or the common one, unless its exporter is `none`.
 
     Raises:
-        ValueError: a variable asks for something that is not here; the message names it.
+        ValueError: a variable asks for what is not supported; the message names it.
     """
     if environment.get("OTEL_SDK_DISABLED", "").strip().lower() == "true":
         return Signals()
     interval = environment.get("OTEL_METRIC_EXPORT_INTERVAL") or "60000"
     if not interval.isdecimal() or not int(interval):
         raise ValueError(f"OTEL_METRIC_EXPORT_INTERVAL is {interval!r}: it has to be a number of milliseconds")
-    return Signals(
-        traces=_is_on(environment, "TRACES"),
-        metrics=_is_on(environment, "METRICS"),
-        logs=_is_on(environment, "LOGS"),
-        metric_interval=int(interval) / 1000,
-    )
+    traces, metrics, logs = (_is_on(environment, signal) for signal in ("TRACES", "METRICS", "LOGS"))
+    return Signals(traces, metrics, logs, int(interval) / 1000)
 
 
 def _is_on(environment: Mapping[str, str], signal: str) -> bool:
@@ -47,9 +41,9 @@ def _is_on(environment: Mapping[str, str], signal: str) -> bool:
     name = f"OTEL_{signal}_EXPORTER"
     exporter = environment.get(name) or "otlp"
     if exporter not in {"otlp", "none"}:
-        raise ValueError(f"{name} is {exporter!r}: only otlp and none are here")
+        raise ValueError(f"{name} is {exporter!r}: only otlp and none are supported")
     name = f"{own}PROTOCOL" if environment.get(f"{own}PROTOCOL") else f"{common}PROTOCOL"
     protocol = environment.get(name) or "http/protobuf"
     if exporter == "otlp" and protocol != "http/protobuf":
-        raise ValueError(f"{name} is {protocol!r}: only http/protobuf is here")
+        raise ValueError(f"{name} is {protocol!r}: only http/protobuf is supported")
     return exporter == "otlp"

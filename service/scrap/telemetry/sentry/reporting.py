@@ -1,64 +1,113 @@
-"""The SDK, put together: a client of our own without integrations, breadcrumbs, sessions or global state."""
+"""Internal errors to Sentry: the SDK without integrations, and nothing private in what it sends."""
 
-from typing import Final
+import logging
+import time
+import traceback
+from collections import deque
+from collections.abc import Callable, Hashable
+from typing import TYPE_CHECKING
 
 import sentry_sdk
 from sentry_sdk.utils import BadDsn
 
+from scrap.errors import Outcome
+from scrap.events import BackgroundFailed, RequestEnded
+from scrap.telemetry.redact import only_hosts
 from scrap.telemetry.sentry import SentrySettings
-from scrap.telemetry.sentry.errors import Errors
-from scrap.telemetry.sentry.transactions import Transactions
-from scrap.telemetry.sinks import Sink
+from scrap.telemetry.sinks import Handlers
+from scrap.telemetry.trace import current_trace
 
-_QUEUE: Final = 100  # envelopes that may wait for Sentry; more are dropped
+if TYPE_CHECKING:
+    from sentry_sdk.types import Event, Hint
+
+log = logging.getLogger(__name__)
+
+
+class ReportLimiter:
+    """Lets `each` reports of a kind through in any window of `window` seconds, and `overall` of all kinds."""
+
+    def __init__(
+        self, *, each: int = 5, overall: int = 30, window: float = 60.0, clock: Callable[[], float] = time.monotonic
+    ) -> None:
+        self._each, self._overall, self._window, self._clock = each, overall, window, clock
+        self._passed: deque[tuple[float, Hashable]] = deque()  # within the last window: when, and of what kind
+        self.suppressed = 0  # since the last that was let through
+
+    def take(self, kind: Hashable) -> bool:
+        """Whether one more of this kind may pass."""
+        now = self._clock()
+        while self._passed and self._passed[0][0] <= now - self._window:
+            self._passed.popleft()
+        if len(self._passed) >= self._overall or sum(passed == kind for _, passed in self._passed) >= self._each:
+            self.suppressed += 1
+            return False
+        self._passed.append((now, kind))
+        return True
 
 
 class Reporting:
-    """Sends to Sentry until it is closed.
+    """Reports the exceptions behind `INTERNAL_ERROR`, and those outside of any request. A sink; see `FanOut`.
 
-    The SDK queues within bounds and sends from a thread of its own.
-
-    Args:
-        settings: with a DSN.
-        version: the service's; Sentry's release.
-
-    Attributes:
-        first: the sinks it brings that follow a call while it goes on; see `FanOut`.
-        sinks: those that may be told later; see `Gathering`.
-
-    Raises:
-        ValueError: the DSN is none; the message names the setting.
+    With each goes what helps to find the request and nothing of the client; of URLs in a message only the hosts are
+    left. The SDK queues within bounds and sends from a thread of its own. ValueError: the DSN is none.
     """
 
+    name = "sentry"
+
     def __init__(self, settings: SentrySettings, *, version: str) -> None:
+        self._limiter = ReportLimiter()
         try:
-            self._client = sentry_sdk.Client(
+            sentry_sdk.init(
                 dsn=settings.dsn,
                 release=f"scrap@{version}",
                 environment=settings.environment,
-                # Ours alone: an integration would send log lines, arguments, requests and what it hooks into next.
-                default_integrations=False,
+                before_send=_before_send,
+                default_integrations=False,  # one would send log lines, arguments, requests and what it hooks into next
                 auto_enabling_integrations=False,
-                auto_session_tracking=False,
-                max_breadcrumbs=0,
-                # Local variables hold URLs with their queries, and headers.
-                include_local_variables=False,
-                # No personal data is the default, and what would collect any is not there.
-                max_request_body_size="never",
-                propagate_traces=False,
+                include_local_variables=False,  # they hold URLs with their queries, and headers
                 send_client_reports=False,
                 enable_backpressure_handling=False,
-                enable_metrics=False,
-                transport_queue_size=_QUEUE,
-                spotlight=False,
+                transport_queue_size=100,  # reports that may wait for Sentry; more are dropped
             )
         except BadDsn as error:
             raise ValueError(f"SENTRY_DSN is no Sentry address: {error}") from error
-        self.sinks: list[Sink] = [Errors(self._client)]
-        self.first: list[Sink] = []
         if settings.traces_sample_rate:
-            self.first.append(Transactions(self._client, settings.traces_sample_rate))
+            log.warning("SENTRY_TRACES_SAMPLE_RATE has no effect: traces go to Sentry over OTLP, see docs/telemetry.md")
+        self.handlers: Handlers = {
+            RequestEnded: self._request_ended,
+            BackgroundFailed: lambda event: self._report(event.error, "background"),
+        }
 
     def close(self, timeout: float = 2.0) -> None:
-        """Sends what waits, for `timeout` seconds at most."""
-        self._client.close(timeout)
+        """Sends what is queued, for `timeout` seconds at most."""
+        sentry_sdk.get_client().close(timeout)
+
+    def _request_ended(self, event: RequestEnded) -> None:
+        if event.error is not None and event.outcome is Outcome.INTERNAL_ERROR:
+            tags = {name: getattr(event, name) for name in ("request_id", "route", "method", "target_host")}
+            self._report(event.error, f"{event.method} {event.route}", tags, event.target)
+
+    def _report(self, error: BaseException, name: str, tags: dict[str, str] | None = None, target: str = "") -> None:
+        if self._limiter.take(_kind(error)):
+            extras = {"suppressed_before": self._limiter.suppressed, "transaction": name, "target": target}
+            self._limiter.suppressed = 0
+            trace = current_trace.get()
+            contexts = {"trace": {"trace_id": trace.trace_id, "span_id": trace.span_id}} if trace else {}
+            sentry_sdk.capture_exception(error, tags=tags or {}, extras=extras, contexts=contexts)
+
+
+def _before_send(event: "Event", hint: "Hint") -> "Event | None":
+    """Removes what is private from the messages of exceptions."""
+    extra, tags = event["extra"], event.get("tags", {})
+    event["transaction"] = str(extra.pop("transaction"))
+    event.pop("breadcrumbs", None)
+    target, host = str(extra.pop("target")), str(tags.get("target_host", ""))
+    for exception in event["exception"]["values"]:
+        exception["value"] = only_hosts(exception["value"], target, host)
+    return event
+
+
+def _kind(error: BaseException) -> Hashable:
+    """What makes two errors the same: the type, and the line that raised."""
+    where = traceback.extract_tb(error.__traceback__)[-1:]
+    return (type(error), *((frame.filename, frame.lineno) for frame in where))

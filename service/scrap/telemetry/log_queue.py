@@ -1,0 +1,67 @@
+"""Log lines through a bounded queue: a reader that is too slow costs lines, and nothing waits for it."""
+
+import contextlib
+import logging
+import os
+import threading
+import time
+from collections.abc import Callable, Iterator
+from logging.handlers import QueueHandler, QueueListener
+from queue import Empty, SimpleQueue
+from typing import Any
+
+Dropped = Callable[[int], None]  # called with the number of lines that were lost; from any thread
+
+
+class LineQueue(QueueHandler):
+    """Queues formatted lines, and counts those that do not fit."""
+
+    def __init__(self, queue: Any, limit: int, dropped: Dropped) -> None:
+        super().__init__(queue)
+        self._limit, self._dropped = limit, dropped
+
+    def prepare(self, record: logging.LogRecord) -> str:
+        """The record's line: made before it is queued, for its trace is known here."""
+        return self.format(record) + "\n"
+
+    def enqueue(self, record: Any) -> None:
+        """Queues a line, or drops it."""
+        if self.queue.qsize() < self._limit:  # type: ignore[attr-defined]  # a SimpleQueue has
+            self.queue.put_nowait(record)
+        else:
+            self._dropped(1)
+
+
+class LineWriter(QueueListener):
+    """Writes lines from a thread of its own: lets them gather for `interval` seconds, then all of them at once."""
+
+    def __init__(self, queue: Any, fd: int, interval: float, dropped: Dropped) -> None:
+        super().__init__(queue)
+        self._fd, self._interval, self._dropped = fd, interval, dropped
+
+    def handle(self, record: Any) -> None:
+        """Writes a line and those behind it."""
+        time.sleep(self._interval)
+        lines = [record]
+        with contextlib.suppress(Empty):
+            while isinstance(line := self.dequeue(block=False), str):
+                lines.append(line)
+            self.enqueue_sentinel()  # that was the end: `stop` waits for it
+        data = memoryview("".join(lines).encode("utf-8", "backslashreplace"))
+        try:
+            while data:
+                data = data[os.write(self._fd, data) :]
+        except OSError:  # the reader is gone
+            self._dropped(bytes(data).count(b"\n"))
+
+
+@contextlib.contextmanager
+def log_queue(fd: int, *, dropped: Dropped, limit: int = 8192, interval: float = 0.05) -> Iterator[LineQueue]:
+    """A handler that writes to a file descriptor, with `limit` lines queued at most; its end takes 2 s at most."""
+    queue: SimpleQueue[Any] = SimpleQueue()  # a finalizer may log in the midst of a put: a Queue would deadlock
+    (writer := LineWriter(queue, fd, interval, dropped)).start()
+    try:
+        yield LineQueue(queue, limit, dropped)
+    finally:  # a write that never returns must not keep the process
+        (end := threading.Thread(target=writer.stop, daemon=True)).start()
+        end.join(2.0)

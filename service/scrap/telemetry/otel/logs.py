@@ -1,0 +1,39 @@
+"""Log lines over OTLP: the records that stdout gets, with the same fields."""
+
+import logging
+from typing import Final
+
+from opentelemetry._logs import Logger, SeverityNumber
+
+from scrap.telemetry.fields import fields_of
+
+# What semantic conventions have a name for; any other field is scrap.FIELD.
+_NAMES: Final = {
+    "method": "http.request.method",
+    "route": "http.route",
+    "status": "http.response.status_code",
+    "exception": "exception.stacktrace",
+}
+# A failed export logs that it failed; sent the same way, that would be the next to fail.
+_EXPORTERS: Final = ("opentelemetry", "urllib3", "requests")
+
+
+class OTLPHandler(logging.Handler):
+    """Sends records; `queries` shows the queries of targets' URLs. The trace is that of OpenTelemetry's context."""
+
+    def __init__(self, logger: Logger, *, queries: bool) -> None:
+        super().__init__()
+        self._logger, self._queries = logger, queries
+        self.addFilter(lambda record: not record.name.startswith(_EXPORTERS))
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Queues a record."""
+        fields = fields_of(record, None, queries=self._queries)
+        level = fields.pop("level").upper()
+        self._logger.emit(
+            timestamp=int(record.created * 1e9),
+            severity_number=SeverityNumber[{"WARNING": "WARN", "CRITICAL": "FATAL"}.get(level, level)],
+            severity_text=level,
+            body=fields.pop("message", None) or record.getMessage(),
+            attributes={_NAMES.get(name, f"scrap.{name}"): value for name, value in fields.items()},
+        )

@@ -1,0 +1,130 @@
+"""Traces: a server span for each request, and under it one for each hop, the body and the parse.
+
+They find their request by OpenTelemetry's context, which a fetch inherits; a fetch that several requests share belongs
+to the one that began it. Trace context (W3C) is read from the client's request and never written to a page's host.
+"""
+
+import time
+import traceback
+from typing import Final
+
+from opentelemetry import context, trace
+from opentelemetry.context import Context
+from opentelemetry.trace import SpanKind, StatusCode
+from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
+from opentelemetry.util.types import AttributeValue
+
+from scrap.events import FetchEnded, HopEnded, PageParsed, RequestEnded, RequestStarted
+from scrap.telemetry.metrics import OTHER, method_label
+from scrap.telemetry.redact import redact_text, without_query
+from scrap.telemetry.sinks import Handlers
+from scrap.telemetry.trace import Trace, current_trace
+
+OTHER_METHOD: Final = "_OTHER"  # what the conventions call a method that HTTP does not register
+_ROOT: Final = Context()
+_INTERNAL: Final = SpanKind.INTERNAL
+
+Attributes = dict[str, AttributeValue]
+
+
+class Traces:
+    """Makes spans. A sink; see `FanOut`."""
+
+    name = "traces"
+
+    def __init__(self, tracer: trace.Tracer) -> None:
+        self._tracer = tracer
+        self._propagator = TraceContextTextMapPropagator()
+        self.handlers: Handlers = {
+            RequestStarted: self._request_started,
+            HopEnded: self._hop_ended,
+            FetchEnded: self._fetch_ended,
+            PageParsed: self._page_parsed,
+            RequestEnded: self._request_ended,
+        }
+
+    def _request_started(self, event: RequestStarted) -> None:
+        carrier = {"traceparent": event.traceparent, "tracestate": event.tracestate}
+        client = self._propagator.extract(carrier, _ROOT) if event.traceparent else _ROOT
+        span = self._tracer.start_span("request", client, SpanKind.SERVER, start_time=_nanoseconds(event.started))
+        context.attach(trace.set_span_in_context(span, _ROOT))  # not detached: it ends with the request's task
+        ids = span.get_span_context()
+        trace_id, span_id = trace.format_trace_id(ids.trace_id), trace.format_span_id(ids.span_id)
+        current_trace.set(Trace(trace_id, span_id, ids.trace_flags.sampled))
+
+    def _request_ended(self, event: RequestEnded) -> None:
+        span = trace.get_current_span()
+        if not span.is_recording():
+            return
+        method = OTHER_METHOD if method_label(event.method) == OTHER else event.method
+        span.update_name(f"{method} {event.route}")
+        span.set_attributes({"http.request.method": method, **_request_attributes(event)})
+        end = _nanoseconds(event.ended)
+        if error := event.error:
+            stacktrace = redact_text("".join(traceback.format_exception(error)))
+            exception = {"exception.type": type(error).__qualname__, "exception.message": redact_text(str(error))}
+            span.add_event("exception", {**exception, "exception.stacktrace": stacktrace}, end)
+        if event.status >= 500:
+            span.set_status(StatusCode.ERROR)
+        span.end(end)
+
+    def _hop_ended(self, event: HopEnded) -> None:
+        attributes: Attributes = {
+            "http.request.method": "GET",
+            "server.address": event.host,
+            "server.port": event.port,
+            "url.full": without_query(event.url),
+        }
+        attributes |= {f"scrap.{phase}.duration": getattr(event, phase) for phase in ("dns", "connect", "first_byte")}
+        if event.status is None:
+            attributes["error.type"] = event.reason or "cancelled"
+        else:
+            attributes["http.response.status_code"] = event.status
+            if event.status >= 400:
+                attributes["error.type"] = str(event.status)
+        self._add("GET", event.started, event.seconds, attributes, SpanKind.CLIENT)
+
+    def _fetch_ended(self, event: FetchEnded) -> None:
+        attributes: Attributes = {
+            "http.response.body.size": event.wire_bytes,
+            "scrap.decoded_bytes": event.decoded_bytes,
+            "scrap.redirects": event.redirects,
+            "scrap.truncated": event.truncated,
+        }
+        self._add("read body", time.time() - event.body, event.body, attributes)
+
+    def _page_parsed(self, event: PageParsed) -> None:
+        names = ("parser", "fallback_reason", "bound")
+        attributes = {f"scrap.{name}": value for name in names if (value := getattr(event, name))}
+        self._add("parse", event.started, event.seconds, attributes)
+
+    def _add(self, name: str, start: float, seconds: float, attributes: Attributes, kind: SpanKind = _INTERNAL) -> None:
+        """Adds a span of the past under the current request's."""
+        current = current_trace.get()
+        if current and current.sampled:
+            span = self._tracer.start_span(name, None, kind, attributes, start_time=(began := _nanoseconds(start)))
+            if "error.type" in attributes:
+                span.set_status(StatusCode.ERROR)
+            span.end(began + _nanoseconds(seconds))
+
+
+def _nanoseconds(seconds: float) -> int:
+    return int(seconds * 1e9)
+
+
+def _request_attributes(event: RequestEnded) -> Attributes:
+    reason = event.reason
+    attributes: dict[str, AttributeValue | None] = {
+        "http.route": event.route,
+        "http.response.status_code": event.status,
+        "url.scheme": "http",
+        "url.path": event.path,
+        "scrap.outcome": event.outcome,
+        "scrap.request_id": event.request_id,
+        "scrap.target.host": event.target_host,
+        "scrap.cache": event.cache,
+        "scrap.reason": reason,
+        "scrap.fault": reason and reason.fault,
+        "error.type": reason if event.status >= 500 else None,
+    }
+    return {name: value for name, value in attributes.items() if value}

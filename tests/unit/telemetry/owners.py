@@ -1,0 +1,66 @@
+"""What metrics read at a scrape, and the record of a request, for tests."""
+
+import logging
+from dataclasses import dataclass, field, replace
+from typing import Any, cast
+
+from scrap.cache import Stats
+from scrap.errors import Reason
+from scrap.events import Notes, RequestEnded, Timings
+from scrap.telemetry import Metrics
+from scrap.telemetry.fields import level_of
+from tests.unit.telemetry.events import ENDED, FAILED
+
+
+@dataclass
+class FakeAdmission:
+    """Admission as a scrape sees it."""
+
+    in_flight: int = 0
+    waiting: int = 1
+    capacity: int = 4
+    refused: int = 0
+    saturation: float = 0.75
+
+
+@dataclass
+class FakeCache:
+    """The cache as a scrape sees it; `up` is None where there is no shared level."""
+
+    up: bool | None = True
+    lookups: dict[tuple[str, ...], int] = field(default_factory=lambda: {("memory", "fresh"): 0})
+
+    def stats(self) -> Stats:
+        return Stats(entries=7, used=4096, bound=8192, evicted=0, shared_up=self.up)
+
+
+def observed(metrics: Metrics, admission: FakeAdmission | None = None, cache: FakeCache | None = None) -> Metrics:
+    """The same metrics; they read these owners from now on."""
+    metrics.observe_requests(in_flight=lambda: 1)
+    metrics.observe_admission(cast("Any", admission or FakeAdmission()))
+    metrics.observe_cache(cast("Any", cache or FakeCache()))
+    return metrics
+
+
+def record_of(event: RequestEnded, **more: Any) -> logging.LogRecord:
+    """The record of a request's line."""
+    level = level_of(event.outcome)
+    return logging.makeLogRecord({"levelno": level, "levelname": logging.getLevelName(level), "request": event, **more})
+
+
+# Lines that have every field there is, together.
+LINES = (
+    record_of(ENDED),
+    record_of(replace(ENDED, notes=Notes(truncated=True, unsure="foreign", bound="seconds"))),
+    record_of(
+        replace(
+            FAILED,
+            reason=Reason.INTERNAL,
+            error=RuntimeError(),
+            upstream_status=200,
+            timings=Timings(wait=1, dns=1, connect=1, first_byte=1, body=1, parse=1),
+            calls=2,
+        )
+    ),
+    logging.makeLogRecord({"exc_info": (RuntimeError, RuntimeError(), None)}),
+)
