@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from urllib.parse import urlsplit
 
+import pytest
 import uvloop
 
 from scrap.api import ConnectionLimits, Server, ServerLimits, listen, management_app
@@ -34,16 +35,19 @@ async def iterations(limits: ServerLimits) -> int:
             accepted.set_result(passed)
 
     server = Server(app, limits=limits, connections=ConnectionLimits())
+    address = listener.getsockname()
     async with server.running(listener):
         while not server.started:
             await asyncio.sleep(0)
         with contextlib.ExitStack() as stack:
-            address = listener.getsockname()
             for _ in range(CLIENTS):  # the loop does not run meanwhile
                 stack.enter_context(socket.create_connection(address, timeout=10))
             accepted: asyncio.Future[int] = loop.create_future()
             loop.call_soon(count)
-            return await accepted
+            await accepted
+    with pytest.raises(ConnectionRefusedError):  # no duplicate of the socket is left
+        socket.create_connection(address, timeout=10)
+    return accepted.result()
 
 
 def test_connections_that_wait_are_accepted_within_a_few_iterations() -> None:
