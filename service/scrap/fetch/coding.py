@@ -94,29 +94,34 @@ class Zlib:
 
 
 class Brotli:
-    """br (RFC 7932). It inflates into a buffer of its own, up to its window, and gives that out in steps."""
+    """br (RFC 7932).
+
+    It inflates as much as its window holds, up to 16 MiB, before it gives the first byte, and nobody can say how much
+    that is. So all of it is taken at once, up to the page's limit, and beyond that the window is freed.
+    """
 
     def __init__(self, step: int, limit: int) -> None:
         self.held = 0
         self._step = step
-        self._limit = limit
-        self._inflater = brotli.Decompressor()
+        self._left = limit
+        self.inflater: brotli.Decompressor | None = brotli.Decompressor()
 
     @property
     def finished(self) -> bool:
-        finished: bool = self._inflater.is_finished()
-        return finished
+        return self.inflater is not None and self.inflater.is_finished()
 
     def feed(self, data: bytes) -> Iterator[bytes]:
-        while not self.finished:
-            block = self._inflater.process(data, output_buffer_limit=self._step)
+        while self.inflater is not None and not self.finished:
+            block = self.inflater.process(data, output_buffer_limit=self._left + 1)
             data = b""
-            # Where it has more to give, that is inflated already; nobody can say how much it is.
-            self.held = self.held + len(block) if self._inflater.can_accept_more_data() else self._limit
+            if len(block) > self._left or not self.inflater.can_accept_more_data():
+                self.inflater = None
+            elif not block:
+                return
+            self._left -= len(block)
+            self.held += 2 * len(block)  # here, and in the window
             for start in range(0, len(block), self._step):
                 yield block[start : start + self._step]
-            if not block and self._inflater.can_accept_more_data():
-                return
 
 
 class Zstd:

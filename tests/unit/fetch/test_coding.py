@@ -10,7 +10,7 @@ from backports import zstd
 
 from scrap.errors import Reason, UpstreamError
 from scrap.fetch import Limits
-from scrap.fetch.coding import Decoder, codings
+from scrap.fetch.coding import Brotli, Decoder, codings
 from tests.hostile.answers import GIB, MIB, bomb
 
 TEXT = b"<p>some text</p>" * 1000
@@ -95,7 +95,7 @@ def test_bomb_is_one(coding: str) -> None:
     """By its beginning, for it is alike all along: as a whole it would take seconds."""
     body = bomb("raw deflate" if coding == "deflate, raw" else coding)
     assert len(body) <= 1.1 * MIB
-    made = Decoder(codings(coding.removesuffix(", raw"), Limits(inflate_step=MIB)), GIB)
+    made = Decoder(codings(coding.removesuffix(", raw"), Limits(inflate_step=MIB, decoded_bytes=GIB)), GIB)
     beginning = body[: len(body) // 32]
     given = sum(map(len, made.feed(beginning)))
     assert given / len(beginning) * len(body) >= 0.95 * GIB
@@ -137,11 +137,24 @@ def test_nothing_we_undo(header: str) -> None:
     assert caught.value.reason is Reason.BODY_UNREADABLE
 
 
-@pytest.mark.parametrize(("coding", "least"), [("gzip", 0), ("br", MIB), ("zstd", STEP)])
+@pytest.mark.parametrize(("coding", "least"), [("gzip", 0), ("br", 2 * STEP), ("zstd", STEP)])
 def test_decoders_say_what_memory_they_hold(coding: str, least: int) -> None:
-    """brotli inflates a whole block before it gives the first piece; zstd keeps what it gave."""
-    made = decoder(coding, decoded_bytes=MIB)
+    """brotli gives all that its window holds at once; zstd keeps what it gave."""
+    made = decoder(coding)
     assert made.held == 0
-    assert next(made.feed(bomb(coding)))
+    assert next(made.feed(CODED[coding]))
     assert made.held >= least
     assert coding != "gzip" or made.held == 0
+
+
+def test_a_window_of_brotli_is_freed_where_it_holds_more_than_a_page_may_have() -> None:
+    """16 MiB of zeros are inflated before the first byte is given: what is kept of them is the page."""
+    made = decoder("br", decoded_bytes=MIB)
+    taken = made.feed(bomb("br"))
+    next(taken)
+    assert sum(map(len, taken)) == MIB - STEP
+    assert made.overflowed
+    (coding,) = codings("br", Limits(decoded_bytes=MIB))
+    assert isinstance(coding, Brotli)
+    list(coding.feed(bomb("br")))
+    assert coding.inflater is None
