@@ -28,7 +28,7 @@ from tests.benchmarks.load import Running, running
 from tests.exposition import Exposition
 from tests.hostile.bomb_client import NONE, Bystander, Response, bystander, scrap, scrap_all
 from tests.hostile.bomb_origin import BombOrigin, bomb_origin
-from tests.hostile.bombs import BOMBS, CARD, HONEST, Bomb
+from tests.hostile.bombs import BOMBS, CARD, HONEST, SLOW, Bomb
 
 DEADLINE = 8.0  # seconds
 PATIENCE = 2 * DEADLINE
@@ -144,10 +144,8 @@ async def measure(bomb: Bomb, origin: BombOrigin, requests: int, seconds: float)
 
 async def html5lib_path(origin: BombOrigin, *, hosts: int, seconds: float = 16.0) -> bool:
     """Asks for honest pages beside hostile ones, both for html5lib; returns whether every honest one was had."""
-    hostile = [BOMBS[name] for name in ("formatting-elements", "end-tags-of-paragraphs", "foster-parenting")]
-    count = int(seconds * HOSTILE_PER_SECOND)
-    numbers = (number if hosts > 1 else number * origin.addresses for number in range(count))
-    urls = [origin.url(hostile[number % 3], number) for number in numbers]
+    step = 1 if hosts > 1 else origin.addresses
+    urls = [origin.url(SLOW[at % len(SLOW)], at * step) for at in range(int(seconds * HOSTILE_PER_SECOND))]
     honest = [origin.url(HONEST, origin.addresses // 2 + number) for number in range(HONEST_PAGES)]
     with running([sys.executable, "-m", "scrap", "serve"], os.environ | SETTINGS) as service:
         attack = asyncio.create_task(scrap_all(service.url, urls, over=seconds, patience=PATIENCE))

@@ -126,9 +126,9 @@ class _Connection(asyncio.Protocol):
 
     def _send(self) -> None:
         """Sends what is left, as long as the client takes it."""
-        if self._transport.is_closing():
-            return
         for piece in self._pieces:
+            if self._transport.is_closing():
+                return  # the client has left
             self._transport.writelines(piece)  # over TLS, each of them is a record
             if self._between:
                 asyncio.get_running_loop().call_later(self._between, self._send)

@@ -596,3 +596,5 @@ def _honest() -> Page:
 
 CARD = Bomb("card", _card)
 HONEST = Bomb("honest", _honest)
+SLOW = tuple(BOMBS[name] for name in ("formatting-elements", "end-tags-of-paragraphs", "foster-parenting"))
+"""Pages of 2 KB on the wire that would take html5lib seconds."""
