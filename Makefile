@@ -78,7 +78,7 @@ faults: setup ## break one thing at a time on a real cluster: does monitoring fi
 check: lint types contracts test test-servers ## all that a commit has to pass
 
 fuzz: setup ## 200,000 damaged pages and all real ones against html5lib, 1,800 lives of the operator; most of an hour
-	@SCRAP_FUZZ=60 .venv/bin/pytest tests/property/test_opengraph.py tests/property/test_decision.py \
+	@SCRAP_FUZZ=60 .venv/bin/pytest tests/property/test_opengraph.py tests/property/test_charsets.py tests/property/test_decision.py \
 	    tests/unit/opengraph/test_corpus_pages.py -k "soup or damaged or whole or World"
 
 bench: setup ## every benchmark but the soak, each beside what it is compared to; wants a quiet machine and wrk

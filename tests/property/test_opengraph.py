@@ -47,7 +47,7 @@ def test_soup_of_plain_elements_leaves_no_doubt(page: str) -> None:
 
 @_examples(1500)
 @given(soups())
-def test_a_tree_without_text_has_the_elements_of_html5libs_own(page: str) -> None:
+def test_a_tree_of_soup_without_text_has_the_elements_of_html5libs_own(page: str) -> None:
     try:
         root = html5lib.parse(page, scripting=False)
     except Exception:  # noqa: BLE001 - html5lib's own assertions fail on pages that are odd enough
@@ -94,7 +94,7 @@ def test_the_split_does_not_matter(text: str, sizes: list[int], charset: str | N
 
 @_examples(1000)
 @given(soups(), st.integers(16, 90), st.integers(1, 4), st.integers(1, 40))
-def test_short_steps_are_read_as_html5lib_reads_them(page: str, longest: int, tokens: int, size: int) -> None:
+def test_soup_is_read_in_short_steps_as_html5lib_reads_it(page: str, longest: int, tokens: int, size: int) -> None:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(markup, "LONGEST", longest)
         patch.setattr(scanner, "_LONG", longest // 2)

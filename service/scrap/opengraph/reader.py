@@ -84,8 +84,9 @@ class PageReader:
                 return False
             data = self._begin(self._beginning)
         if self._decoder is None:
-            self._scanner.feed(data)
-            return self._is_enough()
+            enough = self._scanner.feed(data)
+            charset = self._scanner.charset
+            return enough if charset is None or not charset.opaque else self._begin_again(charset)
         if not self._scanner.enough:
             self._encoded += data
         return self._advance()
@@ -111,7 +112,8 @@ class PageReader:
             self._scanner.advance()
         elif self._decoder:
             self._decode(self._decoder)
-        return self._is_enough()
+        charset = self._scanner.charset
+        return self._scanner.enough if charset is None or not charset.opaque else self._begin_again(charset)
 
     def end(self) -> None:
         """Says that no more bytes come, because the page ends here or because enough was read."""
@@ -197,11 +199,8 @@ class PageReader:
             self._scanner.feed(decoder.decode(b"", True).encode())
             self._scanner.end()
 
-    def _is_enough(self) -> bool:
-        """Begins anew where a meta declares a charset in which what was read may mean something else."""
-        charset = self._scanner.charset
-        if charset is None or not charset.opaque:
-            return self._scanner.enough
+    def _begin_again(self, charset: Charset) -> bool:
+        """Begins anew in a charset that a meta declares and in which what was read may mean something else."""
         self._charset = charset
         self._encoded = self._scanner.data
         self._read_as(charset)

@@ -144,8 +144,8 @@ class Scanner:
             else:
                 self._stop = sys.maxsize
                 self._retry = 0
-        self._next = min(self._retry, self._stop)
-        self.is_behind = not self.enough and len(self.data) >= self._next
+        self._next = self._retry if self._retry < self._stop else self._stop
+        self.is_behind = len(self.data) >= self._next and not self.enough
 
     def _read(self, end: int) -> int:
         """Reads up to there, or less; returns how far it looked."""
@@ -167,7 +167,7 @@ class Scanner:
                 if incomplete >= markup.LONGEST:
                     self._enter_tag()
                 else:
-                    self._retry = min(end + max(incomplete, 1), self._at + markup.LONGEST)
+                    self._retry = min(end + (incomplete or 1), self._at + markup.LONGEST)
                 return end
             if kind <= markup.USUAL_META:
                 key, content = token.group(kind - 1, kind)
