@@ -1,14 +1,16 @@
 """HTTP in: the public API, its errors and description, and the management port."""
 
+from starlette.applications import Starlette
+from starlette.middleware import Middleware
+from starlette.requests import Request
 from starlette.responses import Response
-from starlette.types import Receive, Scope, Send
+from starlette.routing import Route
 
-from scrap.api import openapi, scrap
-from scrap.api.calls import Calls
+from scrap.api import openapi, problem, scrap
 from scrap.api.connection import ConnectionLimits
-from scrap.api.door import Door
+from scrap.api.load_shedder import LoadShedder
 from scrap.api.management import management_app
-from scrap.api.refusals import Refusals
+from scrap.api.request_context import RequestContext
 from scrap.api.server import Server, ServerLimits, listen, url_of
 from scrap.events import Emit
 from scrap.preview import Previewer
@@ -27,7 +29,7 @@ __all__ = [
 ROUTES = frozenset({scrap.PATH, openapi.PATH})
 
 
-def public_app(previewer: Previewer, *, emit: Emit, version: str) -> Calls:
+def public_app(previewer: Previewer, *, emit: Emit, version: str) -> Starlette:
     """Builds the public application.
 
     Args:
@@ -37,14 +39,14 @@ def public_app(previewer: Previewer, *, emit: Emit, version: str) -> Calls:
     """
     description = openapi.render(version)
 
-    async def describe(scope: Scope, receive: Receive, send: Send) -> None:
-        headers = {"X-Request-ID": scope["call"].request_id, "Cache-Control": openapi.CACHE_CONTROL}
-        await Response(description, headers=headers, media_type="application/json")(scope, receive, send)
+    async def describe(request: Request) -> Response:
+        headers = {"Cache-Control": openapi.CACHE_CONTROL}
+        return Response(description, headers=headers, media_type="application/json")
 
-    refusals = Refusals(emit)
-    return Calls(
-        {scrap.PATH: scrap.ScrapEndpoint(previewer), openapi.PATH: describe},
-        emit=emit,
-        refusals=refusals,
-        turn_away=Door(previewer, refusals).refusal,
+    app = Starlette(
+        routes=[Route(scrap.PATH, scrap.ScrapEndpoint(previewer).get), Route(openapi.PATH, describe)],
+        middleware=[Middleware(RequestContext, emit=emit), Middleware(LoadShedder, previewer=previewer)],
+        exception_handlers=problem.HANDLERS,
     )
+    app.router.redirect_slashes = False
+    return app
