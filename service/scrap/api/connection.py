@@ -33,8 +33,8 @@ _PROBE_SECONDS: Final = 0.5  # the write after the reset is the one that fails: 
 # Host = uri-host [ ":" port ] (RFC 9110, section 7.2); uri-host is IP-literal or reg-name, which may be empty and whose
 # grammar includes IPv4address (RFC 3986, section 3.2.2).
 _HOST = re.compile(
-    rb"(?:\[(?:([0-9A-Fa-f:.]+)|[vV][0-9A-Fa-f]+\.[\w.~!$&'()*+,;=:-]+)\]"
-    rb"|(?:[\w.~!$&'()*+,;=-]|%[0-9A-Fa-f]{2})*)(?::[0-9]*)?"
+    rb"(?:\[(?:([0-9A-Fa-f:.]+)|[vV][0-9A-Fa-f]+\.[\w.~!$&'(*+,;=:)-]+)\]"
+    rb"|(?:[\w.~!$&'(*+,;=)-]|%[0-9A-Fa-f]{2})*)(?::[0-9]*)?"
 )
 
 

@@ -4,13 +4,11 @@ import asyncio
 from collections.abc import Callable
 
 from starlette.applications import Starlette
-from starlette.middleware import Middleware
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Route
 
-from scrap.api import problem
-from scrap.api.request_context import RequestContext
+from scrap.api.application import application
 from scrap.events import ignore
 
 
@@ -33,9 +31,6 @@ def management_app(*, is_ready: Callable[[], bool], exposition: Callable[[str], 
         body, content_type = await asyncio.to_thread(exposition, request.headers.get("accept", ""))
         return Response(body, headers={"content-type": content_type})
 
-    routes = [Route("/livez", livez), Route("/readyz", readyz), Route("/metrics", metrics)]
     # Scrapes and probes emit no events: they would drown those of requests.
-    middleware = [Middleware(RequestContext, emit=ignore)]
-    app = Starlette(routes=routes, middleware=middleware, exception_handlers=problem.HANDLERS)
-    app.router.redirect_slashes = False
-    return app
+    routes = [Route("/livez", livez), Route("/readyz", readyz), Route("/metrics", metrics)]
+    return application(routes, emit=ignore)

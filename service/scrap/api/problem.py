@@ -110,9 +110,6 @@ async def on_http_error(request: Request, error: Exception) -> Response:
     return response
 
 
-HANDLERS = {ScrapError: on_scrap_error, HTTPException: on_http_error}
-
-
 def server_timing(summary: RequestEnded) -> str:
     """The phases of the request's own fetch in milliseconds (Server-Timing, W3C); 0.0 where it made none."""
     timings = summary.timings if summary.cache == MISS else Timings()

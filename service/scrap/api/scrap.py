@@ -2,8 +2,8 @@
 
 import asyncio
 import time
-from collections import OrderedDict
 from collections.abc import Callable
+from functools import lru_cache
 from urllib.parse import unquote_to_bytes
 
 from starlette.requests import Request
@@ -18,6 +18,7 @@ from scrap.events import RequestEnded
 from scrap.preview import Preview, Previewer
 
 PATH = "/api/v1/scrap"
+_MEMORABLE = 512  # bytes: few links are longer, and what is remembered is bounded
 
 
 def _read_query(query: bytes) -> urls.Target:
@@ -38,10 +39,7 @@ def _read_query(query: bytes) -> urls.Target:
         raise InvalidURL(Reason.URL_MALFORMED) from None
 
 
-# Links that are shared are asked for again and again: reading one takes 10 µs, remembering it 0.3.
-_known: OrderedDict[bytes, urls.Target] = OrderedDict()
-_MOST = 8192  # the one that was not asked for the longest is forgotten
-_MEMORABLE = 512  # bytes: what is remembered is bounded, and few links are longer
+_remembered = lru_cache(8192)(_read_query)  # links that are shared are asked for again and again
 
 
 def read_query(query: bytes) -> urls.Target:
@@ -53,16 +51,7 @@ def read_query(query: bytes) -> urls.Target:
     Raises:
         InvalidURL: there is no such parameter, there are several, or it is no URL.
     """
-    target = _known.get(query)
-    if target is not None:
-        _known.move_to_end(query)
-    else:
-        target = _read_query(query)
-        if len(query) <= _MEMORABLE:
-            _known[query] = target
-            if len(_known) > _MOST:
-                _known.popitem(last=False)
-    return target
+    return (_remembered if len(query) <= _MEMORABLE else _read_query)(query)
 
 
 class ScrapEndpoint:

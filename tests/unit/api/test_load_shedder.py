@@ -1,14 +1,17 @@
 """Which requests the load shedder rejects, and what the response says."""
 
+import time
 from typing import Any, cast
 
 import orjson
 import pytest
 
 from scrap import api
+from scrap.cache.entry import failure
+from scrap.cache.freshness import Policy
 from scrap.errors import Outcome, Overloaded, Reason
-from scrap.events import Event, RequestEnded
-from scrap.preview import Previewer
+from scrap.events import Event, RequestEnded, Timings
+from scrap.preview import Preview, Previewer
 from scrap.urls import Target
 
 PATH = "/api/v1/scrap"
@@ -35,8 +38,16 @@ class FakePreviewer:
         self.rejected += 1
         return Overloaded(retry_after=7)
 
-    def peek(self, target: Target) -> None:
+    def peek(self, target: Target) -> Preview | None:
         raise RuntimeError("admitted")
+
+
+class FullPreviewer(FakePreviewer):
+    """Finds no slot for a request that was admitted."""
+
+    def peek(self, target: Target) -> Preview | None:
+        now = time.time()
+        return Preview(failure(self.reject(), policy=Policy(), now=now), "miss", Timings())
 
 
 async def respond(
@@ -71,6 +82,12 @@ async def test_a_request_is_rejected_while_the_service_is_overloaded(method: str
     assert headers[b"x-request-id"].decode() == problem["instance"] == summary.request_id
     assert previewer.rejected == 1
     assert (summary.route, summary.status, summary.outcome, summary.reason) == (PATH, 503, Outcome.SHED, Reason.FULL)
+
+
+async def test_a_rejection_says_when_to_come_back_wherever_it_is_decided() -> None:
+    for previewer in (FakePreviewer(), FullPreviewer(overloaded=False)):
+        status, headers, problem, _ = await respond(previewer)
+        assert (status, problem["reason"], headers[b"retry-after"]) == (503, "full", b"7")
 
 
 async def test_each_rejection_has_an_id_of_its_own() -> None:
