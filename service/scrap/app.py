@@ -106,8 +106,7 @@ async def serve(settings: Settings) -> None:
         metrics.observe_admission(built.admission)
         metrics.observe_cache(built.cache)
         stopped = asyncio.Event()
-        calls = api.public_app(built.previewer, emit=emit, version=__version__)
-        metrics.observe_requests(in_flight=lambda: calls.in_flight)
+        public_app = api.public_app(built.previewer, emit=emit, version=__version__)
         management = api.management_app(is_ready=lambda: not stopped.is_set(), exposition=metrics.exposition)
         new_server = partial(api.Server, limits=limits, connections=settings[api.ConnectionLimits])
         loop = asyncio.get_running_loop()
@@ -119,7 +118,7 @@ async def serve(settings: Settings) -> None:
             loop.add_signal_handler(number, stopped.set)
         async with (
             new_server(management).running(management_socket) as private,
-            new_server(calls).running(public_socket) as public,
+            new_server(public_app, emit=emit).running(public_socket) as public,
         ):
             log.info("serving on %s, management on %s", api.url_of(public_socket), api.url_of(management_socket))
             await stopped.wait()

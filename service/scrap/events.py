@@ -118,7 +118,7 @@ class RequestStarted:
 
 @dataclass(slots=True)
 class RequestEnded:
-    """A request was answered, or its client left; or several were rejected in the same moment."""
+    """A request was answered, or its client left; until then this is the request's summary, and is filled in."""
 
     request_id: str  # of letters, digits, ".", "_" and "-"
     method: str
@@ -138,7 +138,6 @@ class RequestEnded:
     upstream_status: int | None = None
     error: BaseException | None = None  # what was raised where the outcome is INTERNAL_ERROR
     ended: float = field(default_factory=time.time, compare=False)  # seconds since the epoch
-    calls: int = 1  # how many ended just so, unmeasured
 
 
 Event = (

@@ -25,7 +25,8 @@ from scrap.urls import Target
 log = logging.getLogger(__name__)
 
 FRESH = "fresh"  # the source of a preview that was there and good
-MISS = "miss"  # of one that was fetched for its call
+MISS = "miss"  # of one that was fetched for its request
+JOINED = "joined"  # of one that was fetched for another request
 _LOG_AGAIN = 60.0  # seconds
 _AT_ONCE = Timings()  # of an answer that was there already
 
@@ -35,7 +36,8 @@ class Preview(NamedTuple):
 
     Attributes:
         entry: what is sent: a page's Open Graph, or why there is none to be had.
-        source: where it came from: "fresh" or "stale" from the cache, or "miss": it was fetched.
+        source: where it came from: "fresh" or "stale" from the cache, "miss": it was fetched, or "joined": another
+            request had it fetched.
         timings: how long each phase of the fetch took.
         internal: what only the log may say of a failure.
         notes: on the page, where it was fetched.
@@ -120,24 +122,24 @@ class Previewer:
         return None if hit is None else self._refreshed(target, _found(hit, _AT_ONCE))
 
     @property
-    def is_strained(self) -> bool:
-        """Whether calls that need a fetch are refused, some or all.
+    def is_overloaded(self) -> bool:
+        """Whether requests that need a fetch are rejected, some or all.
 
-        What only the shared level may know needs one, too: a no that waits for another server is no quick one.
+        What only the shared cache may have needs one as well: a rejection that waits for another server is not quick.
         """
-        return self._admission.is_strained
+        return self._admission.is_overloaded
 
-    def let_in(self) -> bool:
-        """Lets a call in that needs a fetch, if it may."""
-        return self._admission.let_in()
+    def admit(self) -> bool:
+        """Whether a request that needs a fetch may have one; to be asked once for each, while overloaded."""
+        return self._admission.admit()
 
     def knows(self, target: Target) -> bool:
         """Whether a call needs no fetch of its own: the answer is there, or under way."""
         return self._cache.has(target.href) or target.href in self._flights
 
-    def refuse(self) -> Overloaded:
-        """Notes that a call is refused; gives the error that says so."""
-        return self._admission.refuse()
+    def reject(self) -> Overloaded:
+        """Counts a rejected request; returns the error that says so."""
+        return self._admission.reject()
 
     async def make(self, target: Target) -> Preview:
         """Fetches a page and reads its Open Graph, or joins who is doing so.
@@ -147,9 +149,11 @@ class Previewer:
         Raises:
             Overloaded: this instance is shutting down.
         """
-        return self._refreshed(
-            target, await self._flights.run(target.href, partial(self._make, target, only_fresh=False))
-        )
+        joins = target.href in self._flights
+        preview = await self._flights.run(target.href, partial(self._make, target, only_fresh=False))
+        if joins and preview.source == MISS:  # the phases of the fetch are those of the request that began it
+            preview = preview._replace(source=JOINED, timings=_AT_ONCE, notes=None)
+        return self._refreshed(target, preview)
 
     async def aclose(self) -> None:
         """Ends what is under way."""

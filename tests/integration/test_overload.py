@@ -1,5 +1,6 @@
 """Too much at once: a quick no, and nobody is kept from being served afterwards."""
 
+import json
 import socket
 import threading
 from collections.abc import Iterator
@@ -101,3 +102,19 @@ def test_a_slow_host_does_not_hold_the_house(origin: running.Origin, stuck: runn
         assert client.scrap(service.url, f"{origin.url}/card.html").status == 200
         Stuck.released.set()
         assert (first.result().status, second.result().status) == (200, 200)
+
+
+def test_a_request_that_shares_a_fetch_is_logged_as_joined(stuck: running.Origin) -> None:
+    with running.service() as service, ThreadPoolExecutor(2) as clients:
+        first = clients.submit(client.scrap, service.url, f"{stuck.url}/shared", headers={"X-Request-ID": "first"})
+        assert Stuck.arrived.acquire(timeout=10)
+        second = clients.submit(client.scrap, service.url, f"{stuck.url}/shared", headers={"X-Request-ID": "second"})
+        eventually(lambda: figure(service, "scrap_flights_joined_total") == 1)
+        Stuck.released.set()
+        assert first.result().body == second.result().body
+        assert "fetch;dur=0.0" in second.result().headers["Server-Timing"]
+        service.stop()
+    lines = {line["request_id"]: line for line in map(json.loads, service.log) if line["event"] == "request"}
+    assert (lines["first"]["cache"], lines["second"]["cache"]) == ("miss", "joined")
+    assert "first_byte" in lines["first"]
+    assert "first_byte" not in lines["second"]

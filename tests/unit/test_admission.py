@@ -224,10 +224,10 @@ async def test_a_queue_that_stands_is_cut() -> None:
     await guests[0].go()
     await settle()
     assert not is_full(admission)
-    assert not admission.let_in()  # somebody was refused, and the first of the queue has waited for long
+    assert not admission.admit()  # somebody was refused, and the first of the queue has waited for long
     await guests[1].go()
     await settle()
-    assert admission.let_in()
+    assert admission.admit()
     await guests[2].go()
     clock.now = 0.6
     guests = [Guest(admission) for _ in range(3)]
@@ -255,7 +255,7 @@ async def test_saturation_is_the_larger_share_and_whole_while_somebody_is_refuse
     busy = 0.1
     async with admission.enter():
         assert admission.saturation == 0.25
-        assert admission.refuse().reason is Reason.FULL
+        assert admission.reject().reason is Reason.FULL
         assert admission.saturation == 1
         clock.now = 5.1
         assert admission.saturation == 0.25
@@ -277,25 +277,25 @@ async def test_busy_is_the_share_of_the_cpu_in_the_last_seconds() -> None:
     assert busy.share == 1.0
 
 
-def is_strained(admission: Admission) -> bool:
+def is_overloaded(admission: Admission) -> bool:
     """Likewise."""
-    return admission.is_strained
+    return admission.is_overloaded
 
 
 async def test_a_strained_house_lets_them_in_one_by_one() -> None:
     clock = Clock()
     admission = Admission(Limits(capacity=9, waiting=9, patience=0.25), clock=clock)
     clock.now = 1.0
-    assert not is_strained(admission)
-    admission.refuse()
-    assert is_strained(admission)
-    assert [admission.let_in() for _ in range(2)] == [True, False]
+    assert not is_overloaded(admission)
+    admission.reject()
+    assert is_overloaded(admission)
+    assert [admission.admit() for _ in range(2)] == [True, False]
     await asyncio.sleep(0)
-    assert not admission.let_in()  # a new turn is none for more
+    assert not admission.admit()  # a new turn is none for more
     clock.now = 1.02  # the slowest pace
-    assert [admission.let_in() for _ in range(2)] == [True, False]
+    assert [admission.admit() for _ in range(2)] == [True, False]
     clock.now = 1.2501
-    assert not is_strained(admission)
+    assert not is_overloaded(admission)
 
 
 async def test_memory_beyond_a_places_own_is_taken_in_steps_of_what_all_share() -> None:

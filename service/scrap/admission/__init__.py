@@ -101,7 +101,7 @@ class Place:
         while size > self._held:
             step = self._admission.spend_step()
             if not step:
-                raise self._admission.refuse()
+                raise self._admission.reject()
             self.beyond += step
             self._held += step
 
@@ -189,11 +189,11 @@ class Admission:
         return len(self._queue) >= limits.standing and self._clock() - self._calm > limits.patience
 
     @property
-    def is_strained(self) -> bool:
+    def is_overloaded(self) -> bool:
         """Whether somebody had to be refused a moment ago, or would have to be now."""
         return self._refused_lately(self._clock()) or self.is_full
 
-    def let_in(self) -> bool:
+    def admit(self) -> bool:
         """Lets a caller of a strained house in who will `enter` some turns later, if it is time for one.
 
         Without it, a turn's worth of callers would find the same short queue, and all come in.
@@ -206,7 +206,7 @@ class Admission:
         self._await_turn()
         return True
 
-    def refuse(self) -> Overloaded:
+    def reject(self) -> Overloaded:
         """Notes that somebody is refused; gives the error that says so."""
         self._refused = self._clock()
         self.refused += 1
@@ -234,7 +234,7 @@ class Admission:
                 self._calm = now
             self._begin()
         elif self.is_full or not await self._wait():
-            raise self.refuse()
+            raise self.reject()
 
     def _refused_lately(self, now: float) -> bool:
         return now - self._refused < self._limits.patience

@@ -6,6 +6,7 @@ A connection that says too much, too slowly, or does not read what it asked for 
 import asyncio
 import ipaddress
 import re
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -13,8 +14,6 @@ import uvicorn
 from uvicorn._types import ASGI3Application
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 
-from scrap.api.calls import TurnAway
-from scrap.api.refusals import Refusals
 from scrap.errors import Overloaded, Reason, ScrapError
 
 
@@ -44,16 +43,14 @@ class ConnectionConfig(uvicorn.Config):
 
     Args:
         limits: the bounds of each connection.
-        refusals: answer who never becomes a call.
-        turn_away: gives such an answer to whom it will not let in.
+        reject: makes the response to what is not yet a request.
         options: uvicorn's own.
     """
 
-    def __init__(self, *, limits: ConnectionLimits, refusals: Refusals, turn_away: TurnAway, **options: Any) -> None:
+    def __init__(self, *, limits: ConnectionLimits, reject: Callable[[ScrapError], bytes], **options: Any) -> None:
         super().__init__(http=Connection, **options)
         self.limits = limits
-        self.refusals = refusals
-        self.turn_away = turn_away
+        self.reject = reject
 
 
 class Connection(HttpToolsProtocol):
@@ -71,7 +68,6 @@ class Connection(HttpToolsProtocol):
         self._probe_timer: asyncio.TimerHandle | None = None
         self._answered: RequestResponseCycle | None = None  # the request whose response is under way
         self._refusal: ScrapError | None = None  # sent behind the responses that are under way
-        self._turned_away = False  # since the last time the connection was looked at for being idle
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as uvicorn does
         """Takes the connection, or refuses one too many."""
@@ -101,9 +97,6 @@ class Connection(HttpToolsProtocol):
     def data_received(self, data: bytes) -> None:
         """Reads on, as long as a head is not too large."""
         if self.transport.is_closing() or self._refusal:
-            return
-        if self._is_idle() and len(data) <= self._limits.head_bytes and (answer := self.config.turn_away(data)):
-            self._turn_away(answer)
             return
         while data and not (self.transport.is_closing() or self._refusal):
             data = self._read(data)
@@ -181,13 +174,6 @@ class Connection(HttpToolsProtocol):
         """Answers what is no HTTP, as every other error is answered."""
         self._refuse(ScrapError(Reason.REQUEST_MALFORMED))
 
-    def timeout_keep_alive_handler(self) -> None:
-        """Closes a connection that nobody uses; one whose caller was turned away in the meantime is used."""
-        if self._turned_away:
-            self._keep()
-        else:
-            super().timeout_keep_alive_handler()
-
     def _is_idle(self) -> bool:
         """Whether nothing is under way: what comes now begins with a request's first byte."""
         return not self._head_open and not self._is_answering()
@@ -199,17 +185,6 @@ class Connection(HttpToolsProtocol):
     def _reads_content(self) -> bool:
         """Whether the bytes that come now are the content of a request, whose connection goes with it."""
         return not self._head_open and self._is_answering() and self.cycle.more_body
-
-    def _turn_away(self, answer: bytes) -> None:
-        self.transport.write(answer)
-        self._turned_away = True
-        if self._head_timer is not None:
-            self._stop_head_timer()
-            self._keep()
-
-    def _keep(self) -> None:
-        self._turned_away = False
-        self.timeout_keep_alive_task = self.loop.call_later(self.timeout_keep_alive, self.timeout_keep_alive_handler)
 
     def _expect_head(self) -> None:
         self._head_timer = self.loop.call_later(self._limits.head_seconds, self._head_is_late)
@@ -250,7 +225,7 @@ class Connection(HttpToolsProtocol):
         if self._is_answering():
             self._refusal = error
         elif not self.transport.is_closing():
-            self.transport.write(self.config.refusals.answer(error))
+            self.transport.write(self.config.reject(error))
             self.transport.close()
 
 

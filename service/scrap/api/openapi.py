@@ -25,36 +25,25 @@ def _media(description: str, **more: Any) -> dict[str, Any]:
 
 _SIZE = {"description": "Pixels; the page's own words where they are no whole number.", "type": ["integer", "string"]}
 
+_VERTICALS = ("article", "book", "profile", "music", "video", "payment")
 _OPEN_GRAPH: dict[str, Any] = _object(
     {
         "title": _STRING,
         "type": _STRING,
         "url": _URL,
         "image": _URL,
-        "description": _STRING,
-        "site_name": _STRING,
-        "locale": _STRING,
-        "determiner": _STRING,
+        **dict.fromkeys(("description", "site_name", "locale", "determiner"), _STRING),
         "images": {"type": "array", "items": _media("og:image", width=_SIZE, height=_SIZE, alt=_STRING)},
         "videos": {"type": "array", "items": _media("og:video", width=_SIZE, height=_SIZE, alt=_STRING)},
         "audios": {"type": "array", "items": _media("og:audio")},
         "locales_alternate": _STRINGS,
-        "article": _object({}, "article:*, as the page has it."),
-        "book": _object({}, "book:*, as the page has it."),
-        "profile": _object({}, "profile:*, as the page has it."),
-        "music": _object({}, "music:*, as the page has it."),
-        "video": _object({}, "video:*, as the page has it."),
-        "payment": _object({}, "payment:*, as the page has it."),
+        **{name: _object({}, f"{name}:*, as the page has it.") for name in _VERTICALS},
         "properties": {
             "description": "Every [property, content] of the page, in its order, decoded once and otherwise untouched.",
             "type": "array",
             "minItems": 1,
-            "items": {
-                "type": "array",
-                "items": {"type": ["string", "null"]},  # content is null where the page gives none
-                "minItems": 2,
-                "maxItems": 2,
-            },
+            # Content is null where the page gives none.
+            "items": {"type": "array", "items": {"type": ["string", "null"]}, "minItems": 2, "maxItems": 2},
         },
     },
     "What the page's Open Graph says; {} where it has none. A member that the page does not fill is absent.",
@@ -112,13 +101,13 @@ _URL_PARAMETER = {
 _ID_PARAMETER = {
     "name": "X-Request-ID",
     "in": "header",
-    "description": "The caller's own id; taken over where it is at most 64 letters, digits and ._-",
+    "description": "The client's own id; taken over where it is at most 64 letters, digits and ._-",
     "schema": _STRING,
 }
 _ETAG_PARAMETER = {
     "name": "If-None-Match",
     "in": "header",
-    "description": "ETags of answers that the caller has.",
+    "description": "ETags of responses that the client has.",
     "schema": _STRING,
 }
 
@@ -138,22 +127,15 @@ _OF_ANY_CALL = {"400", "408", "431", "500", "503"}  # the connection's answers, 
 
 def render(version: str) -> bytes:
     """The description as JSON."""
-    answer = {
-        "description": "The page's Open Graph; {} where it has none, or is not HTML.",
-        "headers": _REQUEST_ID
-        | _CACHE_CONTROL
-        | {
-            "Age": {"description": "Seconds since it was made.", "schema": {"type": "integer", "minimum": 0}},
-            "ETag": {"description": "For If-None-Match.", "schema": _STRING},
-        }
-        | _TIMING,
+    kept = {
+        "Age": {"description": "Seconds since it was made.", "schema": {"type": "integer", "minimum": 0}},
+        "ETag": {"description": "For If-None-Match.", "schema": _STRING},
     }
-    unchanged = {
-        "description": "The caller has this very answer already (If-None-Match).",
-        "headers": answer["headers"],
-    }
+    headers = _REQUEST_ID | _CACHE_CONTROL | kept | _TIMING
+    found = {"description": "The page's Open Graph; {} where it has none, or is not HTML.", "headers": headers}
+    unchanged = {"description": "The client has this very response already (If-None-Match).", "headers": headers}
     problems = _problems()
-    # No answers of an operation: those of another path, and of another method.
+    # No responses of an operation: those of another path, and of another method.
     others = {"NotFound": problems.pop("404"), "MethodNotAllowed": problems.pop("405")}
     others["MethodNotAllowed"]["headers"] |= {"Allow": {"description": "What it takes.", "schema": _STRING}}
     content = {"application/json": {"schema": {"$ref": "#/components/schemas/OpenGraph"}}}
@@ -176,7 +158,7 @@ def render(version: str) -> bytes:
                     "scrap",
                     "The Open Graph of a page",
                     [_URL_PARAMETER, _ETAG_PARAMETER, _ID_PARAMETER],
-                    {"200": answer | {"content": content}, "304": unchanged} | problems,
+                    {"200": found | {"content": content}, "304": unchanged} | problems,
                 ),
                 PATH: _operations(
                     "describe",

@@ -1,18 +1,18 @@
-"""Errors as callers see them: RFC 9457 problem details, made of nothing but the reason's own words."""
+"""Errors as clients see them: RFC 9457 problem details, made of nothing but the reason's own words."""
 
-import http
 import math
+from http import HTTPStatus
 
 import orjson
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
 from starlette.responses import Response
 
-from scrap.api.call import Call
-from scrap.errors import Outcome, Reason, ScrapError, UpstreamError
+from scrap.errors import Outcome, Reason, ScrapError
+from scrap.events import RequestEnded, Timings
+from scrap.preview import MISS
 
 MEDIA_TYPE = "application/problem+json"
-METHODS = frozenset({"GET", "HEAD"})
-"""What every path takes."""
-
 # Problem types are tag URIs (RFC 4151): stable names that nobody has to serve; docs/problems.md explains each.
 _TYPE_PREFIX = "tag:scrap.dev,2026:"
 
@@ -55,36 +55,66 @@ def status_of(reason: Reason) -> int:
     return _STATUS.get(reason, reason.outcome.status)
 
 
-def problem(error: ScrapError, call: Call, headers: dict[str, str] | None = None) -> Response:
-    """The answer to a failed call (RFC 9457, section 3), noted in the call."""
-    reason = error.reason
-    status = status_of(reason)
-    call.fail(error, status)
+def fail(summary: RequestEnded, reason: Reason) -> None:
+    """Notes why a request failed."""
+    summary.reason, summary.outcome, summary.status = reason, reason.outcome, status_of(reason)
+
+
+def problem(
+    summary: RequestEnded, reason: Reason, *, upstream_status: int | None = None, retry_after: float | None = None
+) -> Response:
+    """The response to a failed request (RFC 9457, section 3), noted in its summary.
+
+    Args:
+        summary: the request's.
+        reason: why it failed.
+        upstream_status: the HTTP status of the page, where there was one.
+        retry_after: seconds after which the client may try again, where it may.
+    """
+    fail(summary, reason)
+    summary.upstream_status = upstream_status
     members: dict[str, object] = {
         "type": type_of(reason),
         "title": title_of(reason),
-        "status": status,
+        "status": summary.status,
         "detail": reason.sentence,
-        "instance": call.request_id,
+        "instance": summary.request_id,
         "reason": reason.value,
         "fault": reason.fault.value,
     }
-    answered = {"X-Request-ID": call.request_id, "Cache-Control": "no-store"} | (headers or {})
-    if call.source:  # a page was sought
-        answered["Server-Timing"] = call.server_timing.decode()
-    if isinstance(error, UpstreamError) and error.status is not None:
-        members["upstream_status"] = error.status
-    if reason is Reason.METHOD_NOT_ALLOWED:
-        answered["Allow"] = ", ".join(sorted(METHODS))
-    retry_after = getattr(error, "retry_after", None)
+    headers = {"Cache-Control": "no-store"}
+    if summary.cache:  # a page was wanted
+        headers["Server-Timing"] = server_timing(summary)
+    if upstream_status is not None:
+        members["upstream_status"] = upstream_status
     if retry_after is not None:
-        answered["Retry-After"] = str(math.ceil(retry_after))
-    return Response(orjson.dumps(members), status, answered, MEDIA_TYPE)
+        headers["Retry-After"] = str(math.ceil(retry_after))
+    return Response(orjson.dumps(members), summary.status, headers, MEDIA_TYPE)
 
 
-def wire(error: ScrapError, call: Call, *, close: bool) -> bytes:
-    """The same answer as bytes (HTTP/1.1), for a connection that is closed after it or not."""
-    answer = problem(error, call, {"Connection": "close"} if close else None)
-    head = [f"HTTP/1.1 {answer.status_code} {http.HTTPStatus(answer.status_code).phrase}".encode()]
-    head += [name + b": " + value for name, value in answer.raw_headers]
-    return b"\r\n".join([*head, b"", bytes(answer.body)])
+async def on_scrap_error(request: Request, error: Exception) -> Response:
+    """Starlette's exception handler for our own errors."""
+    assert isinstance(error, ScrapError)  # noqa: S101 - it is registered for these
+    summary: RequestEnded = request.state.summary
+    summary.internal = error.internal
+    status, retry_after = (getattr(error, name, None) for name in ("status", "retry_after"))
+    return problem(summary, error.reason, upstream_status=status, retry_after=retry_after)
+
+
+async def on_http_error(request: Request, error: Exception) -> Response:
+    """Starlette's exception handler for what its router raises: 404, and 405 with Allow."""
+    assert isinstance(error, HTTPException)  # noqa: S101 - likewise
+    found = error.status_code != HTTPStatus.NOT_FOUND
+    response = problem(request.state.summary, Reason.METHOD_NOT_ALLOWED if found else Reason.NOT_FOUND)
+    response.headers.update(error.headers or {})
+    return response
+
+
+def server_timing(summary: RequestEnded) -> str:
+    """The phases of the request's own fetch in milliseconds (Server-Timing, W3C); 0.0 where it made none."""
+    timings = summary.timings if summary.cache == MISS else Timings()
+    fetch = timings.first_byte + timings.body
+    return (
+        f"dns;dur={timings.dns * 1e3:.1f}, connect;dur={timings.connect * 1e3:.1f}, "
+        f"fetch;dur={fetch * 1e3:.1f}, parse;dur={timings.parse * 1e3:.1f}"
+    )

@@ -1,22 +1,24 @@
-"""`GET /api/v1/scrap?url=…`: the one thing a caller asks of us."""
+"""`GET /api/v1/scrap?url=…`."""
 
 import asyncio
 import time
-from collections import OrderedDict
 from collections.abc import Callable
+from functools import lru_cache
 from urllib.parse import unquote_to_bytes
 
-from starlette.types import Receive, Scope, Send
+from starlette.requests import Request
+from starlette.responses import Response
 
 from scrap import urls
-from scrap.api.call import Call
-from scrap.cache.entry import Entry
+from scrap.api.problem import problem, server_timing
 from scrap.cache.etag import matches
 from scrap.cache.headers import age, retry_after
-from scrap.errors import InvalidURL, Outcome, Overloaded, Reason, ScrapError, UpstreamError
+from scrap.errors import InvalidURL, Overloaded, Reason, ScrapError
+from scrap.events import RequestEnded
 from scrap.preview import Preview, Previewer
 
 PATH = "/api/v1/scrap"
+_MEMORABLE = 512  # bytes: few links are longer, and what is remembered is bounded
 
 
 def _read_query(query: bytes) -> urls.Target:
@@ -37,18 +39,7 @@ def _read_query(query: bytes) -> urls.Target:
         raise InvalidURL(Reason.URL_MALFORMED) from None
 
 
-# Links that are shared are asked for again and again: reading one takes 10 µs, remembering it 0.3.
-_known: OrderedDict[bytes, urls.Target] = OrderedDict()
-_MOST = 8192  # the one that was not asked for the longest is forgotten
-_MEMORABLE = 512  # bytes: what is remembered is bounded, and few links are longer
-
-
-def remembered(query: bytes) -> urls.Target | None:
-    """What `read_query` gave for the same query not long ago."""
-    target = _known.get(query)
-    if target is not None:
-        _known.move_to_end(query)
-    return target
+_remembered = lru_cache(8192)(_read_query)  # links that are shared are asked for again and again
 
 
 def read_query(query: bytes) -> urls.Target:
@@ -60,14 +51,7 @@ def read_query(query: bytes) -> urls.Target:
     Raises:
         InvalidURL: there is no such parameter, there are several, or it is no URL.
     """
-    target = remembered(query)
-    if target is None:
-        target = _read_query(query)
-        if len(query) <= _MEMORABLE:
-            _known[query] = target
-            if len(_known) > _MOST:
-                _known.popitem(last=False)
-    return target
+    return (_remembered if len(query) <= _MEMORABLE else _read_query)(query)
 
 
 class ScrapEndpoint:
@@ -82,47 +66,43 @@ class ScrapEndpoint:
         self._previewer = previewer
         self._clock = clock
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Answers one call.
+    async def get(self, request: Request) -> Response:
+        """Answers one request.
 
         Raises:
-            ScrapError: there is no preview, or nobody left to show it to.
+            InvalidURL: the URL cannot be read.
+            ScrapError: the client has left.
+            Overloaded: the server's time to shut down is over.
         """
-        call: Call = scope["call"]
-        call.target = target = read_query(scope["query_string"])
-        preview = self._previewer.peek(target) or await self._make(target, receive)
-        call.source = preview.source
-        call.timings = preview.timings
-        call.notes = preview.notes
-        entry = preview.entry
+        summary: RequestEnded = request.state.summary
+        target = read_query(request.scope["query_string"])
+        summary.target, summary.target_host = target.href, target.host
+        preview = self._previewer.peek(target) or await self._make(target, request)
+        summary.cache, summary.timings, summary.notes = preview.source, preview.timings, preview.notes
+        entry, now = preview.entry, self._clock()
         if entry.reason is not None:
-            raise _error(entry, preview.internal, self._clock())
-        call.outcome = entry.outcome
-        headers = [
-            *entry.headers,
-            (b"age", b"%d" % age(entry, self._clock())),
-            (b"server-timing", call.server_timing),
-            (b"x-request-id", call.request_id.encode()),
-        ]
-        body = entry.body
-        known = call.headers.get(b"if-none-match")
-        if known is not None and matches(known.decode("latin-1"), entry.etag):  # RFC 9110, section 13.1.2
-            call.status, body = 304, b""
+            summary.internal = preview.internal
+            wait = retry_after(entry, now)
+            return problem(summary, entry.reason, upstream_status=entry.upstream_status, retry_after=wait)
+        summary.outcome = entry.outcome
+        known = ", ".join(request.headers.getlist("if-none-match"))
+        if known and matches(known, entry.etag):  # RFC 9110, section 13.1.2
+            response = Response(status_code=304)
         else:
-            headers.append((b"content-type", b"application/json"))
-            headers.append((b"content-length", b"%d" % len(body)))
-        await send({"type": "http.response.start", "status": call.status, "headers": headers})
-        await send({"type": "http.response.body", "body": body})
+            response = Response(entry.body, media_type="application/json")
+        timing = (b"server-timing", server_timing(summary).encode())
+        response.raw_headers += [*entry.headers, (b"age", b"%d" % age(entry, now)), timing]
+        return response
 
-    async def _make(self, target: urls.Target, receive: Receive) -> Preview:
-        """Makes a preview, for as long as the caller waits for it."""
+    async def _make(self, target: urls.Target, request: Request) -> Preview:
+        """Makes a preview, for as long as the client waits for it."""
         task, waits = asyncio.current_task(), True
 
         def leave(gone: asyncio.Future[None]) -> None:
             if task and waits:
                 task.cancel()
 
-        gone = asyncio.ensure_future(_gone(receive))
+        gone = asyncio.ensure_future(_disconnected(request))
         gone.add_done_callback(leave)
         try:
             return await self._previewer.make(target)
@@ -135,20 +115,7 @@ class ScrapEndpoint:
             gone.cancel()
 
 
-async def _gone(receive: Receive) -> None:
-    """Waits until the caller has left."""
-    while (await receive())["type"] != "http.disconnect":
+async def _disconnected(request: Request) -> None:
+    """Waits until the client has left."""
+    while (await request.receive())["type"] != "http.disconnect":
         pass
-
-
-def _error(entry: Entry, internal: str, now: float) -> ScrapError:
-    """The error that an entry keeps."""
-    assert entry.reason is not None  # noqa: S101 - asked only of failures
-    wait = retry_after(entry, now)
-    match entry.outcome:
-        case Outcome.SHED:
-            return Overloaded(entry.reason, internal)
-        case Outcome.UPSTREAM_ERROR:
-            return UpstreamError(entry.reason, internal, status=entry.upstream_status, retry_after=wait)
-        case _:
-            return ScrapError(entry.reason, internal)

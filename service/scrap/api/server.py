@@ -5,11 +5,14 @@ import contextlib
 import socket
 from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass
+from functools import partial
 
 import uvicorn
+from starlette.types import ASGIApp
 
-from scrap.api.calls import Calls
 from scrap.api.connection import ConnectionConfig, ConnectionLimits
+from scrap.api.request_context import rejection
+from scrap.events import Emit, ignore
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,16 +44,16 @@ class Server(uvicorn.Server):
             after the end of `running`.
     """
 
-    def __init__(self, calls: Calls, *, limits: ServerLimits, connections: ConnectionLimits) -> None:
-        self._refusals = calls.refusals
+    def __init__(
+        self, app: ASGIApp, *, limits: ServerLimits, connections: ConnectionLimits, emit: Emit = ignore
+    ) -> None:
         self.deadline: float | None = None
         self._accepts = limits.accepts
         super().__init__(
             ConnectionConfig(
-                app=calls,
+                app=app,
                 limits=connections,
-                refusals=calls.refusals,
-                turn_away=calls.turn_away,
+                reject=partial(rejection, emit=emit),
                 loop="none",
                 ws="none",
                 lifespan="off",
@@ -86,7 +89,6 @@ class Server(uvicorn.Server):
                 left = max(0.01, self.deadline - asyncio.get_running_loop().time())
                 self.config.timeout_graceful_shutdown = left  # type: ignore[assignment]  # any number of seconds will do
             await served
-            self._refusals.tell()
 
     async def drain(self, *, linger: float, deadline: float) -> None:
         """Lets what is under way end; who comes meanwhile is served as well, but no connection is kept.

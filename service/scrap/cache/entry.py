@@ -11,7 +11,7 @@ import orjson
 from scrap.cache import etag
 from scrap.cache.freshness import Freshness, Policy, of_failure, passing
 from scrap.cache.headers import cache_control
-from scrap.errors import Outcome, Reason, ScrapError, UpstreamError
+from scrap.errors import Outcome, Overloaded, Reason, ScrapError, UpstreamError
 
 VERSION = 1  # of the encoding below; a new one is a new name space in the shared level
 OVERHEAD = 640  # bytes that an entry costs beside its key and body, measured on CPython 3.11; a test compares
@@ -46,7 +46,7 @@ class Entry:
         body: what is sent, as it is; empty for a failure, whose words are the reason's own.
         etag: the body's strong entity-tag; empty for a failure.
         upstream_status: the page's HTTP status, where there was one.
-        retry_after: seconds from `stored` for which the host asked to be left alone.
+        retry_after: seconds from `stored` for which the host asked to be left alone, or for which we do.
         stored: when it was made.
         fresh_until: before this it is answered without a thought.
         swr_until: before this it is answered while it is refreshed (RFC 5861, section 3).
@@ -115,7 +115,7 @@ def preview(
 def failure(error: ScrapError, *, policy: Policy, now: float) -> Entry:
     """Makes the entry of a failure; one that is not to be kept (`freshness.of_failure`) is of no use after `now`."""
     upstream = error if isinstance(error, UpstreamError) else None
-    retry_after = upstream.retry_after if upstream else None
+    retry_after = error.retry_after if isinstance(error, UpstreamError | Overloaded) else None
     until = now + of_failure(error.reason, retry_after=retry_after, policy=policy)
     return Entry(
         outcome=error.reason.outcome,

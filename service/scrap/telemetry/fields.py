@@ -43,8 +43,6 @@ def _request_fields(event: RequestEnded, queries: bool) -> Fields:
     fields["target"] = event.target if queries else without_query(event.target)
     if event.seconds is not None:
         fields["seconds"] = _microseconds(event.seconds)
-    if event.calls != 1:
-        fields["calls"] = event.calls
     if reason:
         fields |= {"reason": reason.value, "fault": reason.fault.value}
     if event.upstream_status is not None:

@@ -97,6 +97,7 @@ class Metrics:
         self._make_fetch_metrics()
         self._make_process_metrics(version)
         self.handlers: Handlers = {
+            events.RequestStarted: lambda _: self._in_flight.inc(),
             events.RequestEnded: self._request_ended,
             events.FetchAdmitted: lambda event: self._phases["wait"].observe(event.waited),
             events.HopEnded: self._hop_ended,
@@ -116,10 +117,6 @@ class Metrics:
     def route_label(self, route: str) -> str:
         """The route as a label value: one of the API's, or "unmatched"."""
         return route if route in self._routes else "unmatched"
-
-    def observe_requests(self, *, in_flight: Callable[[], float]) -> None:
-        """Reads at each scrape how many requests are being answered."""
-        self._gauge("scrap_requests_in_flight", "Requests being answered.").set_function(in_flight)
 
     def observe_admission(self, admission: Admission) -> None:
         """Reads admission's state at each scrape."""
@@ -168,6 +165,7 @@ class Metrics:
         self._requests = self._children("scrap_requests", "Requests answered.", labels, usual)
         means = "Seconds from a request's headers to its response's end."
         self._duration = cache(self._histogram(DURATION, means, ["route", "outcome"], buckets=SECONDS).labels)
+        self._in_flight = self._gauge("scrap_requests_in_flight", "Requests being answered.")
         means = "Longest request of the last minute, in seconds."
         longest = self._gauge("scrap_request_duration_max_seconds", means, ["route", "outcome"])
 
@@ -221,9 +219,10 @@ class Metrics:
     def _request_ended(self, event: events.RequestEnded) -> None:
         route, outcome = self.route_label(event.route), event.outcome
         labels = route, method_label(event.method), status_label(event.status), outcome, outcome.fault or _NONE
-        self._requests(*labels).inc(event.calls)
+        self._requests(*labels).inc()
+        self._in_flight.dec()
         if reason := event.reason:
-            self._failures(reason, reason.outcome, reason.fault).inc(event.calls)
+            self._failures(reason, reason.outcome, reason.fault).inc()
         if event.seconds is not None:  # rejected before it was read: a zero would lower the mean and the quantiles
             self._duration(route, outcome).observe(event.seconds, exemplar())
             self._maximum(route, outcome).observe(event.seconds, self._clock())

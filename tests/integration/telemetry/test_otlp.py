@@ -292,6 +292,7 @@ def test_the_metrics_are_those_of_prometheus(monkeypatch: pytest.MonkeyPatch) ->
     with receiver() as received, exporting(received.url, monkeypatch) as (emit, _):
         for seconds in (0.004, 0.004, 3.25):
             call(emit, RequestStarted(), replace(ENDED, seconds=seconds))
+        call(emit, RequestStarted())
     metrics = metrics_of(received)
     requests = {
         attributes(point.attributes)["http.response.status_code"]: point.as_double

@@ -27,8 +27,6 @@ class Curious(running.Answer):
         asked.append({name.lower(): value for name, value in self.headers.items()})
         if self.path == "/moved":
             self.answer(302, b"", {"Location": "/page"})
-        elif self.path.startswith("/breaking") and len(asked) > 1:
-            self.answer(302, b"", {"Location": "/broken?token=secret"})
         else:
             headers = {"Content-Type": "text/html", "Cache-Control": "max-age=0"}
             self.answer(200, b'<meta property="og:title" content="A page">', headers)

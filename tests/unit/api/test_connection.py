@@ -1,6 +1,7 @@
 """A caller's connection, without a socket."""
 
 import asyncio
+from functools import partial
 from itertools import pairwise
 
 import pytest
@@ -11,7 +12,7 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 from uvicorn.server import ServerState
 
 from scrap.api.connection import Connection, ConnectionConfig, ConnectionLimits
-from scrap.api.refusals import Refusals
+from scrap.api.request_context import rejection
 from scrap.events import ignore
 
 REQUEST = b"GET / HTTP/1.1\r\nHost: x\r\n\r\n"
@@ -47,12 +48,10 @@ class Caller:
 
     def __init__(self, limits: ConnectionLimits | None = None, keep_alive: int = 0) -> None:
         self.asked = 0
-        self.refusal: bytes | None = None
         self.wire = Wire()
         config = ConnectionConfig(
             limits=limits or ConnectionLimits(),
-            refusals=Refusals(ignore),
-            turn_away=lambda data: self.refusal,
+            reject=partial(rejection, emit=ignore),
             app=self.answer,
             interface="asgi3",
             lifespan="off",
@@ -89,32 +88,6 @@ async def test_who_leaves_while_unread_answers_wait_is_missed_by_every_request()
     caller.connection.connection_lost(ConnectionResetError())
     await settle()
     assert (caller.asked, caller.wire.said) == (1, [])
-
-
-async def test_who_is_turned_away_is_no_request_and_keeps_the_connection(monkeypatch: pytest.MonkeyPatch) -> None:
-    caller = Caller()
-    caller.refusal = b"no"
-    for _ in range(2):
-        caller.connection.data_received(REQUEST)
-    assert (caller.asked, caller.wire.said) == (0, [b"no", b"no"])
-    caller.connection.timeout_keep_alive_handler()  # it has been in use
-    assert not caller.wire.closed
-    caller.refusal = None
-    caller.connection.data_received(REQUEST)
-    await settle()
-    assert caller.asked == 1
-    caller.connection.timeout_keep_alive_handler()
-    assert caller.wire.closed
-
-
-async def test_nobody_is_turned_away_in_the_middle_of_a_request() -> None:
-    caller = Caller()
-    caller.connection.data_received(REQUEST[:10])
-    caller.refusal = b"no"
-    caller.connection.data_received(REQUEST[10:])
-    await settle()
-    assert caller.asked == 1
-    caller.connection.connection_lost(None)
 
 
 async def test_one_connection_too_many_costs_an_answer() -> None:
@@ -163,7 +136,6 @@ def test_each_head_is_measured_by_itself_in_whatever_pieces_it_comes(sizes: list
 )
 async def test_a_large_head_in_one_read_is_refused(data: bytes) -> None:
     caller = Caller()
-    caller.refusal = b"no"  # and not otherwise, where a load shedder would answer
     caller.connection.data_received(data)
     await settle()
     assert (caller.asked, caller.statuses, caller.wire.closed) == (0, [b"431"], True)

@@ -16,6 +16,8 @@ from scrap.preview import Previewer
 class Broken:
     """Stands in for a previewer that has a bug; a real one has none to offer."""
 
+    is_overloaded = False
+
     def peek(self, target: object) -> None:
         """Fails as no known error does."""
         raise RuntimeError("the secret is at 10.0.0.7")
@@ -86,11 +88,9 @@ async def test_a_call_that_the_server_gives_up_is_none_that_went_well() -> None:
     scope = {"type": "http", "method": "GET", "path": "/openapi.json", "root_path": "", "headers": []}
     answering = asyncio.create_task(app(scope, cast("Any", None), cast("Any", never_read)))
     await sending.wait()
-    assert app.in_flight == 1
     answering.cancel()
     with pytest.raises(asyncio.CancelledError):
         await answering
-    assert app.in_flight == 0
     ended = events[-1]
     assert isinstance(ended, RequestEnded)
     assert (ended.outcome, ended.reason, ended.status) == (Outcome.SHED, Reason.DRAINING, 503)

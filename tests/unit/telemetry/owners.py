@@ -36,7 +36,6 @@ class FakeCache:
 
 def observed(metrics: Metrics, admission: FakeAdmission | None = None, cache: FakeCache | None = None) -> Metrics:
     """The same metrics; they read these owners from now on."""
-    metrics.observe_requests(in_flight=lambda: 1)
     metrics.observe_admission(cast("Any", admission or FakeAdmission()))
     metrics.observe_cache(cast("Any", cache or FakeCache()))
     return metrics
@@ -59,7 +58,6 @@ LINES = (
             error=RuntimeError(),
             upstream_status=200,
             timings=Timings(wait=1, dns=1, connect=1, first_byte=1, body=1, parse=1),
-            calls=2,
         )
     ),
     logging.makeLogRecord({"exc_info": (RuntimeError, RuntimeError(), None)}),

@@ -8,7 +8,7 @@ from prometheus_client.openmetrics.parser import text_string_to_metric_families 
 
 from scrap.cache.shared import Trouble
 from scrap.errors import Outcome, Reason
-from scrap.events import Event, FetchEnded, HopEnded
+from scrap.events import Event, FetchEnded, HopEnded, RequestStarted
 from scrap.fetch.verdict import Verdict
 from scrap.opengraph.document import Bound, Unsure
 from scrap.telemetry import FanOut, Metrics
@@ -71,9 +71,14 @@ def test_every_word_of_the_core_begins_at_zero() -> None:
         assert found.value("scrap_hops_total", status=status) == 0
 
 
+def test_requests_in_flight_have_started_and_not_ended() -> None:
+    found = read(metrics_after(*[RequestStarted()] * 3, ENDED, FAILED))
+    assert found.value("scrap_requests_in_flight") == 1
+
+
 def test_what_nobody_measured_is_in_no_mean() -> None:
-    shed = replace(FAILED, outcome=Outcome.SHED, reason=Reason.FULL, status=503, seconds=None, calls=7)
-    found = read(metrics_after(ENDED, shed))
+    shed = replace(FAILED, outcome=Outcome.SHED, reason=Reason.FULL, status=503, seconds=None)
+    found = read(metrics_after(ENDED, *[shed] * 7))
     assert found.value("scrap_requests_total", outcome="shed", route=ROUTES[0]) == 7
     assert found.value("scrap_request_duration_seconds_count", outcome="shed", route=ROUTES[0]) == 0
     assert found.sum("scrap_request_duration_seconds_count") == 1
@@ -185,7 +190,6 @@ def test_state_is_read_at_the_scrape() -> None:
     metrics = observed(metrics_after(), admission, cache)
     found = read(metrics)
     for name, value in (
-        ("scrap_requests_in_flight", 1),
         ("scrap_admission_in_flight", 3),
         ("scrap_admission_waiting", 1),
         ("scrap_admission_capacity", 4),

@@ -55,7 +55,6 @@ LOG_FIELDS = {
     "body",
     "bound",
     "cache",
-    "calls",
     "connect",
     "dns",
     "event",

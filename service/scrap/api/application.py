@@ -1,0 +1,38 @@
+"""The Starlette applications of both ports."""
+
+from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
+from starlette.middleware import Middleware
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+
+from scrap.api import openapi, problem, scrap
+from scrap.api.load_shedder import LoadShedder
+from scrap.api.request_context import RequestContext
+from scrap.errors import ScrapError
+from scrap.events import Emit
+from scrap.preview import Previewer
+
+
+def public_app(previewer: Previewer, *, emit: Emit, version: str) -> Starlette:
+    """Builds the public application; the version is that of its OpenAPI description."""
+    description = openapi.render(version)
+
+    async def describe(request: Request) -> Response:
+        headers = {"Cache-Control": openapi.CACHE_CONTROL}
+        return Response(description, headers=headers, media_type="application/json")
+
+    routes = [Route(scrap.PATH, scrap.ScrapEndpoint(previewer).get), Route(openapi.PATH, describe)]
+    return application(routes, Middleware(LoadShedder, previewer=previewer), emit=emit)
+
+
+def application(routes: list[Route], *middleware: Middleware, emit: Emit) -> Starlette:
+    """Builds an application whose errors are problems and whose requests are emitted."""
+    app = Starlette(
+        routes=routes,
+        middleware=[Middleware(RequestContext, emit=emit), *middleware],
+        exception_handlers={ScrapError: problem.on_scrap_error, HTTPException: problem.on_http_error},
+    )
+    app.router.redirect_slashes = False
+    return app

@@ -1,0 +1,128 @@
+"""Which requests the load shedder rejects, and what the response says."""
+
+import time
+from typing import Any, cast
+
+import orjson
+import pytest
+
+from scrap import api
+from scrap.cache.entry import failure
+from scrap.cache.freshness import Policy
+from scrap.errors import Outcome, Overloaded, Reason
+from scrap.events import Event, RequestEnded, Timings
+from scrap.preview import Preview, Previewer
+from scrap.urls import Target
+
+PATH = "/api/v1/scrap"
+QUERY = b"url=https%3A%2F%2Fexample.org%2F"
+
+
+class FakePreviewer:
+    """As much of a Previewer as the load shedder asks; what is admitted finds a bug."""
+
+    def __init__(self, known: str = "", *, slots: int = 0, overloaded: bool = True) -> None:
+        self.is_overloaded = overloaded
+        self.rejected = 0
+        self._known = known
+        self._slots = slots
+
+    def knows(self, target: Target) -> bool:
+        return target.href == self._known
+
+    def admit(self) -> bool:
+        self._slots -= 1
+        return self._slots >= 0
+
+    def reject(self) -> Overloaded:
+        self.rejected += 1
+        return Overloaded(retry_after=7)
+
+    def peek(self, target: Target) -> Preview | None:
+        raise RuntimeError("admitted")
+
+
+class FullPreviewer(FakePreviewer):
+    """Finds no slot for a request that was admitted."""
+
+    def peek(self, target: Target) -> Preview | None:
+        now = time.time()
+        return Preview(failure(self.reject(), policy=Policy(), now=now), "miss", Timings())
+
+
+async def respond(
+    previewer: FakePreviewer, *, method: str = "GET", path: str = PATH, query: bytes = QUERY
+) -> tuple[int, dict[bytes, bytes], Any, RequestEnded]:
+    """Makes one request; gives status, headers, problem and summary."""
+    events: list[Event] = []
+    app = api.public_app(cast("Previewer", previewer), emit=events.append, version="1")
+    sent: list[dict[str, Any]] = []
+
+    async def send(message: Any) -> None:
+        sent.append(message)
+
+    async def receive() -> Any:
+        return {"type": "http.disconnect"}
+
+    scope = {"type": "http", "method": method, "path": path, "root_path": "", "query_string": query, "headers": []}
+    await app(scope, receive, send)
+    start, body = sent
+    summary = events[-1]
+    assert isinstance(summary, RequestEnded)
+    return start["status"], dict(start["headers"]), orjson.loads(body["body"]), summary
+
+
+@pytest.mark.parametrize("method", ["GET", "HEAD"])
+async def test_a_request_is_rejected_while_the_service_is_overloaded(method: str) -> None:
+    previewer = FakePreviewer()
+    status, headers, problem, summary = await respond(previewer, method=method)
+    assert (status, problem["reason"]) == (503, "full")
+    assert headers[b"retry-after"] == b"7"
+    assert headers[b"content-type"] == b"application/problem+json"
+    assert headers[b"x-request-id"].decode() == problem["instance"] == summary.request_id
+    assert previewer.rejected == 1
+    assert (summary.route, summary.status, summary.outcome, summary.reason) == (PATH, 503, Outcome.SHED, Reason.FULL)
+
+
+async def test_a_rejection_says_when_to_come_back_wherever_it_is_decided() -> None:
+    for previewer in (FakePreviewer(), FullPreviewer(overloaded=False)):
+        status, headers, problem, _ = await respond(previewer)
+        assert (status, problem["reason"], headers[b"retry-after"]) == (503, "full", b"7")
+
+
+async def test_each_rejection_has_an_id_of_its_own() -> None:
+    ids = {(await respond(FakePreviewer()))[3].request_id for _ in range(10)}
+    assert len(ids) == 10
+
+
+async def test_nothing_is_rejected_without_an_overload() -> None:
+    previewer = FakePreviewer(overloaded=False)
+    assert (await respond(previewer))[0] == 500
+    assert previewer.rejected == 0
+
+
+async def test_as_many_as_may_are_admitted() -> None:
+    previewer = FakePreviewer(slots=2)
+    assert [(await respond(previewer))[0] for _ in range(3)] == [500, 500, 503]
+    assert previewer.rejected == 1
+
+
+async def test_what_is_known_needs_no_admission() -> None:
+    assert (await respond(FakePreviewer(known="https://example.org/")))[0] == 500
+    assert (await respond(FakePreviewer(known="https://example.com/")))[0] == 503
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "query", "status"),
+    [
+        ("POST", PATH, QUERY, 405),
+        ("GET", "/nowhere", QUERY, 404),
+        ("GET", f"{PATH}/", QUERY, 404),
+        ("GET", PATH, b"", 400),
+        ("GET", PATH, b"url=ftp%3A%2F%2Fexample.org%2F", 400),
+    ],
+)
+async def test_what_needs_no_fetch_is_answered_as_ever(method: str, path: str, query: bytes, status: int) -> None:
+    previewer = FakePreviewer()
+    assert (await respond(previewer, method=method, path=path, query=query))[0] == status
+    assert previewer.rejected == 0
