@@ -48,7 +48,12 @@ def test_the_table_of_settings_is_up_to_date() -> None:
 DESIGN = ROOT / "DESIGN.md"
 DECISIONS = sorted((ROOT / "docs/decisions").iterdir())
 WHERE = ROOT / "docs/where-to-change.md"
-WRAPPED = [DESIGN, WHERE, ROOT / "docs/benchmarks.md", *DECISIONS]
+WRAPPED = [
+    DESIGN,
+    WHERE,
+    *(ROOT / name for name in ("README.md", "CONTRIBUTING.md", "docs/benchmarks.md")),
+    *DECISIONS,
+]
 PAGES = [
     *ROOT.glob("*.md"),
     *(ROOT / "docs").rglob("*.md"),
