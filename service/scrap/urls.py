@@ -32,7 +32,7 @@ class Target:
     Attributes:
         href: the URL in its one spelling; the key under which it is cached.
         scheme: "http" or "https".
-        host: the ASCII host; an IPv6 address without its brackets.
+        host: the ASCII host, without the dot of the DNS root; an IPv6 address without its brackets.
         port: the port to connect to, always given.
         path: path and query, for the request line.
     """
@@ -79,8 +79,13 @@ def parse(text: str, *, base: str | None = None) -> Target:
         raise InvalidURL(Reason.URL_CREDENTIALS)
     if len(href) > _MAX_LENGTH_BEYOND:
         raise InvalidURL(Reason.URL_TOO_LONG)
+    href, name = parts[0], host.removesuffix(".")
+    # `example.com.` and `example.com` are one DNS name (RFC 1034, section 3.1). `.` and `example.com..` have an empty
+    # label: they are none, and keep their dots for `fetch.guard` to reject.
+    if name != host and name and not name.endswith("."):
+        href, host = href.replace(host, name, 1), name
     return Target(
-        href=parts[0],
+        href=href,
         scheme=scheme,
         host=host.strip("[]"),
         port=int(port) if port else _DEFAULT_PORTS[scheme],

@@ -200,6 +200,7 @@ def status_of(decision: Decision, body: Body, now: int) -> dict[str, Any]:
         "reason": decision.reason.value,
         "message": decision.sentence,
         "firing": list(decision.firing),
+        "firingNames": ",".join(decision.firing),
         "lastScaleUpTime": _text(memory.scaled_up),
         "lastScaleDownTime": _text(memory.scaled_down),
         "source": {
@@ -229,11 +230,14 @@ def status_of_problem(reason: str, sentence: str, body: Body, now: int) -> dict[
 def outdated(status: dict[str, Any], body: Body, patience: int) -> bool:
     """Whether a status says something that the AlertScaler's does not; the time of the last poll alone can wait.
 
+    `firingNames` follows `firing`: an older definition prunes it, so on its own it is no reason to write every tick.
+
     Args:
         patience: seconds for which it can.
     """
     held = body.get("status", {})
-    changed = {name: value for name, value in status.items() if name != "source" and value != held.get(name)}
+    compared = {name: value for name, value in status.items() if name not in ("source", "firingNames")}
+    changed = {name: value for name, value in compared.items() if value != held.get(name)}
     if changed or "source" not in status:
         return bool(changed)
     new, old = status["source"], held.get("source", {})

@@ -26,6 +26,8 @@ MONITORING = (
     "monitoring.coreos.com/v1/ServiceMonitor",
     "monitoring.coreos.com/v1alpha1/AlertmanagerConfig",
 )
+# The same, as it is usually given to `helm template --api-versions`.
+VERSIONS = ("monitoring.coreos.com/v1", "monitoring.coreos.com/v1alpha1")
 
 # One set of values for every switch of the chart: each has to render, and the API server has to take what it renders.
 MATRIX: dict[str, Object] = {
@@ -200,7 +202,7 @@ def template(values: Object, *, knows: Sequence[str] = (), helm: str = "helm", r
 
     Args:
         values: what differs from values.yaml.
-        knows: kinds of the cluster, as apiVersion/Kind.
+        knows: what the cluster knows, as group/version/Kind or group/version.
         helm: helm or helm3.
         release: its name.
 

@@ -14,6 +14,7 @@ from tests.chart.rendering import (
     MATRIX_OF_KINDS,
     MONITORING,
     ROOT,
+    VERSIONS,
     Object,
     component_of,
     container_of,
@@ -22,6 +23,7 @@ from tests.chart.rendering import (
     pod_of,
     pods_of,
     render,
+    template,
     tool,
 )
 
@@ -253,6 +255,29 @@ def test_what_is_beside_the_stack_is_there_where_it_can_be(
 ) -> None:
     objects = render({"monitoring": {value: {"enabled": switch}}}, knows=knows)
     assert ((kind, name) in {(item["kind"], item["metadata"]["name"]) for item in objects}) is there
+
+
+@pytest.mark.parametrize("helm", [pytest.param(name, marks=pytest.mark.needs(name)) for name in ("helm", "helm3")])
+@pytest.mark.parametrize(
+    ("knows", "kinds"),
+    [
+        (("monitoring.coreos.com/v1",), {"ServiceMonitor", "PrometheusRule"}),
+        (("monitoring.coreos.com/v1alpha1",), {"AlertmanagerConfig"}),
+        (VERSIONS, {"ServiceMonitor", "PrometheusRule", "AlertmanagerConfig"}),
+        # A cluster lists its kinds beside their version: a kind that it does not list is not there.
+        (("monitoring.coreos.com/v1", "monitoring.coreos.com/v1/ServiceMonitor"), {"ServiceMonitor"}),
+        (("monitoring.coreos.com/v1beta1", "coreos.com/v1"), set()),
+    ],
+)
+def test_a_version_without_kinds_stands_for_all_of_its_kinds(
+    helm: str, knows: tuple[str, ...], kinds: set[str]
+) -> None:
+    monitoring = {"ServiceMonitor", "PrometheusRule", "AlertmanagerConfig"}
+    assert {item["kind"] for item in render({}, knows=knows, helm=helm)} & monitoring == kinds
+
+
+def test_versions_and_kinds_render_the_same() -> None:
+    assert template({}, knows=VERSIONS) == template({}, knows=MONITORING)
 
 
 def test_the_longest_name_leaves_room_for_every_suffix() -> None:

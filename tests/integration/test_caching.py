@@ -66,6 +66,23 @@ def test_one_page_has_one_key_however_it_is_written(service: running.Service, si
     assert state.visits == 1
 
 
+def test_a_root_dot_makes_no_other_key() -> None:
+    """Over the system's resolver: `localhost`, which the hosts file or the resolver itself knows."""
+    visits = 0
+
+    class Handler(running.Answer):
+        def do_GET(self) -> None:
+            nonlocal visits
+            visits += 1
+            self.answer(200, b'<meta property="og:title" content="One">', {"Content-Type": "text/html"})
+
+    with running.service({"SCRAP_ALLOWED_HOSTS": "localhost"}) as service, running.origin(Handler) as origin:
+        for host in ("localhost", "localhost."):
+            answer = client.scrap(service.url, f"http://{host}:{origin.server_port}/page")
+            assert (answer.status, answer.json["title"]) == (200, "One")
+    assert visits == 1
+
+
 def test_who_has_the_answer_is_told_so(service: running.Service, site: tuple[Site, str]) -> None:
     tag = client.scrap(service.url, site[1]).headers["ETag"]
     same = client.scrap(service.url, site[1], headers={"If-None-Match": f'"other", W/{tag}'})

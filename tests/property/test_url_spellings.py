@@ -24,6 +24,9 @@ texts = st.one_of(
 @example("http://bücher.example/ä?ü")
 @example("http://a_b.example/")
 @example("http://0177.0.0.1/")
+@example("http://example.com.:81/a.")
+@example("http://example.com../")
+@example("http://./")
 def test_target_is_what_the_standard_reads(text: str) -> None:
     try:
         target = urls.parse(text)
@@ -31,6 +34,8 @@ def test_target_is_what_the_standard_reads(text: str) -> None:
         return
     url = ada_url.URL(text)
     url.hash = ""
+    if url.hostname.endswith(".") and all(url.hostname[:-1].split(".")):  # a name's root dot, which only we leave out
+        url.hostname = url.hostname[:-1]
     assert target.href == url.href
     assert target.scheme == url.protocol[:-1]
     assert target.host == url.hostname.strip("[]")

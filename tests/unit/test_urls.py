@@ -15,7 +15,17 @@ from scrap.errors import InvalidURL, Reason
         ("https://bücher.example/ä?q=ü", "https://xn--bcher-kva.example/%C3%A4?q=%C3%BC", "xn--bcher-kva.example", 443),
         ("http://straße.example/", "http://xn--strae-oqa.example/", "xn--strae-oqa.example", 80),
         ("http://a_b.example/", "http://a_b.example/", "a_b.example", 80),
-        ("http://example.com./", "http://example.com./", "example.com.", 80),
+        ("http://example.com./", "http://example.com/", "example.com", 80),
+        ("HTTPS://EXAMPLE.com.:8443/a.?b.", "https://example.com:8443/a.?b.", "example.com", 8443),
+        ("http://bücher.example。/", "http://xn--bcher-kva.example/", "xn--bcher-kva.example", 80),
+        ("http://http./", "http://http/", "http", 80),
+        ("http://intranet./", "http://intranet/", "intranet", 80),
+        ("http://127.0.0.1./", "http://127.0.0.1/", "127.0.0.1", 80),
+        # An empty label is no root dot: the guard rejects these names.
+        ("http://example.com../", "http://example.com../", "example.com..", 80),
+        ("http://example..com./", "http://example..com/", "example..com", 80),
+        ("http://./", "http://./", ".", 80),
+        ("http://../", "http://../", "..", 80),
         ("http://0177.0.0.1/", "http://127.0.0.1/", "127.0.0.1", 80),
         ("http://2130706433/", "http://127.0.0.1/", "127.0.0.1", 80),
         ("http://127.1/", "http://127.0.0.1/", "127.0.0.1", 80),
@@ -90,6 +100,7 @@ def test_redirects_may_be_longer_and_relative() -> None:
     base = "https://example.com/a/b?c"
     assert urls.parse("../d#e", base=base).href == "https://example.com/d"
     assert urls.parse("//example.org", base=base).href == "https://example.org/"
+    assert urls.parse("//example.org./", base=base).href == "https://example.org/"
     assert urls.parse("?" + "a" * 8000, base=base).path == "/a/b?" + "a" * 8000
     with pytest.raises(InvalidURL):
         urls.parse("?" + "a" * 9000, base=base)
@@ -99,6 +110,7 @@ def test_redirects_may_be_longer_and_relative() -> None:
     ("url", "authority"),
     [
         ("http://example.com:80/", "example.com"),
+        ("http://example.com.:81/", "example.com:81"),
         ("http://example.com:443/", "example.com:443"),
         ("https://[::1]/", "[::1]"),
         ("https://[::1]:8443/", "[::1]:8443"),

@@ -81,11 +81,23 @@ tolerations:
 {{- end }}
 {{- end }}
 
-{{/* `auto`, on or off: "true" or nothing. Takes (list $ switch apiVersion/Kind). */}}
+{{/* Whether the cluster knows a kind: "true" or nothing. A cluster lists every group/version/Kind and is judged by the kind;
+     `helm template --api-versions group/version` lists no kind of that version, and stands for all of them.
+     Takes (list $ group/version/Kind). */}}
+{{- define "scrap.knows" -}}
+{{- $versions := (index . 0).Capabilities.APIVersions -}}
+{{- $kind := index . 1 -}}
+{{- $version := dir $kind -}}
+{{- $kinds := false -}}
+{{- range $versions }}{{ if hasPrefix (printf "%s/" $version) . }}{{ $kinds = true }}{{ end }}{{ end -}}
+{{- if or ($versions.Has $kind) (and ($versions.Has $version) (not $kinds)) }}true{{ end }}
+{{- end }}
+
+{{/* `auto`, on or off: "true" or nothing. Takes (list $ switch group/version/Kind). */}}
 {{- define "scrap.enabled" -}}
 {{- $ := index . 0 -}}
 {{- $switch := index . 1 | toString -}}
-{{- if or (eq $switch "true") (and (eq $switch "auto") ($.Capabilities.APIVersions.Has (index . 2))) }}true{{ end }}
+{{- if or (eq $switch "true") (and (eq $switch "auto") (include "scrap.knows" (list $ (index . 2)))) }}true{{ end }}
 {{- end }}
 
 {{/* The service's variables: config.maxRedirects is SCRAP_MAX_REDIRECTS, config.sentryEnvironment is SENTRY_ENVIRONMENT,

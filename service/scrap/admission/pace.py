@@ -21,7 +21,7 @@ class Pace:
     Whoever lets people in whenever a hand is free lets many in while there is little to do; their pages all come at
     the same time, a moment later, and while those are read nobody is let in, so that there is little to do again.
     Even distances end it, at a pace that leaves a little of the core free: what comes by chance finds a short queue.
-    DESIGN.md has the figures.
+    docs/decisions/0009-load-shedding.md has the figures.
 
     What a page costs is the CPU of the last half second, for everything, by the pages that were begun; the pace is
     what the core can pay. Where a core is never to be had whole, for other processes use it, that people wait for long

@@ -75,10 +75,8 @@ class Connector:
     async def _connect(self, request: bytes, target: Target, address: Address, *, eager: bool) -> Exchange:
         exchange = Exchange(request, self.limits, self.buffer, self.turns, eager=eager)
         if target.scheme == "https":
-            # The name without its root dot: certificates have none (RFC 6066, section 3).
-            host = target.host.rstrip(".")
             tls = TLSConnection(
-                exchange, self.context, host, self.limits, self.turns, wire=self.wire, plain=self.buffer
+                exchange, self.context, target.host, self.limits, self.turns, wire=self.wire, plain=self.buffer
             )
             try:
                 await self._open(tls, target, address)

@@ -34,8 +34,8 @@ def judge_port(port: int, policy: Policy) -> Verdict:
 
 
 def judge_name(host: str, policy: Policy) -> Verdict:
-    """Judges the kind of name that a target's host is, before it is looked up."""
-    name = host.removesuffix(".").lower()
+    """Judges the kind of name that a target's host is (without the root dot), before it is looked up."""
+    name = host.lower()
     if len(name) > 253 or not all(0 < len(label) < 64 for label in name.split(".")):  # RFC 1035, section 2.3.4
         return Verdict.NAME
     if names(policy.hosts, host):
@@ -69,7 +69,7 @@ def _forms(address: Address) -> tuple[Address, ...]:
 
 def names(hosts: tuple[str, ...], host: str) -> bool:
     """Says whether a list of names (`example.org`, or `.example.org` for every name below) has a host."""
-    name = host.rstrip(".").lower()
+    name = host.lower()
     return any(name.endswith(entry) if entry.startswith(".") else name == entry for entry in _plain(hosts))
 
 

@@ -50,7 +50,7 @@ class Resolver:
             OSError: it has no address, or nobody says so.
             Overloaded: FULL, every thread is taken; EXHAUSTED, none can be started or has a descriptor to ask with.
         """
-        name = host if guard.names(self._relative, host) else host.rstrip(".") + "."
+        name = host if guard.names(self._relative, host) else host + "."
         if not self._permits.acquire(blocking=False):
             raise Overloaded(Reason.FULL, "every thread for look-ups is taken")
         try:

@@ -1,5 +1,6 @@
 """What the API server makes of an AlertScaler before any operator sees it."""
 
+import json
 from collections.abc import Callable
 from copy import deepcopy
 from dataclasses import replace
@@ -94,3 +95,12 @@ def test_the_definitions_defaults_are_the_models(bare: Namespace) -> None:
 )
 def test_explain_explains(field: str, says: str) -> None:
     assert says in " ".join(kubectl("explain", field).split())
+
+
+def test_the_rules_that_fire_are_printed_by_name(bare: Namespace) -> None:
+    bare.kubectl("create", "--filename", "-", given=documented("sample"))
+    status = {"status": {"firing": ["saturated", "scale-in-unsafe"], "firingNames": "saturated,scale-in-unsafe"}}
+    bare.kubectl("patch", "als", "scrap", "--subresource=status", "--type=merge", f"--patch={json.dumps(status)}")
+    header, row = bare.kubectl("get", "als").splitlines()
+    assert "FIRING" in header.split()
+    assert "saturated,scale-in-unsafe" in row.split()

@@ -66,7 +66,7 @@ def test_a_firing_alert_becomes_replicas_within_an_interval_and_two_seconds(
 
     table = namespace.kubectl("get", "als").splitlines()
     assert table[0].split() == ["NAME", "TARGET", "CURRENT", "DESIRED", "REASON", "FIRING", "AGE"]
-    assert table[1].split()[:6] == ["scrap", "scrap", "5", "5", "RateLimited", '["saturated"]']
+    assert table[1].split()[:6] == ["scrap", "scrap", "5", "5", "RateLimited", "saturated"]
 
     # Who owns the count, by the API server's books: the chart must not render one.
     fields = namespace.get("deployment", "scrap", "--show-managed-fields")["metadata"]["managedFields"]

@@ -488,6 +488,22 @@ async def test_retry_after_is_honoured_without_another_call(client: Client) -> N
     assert len(origin.requests) == 1
 
 
+async def test_a_root_dot_makes_no_other_host(make: Make) -> None:
+    """`example.com.` and `example.com` share their slots and their Retry-After; the Host header has no root dot."""
+    names = Names({"busy.example": [["127.0.0.1"]], "slow.example": [["127.0.0.1"]]})
+    client = make(resolve=names, limits=Limits(per_host=2))
+    async with serving(page()) as origin:
+        spellings = ("slow.example", "slow.example.")
+        await asyncio.gather(*(client.get(origin.url("/", host)) for host in spellings * 3))
+        assert origin.most_open <= 2
+        assert {request.header("host") for request in origin.requests} == {f"slow.example:{origin.port}"}
+    async with serving(says(b"HTTP/1.1 429 No\r\nRetry-After: 30\r\nContent-Length: 0\r\n\r\n")) as origin:
+        for host in ("busy.example.", "busy.example"):
+            with pytest.raises(UpstreamError):
+                await client.get(origin.url("/", host))
+        assert len(origin.requests) == 1
+
+
 async def test_first_byte_is_waited_for_so_long(make: Make) -> None:
     async with serving(says(stays=True)) as origin:
         with pytest.raises(Exception, match="timeout_first_byte"):

@@ -14,16 +14,14 @@ from scrap.fetch.verdict import Verdict
     [
         "localhost",
         "intranet",
-        "intranet.",
         "printer.local",
         "metadata.google.internal",
-        "METADATA.google.internal.",
+        "METADATA.google.internal",
         "a.localhost",
         "kubernetes.default",
-        "KUBERNETES.default.",
+        "KUBERNETES.default",
         "kubernetes.default.svc",
         "kubernetes.default.svc.cluster.local",
-        "kubernetes.default.svc.cluster.local.",
         "duckduckgogg42xjoc72x3sjasowoarfbgcmvfimaftt6twagswzczad.onion",
         "router.home.arpa",
         "home.arpa",
@@ -38,6 +36,7 @@ from scrap.fetch.verdict import Verdict
         "..local",
         "a..example.com",
         ".example.com",
+        "example.com.",
         "example.com..",
         f"{'a' * 64}.example.com",
         f"{'a.' * 123}examples",  # 254
@@ -52,11 +51,10 @@ def test_names_that_are_never_on_the_internet(host: str) -> None:
     "host",
     [
         "example.com",
-        "example.com.",
         "a_b.example.com",
         "xn--bcher-kva.example",
         "xn--e1afmkfd.xn--p1ai",
-        "xn--e1afmkfd.xn--80akhbyknj4f.",
+        "xn--e1afmkfd.xn--80akhbyknj4f",
         "kube-system.example",
         "ns1.example",
         "default.example",
@@ -66,7 +64,7 @@ def test_names_that_are_never_on_the_internet(host: str) -> None:
         "local.example",
         "notlocal.org",
         f"{'a' * 63}.example.com",
-        f"{'a.' * 123}example.",  # 253 without its root dot
+        f"{'a.' * 123}example",  # 253
     ],
 )
 def test_names_that_may_be(host: str) -> None:
@@ -77,7 +75,7 @@ def test_names_that_may_be(host: str) -> None:
     ("host", "verdict"),
     [
         ("origin.demo.svc", Verdict.ALLOWED),
-        ("ORIGIN.demo.svc.", Verdict.ALLOWED),
+        ("ORIGIN.demo.svc", Verdict.ALLOWED),
         ("x.origin.demo.svc", Verdict.NAME),
         ("a.pages.svc", Verdict.ALLOWED),
         ("a.b.pages.svc", Verdict.ALLOWED),

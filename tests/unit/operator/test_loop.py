@@ -69,7 +69,7 @@ async def test_it_scales_says_so_and_remembers() -> None:
     status = await world.tick()
     assert world.api.replicas == 5
     assert (status["currentReplicas"], status["desiredReplicas"], status["reason"]) == (5, 5, "ScaleUp")
-    assert status["firing"] == ["saturated"]
+    assert (status["firing"], status["firingNames"]) == (["saturated"], "saturated")
     assert status["lastScaleUpTime"] == "2027-01-15T08:00:00Z"
     [event] = world.api.events
     assert (event["type"], event["reason"]) == ("Normal", "ScaleUp")

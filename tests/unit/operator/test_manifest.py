@@ -12,6 +12,7 @@ from scrap_operator.manifest import InvalidSpec
 from scrap_operator.model import (
     DOWN_BY_DEFAULT,
     UP_BY_DEFAULT,
+    Alert,
     Behavior,
     Direction,
     Effect,
@@ -23,6 +24,7 @@ from scrap_operator.model import (
     PolicyType,
     Reference,
     Rule,
+    Seen,
     Select,
     Source,
     SourceKind,
@@ -135,6 +137,23 @@ def test_a_memory_survives_the_status_whatever_was_there_before(memory: Memory, 
         status = manifest.status_of(_decision(each), body, NOW)
         body["status"] = merged(body.get("status", {}), status)
     assert manifest.memory_of(body) == memory
+
+
+def test_the_rules_that_fire_are_a_list_and_a_text_for_the_printer_column() -> None:
+    body = alert_scaler()
+    spec = manifest.spec_of(body)
+    alerts = tuple(Alert(rule.matchers) for rule in spec.rules)
+    decision = decide(spec, Target(3), Seen(alerts, uptime=0), Memory(), NOW)
+    status = manifest.status_of(decision, body, NOW)
+    assert (status["firing"], status["firingNames"]) == (["saturated", "hold"], "saturated,hold")
+    assert manifest.status_of(_decision(Memory()), body, NOW)["firingNames"] == ""
+
+
+def test_a_definition_without_the_text_is_not_written_to_at_every_tick() -> None:
+    body = alert_scaler()
+    status = manifest.status_of(_decision(Memory(polled=NOW)), body, NOW)
+    body["status"] = {name: value for name, value in status.items() if name != "firingNames"}  # pruned
+    assert not manifest.outdated(status, body, 30)
 
 
 def _decision(memory: Memory) -> Any:
