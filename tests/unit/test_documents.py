@@ -142,7 +142,7 @@ def test_five_steps_that_name_real_files(what: str) -> None:
 def test_private_names_of_libraries_are_listed() -> None:
     private = re.compile(r"^\s*from (?!\.)(\w+\.(?:\w+\.)*_\w+|uvicorn\.\S+)(?:\.\S+)? import", re.MULTILINE)
     using = [path for path in (ROOT / "service").rglob("*.py") if private.search(path.read_text())]
-    table = DESIGN.read_text().partition("## Private names\n")[2].partition("\n## ")[0]
+    table = DESIGN.read_text().partition("## Private names of libraries\n")[2].partition("\n## ")[0]
     assert len(using) >= 3
     assert {str(path.relative_to(ROOT)) for path in using} <= set(paths_in(table))
     assert [path for path in paths_in(table) if not (ROOT / path).is_file()] == []
