@@ -10,7 +10,7 @@ from scrap.opengraph.limits import Limits
 NAMESPACES = frozenset({"og", "article", "book", "profile", "music", "video", "payment"})
 
 _TOKEN = re.compile(r"[^\t\n\f\r ]+")
-_LONGEST = 16 * 1024  # characters of an attribute that are split into tokens: 1 MiB would hold the interpreter for 30 ms
+_LONGEST = 16 * 1024  # characters of an attribute that are split: 1 MiB would hold the interpreter for 30 ms
 _ASCII_LOWER = str.maketrans("ABCDEFGHIJKLMNOPQRSTUVWXYZ", "abcdefghijklmnopqrstuvwxyz")
 # The IRIs of ogp.me, and that of the protocol's first year, which pages still carry.
 _IRI = re.compile(r"https?://(?:www\.)?(?:ogp\.me/ns(?:/(article|book|profile|music|video|payment))?|"
