@@ -104,6 +104,12 @@ async def on_http_error(request: Request, error: Exception) -> Response:
 
 def server_timing(summary: RequestEnded) -> str:
     """The phases of the request's own fetch in milliseconds (Server-Timing, W3C); 0.0 where it made none."""
-    t = summary.timings if summary.cache == MISS else Timings()
+    return _server_timing(summary.timings) if summary.cache == MISS else _NO_FETCH
+
+
+def _server_timing(t: Timings) -> str:
     phases = {"dns": t.dns, "connect": t.connect, "fetch": t.first_byte + t.body, "parse": t.parse}
     return ", ".join(f"{name};dur={seconds * 1e3:.1f}" for name, seconds in phases.items())
+
+
+_NO_FETCH = _server_timing(Timings())

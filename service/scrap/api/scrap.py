@@ -72,8 +72,9 @@ class ScrapEndpoint:
             wait = retry_after(entry, now)
             return problem(summary, entry.reason, upstream_status=entry.upstream_status, retry_after=wait)
         summary.outcome = entry.outcome
-        known = ", ".join(request.headers.getlist("if-none-match"))
-        is_known = bool(known) and matches(known, entry.etag)  # RFC 9110, section 13.1.2
+        is_known = "if-none-match" in request.headers and matches(
+            ", ".join(request.headers.getlist("if-none-match")), entry.etag
+        )  # RFC 9110, section 13.1.2
         response = Response(status_code=304) if is_known else Response(entry.body, media_type="application/json")
         timing = (b"server-timing", server_timing(summary).encode())
         response.raw_headers += [*entry.headers, (b"age", b"%d" % age(entry, now)), timing]
