@@ -223,19 +223,30 @@ class Previewer:
             self._spend(started, timings)
             place.hold(reader.held + page.held)
             while reader.is_behind and not enough:
-                enough = await self._advance(reader, timings)
+                if not self._turns.is_free:
+                    await self._turn(timings)
+                started = time.perf_counter()
+                enough = reader.advance()
+                self._spend(started, timings)
             if enough:
                 break
         return reader
 
     async def _parse(self, reader: opengraph.PageReader, page: Page, timings: Timings) -> Parsed:
+        started = time.perf_counter()
         reader.end()
+        self._spend(started, timings)
         while reader.is_behind:
-            await self._advance(reader, timings)
+            if not self._turns.is_free:
+                await self._turn(timings)
+            started = time.perf_counter()
+            reader.advance()
+            self._spend(started, timings)
         parse = partial(_closed_and_parsed, reader, page.url, self._parsing)
         parsed: Parsed | opengraph.Reading | None = None
         if reader.is_light:
-            await self._turn(timings)
+            if not self._turns.is_free:
+                await self._turn(timings)
             started = time.perf_counter()
             parsed = _by_fast_path(reader.close(), page.url, self._parsing)
             self._spend(started, timings)
@@ -276,22 +287,13 @@ class Previewer:
             timings.wait += waited
             timings.parse += ended - asked - waited
 
-    async def _advance(self, reader: opengraph.PageReader, timings: Timings) -> bool:
-        """Does a step of reading that needs no more bytes; returns whether enough was read."""
-        await self._turn(timings)
-        started = time.perf_counter()
-        enough = reader.advance()
-        self._spend(started, timings)
-        return enough
-
     async def _turn(self, timings: Timings) -> None:
         """Waits until a step of parsing may begin."""
-        if not self._turns.is_free:
-            started = time.perf_counter()
-            try:
-                await self._turns.wait()
-            finally:
-                timings.wait += time.perf_counter() - started
+        started = time.perf_counter()
+        try:
+            await self._turns.wait()
+        finally:
+            timings.wait += time.perf_counter() - started
 
     def _spend(self, started: float, timings: Timings) -> None:
         """Notes a step of parsing that ends now."""

@@ -24,14 +24,14 @@ def public_app(previewer: Previewer, *, emit: Emit, version: str) -> Starlette:
         return Response(description, headers=headers, media_type="application/json")
 
     routes = [Route(scrap.PATH, scrap.ScrapEndpoint(previewer).get), Route(openapi.PATH, describe)]
-    return application(routes, Middleware(LoadShedder, previewer=previewer), emit=emit)
+    return application(routes, Middleware(LoadShedder, previewer=previewer, emit=emit), emit=emit)
 
 
 def application(routes: list[Route], *middleware: Middleware, emit: Emit) -> Starlette:
     """Builds an application whose errors are problems and whose requests are emitted."""
     app = Starlette(
         routes=routes,
-        middleware=[Middleware(RequestContext, emit=emit), *middleware],
+        middleware=[*middleware, Middleware(RequestContext, emit=emit)],
         exception_handlers={ScrapError: problem.on_scrap_error, HTTPException: problem.on_http_error},
     )
     app.router.redirect_slashes = False

@@ -15,13 +15,21 @@ from scrap.errors import Outcome, Reason, ScrapError
 from scrap.events import Emit, RequestEnded, RequestStarted
 
 UNMATCHED: Final = "unmatched"  # the route of a path that is none
-_SAFE_REQUEST_ID: Final = re.compile(r"[A-Za-z0-9._-]{1,64}")  # it cannot hurt a log or a header
+_SAFE_REQUEST_ID: Final = re.compile(rb"[A-Za-z0-9._-]{1,64}")  # it cannot hurt a log or a header
 _ids: Final = random.Random()  # noqa: S311 - ids tell requests apart; nothing is secret about them
 
 
 def new_request_id() -> str:
     """An id for a request that brings none of its own."""
     return f"{_ids.getrandbits(64):016x}"
+
+
+def request_id_of(scope: Scope) -> str:
+    """The id that a request brings in `X-Request-ID`, if it is safe in logs and headers; else a new one."""
+    for name, value in scope["headers"]:
+        if name == b"x-request-id":
+            return str(value, "ascii") if _SAFE_REQUEST_ID.fullmatch(value) else new_request_id()
+    return new_request_id()
 
 
 class RequestContext:
@@ -37,8 +45,7 @@ class RequestContext:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answers one request."""
         headers = Headers(scope=scope)
-        own_id = headers.get("x-request-id", "")
-        request_id = own_id if _SAFE_REQUEST_ID.fullmatch(own_id) else new_request_id()
+        request_id = request_id_of(scope)
         summary = RequestEnded(request_id, scope["method"], UNMATCHED, 200, Outcome.OK, 0.0, path=scope["path"])
         scope.setdefault("state", {})["summary"] = summary
         traceparent = headers.get("traceparent", "")

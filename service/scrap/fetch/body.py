@@ -6,11 +6,8 @@ from time import perf_counter
 
 from scrap.fetch.coding import Decoder, codings
 from scrap.fetch.exchange import Exchange
-from scrap.fetch.limits import KIB, Limits
+from scrap.fetch.limits import Limits
 from scrap.turns import Turns
-
-PIECE_BYTES = 16 * KIB
-"""What is given at once. The dearest bytes for a parser cost it 0.5 µs each: no piece holds the loop for over 10 ms."""
 
 
 class Body:
@@ -71,9 +68,6 @@ class Body:
         piece = self._held.popleft() if self._held else await self._timed()
         if not piece:
             raise StopAsyncIteration
-        if len(piece) > PIECE_BYTES:
-            self._held.appendleft(piece[PIECE_BYTES:])
-            piece = piece[:PIECE_BYTES]
         return piece
 
     async def _timed(self) -> bytes:
@@ -85,21 +79,27 @@ class Body:
 
     async def _next(self) -> bytes:
         while not self._ended:
-            started = perf_counter()
-            piece = next(filter(None, self._pieces), b"")
-            self._turns.spend(perf_counter() - started)
-            if piece:
-                return self._count(piece)
-            if self._decoder is not None and self._decoder.overflowed:
-                self.truncated = True
-                break
+            if self._decoder is not None:
+                if piece := self._decoded():
+                    return self._count(piece)
+                if self._decoder.overflowed:
+                    self.truncated = True
+                    break
             data = await self._exchange.read()
             if not data:
                 self.truncated = self._exchange.cut or self._unfinished()
                 break
-            self._pieces = self._decoder.feed(data) if self._decoder is not None else iter((data,))
+            if self._decoder is None:
+                return self._count(data)
+            self._pieces = self._decoder.feed(data)
         self._ended = True
         return b""
+
+    def _decoded(self) -> bytes:
+        started = perf_counter()
+        piece = next(filter(None, self._pieces), b"")
+        self._turns.spend(perf_counter() - started)
+        return piece
 
     def _unfinished(self) -> bool:
         """Says whether a coded body stops in the middle of its coding."""

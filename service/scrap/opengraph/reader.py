@@ -42,7 +42,7 @@ class Reading:
 class PageReader:
     """Reads a page's Open Graph from bytes. The answer is the same in whatever pieces they come.
 
-    The work is done in steps, of which each takes a few ms at the worst: `feed` and `advance` do one each. Bytes are to
+    The work is done in steps, of which each takes a few ms at the worst: `feed`, `end` and `advance` do one each. Bytes are to
     come in pieces of 16 KiB or so; of larger ones the reader is behind, and `advance` reads the rest.
 
         while not reader.feed(await next_bytes()):
@@ -63,7 +63,7 @@ class PageReader:
         self._decoder: codecs.IncrementalDecoder | None = None  # where tags cannot be found in the bytes themselves
         self._encoded = bytearray()  # what it has not decoded yet
         self._has_ended = False
-        self._scanner = Scanner(None, limits)  # until then
+        self._scanner = Scanner(self._charset, limits)
         self._error: Exception | None = None
 
     def feed(self, data: bytes) -> bool:
@@ -116,7 +116,7 @@ class PageReader:
         return self._scanner.enough if charset is None or not charset.opaque else self._begin_again(charset)
 
     def end(self) -> None:
-        """Says that no more bytes come, because the page ends here or because enough was read."""
+        """Says that no more bytes come, because the page ends here or because enough was read, and does a step."""
         self._has_ended = True
         if self._error is None:
             try:
@@ -180,7 +180,8 @@ class PageReader:
         if mark:
             self._charset = mark[0]
             data = data[mark[1] :]
-        self._read_as(self._charset)
+        if mark or (self._charset and self._charset.opaque):
+            self._read_as(self._charset)
         return data
 
     def _read_as(self, charset: Charset | None) -> None:

@@ -113,9 +113,10 @@ class Scanner:
         return self.enough
 
     def end(self) -> None:
-        """Says that no more comes. What is left to do is done in steps as well."""
+        """Says that no more comes, and does a step of what is left to do."""
         self._ending = self._end()
         self.is_behind = True
+        self.advance()
 
     def close(self) -> Document | Unsure:
         """Says what was found, after the last step."""

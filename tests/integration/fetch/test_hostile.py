@@ -11,7 +11,6 @@ from scrap import urls
 from scrap.errors import Reason, ScrapError
 from scrap.events import Timings
 from scrap.fetch import Limits
-from scrap.fetch.body import PIECE_BYTES
 from scrap.turns import Turns
 from tests.hostile.answers import BOMBS, CARD, EVERY, MIB, bomb, by_path, says
 from tests.hostile.origin import Origin, serving
@@ -111,7 +110,7 @@ async def test_the_loop_has_its_turn_between_the_pieces_of_a_bomb_that_are_dear(
             pieces.append(len(chunk))
             turns.spend(1.0)  # in place of a parser that takes as long
         counting.cancel()
-    assert max(pieces) <= PIECE_BYTES
+    assert max(pieces) <= Limits().inflate_step
     assert iterations >= len(pieces) - 1 >= 60
 
 
