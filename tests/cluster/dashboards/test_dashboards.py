@@ -168,7 +168,7 @@ def test_since_ever_is_every_call(callers: Callers, namespace: Namespace, source
     def ever() -> float:
         now = time.time()
         view = View(variables, now - 300, now)
-        (found,) = view.ask(source, QUERIES["overview: Calls in total B"][1])
+        (found,) = view.ask(source, QUERIES["overview: Total requests B"][1])
         return found.points[-1][1]
 
     until("the last call is added up", lambda: 0.97 * callers.answered <= ever() <= callers.made, 90)
