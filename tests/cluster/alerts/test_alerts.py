@@ -234,7 +234,7 @@ def test_an_alert_test_comes_to_each_channel_and_is_over(slack: Capture, capsys:
     for grade in ("critical", "warning"):
 
         def told(grade: str = grade) -> list[Message]:
-            return [message for message in slack.messages() if f"a test of alerts of grade {grade}" in message.title]
+            return [message for message in slack.messages() if f"a test of alerts of severity {grade}" in message.title]
 
         until(f"the test of {grade} is over", lambda: told()[-1].resolved)
         assert [(message.channel, message.resolved) for message in told()] == [(grade, False), (grade, True)]

@@ -31,16 +31,16 @@ the chart: for every row {common}; for one alert those in its row. Messages to S
 """  # noqa: E501 - a row of a table is one line
 
 FOOT = """
-- *Nothing* in Slack does not mean that no one is notified. With the setup of [slack.md](slack.md#watchdog-a-heartbeat) a
-  person is notified of a broken alert path in another way: by an external service when the heartbeat stops, or by a second
-  receiver on a route of the stack. The run has both. Without them, `helm upgrade`, `make alert-test` and the dashboards show
-  the failure.
+- *Nothing* in Slack does not mean that nobody is notified. With the setup of
+  [slack.md](slack.md#watchdog-a-heartbeat) a broken alert path is reported in another way: by an external service when
+  the heartbeat stops, or by a second receiver on a route of the stack. The run has both. Without them, `helm upgrade`,
+  `make alert-test` and the dashboards show the failure.
 - An alert of severity info reaches no receiver, because it needs no action; if clients are affected, an alert of higher
   severity fires.
 - Signals for the operator (severity none) also fire, and are omitted.
-- *Out of memory* and *memory creeping*: a second process in the container allocates the memory, as pages that belong to no
-  process. *Event loop blocked*: the process is stopped for half of the time. *CPU saturated*: four busy loops beside the
-  service.
+- *Out of memory* and *memory creeping*: a second process in the container allocates the memory, as pages that belong
+  to no process. *Event loop blocked*: the process is stopped for half of the time. *CPU saturated*: four busy loops
+  beside the service.
 - *Slack answering 500* becomes visible with the next message; in the run that is a test alert.
 """
 
