@@ -2,9 +2,9 @@
 
 `python -m scripts.alert_test --namespace shop` reaches Alertmanager through `kubectl port-forward`; with `--url` it
 connects directly; where there are several instances, the URL must be that of one. For each severity it prints the
-receivers of the alert and whether it was delivered. Alertmanager counts deliveries by the type of a receiver, so another
-message to Slack in the same seconds looks like the test's: check the channel. Afterwards Alertmanager reports there that
-the alert is resolved.
+receivers of the alert and whether it was delivered. Alertmanager counts deliveries by the type of a receiver, so
+another message to Slack in the same seconds looks like the test's: check the channel. Afterwards Alertmanager reports
+there that the alert is resolved.
 """
 
 import argparse
