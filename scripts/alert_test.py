@@ -80,8 +80,8 @@ class Trial:
         """The number of integrations of a receiver, by type: `slack`, `email`…"""
         configuration = yaml.safe_load(json.loads(self._ask("api/v2/status"))["config"]["original"])
         (found,) = (one for one in configuration["receivers"] if one["name"] == receiver)
-        ending = "_configs"
-        return Counter({key.removesuffix(ending): len(one) for key, one in found.items() if key.endswith(ending)})
+        suffix = "_configs"
+        return Counter({key.removesuffix(suffix): len(one) for key, one in found.items() if key.endswith(suffix)})
 
     def held(self, receiver: str) -> str:
         """Why Alertmanager does not notify a receiver of it; empty: no reason."""
