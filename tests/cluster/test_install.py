@@ -55,7 +55,7 @@ def test_as_it_comes_it_fetches_nothing_inside(namespace: Namespace) -> None:
     """The default settings: `helm test` finds that the service refuses the test's own pod, and passes."""
     namespace.install({"monitoring": {"serviceMonitor": {"enabled": False}}})
     said = namespace.helm("test", "scrap", "--logs")
-    assert "which is inside" in said
+    assert "which is an internal address" in said
     assert "if configured to allow it, the image fetches it" in said
     namespace.helm("uninstall", "scrap", "--wait")
 

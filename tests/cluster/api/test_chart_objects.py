@@ -169,7 +169,7 @@ OURS = ("ServiceMonitor", "PrometheusRule")
 
 def advice(said: str) -> list[list[str]]:
     """The lines that the notes want typed, as words."""
-    _, _, lines = said.partition("What would help:\n\n")
+    _, _, lines = said.partition("To fix it:\n\n")
     return [shlex.split(line) for line in lines.partition("\n\n")[0].splitlines()]
 
 
@@ -273,11 +273,11 @@ class TestBesideTheStack:
         try:
             with there(prometheus("one", selectors, namespace)):
                 said = notes()
-                assert ("the NetworkPolicy keeps it out" in said) is (namespace == "elsewhere")
+                assert ("the NetworkPolicy blocks it" in said) is (namespace == "elsewhere")
                 if namespace == "elsewhere":
                     (line,) = [line for line in said.splitlines() if "--set-json" in line]
-                    assert "the NetworkPolicy keeps it out" not in notes(*shlex.split(line)[7:])
-                    assert "the NetworkPolicy keeps it out" not in notes("--set", "networkPolicy.enabled=false")
+                    assert "the NetworkPolicy blocks it" not in notes(*shlex.split(line)[7:])
+                    assert "the NetworkPolicy blocks it" not in notes("--set", "networkPolicy.enabled=false")
         finally:
             if is_new:
                 run("kubectl", "delete", "namespace", namespace, "--wait=false")
@@ -320,7 +320,7 @@ class TestBesideTheStack:
         route = ["enabled=true", "parentRefs[0].name=public", "hostnames={c.example,d.example}"]
         said = notes("--set", ",".join(f"httpRoute.{value}" for value in route))
         for host in ("c.example", "d.example"):
-            assert f"curl 'http://{host}/api/v1/scrap?url=https%3A%2F%2Fogp.me%2F' # https, where the gateway" in said
+            assert f"curl 'http://{host}/api/v1/scrap?url=https%3A%2F%2Fogp.me%2F' # https, if the gateway" in said
 
     def test_helm_test_asks_a_prometheus_that_takes_us_where_its_service_is(self) -> None:
         named = {"name": "stack-prometheus", "namespace": NAMESPACE}
