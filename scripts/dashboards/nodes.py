@@ -121,8 +121,7 @@ def _glance(found: dashboards.Dashboard) -> dashboards.Dashboard:
         number(
             "Fullest disk, predicted",
             "In $disk_within, if the growth of the last $disk_window continues. If it is far above the present level, "
-            "a disk"
-            "fills: act before the kubelet evicts.",
+            "a disk fills: act before the kubelet evicts.",
             "percentunit",
             Query(f"max({_PREDICTED})", "predicted"),
             width=4,

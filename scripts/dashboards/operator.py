@@ -111,8 +111,7 @@ def _decisions(found: dashboards.Dashboard) -> dashboards.Dashboard:
         lines(
             "Replicas",
             "decided: what the alerts request, within bounds and policies. scale: the replicas in the Deployment's "
-            "scale."
-            "ready: the ready pods.",
+            "scale. ready: the ready pods.",
             "none",
             Query("max(scrap_operator_desired_replicas{@operator})", "decided"),
             Query("max(scrap_operator_current_replicas{@operator})", "scale"),

@@ -119,8 +119,7 @@ def _glance(found: dashboards.Dashboard) -> dashboards.Dashboard:
         number(
             "Failures of origins",
             "Share of requests whose page could not be fetched, or took too long. The service cannot fix these. After "
-            "a"
-            "sudden increase, check the cluster's egress: DNS, the NetworkPolicy, a blocked address.",
+            "a sudden increase, check the cluster's egress: DNS, the NetworkPolicy, a blocked address.",
             "percentunit",
             Query(_share("web"), "origins"),
             steps=Steps(0.1, 0.5),
@@ -267,8 +266,7 @@ def _latency(found: dashboards.Dashboard) -> dashboards.Dashboard:
         rows(
             "By outcome, in the selected range",
             "A response from the memory cache takes a millisecond, a timeout takes the deadline, so each outcome has "
-            "its"
-            "own row. Percentiles are estimated, the maximum is measured.",
+            "its own row. Percentiles are estimated, the maximum is measured.",
             "outcome",
             "Outcome",
             Column(Query(_calls_there(), "Requests"), "locale"),
@@ -511,9 +509,8 @@ def _budget(found: dashboards.Dashboard) -> dashboards.Dashboard:
     found = found.with_panel(
         lines(
             "Burn rate of the error budget",
-            "Failures of the service, as a multiple of what the objective allows. At 1 the budget lasts 30 days; at "
-            "14.4"
-            "2 % of it are used within an hour, and an alert fires.",
+            "Failures of the service, as a multiple of what the objective allows. At 1 the budget lasts 30 days. "
+            "At 14.4, 2 % of it are used within an hour, and an alert fires.",
             "suffix:x",
             *_burn("scrap:calls_failed:rate", "scrap:calls:rate", "$objective"),
             width=9,

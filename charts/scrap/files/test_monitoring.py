@@ -69,11 +69,13 @@ def holds(what, condition):
 
 for pair in os.environ["JOBS"].split(","):
     job, service = pair.split("=")
-    holds(f"{os.environ['PROMETHEUS']} scrapes every pod of {job}", lambda job=job, service=service: is_up(job, service))
+    holds(f"{os.environ['PROMETHEUS']} scrapes all pods of {job}", lambda job=job, service=service: is_up(job, service))
 if os.environ["RULES"]:
     holds("the rules are loaded and healthy", lambda: are_healthy(os.environ["RULES"]))
 if os.environ["RECEIVERS"] and not os.environ.get("WEBHOOK"):
-    print("NOTE there is no Secret with webhooks: no alert reaches Slack until it exists, see docs/slack.md", flush=True)
+    print(
+        "NOTE there is no Secret with webhooks: no alert reaches Slack until it exists, see docs/slack.md", flush=True
+    )
 else:
     for receiver in filter(None, os.environ["RECEIVERS"].split(",")):
-        holds(f"Alertmanager has the receiver {receiver}", lambda receiver=receiver: has_receiver(receiver))
+        holds(f"Alertmanager has {receiver}", lambda receiver=receiver: has_receiver(receiver))
