@@ -50,7 +50,7 @@ MISTAKES: dict[str, tuple[Edit, str]] = {
     "a URL of a file": (lambda spec: spec.update(source={"url": "file:///etc/passwd"}), "spec.source.url"),
     "an interval of none": (source(interval="0s"), "interval must be a second or longer"),
     "an interval of an hour": (source(interval="1h", settle="3h"), "interval must be a minute or shorter"),
-    "silences of Prometheus": (source(kind="Prometheus", silences="Heed"), "Prometheus knows no silences"),
+    "silences of Prometheus": (source(kind="Prometheus", silences="Heed"), "Prometheus has no silences"),
     "a duration without a unit": (source(settle="120"), "spec.source.settle"),
     "a timeout above the interval": (source(timeout="16s"), "timeout must not be longer than interval"),
     "a settle time of one poll": (source(settle="29s"), "settle must be at least twice the interval"),
@@ -85,12 +85,12 @@ def test_the_definitions_defaults_are_the_models(bare: Namespace) -> None:
 @pytest.mark.parametrize(
     ("field", "says"),
     [
-        ("als", "turns firing alerts into replicas"),
-        ("als.spec.source", "Where the alerts are asked for"),
-        ("als.spec.source.settle", "before anything is scaled in"),
-        ("als.spec.rules", "ScaleUp outweighs Hold"),
-        ("als.spec.behavior.scaleDown.policies", "one change each period"),
-        ("als.status.conditions", "Ready: decisions are acted on"),
+        ("als", "sets the replicas of one object by firing alerts"),
+        ("als.spec.source", "The source of the alerts"),
+        ("als.spec.source.settle", "before the operator scales in"),
+        ("als.spec.rules", "ScaleUp takes precedence over Hold"),
+        ("als.spec.behavior.scaleDown.policies", "one change per period"),
+        ("als.status.conditions", "Ready: the operator applies its decisions"),
     ],
 )
 def test_explain_explains(field: str, says: str) -> None:
