@@ -106,7 +106,7 @@ docs: setup ## make the pages that are made from code
 	@.venv/bin/python -m scripts.chart_config
 	helm-docs --chart-search-root charts/scrap --sort-values-order file --skip-version-footer
 
-alert-test: setup ## a harmless alert of each grade through Alertmanager to Slack (NAMESPACE=scrap)
+alert-test: setup ## a harmless alert of each severity through Alertmanager to Slack (NAMESPACE=scrap)
 	@.venv/bin/python -m scripts.alert_test --namespace $(or $(NAMESPACE),scrap) $(ARGS)
 
 image: VERSION = $(shell sed -n 's/^version = "\(.*\)"/\1/p' pyproject.toml)

@@ -1,9 +1,10 @@
-"""A harmless test alert of each grade, through the whole path: Alertmanager, its routes, the webhook, Slack.
+"""A harmless test alert of each severity, through the whole path: Alertmanager, its routes, the webhook, Slack.
 
-`python -m scripts.alert_test --namespace shop` reaches Alertmanager by `kubectl port-forward`; `--url` needs none, and
-has to be that of one Alertmanager where there are several. One grade after the other: says who takes the alert, and
-whether it was delivered. Alertmanager counts by the kind of a receiver, so that another message to Slack in the same
-seconds looks like ours: look into the channel. Afterwards Alertmanager tells there that it is over.
+`python -m scripts.alert_test --namespace shop` reaches Alertmanager through `kubectl port-forward`; with `--url` it
+connects directly; where there are several instances, the URL must be that of one. For each severity it prints the
+receivers of the alert and whether it was delivered. Alertmanager counts deliveries by the type of a receiver, so
+another message to Slack in the same seconds looks like the test's: check the channel. Afterwards Alertmanager reports
+there that the alert is resolved.
 """
 
 import argparse
@@ -24,44 +25,44 @@ import yaml
 NAME = "ScrapTest"
 PAGE = "https://github.com/scrap-dev/scrap/blob/main/docs/slack.md"
 WORDS = {
-    "critical": "somebody would have to act now",
-    "warning": "somebody would have to act this week",
-    "info": "nobody would have to act",
+    "critical": "a person would have to act now",
+    "warning": "a person would have to act this week",
+    "info": "no action would be needed",
 }
-# What keeps Alertmanager from telling of an alert.
+# Reasons for which Alertmanager does not notify.
 HELD = {"mutedBy": "outside its hours", "silencedBy": "silenced by", "inhibitedBy": "inhibited by"}
 
 
 def say(text: str) -> None:
-    """Tells the user."""
+    """Prints a line at once."""
     sys.stdout.write(f"{text}\n")
     sys.stdout.flush()
 
 
 class Trial:
-    """The test alert of one grade, and what an Alertmanager makes of it.
+    """The test alert of one severity, and its state in an Alertmanager.
 
     Args:
         url: Alertmanager's.
         namespace: the release's.
     """
 
-    def __init__(self, url: str, namespace: str, grade: str) -> None:
+    def __init__(self, url: str, namespace: str, severity: str) -> None:
         self._url = url.rstrip("/")
         self._namespace = namespace
-        self._grade = grade
+        self._severity = severity
         self._began = datetime.now(UTC)
-        # A name each: the graver one of a name keeps the other from being told.
-        self._labels = {"alertname": f"{NAME}{grade.capitalize()}", "namespace": namespace, "severity": grade}
+        # A name for each severity: of one name Alertmanager inhibits the lower severity.
+        self._labels = {"alertname": f"{NAME}{severity.capitalize()}", "namespace": namespace, "severity": severity}
 
     def fire(self, seconds: float) -> None:
-        """Has it fire for so long; 0: it is over."""
+        """Lets it fire for this time; 0 resolves it."""
         alert = {
             "labels": self._labels,
             "annotations": {
-                "summary": f"This is a test of alerts of grade {self._grade}",
-                "description": f"If it were real, {WORDS[self._grade]}. Nothing is wrong.",
-                "action": "Nothing. It says by itself when it is over.",
+                "summary": f"This is a test of alerts of severity {self._severity}",
+                "description": f"If it were real, {WORDS[self._severity]}. Nothing is wrong.",
+                "action": "None. Alertmanager reports when it is resolved.",
                 "runbook_url": PAGE,
             },
             "startsAt": self._began.isoformat(),
@@ -70,20 +71,20 @@ class Trial:
         self._ask("api/v2/alerts", [alert])
 
     def receivers(self) -> list[str]:
-        """Who takes it, by the routes; `nobody` is nobody."""
+        """Its receivers, by the routes; `nobody` does not count."""
         found = {one["name"] for alert in self._found("api/v2/alerts") for one in alert["receivers"]}
         ours = f"{self._namespace}/"
         return sorted(name for name in found if name.startswith(ours) and not name.endswith("/nobody"))
 
     def kinds(self, receiver: str) -> Counter[str]:
-        """How many of which kind a receiver is made of: `slack`, `email`…"""
+        """The number of integrations of a receiver, by type: `slack`, `email`…"""
         configuration = yaml.safe_load(json.loads(self._ask("api/v2/status"))["config"]["original"])
         (found,) = (one for one in configuration["receivers"] if one["name"] == receiver)
-        ending = "_configs"
-        return Counter({key.removesuffix(ending): len(one) for key, one in found.items() if key.endswith(ending)})
+        suffix = "_configs"
+        return Counter({key.removesuffix(suffix): len(one) for key, one in found.items() if key.endswith(suffix)})
 
     def held(self, receiver: str) -> str:
-        """What keeps it from being told to a receiver; empty: nothing."""
+        """Why Alertmanager does not notify a receiver of it; empty: no reason."""
         groups = [group for group in self._found("api/v2/alerts/groups") if group["receiver"]["name"] == receiver]
         for status in (alert["status"] for group in groups for alert in group["alerts"]):
             for why, words in HELD.items():
@@ -92,7 +93,7 @@ class Trial:
         return ""
 
     def metrics(self) -> str:
-        """What Alertmanager counts."""
+        """Alertmanager's metrics."""
         return self._ask("metrics")
 
     def _found(self, path: str) -> Any:
@@ -109,13 +110,13 @@ class Trial:
 
 
 def counted(metrics: str, receiver: str) -> tuple[Counter[str], Counter[str]]:
-    """By a receiver's kind: the requests that were answered well, and the messages that were given up."""
+    """By type of receiver: the successful requests, and the dropped messages."""
 
     def total(metric: str) -> Counter[str]:
         found: Counter[str] = Counter()
         for labels, value in re.findall(rf"^alertmanager_{metric}_total{{(.*)}} (\S+)$", metrics, re.MULTILINE):
             pairs = dict(re.findall(r'(\w+)="([^"]*)"', labels))
-            if pairs.get("receiver_name", receiver) == receiver:  # which is there where Alertmanager is told to
+            if pairs.get("receiver_name", receiver) == receiver:  # present only if Alertmanager is configured so
                 found[pairs["integration"]] += int(float(value))
         return found
 
@@ -125,7 +126,7 @@ def counted(metrics: str, receiver: str) -> tuple[Counter[str], Counter[str]]:
 
 
 def outcome(trial: Trial, receiver: str, before: str, wait: float) -> tuple[bool, str]:
-    """Whether a receiver got the alert, and in words, as soon as that is known.
+    """Whether a receiver got the alert, and a description, as soon as that is known.
 
     Args:
         before: what Alertmanager had counted before.
@@ -133,46 +134,46 @@ def outcome(trial: Trial, receiver: str, before: str, wait: float) -> tuple[bool
     """
     kinds = trial.kinds(receiver)
     if not kinds:
-        return False, "NOBODY: that receiver is empty"
+        return False, "NO RECEIVER: that receiver is empty"
     well_before, lost_before = counted(before, receiver)
     began = time.monotonic()
     while (past := time.monotonic() - began) < wait:
         well, lost = counted(trial.metrics(), receiver)
         if refused := [kind for kind in kinds if lost[kind] > lost_before[kind]]:
-            return False, f"REFUSED by {', '.join(refused)}; Alertmanager's log says why, docs/slack.md what that means"
+            return False, f"REFUSED by {', '.join(refused)}; see Alertmanager's log and docs/slack.md"
         if all(well[kind] - well_before[kind] >= number for kind, number in kinds.items()):
             return True, f"delivered by {', '.join(kinds)} after {past:.0f} s"
         if held := trial.held(receiver):
-            return False, f"HELD BACK: {held}"
+            return False, f"MUTED: {held}"
         time.sleep(1)
     return False, (
-        f"NOT DELIVERED within {wait:.0f} s. Where others of this grade fire already, it comes with their next news "
-        "(--wait 1000); else Alertmanager's log says why"
+        f"NOT DELIVERED within {wait:.0f} s. If other alerts of this severity fire already, it is sent with their next "
+        "update (--wait 1000); otherwise see Alertmanager's log"
     )
 
 
-def test(url: str, namespace: str, grades: list[str], wait: float) -> bool:
-    """Sends the alerts and says what became of them: was each delivered to all that should hear of it?
+def test(url: str, namespace: str, severities: list[str], wait: float) -> bool:
+    """Sends the alerts, prints the results, and returns whether each was delivered to all its receivers.
 
     Args:
         url: Alertmanager's.
         wait: how many seconds each may take; a warning is sent after two minutes, so that others can join it.
     """
     well = True
-    for grade in grades:
-        trial = Trial(url, namespace, grade)
+    for severity in severities:
+        trial = Trial(url, namespace, severity)
         before = trial.metrics()
         trial.fire(wait + 60)
         try:
             receivers = trial.receivers()
             for receiver in receivers:
                 delivered, words = outcome(trial, receiver, before, wait)
-                say(f"{grade:9} goes to {receiver}: {words}")
+                say(f"{severity:9} goes to {receiver}: {words}")
                 well = well and delivered
         finally:
             trial.fire(0)
         if not receivers:
-            say(f"{grade:9} goes to NOBODY: there is no route for it; docs/slack.md says what that means")
+            say(f"{severity:9} goes to NO RECEIVER: no route matches it; see docs/slack.md")
             well = False
     return well
 
@@ -196,18 +197,18 @@ def main() -> None:
     """Reads the command line."""
     parser = argparse.ArgumentParser(prog="alert-test", description=__doc__)
     parser.add_argument("--namespace", default="scrap", help="the release's namespace (%(default)s)")
-    parser.add_argument("--grade", action="append", choices=list(WORDS), help="critical and warning, if not given")
+    parser.add_argument("--severity", action="append", choices=list(WORDS), help="critical and warning, if not given")
     parser.add_argument("--wait", type=float, default=180, help="seconds that each may take (%(default)s)")
-    parser.add_argument("--url", help="one Alertmanager's URL; without it kubectl finds the way")
+    parser.add_argument("--url", help="one Alertmanager's URL; default: kubectl port-forward")
     parser.add_argument("--service", default="kube-prometheus-stack-alertmanager", help="its Service (%(default)s)")
     parser.add_argument("--service-namespace", default="monitoring", help="and where that is (%(default)s)")
     options = parser.parse_args()
-    grades = options.grade or ["critical", "warning"]
+    severities = options.severity or ["critical", "warning"]
     if options.url:
-        well = test(options.url, options.namespace, grades, options.wait)
+        well = test(options.url, options.namespace, severities, options.wait)
     else:
         with forwarded(options.service, options.service_namespace) as url:
-            well = test(url, options.namespace, grades, options.wait)
+            well = test(url, options.namespace, severities, options.wait)
     sys.exit(not well)
 
 

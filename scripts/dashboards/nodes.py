@@ -1,4 +1,4 @@
-"""Nodes: the servers under the service."""
+"""Nodes: the nodes of the cluster."""
 
 from grafana_foundation_sdk.builders import dashboard as dashboards
 from grafana_foundation_sdk.models.dashboard import Dashboard
@@ -24,12 +24,12 @@ _WIRE = 'device!~"lo|veth.+|cali.+|cni.+|flannel.+|docker.+|br-.+|tun.+|lxc.+|ku
 _CPU = by_server('1 - avg by (instance) (rate(node_cpu_seconds_total{mode="idle"}[$__rate_interval]))')
 _MEMORY = by_server("1 - min by (instance) (node_memory_MemAvailable_bytes{} / node_memory_MemTotal_bytes{})")
 _LOAD = 'max by (instance) (node_load1{}) / count by (instance) (node_cpu_seconds_total{mode="idle"})'
-# What the alerts see, recorded by their rules: one series a disk, wherever it is mounted. $disk_… are their values.
+# Recorded by the alerts' rules: one series per disk, whatever its mount points. $disk_… are the alerts' values.
 _LEFT = "max by (nodename, device) (scrap:node_filesystem_avail:ratio{})"
 _LEVEL = f"1 - {_LEFT}"
 _GROWTH = "max by (nodename, device) (scrap:node_filesystem_fill:rate{})"
 _USUAL = "max by (nodename, device) (scrap:node_filesystem_fill:usual{})"
-# A trend leads anywhere, but no disk is fuller than full.
+# A prediction can exceed the disk's size.
 _PREDICTED = (
     "clamp(1 - min by (nodename, device) "
     "(predict_linear(scrap:node_filesystem_avail:ratio{}[$disk_window], $disk_within)), 0, 1)"
@@ -38,46 +38,46 @@ _DISK = "{{nodename}} {{device}}"
 
 _STATES = (State(1, "ready", GREEN), State(0, "not ready", RED))
 _FULL = Steps(0.85, 0.9)
-_BOUNDS = {"rather full": ORANGE, "evicts": RED}
-# What the dashboard has of the alerts; the chart sets them to what the alerts are set to.
+_BOUNDS = {"nearly full": ORANGE, "evicts": RED}
+# Values of the alerts; the chart sets them.
 _CONSTANTS = {
-    "disk_window": ("30m", "Over how long a disk's growth is measured."),
-    "disk_within": ("4h", "How far ahead is looked."),
-    "disk_full": ("0.15", "Share below which a disk is rather full."),
-    "disk_evicts": ("0.1", "Share below which the kubelet evicts."),
-    "disk_times": ("3", "How many times what is usual is unusual."),
-    "disk_above": ("0.01", "Share of its size an hour below which no growth is unusual."),
+    "disk_window": ("30m", "Window over which a disk's growth is measured."),
+    "disk_within": ("4h", "How far ahead the level is predicted."),
+    "disk_full": ("0.15", "Free share below which a disk is nearly full."),
+    "disk_evicts": ("0.1", "Free share below which the kubelet evicts."),
+    "disk_times": ("3", "Multiple of the usual growth above which growth is unusual."),
+    "disk_above": ("0.01", "Growth per hour, as a share of the size, below which no growth is unusual."),
     "disk_inodes": ("0.1", "Share of the inodes below which few are left."),
 }
 
 
 def _worst(expression: str) -> str:
-    """Of the disks of each server, the worst."""
+    """The worst disk of each node."""
     return f"max by (nodename) ({expression})"
 
 
 def _bounds() -> list[Query]:
-    """Lines from which on the alerts look: rather full, and where the kubelet evicts."""
-    return [Query("vector(1 - $disk_full)", "rather full"), Query("vector(1 - $disk_evicts)", "evicts")]
+    """The thresholds of the alerts: nearly full, and where the kubelet evicts."""
+    return [Query("vector(1 - $disk_full)", "nearly full"), Query("vector(1 - $disk_evicts)", "evicts")]
 
 
 def _glance(found: dashboards.Dashboard) -> dashboards.Dashboard:
-    found = found.with_row(dashboards.Row("How many servers are healthy?"))
+    found = found.with_row(dashboards.Row("Health"))
     found = found.with_panel(
         number(
-            "Healthy servers",
-            "Nodes that are ready, and nodes there are.",
+            "Ready nodes",
+            "Nodes that are ready, and all nodes.",
             "none",
-            Query(f"sum({READY})", "healthy", instant=True),
-            Query(f"count({READY})", "there are", instant=True),
+            Query(f"sum({READY})", "ready", instant=True),
+            Query(f"count({READY})", "all", instant=True),
             width=5,
             decimals=0,
         )
     )
     found = found.with_panel(
         number(
-            "Not healthy",
-            "Nodes that are not ready: their pods are moved away after five minutes.",
+            "Nodes not ready",
+            "Kubernetes evicts the pods of these nodes after five minutes.",
             "none",
             Query(f"count({READY} == 0) or vector(0)", "not ready"),
             steps=Steps(1, 2),
@@ -87,7 +87,7 @@ def _glance(found: dashboards.Dashboard) -> dashboards.Dashboard:
     found = found.with_panel(
         number(
             "Busiest CPU",
-            "Share of all its cores, of the server where it is highest.",
+            "Share of all cores, of the node where it is highest.",
             "percentunit",
             Query(f"max({_CPU})", "busiest"),
             width=4,
@@ -97,8 +97,8 @@ def _glance(found: dashboards.Dashboard) -> dashboards.Dashboard:
     )
     found = found.with_panel(
         number(
-            "Fullest memory",
-            "Share that cannot be had without swapping or ending something, of the server where it is highest.",
+            "Highest memory",
+            "Share that is in use and cannot be freed without swapping or killing, of the node where it is highest.",
             "percentunit",
             Query(f"max({_MEMORY})", "fullest"),
             width=4,
@@ -109,7 +109,7 @@ def _glance(found: dashboards.Dashboard) -> dashboards.Dashboard:
     found = found.with_panel(
         number(
             "Fullest disk",
-            "At 90 % the kubelet begins to throw pods out.",
+            "At 90 % the kubelet begins to evict pods.",
             "percentunit",
             Query(f"max({_LEVEL})", "fullest"),
             width=4,
@@ -120,8 +120,8 @@ def _glance(found: dashboards.Dashboard) -> dashboards.Dashboard:
     return found.with_panel(
         number(
             "Fullest disk, predicted",
-            "In $disk_within, if all goes on as in the last $disk_window. Far above the level now: a disk fills; act "
-            "before the kubelet does.",
+            "In $disk_within, if the growth of the last $disk_window continues. If it is far above the present level, "
+            "a disk fills: act before the kubelet evicts.",
             "percentunit",
             Query(f"max({_PREDICTED})", "predicted"),
             width=4,
@@ -132,14 +132,15 @@ def _glance(found: dashboards.Dashboard) -> dashboards.Dashboard:
 
 
 def _servers(found: dashboards.Dashboard) -> dashboards.Dashboard:
-    found = found.with_row(dashboards.Row("Each server"))
+    found = found.with_row(dashboards.Row("Nodes"))
     pods = 'count by (node) (max by (node, pod) (kube_pod_info{@namespace, pod=~"$job-.*"}))'
     found = found.with_panel(
         rows(
-            "Servers, now",
-            "One a row. Exporter: whether node-exporter answers; without it the row's other figures are missing.",
+            "Nodes, now",
+            "One node per row. Exporter: whether node-exporter responds; without it the row's other values are "
+            "missing.",
             "nodename",
-            "Server",
+            "Node",
             Column(Query(named_server(READY), "State"), "none", states=_STATES),
             Column(
                 Query(f"min by (nodename) ({by_server('up{}')})", "Exporter"),
@@ -149,9 +150,9 @@ def _servers(found: dashboards.Dashboard) -> dashboards.Dashboard:
             Column(Query(f"max by (nodename) ({_CPU})", "CPU"), "percentunit", Steps(0.8, 0.95)),
             Column(Query(f"max by (nodename) ({_MEMORY})", "Memory"), "percentunit", Steps(0.85, 0.95)),
             Column(Query(_worst(_LEVEL), "Fullest disk"), "percentunit", _FULL),
-            Column(Query(_worst(_GROWTH), "Growth an hour"), "percentunit", Steps(0.01, 0.1)),
+            Column(Query(_worst(_GROWTH), "Growth per hour"), "percentunit", Steps(0.01, 0.1)),
             Column(Query(_worst(_PREDICTED), "Predicted"), "percentunit", _FULL),
-            Column(Query(named_server(pods), "Our pods"), "none"),
+            Column(Query(named_server(pods), "Pods of scrap"), "none"),
             width=24,
             height=7,
         )
@@ -159,7 +160,7 @@ def _servers(found: dashboards.Dashboard) -> dashboards.Dashboard:
     return found.with_panel(
         states(
             "State",
-            "Whether each node was ready, as the control plane saw it.",
+            "Whether each node was ready, as the control plane reports it.",
             Query(named_server(READY), "{{nodename}}"),
             meanings=_STATES,
         )
@@ -180,8 +181,8 @@ def _work(found: dashboards.Dashboard) -> dashboards.Dashboard:
     )
     found = found.with_panel(
         lines(
-            "Load a core",
-            "Processes that run or wait, for each core. Above 1 they wait for each other, or for a disk.",
+            "Load per core",
+            "Running or waiting processes, per core. Above 1 they wait for the CPU or for a disk.",
             "short",
             Query(by_server(_LOAD), "{{nodename}}"),
             steps=Steps(1, 2),
@@ -190,7 +191,7 @@ def _work(found: dashboards.Dashboard) -> dashboards.Dashboard:
     return found.with_panel(
         lines(
             "Memory",
-            "Share that cannot be had without swapping or ending something.",
+            "Share that is in use and cannot be freed without swapping or killing.",
             "percentunit",
             Query(_MEMORY, "{{nodename}}"),
             highest=1,
@@ -200,11 +201,11 @@ def _work(found: dashboards.Dashboard) -> dashboards.Dashboard:
 
 
 def _disks(found: dashboards.Dashboard) -> dashboards.Dashboard:
-    found = found.with_row(dashboards.Row("Disks: full is not the same as filling"))
+    found = found.with_row(dashboards.Row("Disks: level and growth"))
     found = found.with_panel(
         lines(
             "Level",
-            "Share of each disk that is taken. High and flat: no hurry.",
+            "Used share of each disk. A high and constant level is not urgent.",
             "percentunit",
             Query(_LEVEL, _DISK),
             *_bounds(),
@@ -215,10 +216,9 @@ def _disks(found: dashboards.Dashboard) -> dashboards.Dashboard:
     )
     found = found.with_panel(
         lines(
-            "Growth an hour",
-            "Share of its size by which a disk grows an hour, fitted to the last $disk_window; and dashed, for each, "
-            "the line above which that is $disk_times times what is usual there. Above it somebody should look, at any "
-            "level.",
+            "Growth per hour",
+            "Growth of each disk per hour, as a share of its size, fitted to the last $disk_window. The dashed line is "
+            "$disk_times times the usual growth. Above it, find out what writes, whatever the level.",
             "percentunit",
             Query(_GROWTH, _DISK),
             Query(f"clamp_min($disk_times * {_USUAL}, $disk_above)", f"{_DISK} unusual"),
@@ -230,7 +230,7 @@ def _disks(found: dashboards.Dashboard) -> dashboards.Dashboard:
     found = found.with_panel(
         lines(
             "Level, predicted",
-            "In $disk_within, if it goes on as in the last $disk_window. Above the red line: act now.",
+            "In $disk_within, if the growth of the last $disk_window continues. Above the red line: act now.",
             "percentunit",
             Query(_PREDICTED, _DISK),
             *_bounds(),
@@ -242,7 +242,7 @@ def _disks(found: dashboards.Dashboard) -> dashboards.Dashboard:
     found = found.with_panel(
         lines(
             "Inodes",
-            "Share of the files that a disk can hold. Many small ones fill it as well.",
+            "Used share of the inodes of each disk. Many small files can use up all of them.",
             "percentunit",
             Query("1 - max by (nodename, device) (scrap:node_filesystem_files:ratio{})", _DISK),
             Query("vector(1 - $disk_inodes)", "few left"),
@@ -255,7 +255,7 @@ def _disks(found: dashboards.Dashboard) -> dashboards.Dashboard:
     found = found.with_panel(
         lines(
             "Reads and writes",
-            "Bytes a second. Reads are above the line, writes below.",
+            "Bytes per second. Reads are above the axis, writes below.",
             "Bps",
             Query(by_server(disk_bytes.format("read")), "{{nodename}} reads"),
             Query("-" + by_server(disk_bytes.format("written")), "{{nodename}} writes"),
@@ -265,7 +265,7 @@ def _disks(found: dashboards.Dashboard) -> dashboards.Dashboard:
     return found.with_panel(
         lines(
             "Busy disks",
-            "Share of the time in which a disk had something to do.",
+            "Share of the time in which a disk was busy.",
             "percentunit",
             Query(
                 by_server("max by (instance) (rate(node_disk_io_time_seconds_total{}[$__rate_interval]))"),
@@ -283,7 +283,7 @@ def _network(found: dashboards.Dashboard) -> dashboards.Dashboard:
     found = found.with_panel(
         lines(
             "In and out",
-            "Bytes a second through the servers' own interfaces. In is above the line, out below.",
+            "Bytes per second through the nodes' physical interfaces. In is above the axis, out below.",
             "Bps",
             Query(by_server(flow.format("receive_bytes")), "{{nodename}} in"),
             Query("-" + by_server(flow.format("transmit_bytes")), "{{nodename}} out"),
@@ -291,7 +291,7 @@ def _network(found: dashboards.Dashboard) -> dashboards.Dashboard:
             signed=True,
         )
     )
-    troubles = {
+    problems = {
         "errors in": "receive_errs",
         "errors out": "transmit_errs",
         "dropped in": "receive_drop",
@@ -300,11 +300,11 @@ def _network(found: dashboards.Dashboard) -> dashboards.Dashboard:
     return found.with_panel(
         lines(
             "Errors and drops",
-            "Packets a second that were broken, or that nobody had room for. Anything but 0 is worth a look.",
+            "Packets per second that were damaged or dropped. The expected value is 0.",
             "pps",
             *(
-                Query(by_server(flow.format(metric)), f"{{{{nodename}}}} {trouble}")
-                for trouble, metric in troubles.items()
+                Query(by_server(flow.format(metric)), f"{{{{nodename}}}} {problem}")
+                for problem, metric in problems.items()
             ),
             width=12,
         )
@@ -313,7 +313,9 @@ def _network(found: dashboards.Dashboard) -> dashboards.Dashboard:
 
 def build() -> Dashboard:
     """The dashboard."""
-    found = board("nodes", "scrap / Nodes", "The servers under scrap: how many are healthy, and what they run out of.")
+    found = board(
+        "nodes", "scrap / Nodes", "The nodes of the cluster: how many are ready, and which resources are scarce."
+    )
     for name, (value, description) in _CONSTANTS.items():
         found = found.with_variable(dashboards.ConstantVariable(name).value(value).description(description))
     for section in (_glance, _servers, _work, _disks, _network):

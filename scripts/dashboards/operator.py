@@ -1,4 +1,4 @@
-"""Operator: what it decided, what it believed, and whether it is well."""
+"""Operator: its decisions, the state of its source, and its health."""
 
 from grafana_foundation_sdk.builders import dashboard as dashboards
 from grafana_foundation_sdk.models.dashboard import Dashboard
@@ -21,7 +21,7 @@ from scripts.dashboards.panels import (
 
 _GOOD = (State(1, "yes", GREEN), State(0, "no", RED))
 _BAD = (State(1, "yes", ORANGE), State(0, "no", GREEN))
-# The operator's own process is scraped as a job beside the service's.
+# The operator's process has a job of its own.
 _PROCESS = 'namespace="$namespace", job="$job-operator"'
 
 
@@ -33,11 +33,11 @@ def _scaled(direction: str) -> str:
 
 
 def _glance(found: dashboards.Dashboard) -> dashboards.Dashboard:
-    found = found.with_row(dashboards.Row("Is it well?"))
+    found = found.with_row(dashboards.Row("Health"))
     found = found.with_panel(
         number(
             "Age of its last tick",
-            "It looks four times a minute. Much older: it hangs, and is restarted soon.",
+            "It polls four times a minute. If the age is much higher, it hangs, and the liveness probe restarts it.",
             "s",
             Query(f"max(scrap_operator_loop_age_seconds{{{_PROCESS}}})", "age"),
             width=4,
@@ -48,8 +48,7 @@ def _glance(found: dashboards.Dashboard) -> dashboards.Dashboard:
     found = found.with_panel(
         number(
             "Source of the alerts",
-            "Whether Alertmanager answers and the heartbeat fires. While it does not nothing is known, so "
-            "nothing is scaled in.",
+            "Whether Alertmanager responds and the heartbeat fires. While it is down, the operator does not scale in.",
             "none",
             Query("min(scrap_operator_source_up{@operator})", "up"),
             width=4,
@@ -61,15 +60,14 @@ def _glance(found: dashboards.Dashboard) -> dashboards.Dashboard:
     )
     found = found.with_panel(
         number(
-            "Wanted by the alerts, not there",
-            "Replicas that the operator decided on and the Deployment is not told to have yet; for long: its "
-            "writes are refused, or it "
-            "only tries (DryRun).",
+            "Decided, not applied",
+            "Difference between the replicas that the operator decided on and those in the Deployment's scale. If it "
+            "lasts, the API server rejects the writes, or the mode is DryRun.",
             "none",
             Query(
                 "abs(max(scrap_operator_desired_replicas{@operator}) "
                 "- max(scrap_operator_current_replicas{@operator}))",
-                "apart",
+                "difference",
             ),
             width=4,
             steps=Steps(1, 3),
@@ -80,7 +78,7 @@ def _glance(found: dashboards.Dashboard) -> dashboards.Dashboard:
     found = found.with_panel(
         number(
             "Scaled, in this range",
-            "Changes that it wrote.",
+            "Changes of the replicas that the operator wrote.",
             "none",
             Query(_scaled("Up"), "out", instant=True),
             Query(_scaled("Down"), "in", instant=True),
@@ -92,8 +90,8 @@ def _glance(found: dashboards.Dashboard) -> dashboards.Dashboard:
     return found.with_panel(
         number(
             "Ticks without a decision, in this range",
-            "The API server refused or did not answer, or the AlertScaler cannot be read. A few are nothing: the "
-            "next tick makes good.",
+            "The API server rejected a request or did not respond, or the AlertScaler is invalid. A few are harmless: "
+            "the next tick retries.",
             "none",
             Query(
                 "sum(increase(scrap_operator_problems_total{@operator}[$__range])) or vector(0)",
@@ -108,21 +106,21 @@ def _glance(found: dashboards.Dashboard) -> dashboards.Dashboard:
 
 
 def _decisions(found: dashboards.Dashboard) -> dashboards.Dashboard:
-    found = found.with_row(dashboards.Row("What it decided, and why"))
+    found = found.with_row(dashboards.Row("Decisions"))
     found = found.with_panel(
         lines(
             "Replicas",
-            "decided: what the alerts call for, within bounds and pace. told: what the Deployment's scale says. "
-            "ready: what serves.",
+            "decided: what the alerts request, within bounds and policies. scale: the replicas in the Deployment's "
+            "scale. ready: the ready pods.",
             "none",
             Query("max(scrap_operator_desired_replicas{@operator})", "decided"),
-            Query("max(scrap_operator_current_replicas{@operator})", "told"),
+            Query("max(scrap_operator_current_replicas{@operator})", "scale"),
             Query("max(kube_deployment_status_replicas_ready{@deployment})", "ready"),
             Query("max(scrap_operator_min_replicas{@operator})", "minimum"),
             Query("max(scrap_operator_max_replicas{@operator})", "maximum"),
             width=24,
             stepped=True,
-            colors={"decided": ORANGE, "told": BLUE, "ready": GREEN, "minimum": GREY, "maximum": RED},
+            colors={"decided": ORANGE, "scale": BLUE, "ready": GREEN, "minimum": GREY, "maximum": RED},
             dashed=["minimum", "maximum"],
             decimals=0,
         )
@@ -140,7 +138,7 @@ def _decisions(found: dashboards.Dashboard) -> dashboards.Dashboard:
     return found.with_panel(
         lines(
             "Decisions, by reason",
-            "How often a minute it came to which reason; docs/operator.md has the table.",
+            "Decisions per minute, by reason; docs/operator.md has the table.",
             "cpm",
             Query(
                 "sum by (reason) (rate(scrap_operator_decisions_total{@operator}[$__rate_interval])) * 60 > 0",
@@ -153,11 +151,12 @@ def _decisions(found: dashboards.Dashboard) -> dashboards.Dashboard:
 
 
 def _beliefs(found: dashboards.Dashboard) -> dashboards.Dashboard:
-    found = found.with_row(dashboards.Row("What it believes"))
+    found = found.with_row(dashboards.Row("Conditions and source"))
     found = found.with_panel(
         states(
-            "What should be",
-            "Ready: it reads its AlertScaler and finds its target. SourceAvailable: it knows what fires.",
+            "Expected conditions",
+            "Ready: the operator reads its AlertScaler and finds its target. SourceAvailable: it knows which alerts "
+            "fire.",
             Query('max by (type) (scrap_operator_condition{@operator, type=~"Ready|SourceAvailable"})', "{{type}}"),
             meanings=_GOOD,
             width=12,
@@ -166,9 +165,9 @@ def _beliefs(found: dashboards.Dashboard) -> dashboards.Dashboard:
     )
     found = found.with_panel(
         states(
-            "What should not last",
-            "Conflict: something else scales the same pods, so it keeps its hands off. Limited: the alerts ask "
-            "for more than the bounds allow.",
+            "Exceptional conditions",
+            "Conflict: another scaler scales the same pods, so the operator does not. Limited: the alerts request more "
+            "than the bounds allow.",
             Query('max by (type) (scrap_operator_condition{@operator, type=~"Conflict|Limited"})', "{{type}}"),
             meanings=_BAD,
             width=12,
@@ -179,7 +178,7 @@ def _beliefs(found: dashboards.Dashboard) -> dashboards.Dashboard:
     found = found.with_panel(
         lines(
             "Time of a poll",
-            "How long the source takes to say what fires.",
+            "The time in which the source responds.",
             "s",
             Query(f"histogram_quantile(0.5, sum by (le) ({polls.format('bucket')}))", "median"),
             Query(f"sum({polls.format('sum')}) / sum({polls.format('count')})", "mean"),
@@ -199,7 +198,7 @@ def _beliefs(found: dashboards.Dashboard) -> dashboards.Dashboard:
     return found.with_panel(
         lines(
             "Memory",
-            "Resident memory, and the limit at which the kernel ends it.",
+            "Resident memory, and the limit at which the kernel kills it.",
             "bytes",
             Query(f"max(process_resident_memory_bytes{{{_PROCESS}}})", "resident"),
             Query(
@@ -215,7 +214,7 @@ def _beliefs(found: dashboards.Dashboard) -> dashboards.Dashboard:
 def build() -> Dashboard:
     """The dashboard."""
     found = board(
-        "operator", "scrap / Operator", "What scrap's operator decided, what it believed, and whether it is well."
+        "operator", "scrap / Operator", "The decisions of scrap's operator, the state of its source, and its health."
     )
     for section in (_glance, _decisions, _beliefs):
         found = section(found)

@@ -1,4 +1,4 @@
-"""Overview: how the service does, and where it hurts."""
+"""Overview: the state of the service, and its bottlenecks."""
 
 from grafana_foundation_sdk.builders import dashboard as dashboards
 from grafana_foundation_sdk.models.dashboard import Dashboard
@@ -28,33 +28,33 @@ _CALLS = "rate(scrap_requests_total{@here}[$__rate_interval])"
 _SECONDS = "rate(scrap_request_duration_seconds_{}{{@here}}[$__rate_interval])"
 _LONGEST = "max_over_time(scrap_request_duration_max_seconds{@here}[$__rate_interval])"
 
-# Of the whole range, for the table.
+# Over the whole range, for the table.
 _SECONDS_THERE = "increase(scrap_request_duration_seconds_{}{{@here}}[$__range])"
 
 _EVER = "sum(last_over_time(scrap:calls:ever{@here}[1d]))"
-# The rule adds up once a minute; what has come since then to the pods that it saw.
+# The rule adds up once a minute; this is the increase since then of the pods that it read.
 _SINCE = "sum(clamp_min(sum by (pod) (scrap_requests_total{@here}) - sum by (pod) (scrap:calls:seen{@here}), 0))"
 
 _PHASES = ("wait", "dns", "connect", "first_byte", "body", "parse")
 
-FIRES = (State(1, "fires", ORANGE), State(0, "quiet", GREEN))
-_GRADES = (State(3, "critical", RED), State(2, "warning", ORANGE), State(1, "info, or a signal to scale", BLUE))
+FIRES = (State(1, "firing", ORANGE), State(0, "not firing", GREEN))
+_SEVERITIES = (State(3, "critical", RED), State(2, "warning", ORANGE), State(1, "info, or a signal to scale", BLUE))
 
 
 def _share(fault: str) -> str:
-    """The share of calls that failed by this one's fault; nothing where nobody called."""
+    """The share of requests that failed by this fault; no value without requests."""
     failed = f'sum(rate(scrap_requests_total{{@here, fault="{fault}"}}[$__rate_interval]))'
     return f"{failed} / (sum({_CALLS}) > 0)"
 
 
 def _left(bad: str, calls: str, objective: str) -> str:
-    """What is left of a budget, from the alerts' own recorded rates: 1 at first, below 0 where it is spent."""
+    """The rest of a budget, from the alerts' recorded rates: 1 at first, below 0 when it is exceeded."""
     there = "sum(avg_over_time({}{{@here}}[30d]))"
     return f"1 - {there.format(bad)} / ({there.format(calls)} > 0) / (1 - {objective})"
 
 
 def _burn(bad: str, calls: str, objective: str) -> list[Query]:
-    """How fast it burns, over the windows that the alerts look at."""
+    """The burn rate, over the windows of the alerts."""
     there = "sum(avg_over_time({}{{@here}}[{}]))"
     return [
         Query(
@@ -75,8 +75,8 @@ def _mean(labels: str = "") -> str:
 
 
 def _with_all(by_outcome: str, whole: str) -> str:
-    """A row more in a table by outcome: all calls together."""
-    return f'{by_outcome} or label_replace({whole}, "outcome", "all calls", "", "")'
+    """Adds a row to a table by outcome: all requests."""
+    return f'{by_outcome} or label_replace({whole}, "outcome", "all requests", "", "")'
 
 
 def _quantile_there(quantile: float) -> str:
@@ -102,49 +102,48 @@ def _calls_there() -> str:
 
 
 def _glance(found: dashboards.Dashboard) -> dashboards.Dashboard:
-    found = found.with_row(dashboards.Row("Where does it hurt?"))
+    found = found.with_row(dashboards.Row("Health"))
     found = found.with_panel(
         number(
-            "Our failures",
-            "Share of calls that failed by our own fault: turned away because we were full, or a mistake of ours.",
+            "Failures of the service",
+            "Share of requests that failed by a fault of the service: rejected because it was overloaded, or an error "
+            "in it.",
             "percentunit",
-            Query(_share("service"), "ours"),
+            Query(_share("service"), "service"),
             steps=Steps(0.001, 0.01),
             decimals=2,
-            nothing="no calls",
+            nothing="no requests",
         )
     )
     found = found.with_panel(
         number(
-            "The web's failures",
-            "Share of calls whose page could not be had, or took too long. Not ours to mend; a sudden rise of it "
-            "is worth a look at "
-            "our own way out: DNS, the network policy, an address that others block.",
+            "Failures of origins",
+            "Share of requests whose page could not be fetched, or took too long. The service cannot fix these. After "
+            "a sudden increase, check the cluster's egress: DNS, the NetworkPolicy, a blocked address.",
             "percentunit",
-            Query(_share("web"), "the web's"),
+            Query(_share("web"), "origins"),
             steps=Steps(0.1, 0.5),
             decimals=1,
-            nothing="no calls",
+            nothing="no requests",
         )
     )
     found = found.with_panel(
         number(
             "99th percentile",
-            "One call in a hundred takes longer, to the next bound of the histogram.",
+            "1 % of the requests take longer; rounded up to the next bound of the histogram.",
             "s",
             Query(_quantile(0.99), "p99"),
             steps=Steps(4, 8),
-            nothing="no calls",
+            nothing="no requests",
         )
     )
     found = found.with_panel(
         number(
-            "Fullest pod",
-            "Share of the places for fetches that are taken, in the pod that has fewest left. At 100 % it makes "
-            "calls wait, then turns "
-            "them away.",
+            "Most saturated pod",
+            "Share of the fetch slots in use, in the most saturated pod. At 100 % requests wait in the queue, then the "
+            "pod rejects them.",
             "percentunit",
-            Query("max(scrap_admission_saturation_ratio{@here})", "fullest"),
+            Query("max(scrap_admission_saturation_ratio{@here})", "highest"),
             steps=Steps(0.7, 0.9),
             decimals=0,
         )
@@ -152,7 +151,7 @@ def _glance(found: dashboards.Dashboard) -> dashboards.Dashboard:
     found = found.with_panel(
         number(
             "Pods not ready",
-            "Pods that are wanted and do not serve.",
+            "Requested pods that are not ready.",
             "none",
             Query(
                 "max(kube_deployment_spec_replicas{@deployment}) "
@@ -166,20 +165,19 @@ def _glance(found: dashboards.Dashboard) -> dashboards.Dashboard:
     found = found.with_panel(
         number(
             "Error budget left",
-            "Of the failures of ours that the objective allows in 30 days, or in as many as Prometheus keeps. "
-            "Below 0 the objective is "
-            "missed.",
+            "Share of the failures of the service that the objective allows in 30 days, or in as many as Prometheus "
+            "keeps. Below 0 the objective is missed.",
             "percentunit",
             Query(_left("scrap:calls_failed:rate", "scrap:calls:rate", "$objective"), "left", instant=True),
             steps=Steps(0.5, 0.1, falling=True),
             decimals=0,
-            nothing="no calls",
+            nothing="no requests",
         )
     )
     found = found.with_panel(
         number(
             "Alerts for a person",
-            "Alerts that fire and call somebody: critical and warning.",
+            "Firing alerts that a person has to act on: critical and warning.",
             "none",
             Query(
                 'count(ALERTS{@namespace, alertstate="firing", severity=~"critical|warning"}) or vector(0)', "firing"
@@ -190,8 +188,8 @@ def _glance(found: dashboards.Dashboard) -> dashboards.Dashboard:
     )
     return found.with_panel(
         number(
-            "Servers not healthy",
-            "Nodes of the cluster that are not ready; see Nodes.",
+            "Nodes not ready",
+            "Nodes of the cluster that are not ready; see the dashboard Nodes.",
             "none",
             Query(f"count({READY} == 0) or vector(0)", "not ready"),
             steps=Steps(1, 2),
@@ -201,11 +199,11 @@ def _glance(found: dashboards.Dashboard) -> dashboards.Dashboard:
 
 
 def _calls(found: dashboards.Dashboard) -> dashboards.Dashboard:
-    found = found.with_row(dashboards.Row("Calls"))
+    found = found.with_row(dashboards.Row("Requests"))
     found = found.with_panel(
         lines(
-            "Calls a second",
-            "By what came of them; all of them together are the height.",
+            "Requests per second",
+            "By outcome, stacked.",
             "reqps",
             Query(f"sum by (outcome) ({_CALLS}) > 0", "{{outcome}}"),
             width=9,
@@ -215,9 +213,9 @@ def _calls(found: dashboards.Dashboard) -> dashboards.Dashboard:
     )
     found = found.with_panel(
         lines(
-            "Failures a second, by whose fault",
-            "service: ours. web: the page could not be had. caller: the call itself was wrong, or its target may "
-            "not be fetched.",
+            "Failures per second, by fault",
+            "service: an overload or error of the service. web: the page could not be fetched. caller: an error of the "
+            "client, such as a forbidden target.",
             "reqps",
             Query("sum by (fault) (rate(scrap_failures_total{@here}[$__rate_interval]))", "{{fault}}"),
             width=9,
@@ -226,17 +224,16 @@ def _calls(found: dashboards.Dashboard) -> dashboards.Dashboard:
     )
     return found.with_panel(
         number(
-            "Calls in total",
-            "In the chosen range, and since ever. A range's total is Prometheus' estimate from its scrapes, off "
-            "by a few calls. "
-            "Since ever is added up by a rule and outlives restarts, scale-in and what Prometheus forgets: see "
-            "docs/dashboards.md.",
+            "Total requests",
+            "In the selected range, and since installation. The total of a range is Prometheus' estimate from its "
+            "scrapes, with an error of a few requests. A rule adds up the total since installation, which survives "
+            "restarts, scale-in and Prometheus' retention: see docs/dashboards.md.",
             "locale",
             Query("sum(increase(scrap_requests_total{@here}[$__range]))", "in this range", instant=True),
-            Query(f"({_EVER} + {_SINCE}) or {_EVER}", "since ever", instant=True),
+            Query(f"({_EVER} + {_SINCE}) or {_EVER}", "since installation", instant=True),
             Query(
                 'sum(last_over_time(scrap:calls:ever{@here, fault="service"}[1d]))',
-                "failed by our fault, since ever",
+                "failures of the service, since installation",
                 instant=True,
             ),
             width=6,
@@ -247,15 +244,14 @@ def _calls(found: dashboards.Dashboard) -> dashboards.Dashboard:
 
 
 def _latency(found: dashboards.Dashboard) -> dashboards.Dashboard:
-    found = found.with_row(dashboards.Row("How long calls take"))
+    found = found.with_row(dashboards.Row("Latency"))
     found = found.with_panel(
         lines(
             "Median, mean, 99th percentile and maximum",
-            "All calls. The mean above the median: a few slow pages cost most of the time. Both up: all is "
-            "slower, look for us. "
-            "Only the 99th percentile and the maximum up: some hosts are slow. "
-            "A percentile is estimated between two bounds of a histogram, the maximum is measured: where it is the "
-            "lower one, it is right.",
+            "All requests. A mean above the median: few slow pages take most of the time. Both higher: all requests "
+            "are slower, and the service is the likely cause. Only the 99th percentile and the maximum higher: some "
+            "origins are slow. A percentile is estimated between two bounds of a histogram, the maximum is measured: "
+            "where the maximum is lower, it is the exact one.",
             "s",
             Query(_quantile(0.5), "median"),
             Query(_mean(), "mean"),
@@ -268,12 +264,12 @@ def _latency(found: dashboards.Dashboard) -> dashboards.Dashboard:
     )
     found = found.with_panel(
         rows(
-            "By outcome, in the chosen range",
-            "What is answered from memory takes a millisecond, what times out takes the deadline: one figure for "
-            "both says nothing. Percentiles are estimated, the maximum is measured.",
+            "By outcome, in the selected range",
+            "A response from the memory cache takes a millisecond, a timeout takes the deadline, so each outcome has "
+            "its own row. Percentiles are estimated, the maximum is measured.",
             "outcome",
             "Outcome",
-            Column(Query(_calls_there(), "Calls"), "locale"),
+            Column(Query(_calls_there(), "Requests"), "locale"),
             Column(Query(_quantile_there(0.5), "Median"), "s"),
             Column(Query(_mean_there(), "Mean"), "s"),
             Column(Query(_quantile_there(0.99), "99th percentile"), "s", Steps(4, 8)),
@@ -282,10 +278,10 @@ def _latency(found: dashboards.Dashboard) -> dashboards.Dashboard:
         )
     )
     figures = {
-        "Median": ("Half of the calls take longer.", f"{_quantile(0.5, 'outcome')} > 0"),
-        "Mean": ("The time of all calls, divided by their number.", _mean("outcome")),
-        "99th percentile": ("One call in a hundred takes longer.", f"{_quantile(0.99, 'outcome')} > 0"),
-        "Maximum": ("The longest call; each is seen for a minute.", f"max by (outcome) ({_LONGEST}) > 0"),
+        "Median": ("50 % of the requests take longer.", f"{_quantile(0.5, 'outcome')} > 0"),
+        "Mean": ("The total duration of all requests, divided by their number.", _mean("outcome")),
+        "99th percentile": ("1 % of the requests take longer.", f"{_quantile(0.99, 'outcome')} > 0"),
+        "Maximum": ("The longest request; each is exported for a minute.", f"max by (outcome) ({_LONGEST}) > 0"),
     }
     for title, (description, expression) in figures.items():
         found = found.with_panel(
@@ -303,11 +299,11 @@ def _latency(found: dashboards.Dashboard) -> dashboards.Dashboard:
 
 
 def _web(found: dashboards.Dashboard) -> dashboards.Dashboard:
-    found = found.with_row(dashboards.Row("The web, and our way there"))
+    found = found.with_row(dashboards.Row("Origins and egress"))
     found = found.with_panel(
         lines(
-            "What the web answered",
-            "Requests to pages' hosts by the status of the answer, redirects included; none: there was no answer.",
+            "Responses of origins",
+            "Requests to origins by the status of the response, redirects included; none: there was no response.",
             "reqps",
             Query("sum by (status) (rate(scrap_hops_total{@here}[$__rate_interval])) > 0", "{{status}}"),
             stacked=True,
@@ -316,8 +312,8 @@ def _web(found: dashboards.Dashboard) -> dashboards.Dashboard:
     )
     found = found.with_panel(
         lines(
-            "Why calls failed",
-            "Every failure, by its reason; the problem type that the caller got has the same name.",
+            "Failures, by reason",
+            "Every failure, by its reason; the reason in the response to the client is the same.",
             "reqps",
             Query("sum by (reason) (rate(scrap_failures_total{@here}[$__rate_interval])) > 0", "{{reason}}"),
             stacked=True,
@@ -325,10 +321,9 @@ def _web(found: dashboards.Dashboard) -> dashboards.Dashboard:
     )
     found = found.with_panel(
         lines(
-            "Where the time of a fetch goes",
-            "The 90th percentile of each phase: wait for a place, DNS, connect (TCP and TLS), first byte, body, "
-            "parse. wait and parse are "
-            "ours, the others the web's.",
+            "Duration of a fetch, by phase",
+            "The 90th percentile of each phase: wait for a slot, DNS, connect (TCP and TLS), first byte, body, parse. "
+            "wait and parse depend on the service, the others on the network and the origins.",
             "s",
             Query(
                 "histogram_quantile(0.9, sum by (le, phase) "
@@ -341,8 +336,8 @@ def _web(found: dashboards.Dashboard) -> dashboards.Dashboard:
     )
     found = found.with_panel(
         lines(
-            "Targets refused",
-            "Targets that may not be fetched, by why. A rise is somebody who probes our inside.",
+            "Refused targets",
+            "Targets that may not be fetched, by verdict. An increase means that a client probes internal addresses.",
             "reqps",
             Query("sum by (verdict) (rate(scrap_targets_blocked_total{@here}[$__rate_interval])) > 0", "{{verdict}}"),
             stacked=True,
@@ -350,9 +345,9 @@ def _web(found: dashboards.Dashboard) -> dashboards.Dashboard:
     )
     found = found.with_panel(
         lines(
-            "Answered without a fetch",
-            "Share of look-ups that found a fresh page, by level of the cache; joined: calls that shared "
-            "another's fetch.",
+            "Responses without a fetch",
+            "Share of look-ups that found a fresh page, by cache level; joined: requests that shared the fetch of "
+            "another request.",
             "percentunit",
             Query(
                 'sum by (level) (rate(scrap_cache_lookups_total{@here, state="fresh"}[$__rate_interval])) '
@@ -370,7 +365,7 @@ def _web(found: dashboards.Dashboard) -> dashboards.Dashboard:
     return found.with_panel(
         lines(
             "Received",
-            "Bytes of pages a second, as they came and after decompression.",
+            "Bytes of pages per second, as received and after decompression.",
             "Bps",
             Query("sum(rate(scrap_fetch_received_bytes_sum{@here}[$__rate_interval]))", "received"),
             Query("sum(rate(scrap_fetch_decoded_bytes_sum{@here}[$__rate_interval]))", "decompressed"),
@@ -379,11 +374,11 @@ def _web(found: dashboards.Dashboard) -> dashboards.Dashboard:
 
 
 def _saturation(found: dashboards.Dashboard) -> dashboards.Dashboard:
-    found = found.with_row(dashboards.Row("How full it is"))
+    found = found.with_row(dashboards.Row("Saturation"))
     found = found.with_panel(
         lines(
-            "Places taken, by pod",
-            "Share of a pod's places for fetches. Scaling looks at it.",
+            "Fetch slots in use, by pod",
+            "Share of a pod's fetch slots. The scale signals use it.",
             "percentunit",
             Query("max by (pod) (scrap_admission_saturation_ratio{@here})", "{{pod}}"),
             highest=1,
@@ -392,21 +387,21 @@ def _saturation(found: dashboards.Dashboard) -> dashboards.Dashboard:
     )
     found = found.with_panel(
         lines(
-            "Fetches, calls that wait, and places",
-            "Who waits longer than allowed, or finds the waiting room full, is turned away with 503.",
+            "Fetches, waiting requests and slots",
+            "A request that waits too long, or finds the queue full, is rejected with 503.",
             "none",
             Query("sum(scrap_admission_in_flight{@here})", "fetches"),
             Query("sum(scrap_admission_waiting{@here})", "waiting"),
-            Query("sum(scrap_admission_capacity{@here})", "places"),
-            colors={"fetches": GREEN, "waiting": RED, "places": GREY},
-            dashed=["places"],
+            Query("sum(scrap_admission_capacity{@here})", "slots"),
+            colors={"fetches": GREEN, "waiting": RED, "slots": GREY},
+            dashed=["slots"],
         )
     )
     found = found.with_panel(
         lines(
-            "Turned away",
-            "Calls answered with 503, by why. This is failure by our fault: more pods are needed, or a caller is "
-            "too fast.",
+            "Rejected requests",
+            "Requests rejected with 503, by reason. They count as failures of the service: add pods, or limit a client "
+            "that sends too much.",
             "reqps",
             Query(
                 'sum by (reason) (rate(scrap_failures_total{@here, outcome="shed"}[$__rate_interval]))', "{{reason}}"
@@ -417,7 +412,7 @@ def _saturation(found: dashboards.Dashboard) -> dashboards.Dashboard:
     found = found.with_panel(
         lines(
             "Lag of the event loop",
-            "How late a pod gets to what it should do now, at worst within a minute. Above 0.1 s its CPU is the limit.",
+            "The longest delay of a due task in each pod within a minute. Above 0.1 s the CPU is the bottleneck.",
             "s",
             Query("max by (pod) (scrap_event_loop_lag_max_seconds{@here})", "{{pod}}"),
             steps=Steps(0.1, 0.5),
@@ -435,7 +430,7 @@ def _saturation(found: dashboards.Dashboard) -> dashboards.Dashboard:
     return found.with_panel(
         lines(
             "Memory, by pod",
-            "Resident memory of each process, and the limit at which the kernel ends it.",
+            "Resident memory of each process, and the limit at which the kernel kills it.",
             "bytes",
             Query("max by (pod) (process_resident_memory_bytes{@here})", "{{pod}}"),
             Query(
@@ -450,13 +445,13 @@ def _saturation(found: dashboards.Dashboard) -> dashboards.Dashboard:
 
 
 def _scaling(found: dashboards.Dashboard) -> dashboards.Dashboard:
-    found = found.with_row(dashboards.Row("Replicas, and the alerts that move them"))
+    found = found.with_row(dashboards.Row("Replicas and the alerts that scale them"))
     found = found.with_panel(
         lines(
-            "Replicas wanted and ready, and their bounds",
+            "Replicas requested and ready, and their bounds",
             "The bounds are the operator's, or else a HorizontalPodAutoscaler's; without either there are none.",
             "none",
-            Query("max(kube_deployment_spec_replicas{@deployment})", "wanted"),
+            Query("max(kube_deployment_spec_replicas{@deployment})", "requested"),
             Query("max(kube_deployment_status_replicas_ready{@deployment})", "ready"),
             Query(
                 "max(scrap_operator_min_replicas{@operator}) "
@@ -470,7 +465,7 @@ def _scaling(found: dashboards.Dashboard) -> dashboards.Dashboard:
             ),
             width=24,
             stepped=True,
-            colors={"wanted": BLUE, "ready": GREEN, "minimum": GREY, "maximum": RED},
+            colors={"requested": BLUE, "ready": GREEN, "minimum": GREY, "maximum": RED},
             dashed=["minimum", "maximum"],
             decimals=0,
         )
@@ -478,7 +473,8 @@ def _scaling(found: dashboards.Dashboard) -> dashboards.Dashboard:
     found = found.with_panel(
         states(
             "Rules of the operator",
-            "Which of its rules fire: saturated adds pods, scale-in-unsafe keeps them. Empty without the operator.",
+            "The firing rules of the operator: saturated adds pods, scale-in-unsafe prevents scale-in. Empty without "
+            "the operator.",
             Query("max by (rule) (scrap_operator_rule_firing{@operator})", "{{rule}}"),
             meanings=FIRES,
             height=4,
@@ -489,15 +485,16 @@ def _scaling(found: dashboards.Dashboard) -> dashboards.Dashboard:
     return found.with_panel(
         states(
             "Alerts",
-            "All that fire in this namespace, by their grade. The grade none is a signal to scale: it calls nobody.",
+            "All firing alerts of this namespace, by severity. The severity none is a scale signal: no person "
+            "receives it.",
             Query(
                 " or ".join(
-                    alerts.format(severity, grade)
-                    for severity, grade in (('="critical"', 3), ('="warning"', 2), ('!~"critical|warning"', 1))
+                    alerts.format(severity, level)
+                    for severity, level in (('="critical"', 3), ('="warning"', 2), ('!~"critical|warning"', 1))
                 ),
                 "{{alertname}}",
             ),
-            meanings=_GRADES,
+            meanings=_SEVERITIES,
             height=6,
             nothing="none fires",
         )
@@ -508,13 +505,12 @@ _BURNS = {"over 5m": GREY, "over 1h": RED, "over 6h": ORANGE, "over 3d": BLUE}
 
 
 def _budget(found: dashboards.Dashboard) -> dashboards.Dashboard:
-    found = found.with_row(dashboards.Row("The budgets"))
+    found = found.with_row(dashboards.Row("Budgets"))
     found = found.with_panel(
         lines(
-            "How fast the error budget burns",
-            "Failures of ours, in multiples of what the objective allows. At 1 the budget lasts 30 days; at 14.4 "
-            "two per cent of it are gone "
-            "within an hour, and an alert calls.",
+            "Burn rate of the error budget",
+            "Failures of the service, as a multiple of what the objective allows. At 1 the budget lasts 30 days. "
+            "At 14.4, 2 % of it are used within an hour, and an alert fires.",
             "suffix:x",
             *_burn("scrap:calls_failed:rate", "scrap:calls:rate", "$objective"),
             width=9,
@@ -524,8 +520,8 @@ def _budget(found: dashboards.Dashboard) -> dashboards.Dashboard:
     )
     found = found.with_panel(
         lines(
-            "How fast the latency budget burns",
-            "Answers that took too long, likewise.",
+            "Burn rate of the latency budget",
+            "Responses that took too long, as a multiple of what the objective allows.",
             "suffix:x",
             *_burn("scrap:calls_slow:rate", "scrap:calls_answered:rate", "$latency_objective"),
             width=9,
@@ -536,7 +532,8 @@ def _budget(found: dashboards.Dashboard) -> dashboards.Dashboard:
     return found.with_panel(
         number(
             "Budgets left",
-            "Of 30 days, or of as many as Prometheus keeps; docs/runbooks has what to do when one is nearly spent.",
+            "Over 30 days, or as many as Prometheus keeps; docs/runbooks describes what to do when one is nearly used "
+            "up.",
             "percentunit",
             Query(_left("scrap:calls_failed:rate", "scrap:calls:rate", "$objective"), "errors", instant=True),
             Query(
@@ -548,18 +545,18 @@ def _budget(found: dashboards.Dashboard) -> dashboards.Dashboard:
             height=8,
             steps=Steps(0.5, 0.1, falling=True),
             decimals=0,
-            nothing="no calls",
+            nothing="no requests",
         )
     )
 
 
 def build() -> Dashboard:
     """The dashboard."""
-    found = board("overview", "scrap / Overview", "How scrap does, and where it hurts.")
-    # The chart sets them to what the alerts are set to.
+    found = board("overview", "scrap / Overview", "The state of scrap, and its bottlenecks.")
+    # The chart sets them to the values of the alerts.
     for name, objective, description in (
-        ("objective", "0.999", "Share of calls that must not fail by our fault."),
-        ("latency_objective", "0.95", "Share of answers that must not take too long."),
+        ("objective", "0.999", "Share of requests that must not fail by a fault of the service."),
+        ("latency_objective", "0.95", "Share of responses that must not take too long."),
     ):
         found = found.with_variable(dashboards.ConstantVariable(name).value(objective).description(description))
     for section in (_glance, _calls, _latency, _web, _saturation, _scaling, _budget):

@@ -1,4 +1,4 @@
-"""The house's panels: a title, a description and a unit each, and nothing that differs for no reason.
+"""The panels: each has a title, a description and a unit, and differs from the others only for a reason.
 
 Sizes are in Grafana's grid: 24 columns wide; a row of height 1 is 30 pixels and a gap.
 """
@@ -18,13 +18,13 @@ from scripts.dashboards.promql import full
 
 DATASOURCE = common.DataSourceRef(type_val="prometheus", uid="${datasource}")
 
-# Panels as wide as the screen stand below each other: their times have to as well.
+# Full-width panels are stacked, so their time axes must align.
 WHOLE = 24
 MARGIN = 150  # pixels
 
 GREEN, YELLOW, ORANGE, RED, BLUE, PURPLE, GREY = "green", "yellow", "orange", "red", "blue", "purple", "#8e8e8e"
 
-# One colour a meaning, in every panel.
+# One colour per meaning, in every panel.
 FAULTS = {"service": RED, "web": ORANGE, "caller": BLUE, "none": GREEN}
 OUTCOMES = {
     "ok": GREEN,
@@ -35,7 +35,7 @@ OUTCOMES = {
     "timeout": ORANGE,
     "shed": "light-red",
     "internal_error": RED,
-    "all calls": "text",
+    "all requests": "text",
 }
 
 
@@ -56,7 +56,7 @@ class Query:
 
 @dataclass(frozen=True, slots=True)
 class Steps:
-    """Where a value turns bad: green below `warning`, orange from there, red from `critical` on.
+    """Thresholds of a value: green below `warning`, orange from there, red from `critical` on.
 
     Attributes:
         falling: the other way round: red below `critical`, orange below `warning`.
@@ -161,7 +161,7 @@ def lines(
     panel = timeseries.Panel().title(title).description(description).unit(unit).datasource(DATASOURCE)
     panel = panel.targets(list(targets(queries))).span(width).height(height)
     panel = panel.line_width(1.5).fill_opacity(40 if stacked else 8).show_points(common.VisibilityMode.NEVER)
-    # A lost scrape is no gap; a pod that is gone is one.
+    # A missed scrape is no gap; a deleted pod is one.
     panel = panel.span_nulls(120_000)
     panel = panel.legend(
         common_builders.VizLegendOptions()
@@ -323,13 +323,13 @@ def _cells(column: Column) -> list[dashboard.DynamicConfigValue]:
 
 
 def _variables() -> list[Any]:
-    """What every dashboard can be turned to; the chart sets the first values to its release."""
+    """Variables of every dashboard; the chart sets their default to its release."""
     namespace = "label_values(scrap_build_info{}, namespace)"
     job = full("label_values(scrap_build_info{@namespace}, job)")
     return [
         dashboards.DatasourceVariable("datasource").label("Prometheus").type("prometheus"),
-        _choice("namespace", "Namespace", "Where scrap is installed.", namespace),
-        _choice("job", "Job", "The service: the chart's release.", job),
+        _choice("namespace", "Namespace", "Namespace of the release.", namespace),
+        _choice("job", "Job", "Job of the service: the name of the release.", job),
     ]
 
 
@@ -348,7 +348,7 @@ def _happening(name: str, color: str, expression: str, text: str) -> dashboards.
     return annotation.icon_color(color).target(target).title_format(name).text_format(text)
 
 
-# What was there one point of the graph earlier; a missed scrape of kube-state-metrics is no news.
+# The value one point of the graph earlier; a missed scrape of kube-state-metrics is no change.
 _EARLIER = "last_over_time({}[10m] offset $__interval)"
 _PODS = 'kube_replicaset_spec_replicas{@namespace, replicaset=~"$job-[^-]+"}'
 _WANTED = "kube_deployment_spec_replicas{@deployment}"
@@ -360,7 +360,7 @@ def _happenings() -> list[dashboards.AnnotationQuery]:
             "Rollout",
             PURPLE,
             f"({_PODS} > 0) unless on (replicaset) ({_EARLIER.format(_PODS)} > 0)",
-            "ReplicaSet {{replicaset}}: a new version, other settings, or back to earlier ones.",
+            "ReplicaSet {{replicaset}}: a new version, changed settings, or a rollback.",
         ),
         _happening(
             "Scaled out",
@@ -378,7 +378,7 @@ def _happenings() -> list[dashboards.AnnotationQuery]:
 
 
 def board(name: str, title: str, description: str) -> dashboards.Dashboard:
-    """An empty dashboard with the house's variables, annotations and links.
+    """An empty dashboard with the common variables, annotations and links.
 
     Args:
         name: the end of its uid; the chart puts the release before it.

@@ -84,7 +84,7 @@ class Canvas:
         self.figure.text(x / WIDTH, 1 - y / self.height, text, **whole)
 
     def axes(self, x: float, y: float, width: float, height: float) -> Axes:
-        """A place to plot in."""
+        """The area of a panel's plot."""
         found = self.figure.add_axes((x / WIDTH, 1 - (y + height) / self.height, width / WIDTH, height / self.height))
         found.set_facecolor("white")
         for side in ("top", "right", "left"):
@@ -201,8 +201,8 @@ def _lines(canvas: Canvas, inside: Inside, panel: Panel, answers: Found, *, view
         line = y + height - legend + 10 + (place // columns) * 13
         canvas.box(left, line - 2, 12, 3, facecolor=color, edgecolor="none")
         last = shown(series.points[-1][1], panel.unit, panel.defaults.get("decimals"))
-        room = int((width / columns - 20) / 5.6) - len(last) - 2
-        short = name if len(name) <= room else name[: room - 1] + "…"
+        longest = int((width / columns - 20) / 5.6) - len(last) - 2
+        short = name if len(name) <= longest else name[: longest - 1] + "…"
         canvas.text(left + 17, line, f"{short}  {last}", fontsize=7.5, color=INK)
 
 

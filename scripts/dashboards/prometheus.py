@@ -59,7 +59,7 @@ class Prometheus:
         return set(self._get("label/__name__/values"))
 
     def _get(self, path: str, **parameters: str | float) -> Any:
-        request = Request(f"{self._url}/api/v1/{path}?{urlencode(parameters)}")  # noqa: S310 - the caller's own URL
+        request = Request(f"{self._url}/api/v1/{path}?{urlencode(parameters)}")  # noqa: S310 - the user's own URL
         try:
             with urlopen(request, timeout=30) as answer:  # noqa: S310
                 return json.load(answer)["data"]

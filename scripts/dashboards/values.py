@@ -7,7 +7,7 @@ _BEHIND = {"reqps": " /s", "pps": " /s", "cpm": " /min", "suffix:x": " x"}
 
 
 def shown(value: float, unit: str, decimals: int | None = None) -> str:
-    """The value with its unit, in three digits unless told otherwise."""
+    """The value with its unit, in three digits by default."""
     match unit:
         case "s":
             return _scaled(value, _DURATIONS)

@@ -69,8 +69,8 @@ def alertmanager(folder: Path, slack: FakeSlack, *, warning: str = "warning", **
 
     at_once = {"group_wait": "0s", "group_interval": "1s"}
     routes = [
-        {"receiver": f"shop/scrap/{grade}", "matchers": [f'severity="{grade}"'], **at_once, **more}
-        for grade, more in (("critical", {}), ("warning", route))
+        {"receiver": f"shop/scrap/{severity}", "matchers": [f'severity="{severity}"'], **at_once, **more}
+        for severity, more in (("critical", {}), ("warning", route))
     ]
     ours = {"receiver": "shop/scrap/nobody", "matchers": ['namespace="shop"'], "routes": routes}
     configuration = {
@@ -105,7 +105,7 @@ def alertmanager(folder: Path, slack: FakeSlack, *, warning: str = "warning", **
             process.terminate()
 
 
-def test_each_grade_is_delivered_and_told_to_be_over(
+def test_each_severity_is_delivered_and_told_to_be_over(
     tmp_path: Path, slack: FakeSlack, capsys: pytest.CaptureFixture[str]
 ) -> None:
     with alertmanager(tmp_path, slack) as url:
@@ -136,24 +136,24 @@ def test_one_dead_channel_of_two_is_not_well(
     assert "warning: REFUSED by slack" in bad
 
 
-@pytest.mark.parametrize("grade", ["info", "warning"])
-def test_nobody_is_nobody(grade: str, tmp_path: Path, slack: FakeSlack, capsys: pytest.CaptureFixture[str]) -> None:
+@pytest.mark.parametrize("severity", ["info", "warning"])
+def test_nobody_is_nobody(severity: str, tmp_path: Path, slack: FakeSlack, capsys: pytest.CaptureFixture[str]) -> None:
     with alertmanager(tmp_path, slack, warning="") as url:
-        assert not send(url, "shop", [grade], 20)
-    assert "NOBODY: " in capsys.readouterr().out
+        assert not send(url, "shop", [severity], 20)
+    assert "NO RECEIVER: " in capsys.readouterr().out
     assert slack.taken == []
 
 
 def test_another_namespace_has_no_route(tmp_path: Path, slack: FakeSlack, capsys: pytest.CaptureFixture[str]) -> None:
     with alertmanager(tmp_path, slack) as url:
         assert not send(url, "elsewhere", ["critical"], 20)
-    assert capsys.readouterr().out.startswith("critical  goes to NOBODY: there is no route")
+    assert capsys.readouterr().out.startswith("critical  goes to NO RECEIVER: no route matches it")
 
 
 def test_what_is_held_back_is_said_to_be(tmp_path: Path, slack: FakeSlack, capsys: pytest.CaptureFixture[str]) -> None:
     with alertmanager(tmp_path, slack, active_time_intervals=["long-ago"]) as url:
         assert not send(url, "shop", ["warning"], 20)
-    assert capsys.readouterr().out == "warning   goes to shop/scrap/warning: HELD BACK: outside its hours long-ago\n"
+    assert capsys.readouterr().out == "warning   goes to shop/scrap/warning: MUTED: outside its hours long-ago\n"
 
 
 def test_what_does_not_arrive_in_time_is_not_well(

@@ -18,7 +18,7 @@ RUNBOOKS = ROOT / "docs" / "runbooks"
 PAGES = [*RUNBOOKS.glob("*.md"), *(ROOT / "docs" / f"{name}.md" for name in ("slack", "dashboards", "install"))]
 PARTS = ["What it means for users", "How to check", "How to fix", "When it is false"]
 NAMES = sorted({alert["alert"] for alert in alerts()}) if tool("helm") else []
-GRADES = {"critical", "warning", "info", "none"}
+SEVERITIES = {"critical", "warning", "info", "none"}
 
 
 def alerts_by(values: Object) -> list[Object]:
@@ -34,12 +34,12 @@ def named(name: str, values: Object) -> list[Object]:
 @pytest.mark.parametrize("name", NAMES)
 def test_a_page_an_alert(name: str) -> None:
     page = (RUNBOOKS / f"{name}.md").read_text()
-    assert page.startswith(f"# {name}\n\nGrade: ")
+    assert page.startswith(f"# {name}\n\nSeverity: ")
     assert re.findall(r"^## (.*)$", page, re.MULTILINE) == PARTS
     parts = re.split(r"^## .*$", page, flags=re.MULTILINE)[1:]
     assert all(len(part.strip()) > 40 for part in parts)
-    grades = {alert["labels"]["severity"] for alert in alerts() if alert["alert"] == name}
-    assert grades == {grade for grade in GRADES if re.search(rf"\b{grade}\b", page.splitlines()[2])}
+    severities = {alert["labels"]["severity"] for alert in alerts() if alert["alert"] == name}
+    assert severities == {severity for severity in SEVERITIES if re.search(rf"\b{severity}\b", page.splitlines()[2])}
 
 
 def test_no_page_without_an_alert() -> None:
@@ -93,7 +93,7 @@ def test_every_alert_says_what_a_person_needs() -> None:
             r"http://127\.0\.0\.1:3000/d/[-a-z0-9]{1,40}\?var-namespace=demo&var-job=scrap",
             annotations["dashboard_url"],
         )
-        assert alert["labels"]["severity"] in GRADES
+        assert alert["labels"]["severity"] in SEVERITIES
         assert "${" not in str(alert)
 
 
@@ -114,17 +114,17 @@ def test_alerts_are_switched_off_by_their_names(off: list[str]) -> None:
     assert {alert["alert"] for alert in alerts_by(left)} == set(NAMES) - set(off)
 
 
-def test_every_alert_is_graded_anew_by_its_name() -> None:
+def test_every_alert_gets_another_severity_by_its_name() -> None:
     as_it_comes = yaml.safe_load((CHART / "values.yaml").read_text())["monitoring"]["prometheusRule"]["alerts"]
     anew: Object = {}
     for name, alert in as_it_comes.items():
-        grade = alert["severity"]
-        anew[name] = {"severity": dict.fromkeys(grade, "info") if isinstance(grade, dict) else "info"}
+        severity = alert["severity"]
+        anew[name] = {"severity": dict.fromkeys(severity, "info") if isinstance(severity, dict) else "info"}
     assert set(anew) == set(NAMES)
     assert {alert["labels"]["severity"] for alert in alerts_by(settings(alerts=anew))} == {"info"}
 
 
-def test_an_alert_is_graded_anew_and_moved_by_its_name() -> None:
+def test_an_alert_gets_another_severity_and_threshold_by_its_name() -> None:
     values = settings(alerts={"ScrapEventLoopLag": {"severity": "critical", "seconds": 0.5, "for": "1m"}})
     (alert,) = named("ScrapEventLoopLag", values)
     assert (alert["labels"]["severity"], alert["for"]) == ("critical", "1m")

@@ -136,15 +136,15 @@ def test_forty_alerts_are_a_message_of_ten(tmp_path: Path) -> None:
     many = [alert({**DOWN, "job": f"job-{number}"}) for number in range(40)]
     text = shown("text", tmp_path, *many)
     assert text.count("|Silence>") == 10
-    assert text.endswith("\n\n… and more: 40 in all, of which these are the first ten.")
+    assert text.endswith("\n\n… and more: 40 in total; the first ten are listed.")
     over = shown("text", tmp_path, *(item | {"status": "resolved", "endsAt": ENDED} for item in many))
-    assert over.count(" is over. ") == 10
+    assert over.count(" is resolved. ") == 10
     assert len(text) < 8000 > len(over)  # what Slack shows of an attachment, by far
 
 
 def test_resolved_says_how_long_it_lasted(tmp_path: Path) -> None:
     text = shown("text", tmp_path, alert(DOWN, ended=True))
-    assert text.startswith("✅ ScrapDown is over. It lasted 12m 30s, from <!date^1795442520^")
+    assert text.startswith("✅ ScrapDown is resolved. It lasted 12m 30s, from <!date^1795442520^")
     assert "Silence" not in text
 
 

@@ -109,15 +109,15 @@ TYPOS = [
     ({"operator": {"alertScaler": {"source": None}}}, "source"),
     ({"monitoring": {"prometheusRule": {"alerts": {"ScrapDown": None}}}}, "ScrapDown"),
     ({"config": {"linger": 30}}, "config.linger is longer than config.shutdown"),
-    ({"autoscaling": {"enabled": True}, "operator": {"enabled": True}}, "exclude each other"),
+    ({"autoscaling": {"enabled": True}, "operator": {"enabled": True}}, "mutually exclusive"),
     ({"operator": {"alertScaler": {"minReplicas": 11}}}, "operator.alertScaler.minReplicas is above"),
     ({"operator": {"alertScaler": {"mode": "Dry"}}}, "/operator/alertScaler/mode"),
     ({"operator": {"targets": [{"resource": "statefulsets", "name": "queue"}]}}, "/operator/targets/0"),
     # An operator whose alerts do not exist would take their silence for health:
-    (without_rules(enabled=False), "monitoring.prometheusRule.enabled switches off"),
-    (without_rules(groups={"scaling": False}), "groups.scaling switches off"),
-    (without_rules(alerts={"ScrapSaturated": {"enabled": False}}), "alerts.ScrapSaturated.enabled switches off"),
-    (without_rules(alerts={"ScrapScaleInUnsafe": {"enabled": False}}), "alerts.ScrapScaleInUnsafe.enabled switches"),
+    (without_rules(enabled=False), "monitoring.prometheusRule.enabled disables"),
+    (without_rules(groups={"scaling": False}), "groups.scaling disables"),
+    (without_rules(alerts={"ScrapSaturated": {"enabled": False}}), "alerts.ScrapSaturated.enabled disables"),
+    (without_rules(alerts={"ScrapScaleInUnsafe": {"enabled": False}}), "alerts.ScrapScaleInUnsafe.enabled disables"),
     ({"httpRoute": {"enabled": True}}, "needs httpRoute.parentRefs"),
 ]
 

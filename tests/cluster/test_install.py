@@ -34,7 +34,7 @@ def ours() -> list[str]:
 @pytest.mark.parametrize("helm", HELMS)
 def test_install_test_and_uninstall(namespace: Namespace, helm: str) -> None:
     notes = namespace.install({**AT_ONCE, "config": {**may_scrape(namespace), "linger": 0}}, helm=helm)
-    assert "OK: Prometheus monitoring/kube-prometheus-stack-prometheus takes our ServiceMonitor." in notes
+    assert "OK: Prometheus monitoring/kube-prometheus-stack-prometheus selects our ServiceMonitor." in notes
 
     hurry()
     said = namespace.helm("test", "scrap", helm=helm)
@@ -55,8 +55,8 @@ def test_as_it_comes_it_fetches_nothing_inside(namespace: Namespace) -> None:
     """The default settings: `helm test` finds that the service refuses the test's own pod, and passes."""
     namespace.install({"monitoring": {"serviceMonitor": {"enabled": False}}})
     said = namespace.helm("test", "scrap", "--logs")
-    assert "which is inside" in said
-    assert "told to allow it, its image serves it" in said
+    assert "which is an internal address" in said
+    assert "if configured to allow it, the image fetches it" in said
     namespace.helm("uninstall", "scrap", "--wait")
 
 

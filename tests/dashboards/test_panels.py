@@ -7,29 +7,29 @@ from tests.dashboards.boards import BOARDS, PANELS, QUERIES
 
 ASKED_FOR = {
     "overview": {
-        "Calls a second",
-        "Failures a second, by whose fault",
-        "Calls in total",
+        "Requests per second",
+        "Failures per second, by fault",
+        "Total requests",
         "Median, mean, 99th percentile and maximum",
-        "By outcome, in the chosen range",
-        "What the web answered",
-        "Places taken, by pod",
-        "Replicas wanted and ready, and their bounds",
+        "By outcome, in the selected range",
+        "Responses of origins",
+        "Fetch slots in use, by pod",
+        "Replicas requested and ready, and their bounds",
         "Alerts",
         "Error budget left",
     },
     "nodes": {
-        "Healthy servers",
-        "Servers, now",
+        "Ready nodes",
+        "Nodes, now",
         "CPU",
         "Memory",
         "Level",
-        "Growth an hour",
+        "Growth per hour",
         "Level, predicted",
         "In and out",
         "Errors and drops",
     },
-    "operator": {"Replicas", "Rules", "Decisions, by reason", "What should be", "What should not last"},
+    "operator": {"Replicas", "Rules", "Decisions, by reason", "Expected conditions", "Exceptional conditions"},
 }
 
 

@@ -65,21 +65,21 @@ def test_a_legend_has_the_labels_of_its_series() -> None:
 
 def test_rows_are_headings() -> None:
     assert [panel.title for panel in panels(BOARDS["operator"]) if panel.kind == "row"] == [
-        "Is it well?",
-        "What it decided, and why",
-        "What it believes",
+        "Health",
+        "Decisions",
+        "Conditions and source",
     ]
 
 
 def test_what_is_set_for_one_series_is_found() -> None:
-    panel = PANELS["overview: Failures a second, by whose fault"]
+    panel = PANELS["overview: Failures per second, by fault"]
     assert panel.override("service", "color") == {"mode": "fixed", "fixedColor": "red"}
     assert panel.override("service", "unit") is None
     assert panel.override("nobody", "color") is None
 
 
 def test_what_is_set_for_a_pattern_of_series_is_found() -> None:
-    panel = PANELS["nodes: Growth an hour"]
+    panel = PANELS["nodes: Growth per hour"]
     assert panel.override("node-1 /dev/sda unusual", "color") == {"mode": "fixed", "fixedColor": "red"}
     assert panel.override("node-1 /dev/sda", "color") is None
 

@@ -1,8 +1,8 @@
-"""`helm test`: has Prometheus our targets and rules, are they well, and does Alertmanager know whom to tell?
+"""`helm test`: does Prometheus have the targets and rules, are they healthy, and does Alertmanager have the receivers?
 
 Reads PROMETHEUS (URL), NAMESPACE, JOBS (comma-separated, each with its headless Service: job=service), RECEIVERS
-(comma-separated), RULES (the PrometheusRule's name) and WEBHOOK, which is not shown: without one Prometheus' operator
-ignores our AlertmanagerConfig.
+(comma-separated), RULES (the PrometheusRule's name) and WEBHOOK, which is never printed: without one Prometheus'
+operator rejects our AlertmanagerConfig.
 """
 
 import json
@@ -19,46 +19,46 @@ DEADLINE = time.monotonic() + 150  # a new target is scraped after two intervals
 
 def fetch(url):
     """The JSON at a URL."""
-    with urllib.request.urlopen(url, timeout=10) as answer:
-        return json.load(answer)
+    with urllib.request.urlopen(url, timeout=10) as response:
+        return json.load(response)
 
 
 def ask(path):
-    """What Prometheus' API says."""
+    """The data of a response of Prometheus' API."""
     return fetch(f"{os.environ['PROMETHEUS']}/api/v1/{path}")["data"]
 
 
 def is_up(job, service):
-    """Is every ready pod of a Service a target of this job that is up, and nothing else one?"""
+    """Whether exactly the ready pods of a Service are targets of this job, and all are up."""
     pods = {found[4][0] for found in socket.getaddrinfo(service, 8081)}
     expression = f'up{{namespace="{os.environ["NAMESPACE"]}", job="{job}"}}'
     samples = ask(f"query?query={urllib.parse.quote(expression)}")["result"]
     return len(samples) == len(pods) and all(sample["value"][1] == "1" for sample in samples)
 
 
-def are_well(name):
-    """Are the rules of our PrometheusRule there, and can each be evaluated?"""
+def are_healthy(name):
+    """Whether the rules of our PrometheusRule are loaded, and none fails."""
     file = f"/{os.environ['NAMESPACE']}-{name}-"
     rules = [rule for group in ask("rules")["groups"] if file in group["file"] for rule in group["rules"]]
-    # "unknown" is what has not had its turn yet: some groups have one every few minutes.
+    # "unknown" means not yet evaluated: some groups have an interval of minutes.
     return bool(rules) and all(rule["health"] != "err" for rule in rules)
 
 
-def is_known(receiver):
-    """Does every Alertmanager know this receiver?"""
+def has_receiver(receiver):
+    """Whether every Alertmanager has this receiver."""
     urls = [found["url"] for found in ask("alertmanagers")["activeAlertmanagers"]]
     known = [[item["name"] for item in fetch(url.replace("/alerts", "/receivers"))] for url in urls]
     return bool(known) and all(receiver in names for names in known)
 
 
 def holds(what, condition):
-    """Waits for it, and says whether it came."""
+    """Waits until the condition holds, and prints the result."""
     while True:
         try:
             if condition():
                 print("ok  ", what, flush=True)
                 return
-            problem = "not so"
+            problem = "the condition does not hold"
         except (OSError, ValueError) as error:
             problem = error
         if time.monotonic() > DEADLINE:
@@ -69,11 +69,13 @@ def holds(what, condition):
 
 for pair in os.environ["JOBS"].split(","):
     job, service = pair.split("=")
-    holds(f"{os.environ['PROMETHEUS']} has every pod of {job} up", lambda job=job, service=service: is_up(job, service))
+    holds(f"{os.environ['PROMETHEUS']} scrapes all pods of {job}", lambda job=job, service=service: is_up(job, service))
 if os.environ["RULES"]:
-    holds("our rules are loaded and well", lambda: are_well(os.environ["RULES"]))
+    holds("the rules are loaded and healthy", lambda: are_healthy(os.environ["RULES"]))
 if os.environ["RECEIVERS"] and not os.environ.get("WEBHOOK"):
-    print("NOTE no Secret with webhooks: nobody hears of alerts until there is one, see docs/slack.md", flush=True)
+    print(
+        "NOTE there is no Secret with webhooks: no alert reaches Slack until it exists, see docs/slack.md", flush=True
+    )
 else:
     for receiver in filter(None, os.environ["RECEIVERS"].split(",")):
-        holds(f"Alertmanager knows {receiver}", lambda receiver=receiver: is_known(receiver))
+        holds(f"Alertmanager has {receiver}", lambda receiver=receiver: has_receiver(receiver))

@@ -1,9 +1,9 @@
-"""`helm test`: does the service do its work, seen from inside the cluster?
+"""`helm test`: does the service work, from inside the cluster?
 
-The pod is an origin for the time of the test. Where the service may fetch it (SCRAP_ALLOWED_NETWORKS and
-SCRAP_ALLOWED_PORTS), it has to answer with the page's Open Graph; where it may not, it has to refuse, and a second
-service of the same image and settings, in this pod, shows that it can. Reads SERVICE (URL), MANAGEMENT (the headless
-Service), POD_IP, and URL (a page outside; empty: none).
+The pod is an origin during the test. If the service may fetch it (SCRAP_ALLOWED_NETWORKS and SCRAP_ALLOWED_PORTS), the
+response must be the page's Open Graph. If not, the service must refuse it, and a second service of the same image and
+settings, in this pod, must return it. Reads SERVICE (URL), MANAGEMENT (the headless Service), POD_IP, and URL (a public
+page; empty: none).
 """
 
 import http.server
@@ -41,14 +41,14 @@ class Origin(http.server.BaseHTTPRequestHandler):
 def get(url):
     """Status and body, whatever the status is."""
     try:
-        with urllib.request.urlopen(url, timeout=20) as answer:
-            return answer.status, answer.read().decode()
+        with urllib.request.urlopen(url, timeout=20) as response:
+            return response.status, response.read().decode()
     except urllib.error.HTTPError as error:
         return error.code, error.read().decode()
 
 
 def failure_to_reach(url):
-    """What is wrong with a URL that cannot be reached for ten seconds: nodes hear late of pods that are ready."""
+    """The error of a URL that cannot be reached for ten seconds: nodes learn with a delay which pods are ready."""
     deadline = time.monotonic() + 10
     while True:
         try:
@@ -62,45 +62,45 @@ def failure_to_reach(url):
 
 
 def scrap(url, service=os.environ["SERVICE"]):
-    """What a service answers for a page."""
+    """The response of a service for a page."""
     return get(f"{service}/api/v1/scrap?url={urllib.parse.quote(url, safe='')}")
 
 
-def calls(pods):
-    """How many calls these pods have counted together."""
+def requests(pods):
+    """The total number of requests in these pods' metrics."""
     pages = [get(f"http://{pod}:8081/metrics")[1] for pod in pods]
     return sum(float(count) for page in pages for count in re.findall(r"^scrap_requests_total{.*} (\S+)", page, re.M))
 
 
 def check(what, holds, seen):
-    """Says what was found; ends the test where it is not what was wanted."""
+    """Prints a result; ends the test if the check failed."""
     print("ok  " if holds else "FAIL", what, "" if holds else f"- got: {seen}", flush=True)
     if not holds:
         sys.exit(1)
 
 
 def in_url(address):
-    """An address as a URL has it."""
+    """An address in a URL's format."""
     return f"[{address}]" if ":" in address else address
 
 
 def second_service(address):
-    """A service in this pod, like the other but for what it may fetch: this address."""
+    """A service in this pod, like the other except that it may fetch this address."""
     own = {"SCRAP_HOST": "127.0.0.1", "SCRAP_PORT": "9080", "SCRAP_MANAGEMENT_HOST": "127.0.0.1"}
     allowed = {"SCRAP_ALLOWED_NETWORKS": address, "SCRAP_ALLOWED_PORTS": str(PORT)}
     environment = {**os.environ, **own, **allowed, "SCRAP_MANAGEMENT_PORT": "9081"}
     process = subprocess.Popen(["scrap", "serve"], env=environment)
-    while process.poll() is None:  # the pod's own deadline is the end of this, too
+    while process.poll() is None:  # the pod's deadline limits this loop
         try:
             if get("http://127.0.0.1:9081/readyz")[0] == 200:
                 return "http://127.0.0.1:9080"
         except OSError:
             time.sleep(0.1)
-    sys.exit("FAIL the image does not serve")
+    sys.exit("FAIL the image does not become ready")
 
 
 def is_allowed(address):
-    """Was the service told to fetch this address at our port?"""
+    """Whether the service is configured to fetch this address at our port."""
     networks = [item for item in os.environ.get("SCRAP_ALLOWED_NETWORKS", "").split(",") if item]
     ranges = [item.split("-") for item in os.environ.get("SCRAP_ALLOWED_PORTS", "80,443").split(",")]
     is_port = any(int(ends[0]) <= PORT <= int(ends[-1]) for ends in ranges)
@@ -117,27 +117,27 @@ if address.version == 6:
 threading.Thread(target=server.serve_forever, daemon=True).start()
 
 pods = {in_url(found[4][0]) for found in socket.getaddrinfo(os.environ["MANAGEMENT"], 8081)}
-answers = {pod: get(f"http://{pod}:8081/readyz") for pod in pods}
-check(f"{len(pods)} pods are ready", all(status == 200 for status, _ in answers.values()), answers)
+responses = {pod: get(f"http://{pod}:8081/readyz") for pod in pods}
+check(f"{len(pods)} pods are ready", all(status == 200 for status, _ in responses.values()), responses)
 wrong = failure_to_reach(f"{os.environ['SERVICE']}/openapi.json")
-check("the service leads to them", wrong is None, wrong)
-before = calls(pods)
+check("the Service routes to them", wrong is None, wrong)
+before = requests(pods)
 
 status, body = scrap(page)
 if is_allowed(address):
     check(f"the service scrapes {page}", status == 200 and json.loads(body).get("title") == "helm test", (status, body))
 else:
-    check(f"the service refuses {page}, which is inside", status == 403, (status, body))
+    check(f"the service refuses {page}, which is an internal address", status == 403, (status, body))
     status, body = scrap(page, second_service(str(address)))
     is_right = status == 200 and json.loads(body).get("title") == "helm test"
-    check("told to allow it, its image serves it", is_right, (status, body))
+    check("if configured to allow it, the image fetches it", is_right, (status, body))
 
 status, body = scrap("http://169.254.169.254/latest/meta-data/")
-check("the service refuses the cloud's metadata", status == 403, (status, body))
+check("the service refuses the cloud's metadata address", status == 403, (status, body))
 
 if os.environ.get("URL"):
     status, body = scrap(os.environ["URL"])
     check(f"the service scrapes {os.environ['URL']}", status == 200, (status, body))
 
-after = calls(pods)
-check("its metrics have counted that", after >= before + 2, f"{before:g} calls before, {after:g} after")
+after = requests(pods)
+check("its metrics count these requests", after >= before + 2, f"{before:g} requests before, {after:g} after")

@@ -6,19 +6,19 @@
 {{- printf "%s-%s-%s" ($name | trunc 20 | trimSuffix "-") $release (index . 1) }}
 {{- end }}
 
-{{/* Whether there are dashboards. A cluster that knows the stack's kinds has its Grafana, too. */}}
+{{/* Whether to render dashboards. A cluster with the stack's kinds is assumed to have its Grafana. */}}
 {{- define "scrap.hasDashboards" -}}
 {{- include "scrap.enabled" (list . .Values.monitoring.dashboards.enabled "monitoring.coreos.com/v1/ServiceMonitor") }}
 {{- end }}
 
-{{/* A committed dashboard, turned to this release. Takes (list $ path). */}}
+{{/* A committed dashboard, set to this release. Takes (list $ path). */}}
 {{- define "scrap.dashboard" -}}
 {{- $ := index . 0 -}}
 {{- $path := index . 1 -}}
 {{- $job := include "scrap.fullname" $ -}}
 {{- $dashboard := $.Files.Get $path | fromJson -}}
 {{- $_ := set $dashboard "uid" (include "scrap.dashboardUid" (list $ (base $path | trimSuffix ".json"))) -}}
-{{- /* Grafana wants titles unique in a folder. */}}
+{{- /* Grafana requires titles to be unique within a folder. */}}
 {{- $_ := set $dashboard "title" (printf "%s (%s/%s)" $dashboard.title $.Release.Namespace $job) -}}
 {{- $disk := $.Values.monitoring.prometheusRule.disk -}}
 {{- $alerts := $.Values.monitoring.prometheusRule.alerts -}}

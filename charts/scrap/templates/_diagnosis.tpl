@@ -1,6 +1,6 @@
-{{/* What the cluster says of itself, for the notes and `helm test`. */}}
+{{/* What the chart reads from the cluster, for the notes and `helm test`. */}}
 
-{{/* What these labels lack for a selector, as JSON: by key the value that would do, "" where the key has to go. Takes (list selector labels). */}}
+{{/* The labels missing for a selector, as JSON: by key the value that would match, "" where the key must be removed. Takes (list selector labels). */}}
 {{- define "scrap.lacks" -}}
 {{- $selector := default dict (index . 0) -}}
 {{- $labels := index . 1 -}}
@@ -18,13 +18,13 @@
 {{- toJson $lacks }}
 {{- end }}
 
-{{/* The labels of a namespace, as JSON; it may not be there yet. */}}
+{{/* The labels of a namespace, as JSON; it may not exist yet. */}}
 {{- define "scrap.namespaceLabels" -}}
 {{- lookup "v1" "Namespace" "" . | dig "metadata" "labels" dict | merge (dict "kubernetes.io/metadata.name" .) | toJson }}
 {{- end }}
 
-{{/* Does a Prometheus take an object of ours, and if not, why and what would help? As JSON: {takes, why, flags, lines}; flags: of
-     `helm upgrade`. Takes (list $ prometheus value field): monitoring.<value> is the object's, spec.<field>Selector selects it. */}}
+{{/* Whether a Prometheus selects an object of this release, and if not, why, and the fix. As JSON: {selects, why, flags, lines};
+     flags: of `helm upgrade`. Takes (list $ prometheus value field): monitoring.<value> is the object's, spec.<field>Selector selects it. */}}
 {{- define "scrap.verdict" -}}
 {{- $ := index . 0 -}}
 {{- $prometheus := index . 1 -}}
@@ -44,7 +44,7 @@
 {{- $why = append $why (printf "it has no %s and selects none" $field) }}
 {{- $lines = append $lines (printf $patch $field) }}
 {{- else if $lacks }}
-{{- $why = append $why (printf "its %s %s does not take our labels" $field (toJson $selector)) }}
+{{- $why = append $why (printf "its %s %s does not match our labels" $field (toJson $selector)) }}
 {{- range $key, $wanted := $lacks }}
 {{- $label := printf "monitoring.%s.labels.%s" $value (replace "." "\\." $key) }}
 {{- $flags = append $flags (ne $wanted "" | ternary (printf "--set-string '%s=%s'" $label $wanted) (printf "--set '%s=null'" $label)) }}
@@ -52,23 +52,23 @@
 {{- end }}
 {{- $lacks = include "scrap.lacks" (list $namespaceSelector (include "scrap.namespaceLabels" $here | fromJson)) | fromJson -}}
 {{- if and (kindIs "invalid" $namespaceSelector) (ne $where $here) }}
-{{- $why = append $why (printf "it has no %s and looks into its own namespace alone" $namespaceField) }}
+{{- $why = append $why (printf "it has no %s and selects only from its own namespace" $namespaceField) }}
 {{- $lines = append $lines (printf $patch $namespaceField) }}
 {{- else if hasKey $lacks "kubernetes.io/metadata.name" }}
-{{- $why = append $why (printf "its %s %s does not take namespace %s" $namespaceField (toJson $namespaceSelector) $here) }}
-{{- $lines = append $lines (printf "kubectl -n %s edit prometheus %s # spec.%s has to take namespace %s" $where $prometheus.metadata.name $namespaceField $here) }}
+{{- $why = append $why (printf "its %s %s does not match namespace %s" $namespaceField (toJson $namespaceSelector) $here) }}
+{{- $lines = append $lines (printf "kubectl -n %s edit prometheus %s # spec.%s must match namespace %s" $where $prometheus.metadata.name $namespaceField $here) }}
 {{- else if $lacks }}
-{{- $why = append $why (printf "its %s %s does not take the labels of namespace %s" $namespaceField (toJson $namespaceSelector) $here) }}
+{{- $why = append $why (printf "its %s %s does not match the labels of namespace %s" $namespaceField (toJson $namespaceSelector) $here) }}
 {{- $line := printf "kubectl label namespace %s" $here }}
 {{- range $key, $wanted := $lacks }}
 {{- $line = printf "%s %s" $line (ne $wanted "" | ternary (printf "%s=%s" $key $wanted) (printf "%s-" $key)) }}
 {{- end }}
 {{- $lines = append $lines $line }}
 {{- end }}
-{{- dict "takes" (empty $why) "why" $why "flags" $flags "lines" $lines | toJson }}
+{{- dict "selects" (empty $why) "why" $why "flags" $flags "lines" $lines | toJson }}
 {{- end }}
 
-{{/* May a namespace's pods read our metrics, by the NetworkPolicy? "true" or nothing; of an address nobody can say whose it is.
+{{/* Whether the NetworkPolicy allows a namespace's pods to read the metrics: "true" or nothing; every ipBlock counts as allowed.
      Takes (list $ namespace). */}}
 {{- define "scrap.admits" -}}
 {{- $ := index . 0 -}}
@@ -86,7 +86,7 @@
 {{- end }}
 
 {{/* Every Prometheus of the cluster, as JSON: {"items": [{namespace, name, service, verdicts}]}; verdicts: by the kind of each
-     object that we offer. */}}
+     object that the chart renders. */}}
 {{- define "scrap.prometheuses" -}}
 {{- $found := list -}}
 {{- if and .Values.monitoring.lookup (.Capabilities.APIVersions.Has "monitoring.coreos.com/v1/Prometheus") }}
@@ -115,7 +115,7 @@
 {{- define "scrap.prometheusUrl" -}}
 {{- $url := .Values.monitoring.prometheusUrl -}}
 {{- range (include "scrap.prometheuses" . | fromJson).items }}
-{{- if and (dig "verdicts" "ServiceMonitor" "takes" false .) (not $url) }}{{ $url = printf "http://%s.%s.svc:9090" .service .namespace }}{{ end }}
+{{- if and (dig "verdicts" "ServiceMonitor" "selects" false .) (not $url) }}{{ $url = printf "http://%s.%s.svc:9090" .service .namespace }}{{ end }}
 {{- end }}
 {{- $url }}
 {{- end }}

@@ -23,7 +23,7 @@
 {{- end }}
 {{- end }}
 
-{{/* What never changes, for selectors. Takes (list $ component). */}}
+{{/* Immutable labels, for selectors. Takes (list $ component). */}}
 {{- define "scrap.selectorLabels" -}}
 {{- $ := index . 0 -}}
 app.kubernetes.io/name: {{ include "scrap.name" $ }}
@@ -31,7 +31,7 @@ app.kubernetes.io/instance: {{ $.Release.Name }}
 app.kubernetes.io/component: {{ index . 1 }}
 {{- end }}
 
-{{/* Every label of an object; where one comes twice, ours stays, then the object's. Takes (list $ component [labels]). */}}
+{{/* Every label of an object; where a key occurs twice, the chart's value wins, then the object's. Takes (list $ component [labels]). */}}
 {{- define "scrap.labels" -}}
 {{- $ := index . 0 -}}
 {{- $own := dict
@@ -41,13 +41,13 @@ app.kubernetes.io/component: {{ index . 1 }}
 {{- merge $own (include "scrap.podLabels" . | fromYaml) | toYaml }}
 {{- end }}
 
-{{/* The labels of a pod: nothing that changes with the chart's version alone, for it would roll the pods. Takes (list $ component [labels]). */}}
+{{/* The labels of a pod: nothing that changes only with the chart's version, because that would roll the pods. Takes (list $ component [labels]). */}}
 {{- define "scrap.podLabels" -}}
 {{- $own := include "scrap.selectorLabels" . | fromYaml -}}
 {{- merge $own (rest . | rest | first | default dict) (index . 0).Values.commonLabels | toYaml }}
 {{- end }}
 
-{{/* What all our pods have in common: how they are pulled, confined and placed. */}}
+{{/* Fields of every pod: pull secrets, security context and scheduling. */}}
 {{- define "scrap.podSpec" -}}
 {{- with .Values.imagePullSecrets }}
 imagePullSecrets:
@@ -81,8 +81,8 @@ tolerations:
 {{- end }}
 {{- end }}
 
-{{/* Whether the cluster knows a kind: "true" or nothing. A cluster lists every group/version/Kind and is judged by the kind;
-     `helm template --api-versions group/version` lists no kind of that version, and stands for all of them.
+{{/* Whether the cluster has a kind: "true" or nothing. A cluster lists every group/version/Kind, and the kind decides;
+     `helm template --api-versions group/version` lists no kind of that version, and means all of them.
      Takes (list $ group/version/Kind). */}}
 {{- define "scrap.knows" -}}
 {{- $versions := (index . 0).Capabilities.APIVersions -}}
@@ -101,7 +101,7 @@ tolerations:
 {{- end }}
 
 {{/* The service's variables: config.maxRedirects is SCRAP_MAX_REDIRECTS, config.sentryEnvironment is SENTRY_ENVIRONMENT,
-     as Sentry has it; null leaves it to the service. */}}
+     Sentry's own name; null selects the service's default. */}}
 {{- define "scrap.environment" -}}
 {{- range $name, $value := .Values.config }}
 {{- if not (kindIs "invalid" $value) }}
@@ -118,17 +118,17 @@ tolerations:
 {{- end }}
 {{- end }}
 
-{{/* Values that contradict each other, said before anything is applied. */}}
+{{/* Fails on contradicting values before anything is applied. */}}
 {{- define "scrap.validate" -}}
 {{- $end := add .Values.preStopSeconds (.Values.config.shutdown | default 25) -}}
 {{- if gt $end (int64 .Values.terminationGracePeriodSeconds) }}
-{{- fail (printf "terminationGracePeriodSeconds is %d, but preStopSeconds and config.shutdown together are %d: the kubelet would kill a pod that still answers" (int64 .Values.terminationGracePeriodSeconds) $end) }}
+{{- fail (printf "terminationGracePeriodSeconds is %d, but preStopSeconds and config.shutdown together are %d: the kubelet would kill a pod that still serves" (int64 .Values.terminationGracePeriodSeconds) $end) }}
 {{- end }}
 {{- if gt (float64 (.Values.config.linger | default 0)) (float64 (.Values.config.shutdown | default 25)) }}
 {{- fail "config.linger is longer than config.shutdown: a pod would be stopped while it lingers" }}
 {{- end }}
 {{- if and .Values.autoscaling.enabled .Values.operator.enabled }}
-{{- fail "autoscaling.enabled and operator.enabled exclude each other: two that count the same pods undo each other's work" }}
+{{- fail "autoscaling.enabled and operator.enabled are mutually exclusive: two scalers of the same pods would conflict" }}
 {{- end }}
 {{- range $name, $bounds := dict "autoscaling" .Values.autoscaling "operator.alertScaler" .Values.operator.alertScaler }}
 {{- if gt (int $bounds.minReplicas) (int $bounds.maxReplicas) }}
@@ -144,7 +144,7 @@ tolerations:
 {{- if not (get $rule.alerts .).enabled }}{{ $off = append $off (printf "alerts.%s.enabled" .) }}{{ end }}
 {{- end }}
 {{- range $off }}
-{{- fail (printf "operator.alertScaler scales by alerts that monitoring.prometheusRule.%s switches off, and would take their silence for health: switch them on, or give operator.alertScaler.rules of your own" .) }}
+{{- fail (printf "operator.alertScaler scales by alerts that monitoring.prometheusRule.%s disables, and would read their absence as low load: enable them, or set operator.alertScaler.rules" .) }}
 {{- end }}
 {{- end }}
 {{- if and (has (toString .Values.strategy.maxSurge) (list "0" "0%")) (has (toString .Values.strategy.maxUnavailable) (list "0" "0%")) }}
@@ -154,16 +154,16 @@ tolerations:
 {{- fail (printf "%q cannot be the name of a Service (lower-case letters, digits and hyphens, a letter first): set fullnameOverride" (include "scrap.fullname" .)) }}
 {{- end }}
 {{- if and .Values.httpRoute.enabled (not .Values.httpRoute.parentRefs) }}
-{{- fail "httpRoute.enabled needs httpRoute.parentRefs: a route without a gateway leads nowhere" }}
+{{- fail "httpRoute.enabled needs httpRoute.parentRefs: a route without a gateway has no effect" }}
 {{- end }}
 {{- end }}
 
-{{/* A network as a NetworkPolicy has it: the service takes a single address as well. */}}
+{{/* A network in a NetworkPolicy's format: the service also accepts a single address. */}}
 {{- define "scrap.cidr" -}}
 {{- contains "/" . | ternary . (printf "%s/%s" . (contains ":" . | ternary "128" "32")) }}
 {{- end }}
 
-{{/* Ports of a NetworkPolicy, from the service's own words: 443 or "8000-8999". */}}
+{{/* Ports of a NetworkPolicy, from the service's format: 443 or "8000-8999". */}}
 {{- define "scrap.allowedPorts" -}}
 {{- range . }}
 {{- $ends := splitList "-" (toString .) }}
@@ -175,12 +175,12 @@ tolerations:
 {{- end }}
 {{- end }}
 
-{{/* Every label of our ServiceMonitors: Prometheus selects by them. */}}
+{{/* Every label of the ServiceMonitors: Prometheus selects by them. */}}
 {{- define "scrap.serviceMonitorLabels" -}}
 {{- include "scrap.labels" (list . "service" .Values.monitoring.serviceMonitor.labels) }}
 {{- end }}
 
-{{/* Every label of our PrometheusRule. */}}
+{{/* Every label of the PrometheusRule. */}}
 {{- define "scrap.prometheusRuleLabels" -}}
 {{- include "scrap.labels" (list . "rules" .Values.monitoring.prometheusRule.labels) }}
 {{- end }}

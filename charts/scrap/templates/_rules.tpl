@@ -1,6 +1,6 @@
-{{/* From the raw rules of rules/ to a PrometheusRule; rules/README.md says what is filled in. */}}
+{{/* Renders the raw rules of rules/ as a PrometheusRule; rules/README.md describes the placeholders. */}}
 
-{{/* Puts every leaf of a map under its path: {a: {b: 1}} is a.b. Takes (list into prefix map). */}}
+{{/* Stores every leaf of a map under its path: {a: {b: 1}} is a.b. Takes (list into prefix map). */}}
 {{- define "scrap.flatten" -}}
 {{- $into := index . 0 -}}
 {{- $prefix := index . 1 -}}
@@ -13,7 +13,7 @@
 {{- end }}
 {{- end }}
 
-{{/* Fills ${…} in; a name without a value is a mistake. Takes (list text words). */}}
+{{/* Replaces ${…}; a name without a value is an error. Takes (list text words). */}}
 {{- define "scrap.fill" -}}
 {{- $text := index . 0 -}}
 {{- $words := index . 1 -}}
@@ -25,7 +25,7 @@
 {{- $text }}
 {{- end }}
 
-{{/* The words that every rule knows, as JSON. */}}
+{{/* The placeholders of every rule, as JSON. */}}
 {{- define "scrap.ruleWords" -}}
 {{- $job := include "scrap.fullname" . -}}
 {{- $words := dict
@@ -37,7 +37,7 @@
 {{- toJson $words }}
 {{- end }}
 
-{{/* The rules that a raw one gives, as JSON {"items": […]}. Takes (list $ rule words dashboard). */}}
+{{/* The rules rendered from a raw one, as JSON {"items": […]}. Takes (list $ rule words dashboard). */}}
 {{- define "scrap.rules" -}}
 {{- $root := index . 0 -}}
 {{- $raw := index . 1 -}}
@@ -61,7 +61,7 @@
 {{- $_ := set $words "severity" (get $own.severity $entry) }}
 {{- $burning := get $each $entry }}
 {{- if ge (mulf $burning.rate (subf 1 $own.objective)) 1.0 }}
-{{- fail (printf "monitoring.prometheusRule: %s can never fire over burn.%s: not even if every call is bad does the budget of objective %v burn %v times as fast as it may; raise the objective or lower the rate" $raw.alert $entry $own.objective $burning.rate) }}
+{{- fail (printf "monitoring.prometheusRule: %s can never fire over burn.%s: even if every request is bad, the budget of objective %v does not burn %v times as fast as allowed; raise the objective or lower the rate" $raw.alert $entry $own.objective $burning.rate) }}
 {{- end }}
 {{- end }}
 {{- $rule := include "scrap.fill" (list (omit $raw "each" "unless" | toYaml) $words) | fromYaml }}
@@ -82,7 +82,7 @@
 {{- dict "items" $items | toJson }}
 {{- end }}
 
-{{/* Where a dashboard is, with what it has to show chosen. Takes (list $ overview|nodes|operator). */}}
+{{/* The URL of a dashboard, with its variables set. Takes (list $ overview|nodes|operator). */}}
 {{- define "scrap.dashboardUrl" -}}
 {{- $root := index . 0 -}}
 {{- printf "%s/d/%s?var-namespace=%s&var-job=%s" (trimSuffix "/" $root.Values.monitoring.grafanaUrl) (include "scrap.dashboardUid" .) $root.Release.Namespace (include "scrap.fullname" $root) }}

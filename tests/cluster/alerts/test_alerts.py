@@ -234,7 +234,7 @@ def test_an_alert_test_comes_to_each_channel_and_is_over(slack: Capture, capsys:
     for grade in ("critical", "warning"):
 
         def told(grade: str = grade) -> list[Message]:
-            return [message for message in slack.messages() if f"a test of alerts of grade {grade}" in message.title]
+            return [message for message in slack.messages() if f"a test of alerts of severity {grade}" in message.title]
 
         until(f"the test of {grade} is over", lambda: told()[-1].resolved)
         assert [(message.channel, message.resolved) for message in told()] == [(grade, False), (grade, True)]
@@ -248,7 +248,7 @@ def test_the_web_is_gone(namespace: Namespace, slack: Capture) -> None:
         namespace.kubectl("scale", "deployment/web", "--replicas=0")
         message = is_told(slack, "ScrapUpstreamFailing", "warning")
         assert message.title.startswith("🟠 This week: ")
-        assert "of the pages that scrap is asked for cannot be had" in message.title
+        assert "of the pages that scrap fetches fail" in message.title
         namespace.kubectl("scale", "deployment/web", "--replicas=1")
         is_over(slack, "ScrapUpstreamFailing", "warning")
 
@@ -269,7 +269,7 @@ def test_too_much_comes(namespace: Namespace, slack: Capture) -> None:
 def test_no_pod_is_left(namespace: Namespace, slack: Capture) -> None:
     namespace.kubectl("scale", "deployment/scrap", "--replicas=0")
     message = is_told(slack, "ScrapDown", "critical")
-    assert message.title == "🔴 Act now: No pod of scrap answers"
+    assert message.title == "🔴 Act now: No pod of scrap responds"
     namespace.kubectl("scale", "deployment/scrap", "--replicas=1")
     is_over(slack, "ScrapDown", "critical")
 

@@ -169,7 +169,7 @@ OURS = ("ServiceMonitor", "PrometheusRule")
 
 def advice(said: str) -> list[list[str]]:
     """The lines that the notes want typed, as words."""
-    _, _, lines = said.partition("What would help:\n\n")
+    _, _, lines = said.partition("To fix it:\n\n")
     return [shlex.split(line) for line in lines.partition("\n\n")[0].splitlines()]
 
 
@@ -222,8 +222,8 @@ class TestBesideTheStack:
             said = notes()
             assert ("name: scrap-test-monitoring" in said) is (reasons == 0), "helm test asks who can know us"
             for kind in OURS:
-                assert (f"OK: Prometheus {NAMESPACE}/one takes our {kind}." in said) is (reasons == 0)
-                bad = f"NOT TAKEN: Prometheus {NAMESPACE}/one leaves our {kind} out: "
+                assert (f"OK: Prometheus {NAMESPACE}/one selects our {kind}." in said) is (reasons == 0)
+                bad = f"NOT SELECTED: Prometheus {NAMESPACE}/one does not select our {kind}: "
                 assert [len(line.split(", and ")) for line in said.splitlines() if bad in line] == [reasons][:reasons]
             flags = []
             for words in advice(said):
@@ -241,15 +241,15 @@ class TestBesideTheStack:
                     run(*words)
             try:
                 told = notes(*flags)
-                assert all(f"takes our {kind}." in told for kind in OURS), "who types it is taken"
+                assert all(f"selects our {kind}." in told for kind in OURS), "who types it is taken"
             finally:
                 run("kubectl", "label", "namespace", NAMESPACE, "example.org/watch-")
 
     def test_each_object_is_told_by_itself(self) -> None:
         with there(prometheus("one", {"serviceMonitorSelector": RELEASE, "ruleSelector": OTHER})):
             said = notes()
-        assert "takes our ServiceMonitor." in said
-        assert "leaves our PrometheusRule out" in said
+        assert "selects our ServiceMonitor." in said
+        assert "does not select our PrometheusRule" in said
         (words,) = advice(said)
         assert [word.partition("=")[0] for word in words[7:] if "=" in word] == [
             r"monitoring.prometheusRule.labels.example\.org/team",
@@ -273,18 +273,18 @@ class TestBesideTheStack:
         try:
             with there(prometheus("one", selectors, namespace)):
                 said = notes()
-                assert ("the NetworkPolicy keeps it out" in said) is (namespace == "elsewhere")
+                assert ("the NetworkPolicy blocks it" in said) is (namespace == "elsewhere")
                 if namespace == "elsewhere":
                     (line,) = [line for line in said.splitlines() if "--set-json" in line]
-                    assert "the NetworkPolicy keeps it out" not in notes(*shlex.split(line)[7:])
-                    assert "the NetworkPolicy keeps it out" not in notes("--set", "networkPolicy.enabled=false")
+                    assert "the NetworkPolicy blocks it" not in notes(*shlex.split(line)[7:])
+                    assert "the NetworkPolicy blocks it" not in notes("--set", "networkPolicy.enabled=false")
         finally:
             if is_new:
                 run("kubectl", "delete", "namespace", namespace, "--wait=false")
 
     def test_the_notes_know_whether_the_slack_secret_is_there(self) -> None:
         said = notes()
-        assert "MISSING: Secret scrap-slack has no critical, no warning, so nobody hears of any alert." in said
+        assert "MISSING: Secret scrap-slack has no critical, no warning, so no alert reaches Slack." in said
         (line,) = [line for line in said.splitlines() if "create secret generic scrap-slack" in line]
         environment = {**os.environ, "critical": "http://a", "warning": "http://b"}
         kubectl = Path(str(tool("kubectl"))).parent
@@ -320,7 +320,7 @@ class TestBesideTheStack:
         route = ["enabled=true", "parentRefs[0].name=public", "hostnames={c.example,d.example}"]
         said = notes("--set", ",".join(f"httpRoute.{value}" for value in route))
         for host in ("c.example", "d.example"):
-            assert f"curl 'http://{host}/api/v1/scrap?url=https%3A%2F%2Fogp.me%2F' # https, where the gateway" in said
+            assert f"curl 'http://{host}/api/v1/scrap?url=https%3A%2F%2Fogp.me%2F' # https, if the gateway" in said
 
     def test_helm_test_asks_a_prometheus_that_takes_us_where_its_service_is(self) -> None:
         named = {"name": "stack-prometheus", "namespace": NAMESPACE}
@@ -336,7 +336,7 @@ class TestBesideTheStack:
         if found:
             pytest.skip("this cluster has a Prometheus of its own")
         said = notes()
-        assert "MISSING: this cluster knows ServiceMonitors, but has no Prometheus" in said
+        assert "MISSING: this cluster has the kind ServiceMonitor, but no Prometheus" in said
 
     def test_who_may_not_look_turns_it_off(self) -> None:
-        assert "NOT LOOKED AT: monitoring.lookup is false" in notes("--set", "monitoring.lookup=false")
+        assert "NOT CHECKED: monitoring.lookup is false" in notes("--set", "monitoring.lookup=false")

@@ -16,7 +16,7 @@ from tests.dashboards.units import selectors
 # What has every right to be empty here, and why.
 EMPTY = {
     "overview: Alerts A": "nothing fires yet",
-    "nodes: Growth an hour B": "what is usual for a disk takes half an hour to be known",
+    "nodes: Growth per hour B": "what is usual for a disk takes half an hour to be known",
 }
 # Without a HorizontalPodAutoscaler nothing has its bounds, and what is usual for a disk takes half an hour.
 ABSENT = {
@@ -142,8 +142,8 @@ POSSIBLE = {
 }
 # A disk that is tidied up, or a budget that is spent, is below zero, and anywhere.
 ANYWHERE = {
-    "nodes: Growth an hour A",
-    "nodes: Servers, now F",
+    "nodes: Growth per hour A",
+    "nodes: Nodes, now F",
     "overview: Error budget left A",
     "overview: Budgets left A",
     "overview: Budgets left B",
@@ -168,7 +168,7 @@ def test_since_ever_is_every_call(callers: Callers, namespace: Namespace, source
     def ever() -> float:
         now = time.time()
         view = View(variables, now - 300, now)
-        (found,) = view.ask(source, QUERIES["overview: Calls in total B"][1])
+        (found,) = view.ask(source, QUERIES["overview: Total requests B"][1])
         return found.points[-1][1]
 
     until("the last call is added up", lambda: 0.97 * callers.answered <= ever() <= callers.made, 90)

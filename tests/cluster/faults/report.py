@@ -17,28 +17,31 @@ PAGE = ROOT / "docs" / "faults.md"
 HEAD = """\
 # The fault matrix
 
-Does monitoring find the point of failure? `make faults` breaks one thing at a time on a calm cluster of two nodes, while
-{pace:g} calls a second come, each for another page. It waits for the alert, for Slack and for what the runbook's own check
-says, mends what it broke, and waits until all is calm and was told to be over. It fails where an alert is late, of another
-grade, beside the point or missing, and where the check does not name the cause.
+Does monitoring find the point of failure? `make faults` injects one fault at a time into an idle cluster of two nodes, at
+{pace:g} requests per second, each for a different page. It waits for the alert, for the message in Slack and for the result of the
+runbook's check, removes the fault, and waits until every alert is resolved. The run fails if an alert is late, missing,
+unrelated or of another severity, and if the check does not name the cause.
 
-Written by that run: {versions}. *After* counts from the breaking. To be done within the hour the run has other figures
-than the chart: for every row {common}; for one alert what its row says. Messages to Slack wait for a second instead of five
-(critical) or two minutes (warning).
+That run generates this page: {versions}. *After* counts from the injection. To finish within an hour the run uses shorter values than
+the chart: for every row {common}; for one alert those in its row. Messages to Slack wait for 1 s instead of 5 s (critical) or 2 min
+(warning).
 
-| fault | what callers noticed | first alert | after | what else fired | what Slack got | what the runbook's check said | shortened | run |
+| fault | what clients noticed | first alert | after | what else fired | what Slack got | what the runbook's check said | shortened | run |
 |---|---|---|---|---|---|---|---|---|
 """  # noqa: E501 - a row of a table is one line
 
 FOOT = """
-- *Nothing* in Slack is no silence. Who follows [slack.md](slack.md#watchdog-who-watches-the-watchers) hears of a broken
-  alert path by another way: from outside, when the heartbeat stops, or by a second way, the stack's own route. The run
-  has both, as that page has them. Who has neither learns of it from `helm upgrade`, `make alert-test` and dashboards.
-- An alert of grade info goes to nobody, for nobody has to act on it; a graver one comes where callers suffer.
-- Signals for the operator (severity none) fire as well, and are left out.
-- *Out of memory* and *memory creeping*: a second process in the container takes it, as pages that belong to no process.
-  *Event loop blocked*: the process is stopped for half of the time. *CPU saturated*: four loops beside the service.
-- *Slack answering 500* shows when something is to be said; here that is a test alert.
+- *Nothing* in Slack does not mean that nobody is notified. With the setup of
+  [slack.md](slack.md#watchdog-a-heartbeat) a broken alert path is reported in another way: by an external service when
+  the heartbeat stops, or by a second receiver on a route of the stack. The run has both. Without them, `helm upgrade`,
+  `make alert-test` and the dashboards show the failure.
+- An alert of severity info reaches no receiver, because it needs no action; if clients are affected, an alert of higher
+  severity fires.
+- Signals for the operator (severity none) also fire, and are omitted.
+- *Out of memory* and *memory creeping*: a second process in the container allocates the memory, as pages that belong
+  to no process. *Event loop blocked*: the process is stopped for half of the time. *CPU saturated*: four busy loops
+  beside the service.
+- *Slack answering 500* becomes visible with the next message; in the run that is a test alert.
 """
 
 

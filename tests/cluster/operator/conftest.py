@@ -176,7 +176,7 @@ def definition() -> None:
     eventually(lambda: "alertscalers" in kubectl("api-resources", "--api-group=scaling.scrap.dev"), 20)
     eventually(lambda: "apis/scaling.scrap.dev/v1alpha1" in kubectl("get", "--raw", "/openapi/v3"), 20)
     schema = "/openapi/v3/apis/scaling.scrap.dev/v1alpha1"
-    eventually(lambda: "before anything is scaled in" in kubectl("get", "--raw", schema), 20)
+    eventually(lambda: "before the operator scales in" in kubectl("get", "--raw", schema), 20)
 
 
 @pytest.fixture

@@ -89,7 +89,7 @@ def about(stage: Stage, alert: str) -> list[Message]:
     return [
         message
         for message in stage.town.messages()
-        if f"/{alert}.md|Runbook>" in message.text or f"✅ {alert} is over" in message.text
+        if f"/{alert}.md|Runbook>" in message.text or f"✅ {alert} is resolved" in message.text
     ]
 
 

@@ -1,4 +1,4 @@
-{{/* A pod of `helm test`: our own image with a script of ours. Takes (list $ name env). */}}
+{{/* A pod of `helm test`: the service's image with a test script. Takes (list $ name env). */}}
 {{- define "scrap.testPod" -}}
 {{- $ := index . 0 -}}
 apiVersion: v1
@@ -10,7 +10,7 @@ metadata:
     {{- include "scrap.labels" (list $ "test") | nindent 4 }}
   annotations:
     helm.sh/hook: test
-    # One that failed stays to be read, until the next run.
+    # A failed pod is kept until the next run, so that its log can be read.
     helm.sh/hook-delete-policy: before-hook-creation,hook-succeeded
 spec:
   restartPolicy: Never
