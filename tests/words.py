@@ -12,7 +12,7 @@ COINED: dict[str, str] = {
     r"places? (?:for work|taken|per|free)|(?:all|hold|a|few) places?": "slot",
     r"purses?": "memory budget",
     r"rooms?": "queue",
-    r"(?:is|are|was|were|we) full": "saturated",
+    r"we (?:are|were) full|(?:service|pod|instance|it) is full": "saturated",
     r"strained": "overloaded",
     r"lets? (?:\w+ )?in": "admit",
     r"turn(?:s|ed|ing)? (?:\w+ )?away": "reject",
@@ -40,7 +40,7 @@ COINED: dict[str, str] = {
     r"(?:not|cannot|could|to) be had": "fetched, available",
     r"of ours": "of the service; internal",
 }
-_ANY = re.compile(rf"\b(?:{'|'.join(f'(?:{pattern})' for pattern in COINED)})\b", re.IGNORECASE)
+_ANY = re.compile(rf"\b(?:{'|'.join(COINED)})\b".replace(" ", r"\s+"), re.IGNORECASE)
 
 
 def without_code(text: str) -> str:

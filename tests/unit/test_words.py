@@ -1,0 +1,134 @@
+"""Public text uses the standard terms of the field: what clients, operators and readers of the documents see."""
+
+import ast
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import Any
+
+import click
+import orjson
+import pytest
+
+from scrap import cli
+from scrap.api import openapi, problem
+from scrap.errors import Reason
+from scrap.settings import SETTINGS
+from scrap.telemetry import Metrics
+from scrap_operator import cli as operator_cli
+from scrap_operator.telemetry import Metrics as OperatorMetrics
+from tests.unit.telemetry.owners import observed
+from tests.words import COINED, coined, without_code
+
+ROOT = Path(__file__).parent.parent.parent
+# These pages describe the chart's alerts, messages and dashboards in the chart's own words.
+OF_THE_CHART = {"dashboards.md", "faults.md", "slack.md"}
+PAGES = [
+    *ROOT.glob("*.md"),
+    *(page for page in (ROOT / "docs").glob("*.md") if page.name not in OF_THE_CHART),
+    *(ROOT / "docs/decisions").glob("*.md"),
+]
+# A coined word that a public text may have, and why: (text, word) -> reason. Ten at most.
+EXCEPTIONS = {("scrap-operator --help", "definition"): "the option --definition-wait is a stable name"}
+
+
+def descriptions(schema: Any) -> Iterator[str]:
+    """The texts of an OpenAPI document that are written for people."""
+    if isinstance(schema, list):
+        for item in schema:
+            yield from descriptions(item)
+    if isinstance(schema, dict):
+        for key, value in schema.items():
+            if key in {"description", "summary", "title"} and isinstance(value, str):
+                yield value
+            yield from descriptions(value)
+
+
+def helps(command: click.Command) -> str:
+    """The help of a command and of all below it."""
+    with click.Context(command) as context:
+        below = command.commands.values() if isinstance(command, click.Group) else ()
+        return "\n".join([command.get_help(context), *map(helps, below)])
+
+
+def messages(source: Path) -> Iterator[str]:
+    """What a module logs, and what its exceptions say: the string literals of both."""
+    for node in ast.walk(ast.parse(source.read_text())):
+        called = node.func if isinstance(node, ast.Call) else None
+        logs = isinstance(called, ast.Attribute) and ast.unparse(called.value) in {"log", "_log"}
+        raised = node.exc if isinstance(node, ast.Raise) else None
+        whole = node if logs else raised
+        if isinstance(whole, ast.Call):
+            for argument in whole.args:
+                yield from (
+                    part.value
+                    for part in ast.walk(argument)
+                    if isinstance(part, ast.Constant) and isinstance(part.value, str)
+                )
+
+
+def help_of(families: Iterable[Any]) -> dict[str, str]:
+    return {f"metric {family.name}": family.documentation for family in families}
+
+
+def texts() -> dict[str, str]:
+    """Every public text by where it is."""
+    operator = OperatorMetrics(lambda: 0.0).render().decode().splitlines()
+    modules = (path for package in ("scrap", "scrap_operator") for path in (ROOT / "service" / package).rglob("*.py"))
+    return {
+        **{f"reason {reason}": reason.sentence for reason in Reason},
+        **{f"title of {reason}": problem.title_of(reason) for reason in Reason},
+        **{f"setting {setting.name}": setting.help for setting in SETTINGS},
+        **help_of(observed(Metrics(version="1")).registry.collect()),
+        **{f"metric {line.split()[2]}": line for line in operator if line.startswith("# HELP ")},
+        "openapi": "\n".join(descriptions(orjson.loads(openapi.render("1")))),
+        "scrap --help": helps(cli.main),
+        "scrap-operator --help": helps(operator_cli.main),
+        **{f"messages of {path.relative_to(ROOT)}": "\n".join(messages(path)) for path in modules},
+        **{str(page.relative_to(ROOT)): without_code(page.read_text()) for page in PAGES},
+    }
+
+
+def test_public_text_has_no_coined_words() -> None:
+    found = {(where, word) for where, text in texts().items() for word in coined(text)}
+    assert found == set(EXCEPTIONS), "tests/words.py has the standard terms"
+    assert len(EXCEPTIONS) <= 10
+    assert all(EXCEPTIONS.values())
+
+
+def test_every_kind_of_text_is_read() -> None:
+    read = texts()
+    assert "admission_in_flight" in " ".join(read)
+    assert "scrap_operator_poll_seconds" in " ".join(read)
+    for where, part in [
+        ("openapi", "percent-encoded"),
+        ("scrap --help", "--max-held-bytes"),
+        ("scrap-operator --help", "--selector"),
+        ("messages of service/scrap/app.py", "draining"),
+        ("messages of service/scrap/fetch/policy.py", "must be printable ASCII"),
+        ("docs/caching.md", "slot"),
+        ("CHANGELOG.md", "Unreleased"),
+    ]:
+        assert part in read[where]
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("Who calls is told: the House is full.", ["told", "house"]),
+        ("Calls are turned away, or let two\nin.", ["turned away", "let two in"]),
+        ("The page cannot be had; callers wait for all places.", ["cannot be had", "callers", "all places"]),
+        ("A client waits for a slot in the first place; the queue is full.", []),
+        ("outcome caller_error, household, upgraded", []),
+    ],
+)
+def test_words_are_found_whole(text: str, words: list[str]) -> None:
+    assert coined(text) == words
+
+
+def test_code_is_no_text() -> None:
+    assert without_code("say `caller`\n\n    house\n\n```\ndoor\n```\nroom") == "say \n\n\n\n\nroom"
+
+
+def test_every_coined_word_has_a_standard_term() -> None:
+    assert all(COINED.values())
+    assert not coined(" ".join(COINED.values()))
