@@ -394,7 +394,7 @@ GROUPS: Mapping[str, tuple[Setting, ...]] = {
             remote.Remote,
             "timeout",
             _POSITIVE,
-            "Seconds that a look-up there may add to a request; a slower server counts as unavailable.",
+            "Seconds that a look-up in it may add to a request; a slower server counts as unavailable.",
         ),
         Setting(
             "cache-min",
@@ -430,14 +430,14 @@ GROUPS: Mapping[str, tuple[Setting, ...]] = {
             freshness.Policy,
             "stale_while_revalidate",
             _SECONDS,
-            "Seconds after that for which a stale preview is answered while one refresh runs; 0 makes clients wait.",
+            "Seconds past freshness for which a stale preview is answered while a refresh runs; with 0, clients wait.",
         ),
         Setting(
             "stale-if-error",
             freshness.Policy,
             "stale_if_error",
             _SECONDS,
-            "Seconds after that for which a stale preview is answered where the page cannot be fetched.",
+            "Seconds past freshness for which a stale preview is answered where the page cannot be fetched.",
         ),
     ),
     "Logs": (

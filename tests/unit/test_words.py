@@ -1,6 +1,7 @@
 """Public text uses the standard terms of the field: what clients, operators and readers of the documents see."""
 
 import ast
+import re
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
@@ -80,6 +81,7 @@ def texts() -> dict[str, str]:
         **{f"setting {setting.name}": setting.help for setting in SETTINGS},
         **help_of(observed(Metrics(version="1")).registry.collect()),
         **{f"metric {line.split()[2]}": line for line in operator if line.startswith("# HELP ")},
+        "make help": "\n".join(re.findall(r"^[a-z-]+:.*## (.*)$", (ROOT / "Makefile").read_text(), re.MULTILINE)),
         "openapi": "\n".join(descriptions(orjson.loads(openapi.render("1")))),
         "scrap --help": helps(cli.main),
         "scrap-operator --help": helps(operator_cli.main),
@@ -103,6 +105,7 @@ def test_every_kind_of_text_is_read() -> None:
         ("openapi", "percent-encoded"),
         ("scrap --help", "--max-held-bytes"),
         ("scrap-operator --help", "--selector"),
+        ("make help", "remove what the commands made"),
         ("messages of service/scrap/app.py", "draining"),
         ("messages of service/scrap/fetch/policy.py", "must be printable ASCII"),
         ("docs/caching.md", "slot"),
