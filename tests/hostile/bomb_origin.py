@@ -11,6 +11,7 @@ import asyncio
 import contextlib
 import functools
 import logging
+import socket
 import subprocess
 import sys
 import tempfile
@@ -28,7 +29,8 @@ from tests.hostile.certificates import Certificates
 _PAGES = {page.name: page for page in (*BOMBS.values(), CARD, HONEST)}
 _HEAD = b"HTTP/1.1 %b\r\n%b\r\n\r\n"
 _PIECES = 32  # of a slow response
-_RECORDS = 4096  # written at once
+_RECORDS = 1024  # written at once
+_UNSENT = 64 * 1024  # bytes that the kernel holds of a response in records: each costs the origin as well
 _BACKLOG = 4096
 
 
@@ -96,6 +98,7 @@ class _Connection(asyncio.Protocol):
         self._pieces: Iterator[list[bytes]] = iter(())
         self._between = 0.0  # seconds from one piece to the next
         self._is_full = False
+        self._waits = False  # for room to send the next piece
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._transport = cast("asyncio.Transport", transport)
@@ -125,25 +128,27 @@ class _Connection(asyncio.Protocol):
         loop.call_later(max(0.0, at - time.monotonic()), self._send)
 
     def _send(self) -> None:
-        """Sends what is left, as long as the client takes it."""
-        for piece in self._pieces:
-            if self._transport.is_closing():
-                return  # the client has left
-            self._transport.writelines(piece)  # over TLS, each of them is a record
-            if self._between:
-                asyncio.get_running_loop().call_later(self._between, self._send)
-                return
-            if self._is_full:
-                return  # until there is room
-        self._transport.close()
+        """Sends the next piece, and the others after it, as long as the client takes them."""
+        if self._transport.is_closing():
+            return  # the client has left
+        piece = next(self._pieces, None)
+        if piece is None:
+            self._transport.close()
+            return
+        self._transport.writelines(piece)  # over TLS, each of them is a record
+        if self._between or not self._is_full:
+            asyncio.get_running_loop().call_later(self._between, self._send)
+        else:
+            self._waits = True
 
     def pause_writing(self) -> None:
         self._is_full = True
 
     def resume_writing(self) -> None:
         self._is_full = False
-        if not self._between:
-            self._send()
+        if self._waits:
+            self._waits = False
+            asyncio.get_running_loop().call_soon(self._send)
 
 
 def _bytes(response: bytes) -> Iterator[list[bytes]]:
@@ -161,6 +166,8 @@ async def _serve(addresses: int, trust: Path) -> None:
         host = address(number)
         plain = await loop.create_server(_Connection, host, http, backlog=_BACKLOG)
         secure = await loop.create_server(_Connection, host, https, backlog=_BACKLOG, ssl=certificates.good(host))
+        for listener in secure.sockets:
+            listener.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, _UNSENT)  # inherited by connections
         http, https = (server.sockets[0].getsockname()[1] for server in (plain, secure))
     print(http, https, flush=True)
     await asyncio.Event().wait()

@@ -51,7 +51,7 @@ def test_a_private_module_has_what_is_used_of_it(module: str) -> None:
     assert [name for name in MODULES[module] if not hasattr(found, name)] == []
 
 
-def test_uvicorns_protocol_has_what_is_used_of_it() -> None:
+async def test_uvicorns_protocol_has_what_is_used_of_it() -> None:
     config = uvicorn.Config(app="", log_config=None)
     config.load_app = lambda: None  # type: ignore[method-assign]
     config.load()

@@ -1,6 +1,7 @@
 """Errors as clients see them: RFC 9457 problem details, made of nothing but the reason's own words."""
 
 import math
+from functools import cache
 from http import HTTPStatus
 
 import orjson
@@ -55,6 +56,19 @@ def status_of(reason: Reason) -> int:
     return _STATUS.get(reason, reason.outcome.status)
 
 
+@cache
+def _members(reason: Reason) -> dict[str, object]:
+    """The members that all problems of a reason have."""
+    return {
+        "type": type_of(reason),
+        "title": title_of(reason),
+        "status": status_of(reason),
+        "detail": reason.sentence,
+        "reason": reason.value,
+        "fault": reason.fault.value,
+    }
+
+
 def fail(summary: RequestEnded, reason: Reason) -> None:
     """Notes why a request failed."""
     summary.reason, summary.outcome, summary.status = reason, reason.outcome, status_of(reason)
@@ -73,15 +87,7 @@ def problem(
     """
     fail(summary, reason)
     summary.upstream_status = upstream_status
-    members: dict[str, object] = {
-        "type": type_of(reason),
-        "title": title_of(reason),
-        "status": summary.status,
-        "detail": reason.sentence,
-        "instance": summary.request_id,
-        "reason": reason.value,
-        "fault": reason.fault.value,
-    }
+    members = {**_members(reason), "instance": summary.request_id}
     headers = {"Cache-Control": "no-store"}
     if summary.cache:  # a page was wanted
         headers["Server-Timing"] = server_timing(summary)

@@ -41,8 +41,10 @@ class RequestContext:
         request_id = own_id if _SAFE_REQUEST_ID.fullmatch(own_id) else new_request_id()
         summary = RequestEnded(request_id, scope["method"], UNMATCHED, 200, Outcome.OK, 0.0, path=scope["path"])
         scope.setdefault("state", {})["summary"] = summary
-        tracestate = ", ".join(headers.getlist("tracestate"))  # repeated ones are one list (RFC 9110, section 5.3)
-        self._emit(RequestStarted(headers.get("traceparent", ""), tracestate))
+        traceparent = headers.get("traceparent", "")
+        # Repeated fields are one list (RFC 9110, section 5.3).
+        tracestate = ", ".join(headers.getlist("tracestate")) if traceparent else ""
+        self._emit(RequestStarted(traceparent, tracestate))
         started = time.perf_counter()
 
         async def send_with_id(message: Message) -> None:

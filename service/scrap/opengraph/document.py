@@ -10,6 +10,7 @@ from scrap.opengraph.limits import Limits
 NAMESPACES = frozenset({"og", "article", "book", "profile", "music", "video", "payment"})
 
 _TOKEN = re.compile(r"[^\t\n\f\r ]+")
+_LONGEST = 16 * 1024  # characters of an attribute that are split: 1 MiB would hold the interpreter for 30 ms
 _ASCII_LOWER = str.maketrans("ABCDEFGHIJKLMNOPQRSTUVWXYZ", "abcdefghijklmnopqrstuvwxyz")
 # The IRIs of ogp.me, and that of the protocol's first year, which pages still carry.
 _IRI = re.compile(r"https?://(?:www\.)?(?:ogp\.me/ns(?:/(article|book|profile|music|video|payment))?|"
@@ -99,7 +100,7 @@ class Metas:
 def properties(value: str, namespaces: Container[str] = NAMESPACES) -> list[str]:
     """Splits a `property` or `name` attribute into its tokens of known namespaces, in lower case."""
     found = []
-    for token in _TOKEN.findall(value):
+    for token in _TOKEN.findall(value[:_LONGEST]):
         # ASCII alone has cases here, as everywhere in HTML.
         lower = token.lower() if token.isascii() else token.translate(_ASCII_LOWER)
         namespace, colon, _ = lower.partition(":")
@@ -114,7 +115,7 @@ def declared_prefixes(attributes: Mapping[str, str]) -> dict[str, str]:
     Returns:
         Only names that are not the namespace's own: those always count.
     """
-    words = _TOKEN.findall(attributes.get("prefix", ""))
+    words = _TOKEN.findall(attributes.get("prefix", "")[:_LONGEST])
     pairs = list(zip(words[::2], words[1::2], strict=False))
     pairs += [(name[6:], value) for name, value in attributes.items() if name.startswith("xmlns:")]
     found = {}

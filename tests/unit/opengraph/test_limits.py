@@ -108,3 +108,12 @@ def test_escapes_of_json_count() -> None:
 
 def test_the_first_limit_is_the_one_that_is_named() -> None:
     assert graph(TITLE + f'<meta property="og:{"n" * 200}" content="c">' + TITLE * 2000).bound is Bound.LENGTH
+
+
+def test_an_attribute_is_split_into_tokens_as_far_as_16_kib() -> None:
+    long = "x:y " * 5000
+    assert graph(f'<meta property="og:a {long}og:b" content="c">').fields["properties"] == [["og:a", "c"]]
+    renamed = f'<html prefix="x: https://ogp.me/ns# {long}z: https://ogp.me/ns#">'
+    found = graph(f'{renamed}<meta property="x:title" content="t"><meta property="z:title" content="u">')
+    assert found.fields["title"] == "t"
+    assert len(found.fields["properties"]) == 1
