@@ -245,7 +245,7 @@ def _hands_off(spec: Spec, target: Target) -> Verdict | None:
     if spec.mode is Mode.SUSPENDED:
         return Verdict(Reason.SUSPENDED, "The mode is Suspended.")
     if target.replicas is None:
-        return Verdict(Reason.TARGET_NOT_FOUND, f"{spec.target} is not there or has no scale.")
+        return Verdict(Reason.TARGET_NOT_FOUND, f"{spec.target} does not exist or has no scale.")
     if target.rivals:
         return Verdict(Reason.CONFLICT, f"{', '.join(target.rivals)} scales {spec.target}, too: remove one of them.")
     if target.replicas == 0:

@@ -31,6 +31,9 @@ PAGES = [
 # A coined word that a public text may have, and why: (text, word) -> reason. Ten at most.
 EXCEPTIONS = {("scrap-operator --help", "definition"): "the option --definition-wait is a stable name"}
 
+# What people read of a module's calls; besides, what it raises.
+SPEAKS = re.compile(r"_?log\.\w+|Verdict|_condition|self\._give_up")
+
 
 def descriptions(schema: Any) -> Iterator[str]:
     """The texts of an OpenAPI document that are written for people."""
@@ -52,14 +55,11 @@ def helps(command: click.Command) -> str:
 
 
 def messages(source: Path) -> Iterator[str]:
-    """What a module logs, and what its exceptions say: the string literals of both."""
+    """What a module logs, what its exceptions say and what the operator writes into a status: their string literals."""
     for node in ast.walk(ast.parse(source.read_text())):
-        called = node.func if isinstance(node, ast.Call) else None
-        logs = isinstance(called, ast.Attribute) and ast.unparse(called.value) in {"log", "_log"}
-        raised = node.exc if isinstance(node, ast.Raise) else None
-        whole = node if logs else raised
-        if isinstance(whole, ast.Call):
-            for argument in whole.args:
+        call = node.exc if isinstance(node, ast.Raise) else node
+        if isinstance(call, ast.Call) and (isinstance(node, ast.Raise) or SPEAKS.fullmatch(ast.unparse(call.func))):
+            for argument in (*call.args, *(keyword.value for keyword in call.keywords)):
                 yield from (
                     part.value
                     for part in ast.walk(argument)
@@ -107,6 +107,8 @@ def test_every_kind_of_text_is_read() -> None:
         ("scrap-operator --help", "--selector"),
         ("make help", "remove what the commands made"),
         ("messages of service/scrap/app.py", "draining"),
+        ("messages of service/scrap_operator/decision.py", "The mode is Suspended."),
+        ("messages of service/scrap_operator/manifest.py", "Nothing else scales the target."),
         ("messages of service/scrap/fetch/policy.py", "must be printable ASCII"),
         ("docs/caching.md", "slot"),
         ("CHANGELOG.md", "Unreleased"),
