@@ -34,13 +34,9 @@ from tests.integration.telemetry.receivers import receiver
 
 LIMIT = 0.05  # of the CPU per page
 TURN = 0.2  # seconds
-PAGE = (
-    b'<!doctype html><html><head><meta charset="utf-8"><meta property="og:title" content="A page">'
-    b'<meta property="og:image" content="/picture.jpg"><script>'
-    + b"var a = [1, 2, 3]; " * 1200  # 23 KB up to </head>, as the median page has
-    + b"</script></head><body>"
-    + b"<p>Text.</p>" * 3000
-)
+HEAD = b'<!doctype html><meta charset="utf-8"><meta property="og:title" content="A page"><script>'
+SCRIPT = b"var a = [1, 2, 3]; " * 1200  # 23 KB up to </head>, as the median page has
+PAGE = HEAD + SCRIPT + b"</script></head><body>" + b"<p>Text.</p>" * 3000
 RESPONSE = b"HTTP/1.1 200 OK\r\nContent-Type: text/html\r\nConnection: close\r\nContent-Length: %d\r\n\r\n" % len(PAGE)
 SETTINGS = {
     "SCRAP_PORT": "0",
@@ -49,6 +45,7 @@ SETTINGS = {
     "SCRAP_ALLOWED_PORTS": "1-65535",
     "SCRAP_MAX_PER_HOST": "64",
 }
+STARTS = itertools.count(1_000_000, 1_000_000)  # every page is new
 UNIQUE = 'local n = {}\nrequest = function() n = n + 1 return wrk.format("GET", "{}" .. n) end\n'
 # What is switched, by the names of sinks, and the variables of the service.
 VARIANTS = {
@@ -106,9 +103,8 @@ def measure(switched: str, variables: dict[str, str], web: str, script: Path, se
     """CPU per page without, in µs, and the share that the variant adds."""
     command = ["taskset", "-c", "0", sys.executable, "-m", "tests.benchmarks.bench_telemetry", "--serve", switched]
     pipe = subprocess.PIPE
-    with subprocess.Popen(
-        command, env=os.environ | SETTINGS | variables, stdout=pipe, stderr=pipe, text=True
-    ) as process:
+    environment = os.environ | SETTINGS | variables
+    with subprocess.Popen(command, env=environment, stdout=pipe, stderr=pipe, text=True) as process:
         assert process.stdout
         assert process.stderr
         found = next(filter(None, (re.search(OURS, line) for line in process.stdout)))
@@ -120,9 +116,6 @@ def measure(switched: str, variables: dict[str, str], web: str, script: Path, se
         turns = [(on, cpu / pages * 1e6) for on, pages, cpu in json.loads(process.stderr.read()) if pages > 20]
     pairs = [(one, other) if other_on else (other, one) for (_, one), (other_on, other) in pairwise(turns)]
     return statistics.median(off for off, _ in pairs), statistics.median(on / off - 1 for off, on in pairs)
-
-
-STARTS = itertools.count(1_000_000, 1_000_000)
 
 
 def main() -> None:

@@ -13,12 +13,7 @@ from scrap.events import ignore
 
 
 def management_app(*, is_ready: Callable[[], bool], exposition: Callable[[str], tuple[bytes, str]]) -> Starlette:
-    """Builds the management application.
-
-    Args:
-        is_ready: says whether new requests are welcome; False while draining.
-        exposition: renders the metrics for an Accept header, as (body, content type); called in a thread of its own.
-    """
+    """Builds the management application; `exposition` renders the metrics for an Accept header, in a thread."""
 
     async def livez(request: Request) -> Response:
         return PlainTextResponse("ok\n")  # no dependencies: a restart would fix none of them

@@ -90,26 +90,22 @@ def _problems() -> dict[str, Any]:
     }
 
 
-_URL_PARAMETER = {
-    "name": "url",
-    "in": "query",
-    "required": True,
-    "description": "The page's absolute http or https URL, percent-encoded.",
-    "schema": {"type": "string", "minLength": 1, "maxLength": 2048},
-    "example": "https://ogp.me/",
-}
-_ID_PARAMETER = {
-    "name": "X-Request-ID",
-    "in": "header",
-    "description": "The client's own id; used where it is at most 64 letters, digits and ._-",
-    "schema": _STRING,
-}
-_ETAG_PARAMETER = {
-    "name": "If-None-Match",
-    "in": "header",
-    "description": "ETags of responses that the client has.",
-    "schema": _STRING,
-}
+def _parameter(name: str, where: str, description: str, **more: Any) -> dict[str, Any]:
+    return {"name": name, "in": where, "description": description, "schema": _STRING} | more
+
+
+_URL_PARAMETER = _parameter(
+    "url",
+    "query",
+    "The page's absolute http or https URL, percent-encoded.",
+    schema={"type": "string", "minLength": 1, "maxLength": 2048},
+    required=True,
+    example="https://ogp.me/",
+)
+_ID_PARAMETER = _parameter(
+    "X-Request-ID", "header", "The client's own id; used where it is at most 64 letters, digits and ._-"
+)
+_ETAG_PARAMETER = _parameter("If-None-Match", "header", "ETags of responses that the client has.")
 
 
 def _operations(identity: str, summary: str, parameters: list[Any], responses: dict[str, Any]) -> dict[str, Any]:
@@ -122,6 +118,8 @@ def _operations(identity: str, summary: str, parameters: list[Any], responses: d
     }
 
 
+_SUMMARY = "Returns the Open Graph of the page at a URL."
+_LICENSE = {"name": "Apache-2.0", "identifier": "Apache-2.0"}
 _OF_ANY_CALL = {"400", "408", "431", "500", "503"}  # the connection's answers, and a bug's
 
 
@@ -137,39 +135,23 @@ def render(version: str) -> bytes:
     problems = _problems()
     # No responses of an operation: those of another path, and of another method.
     others = {"NotFound": problems.pop("404"), "MethodNotAllowed": problems.pop("405")}
-    others["MethodNotAllowed"]["headers"] |= {
-        "Allow": {"description": "Methods that the path supports.", "schema": _STRING}
-    }
+    others["MethodNotAllowed"]["headers"] |= {"Allow": {"description": "Its methods.", "schema": _STRING}}
     content = {"application/json": {"schema": {"$ref": "#/components/schemas/OpenGraph"}}}
     description = {
         "description": "An OpenAPI 3.1 document.",
         "headers": _REQUEST_ID | _CACHE_CONTROL,
         "content": {"application/json": {"schema": {"type": "object"}}},
     }
-    return orjson.dumps(
-        {
-            "openapi": "3.1.0",
-            "info": {
-                "title": "scrap",
-                "version": version,
-                "summary": "Returns the Open Graph of the page at a URL.",
-                "license": {"name": "Apache-2.0", "identifier": "Apache-2.0"},
-            },
-            "paths": {
-                scrap.PATH: _operations(
-                    "scrap",
-                    "The Open Graph of a page",
-                    [_URL_PARAMETER, _ETAG_PARAMETER, _ID_PARAMETER],
-                    {"200": found | {"content": content}, "304": unchanged} | problems,
-                ),
-                PATH: _operations(
-                    "describe",
-                    "This description",
-                    [_ID_PARAMETER],
-                    {"200": description} | {s: r for s, r in problems.items() if s in _OF_ANY_CALL},
-                ),
-            },
-            "components": {"schemas": {"OpenGraph": _OPEN_GRAPH}, "responses": others},
+    parameters = [_URL_PARAMETER, _ETAG_PARAMETER, _ID_PARAMETER]
+    responses = {"200": found | {"content": content}, "304": unchanged} | problems
+    described = {"200": description} | {s: r for s, r in problems.items() if s in _OF_ANY_CALL}
+    whole = {
+        "openapi": "3.1.0",
+        "info": {"title": "scrap", "version": version, "summary": _SUMMARY, "license": _LICENSE},
+        "paths": {
+            scrap.PATH: _operations("scrap", "The Open Graph of a page", parameters, responses),
+            PATH: _operations("describe", "This description", [_ID_PARAMETER], described),
         },
-        option=orjson.OPT_INDENT_2,
-    )
+        "components": {"schemas": {"OpenGraph": _OPEN_GRAPH}, "responses": others},
+    }
+    return orjson.dumps(whole, option=orjson.OPT_INDENT_2)

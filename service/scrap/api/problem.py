@@ -69,30 +69,18 @@ def _members(reason: Reason) -> dict[str, object]:
     }
 
 
-def fail(summary: RequestEnded, reason: Reason) -> None:
-    """Notes why a request failed."""
-    summary.reason, summary.outcome, summary.status = reason, reason.outcome, status_of(reason)
-
-
 def problem(
     summary: RequestEnded, reason: Reason, *, upstream_status: int | None = None, retry_after: float | None = None
 ) -> Response:
-    """The response to a failed request (RFC 9457, section 3), noted in its summary.
-
-    Args:
-        summary: the request's.
-        reason: why it failed.
-        upstream_status: the HTTP status of the page, where there was one.
-        retry_after: seconds after which the client may try again, where it may.
-    """
-    fail(summary, reason)
+    """The response to a failed request (RFC 9457, section 3), noted in its summary; `retry_after` is in seconds."""
+    summary.reason, summary.outcome, summary.status = reason, reason.outcome, status_of(reason)
     summary.upstream_status = upstream_status
-    members = {**_members(reason), "instance": summary.request_id}
+    members = _members(reason) | {"instance": summary.request_id}
+    if upstream_status is not None:
+        members["upstream_status"] = upstream_status
     headers = {"Cache-Control": "no-store"}
     if summary.cache:  # a page was wanted
         headers["Server-Timing"] = server_timing(summary)
-    if upstream_status is not None:
-        members["upstream_status"] = upstream_status
     if retry_after is not None:
         headers["Retry-After"] = str(math.ceil(retry_after))
     return Response(orjson.dumps(members), summary.status, headers, MEDIA_TYPE)
@@ -101,10 +89,8 @@ def problem(
 async def on_scrap_error(request: Request, error: Exception) -> Response:
     """Starlette's exception handler for our own errors."""
     assert isinstance(error, ScrapError)  # noqa: S101 - it is registered for these
-    summary: RequestEnded = request.state.summary
-    summary.internal = error.internal
-    status, retry_after = (getattr(error, name, None) for name in ("status", "retry_after"))
-    return problem(summary, error.reason, upstream_status=status, retry_after=retry_after)
+    request.state.summary.internal = error.internal
+    return problem(request.state.summary, error.reason, retry_after=getattr(error, "retry_after", None))
 
 
 async def on_http_error(request: Request, error: Exception) -> Response:
@@ -118,9 +104,12 @@ async def on_http_error(request: Request, error: Exception) -> Response:
 
 def server_timing(summary: RequestEnded) -> str:
     """The phases of the request's own fetch in milliseconds (Server-Timing, W3C); 0.0 where it made none."""
-    timings = summary.timings if summary.cache == MISS else Timings()
-    fetch = timings.first_byte + timings.body
-    return (
-        f"dns;dur={timings.dns * 1e3:.1f}, connect;dur={timings.connect * 1e3:.1f}, "
-        f"fetch;dur={fetch * 1e3:.1f}, parse;dur={timings.parse * 1e3:.1f}"
-    )
+    return _server_timing(summary.timings) if summary.cache == MISS else _NO_FETCH
+
+
+def _server_timing(t: Timings) -> str:
+    phases = {"dns": t.dns, "connect": t.connect, "fetch": t.first_byte + t.body, "parse": t.parse}
+    return ", ".join(f"{name};dur={seconds * 1e3:.1f}" for name, seconds in phases.items())
+
+
+_NO_FETCH = _server_timing(Timings())

@@ -10,7 +10,7 @@ from typing import Final
 from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from scrap.api.problem import fail, problem
+from scrap.api.problem import problem
 from scrap.errors import Outcome, Reason, ScrapError
 from scrap.events import Emit, RequestEnded, RequestStarted
 
@@ -27,7 +27,7 @@ def new_request_id() -> str:
 class RequestContext:
     """ASGI middleware: gives each request its summary, `request.state.summary`, and emits it at the end.
 
-    An unexpected error is answered here: Starlette would raise it again for the server's log, and it is logged already.
+    An unexpected error is answered here: Starlette would raise it again, for a log that has it already.
     """
 
     def __init__(self, app: ASGIApp, *, emit: Emit) -> None:
@@ -56,7 +56,7 @@ class RequestContext:
         try:
             await self._app(scope, receive, send_with_id)
         except asyncio.CancelledError:  # by the server, whose time to shut down is over
-            fail(summary, Reason.DRAINING)
+            problem(summary, Reason.DRAINING)
             raise
         except Exception as error:  # noqa: BLE001 - it is logged with the summary
             summary.error, summary.internal = error, repr(error)

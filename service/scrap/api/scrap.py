@@ -2,7 +2,6 @@
 
 import asyncio
 import time
-from collections.abc import Callable
 from functools import lru_cache
 from urllib.parse import unquote_to_bytes
 
@@ -55,41 +54,28 @@ def read_query(query: bytes) -> urls.Target:
 
 
 class ScrapEndpoint:
-    """Answers a URL with the Open Graph of the page behind it, as JSON; `{}` where there is none.
+    """Answers a URL with the Open Graph of the page behind it, as JSON; `{}` where there is none."""
 
-    Args:
-        previewer: makes the previews.
-        clock: seconds since the epoch.
-    """
-
-    def __init__(self, previewer: Previewer, clock: Callable[[], float] = time.time) -> None:
+    def __init__(self, previewer: Previewer) -> None:
         self._previewer = previewer
-        self._clock = clock
 
     async def get(self, request: Request) -> Response:
-        """Answers one request.
-
-        Raises:
-            InvalidURL: the URL cannot be read.
-            ScrapError: the client has left.
-            Overloaded: the server's time to shut down is over.
-        """
+        """Answers one request; raises ScrapError where it has no URL, its client has left, or the server is ending."""
         summary: RequestEnded = request.state.summary
         target = read_query(request.scope["query_string"])
         summary.target, summary.target_host = target.href, target.host
         preview = self._previewer.peek(target) or await self._make(target, request)
         summary.cache, summary.timings, summary.notes = preview.source, preview.timings, preview.notes
-        entry, now = preview.entry, self._clock()
+        entry, now = preview.entry, time.time()
         if entry.reason is not None:
             summary.internal = preview.internal
             wait = retry_after(entry, now)
             return problem(summary, entry.reason, upstream_status=entry.upstream_status, retry_after=wait)
         summary.outcome = entry.outcome
-        known = ", ".join(request.headers.getlist("if-none-match"))
-        if known and matches(known, entry.etag):  # RFC 9110, section 13.1.2
-            response = Response(status_code=304)
-        else:
-            response = Response(entry.body, media_type="application/json")
+        is_known = "if-none-match" in request.headers and matches(
+            ", ".join(request.headers.getlist("if-none-match")), entry.etag
+        )  # RFC 9110, section 13.1.2
+        response = Response(status_code=304) if is_known else Response(entry.body, media_type="application/json")
         timing = (b"server-timing", server_timing(summary).encode())
         response.raw_headers += [*entry.headers, (b"age", b"%d" % age(entry, now)), timing]
         return response
