@@ -1,4 +1,4 @@
-# Every command of the house; `make help` lists them. Needs Python 3.11 or newer, make, and a package index.
+# Every command of the repository; `make help` lists them. Needs Python 3.11 or newer, make, and a package index.
 PYTHON ?= python3
 UV_VERSION := 0.13.9
 UV := .uv/bin/uv
@@ -27,7 +27,7 @@ setup: .venv/.locked ## set up all that the other commands need
 run: setup ## serve on http://127.0.0.1:8080 (SCRAP_HOST, SCRAP_PORT)
 	@exec .venv/bin/scrap serve
 
-demo: setup ## the service, a local origin, a few calls and their answers; needs no network
+demo: setup ## the service, a local origin, a few requests and their responses; needs no network
 	@.venv/bin/python -m tests.demo
 
 test: setup ## run the tests
@@ -65,7 +65,7 @@ test-cluster: setup ## run the tests on a real cluster, made for them by ../shar
 	@tests/cluster/run
 	@$(MAKE) --no-print-directory story-picture
 
-story: setup ## load comes, pods follow, people hear of it, nothing is lost: the whole story on a real cluster, and its picture
+story: setup ## load rises, replicas follow, people are notified, no request is lost: the whole story on a real cluster, and its picture
 	@tests/cluster/story/run
 	@$(MAKE) --no-print-directory story-picture
 
@@ -91,7 +91,7 @@ bench-bombs: setup ## 75 hostile pages, 256 of each at once: memory, response by
 soak: setup ## ten minutes of mixed abuse
 	@.venv/bin/python -m tests.benchmarks.bench_soak 10
 
-bench-parser: setup ## the express lane beside lexbor and html5lib, and its growth on nasty pages
+bench-parser: setup ## the fast path beside lexbor and html5lib, and its growth on hostile pages
 	@.venv/bin/python -m tests.benchmarks.bench_parser
 
 dashboards: setup ## make the dashboards' JSON

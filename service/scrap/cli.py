@@ -64,7 +64,7 @@ def with_settings(*headings: str) -> Callable[[Callable[..., None]], Callable[..
 @click.group(context_settings={"max_content_width": 100, "help_option_names": ["-h", "--help"]})
 @click.version_option(__version__, message="scrap %(version)s")
 def main() -> None:
-    """Answers a URL with the Open Graph (ogp.me) of the page behind it."""
+    """Returns the Open Graph (ogp.me) of the page at a URL."""
 
 
 @main.command(cls=GroupedCommand, short_help="Serve the API.")
@@ -100,8 +100,8 @@ def _open_standard_streams() -> None:
 def get(url: str, **values: Any) -> None:
     """Print the Open Graph of the page at URL as JSON; {} where it has none.
 
-    Exit codes: 0 answered, 2 the URL cannot be read, 3 it may not be fetched, 4 the page could not be had,
-    5 it took too long, 70 something of ours failed, 75 we were full.
+    Exit codes: 0 success, 2 the URL is invalid, 3 it may not be fetched, 4 the page could not be fetched,
+    5 it took too long, 70 internal error, 75 the service is overloaded.
     """
     try:
         body = uvloop.run(_get(url, Settings(values)))

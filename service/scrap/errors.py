@@ -76,13 +76,13 @@ class Reason(StrEnum):
 
     # The request to us.
     NOT_FOUND = "not_found", Outcome.CALLER_ERROR, "There is nothing at this path."
-    METHOD_NOT_ALLOWED = "method_not_allowed", Outcome.CALLER_ERROR, "This path does not take that method."
+    METHOD_NOT_ALLOWED = "method_not_allowed", Outcome.CALLER_ERROR, "This path does not support that method."
 
     REQUEST_MALFORMED = "request_malformed", Outcome.CALLER_ERROR, "This is not an HTTP/1.1 request."
     REQUEST_TOO_LARGE = "request_too_large", Outcome.CALLER_ERROR, "The request has too many header bytes."
     REQUEST_TIMEOUT = "request_timeout", Outcome.CALLER_ERROR, "The request took too long to arrive."
 
-    CALLER_LEFT = "caller_left", Outcome.CALLER_ERROR, "The caller did not wait for the answer."
+    CALLER_LEFT = "caller_left", Outcome.CALLER_ERROR, "The client closed the connection before the response."
 
     # The target, by policy.
     BLOCKED_NAME = "blocked_name", Outcome.BLOCKED, "Host names of this kind may not be fetched."
@@ -93,30 +93,30 @@ class Reason(StrEnum):
     DNS_FAILED = "dns_failed", Outcome.UPSTREAM_ERROR, "The host name does not resolve."
     CONNECT_FAILED = "connect_failed", Outcome.UPSTREAM_ERROR, "The host does not accept connections."
     TLS_FAILED = "tls_failed", Outcome.UPSTREAM_ERROR, "No trusted TLS connection to the host could be made."
-    PROTOCOL_ERROR = "protocol_error", Outcome.UPSTREAM_ERROR, "The host's answer is not valid HTTP."
+    PROTOCOL_ERROR = "protocol_error", Outcome.UPSTREAM_ERROR, "The host's response is not valid HTTP."
     HEADERS_TOO_LARGE = (
         "headers_too_large",
         Outcome.UPSTREAM_ERROR,
-        "The host's answer has too many header bytes.",
+        "The host's response has too many header bytes.",
     )
-    BODY_UNREADABLE = "body_unreadable", Outcome.UPSTREAM_ERROR, "The page's content coding cannot be undone."
+    BODY_UNREADABLE = "body_unreadable", Outcome.UPSTREAM_ERROR, "The page's content coding cannot be decoded."
     REDIRECT_INVALID = (
         "redirect_invalid",
         Outcome.UPSTREAM_ERROR,
-        "The page redirects to something that is no URL.",
+        "The page redirects to an invalid URL.",
     )
-    REDIRECT_LOOP = "redirect_loop", Outcome.UPSTREAM_ERROR, "The page redirects in a circle."
+    REDIRECT_LOOP = "redirect_loop", Outcome.UPSTREAM_ERROR, "The page redirects in a loop."
     REDIRECT_LIMIT = "redirect_limit", Outcome.UPSTREAM_ERROR, "The page redirects too many times."
-    UPSTREAM_STATUS = "upstream_status", Outcome.UPSTREAM_ERROR, "The page answered with an error status."
-    TIMEOUT_TOTAL = "timeout_total", Outcome.TIMEOUT, "The page was not there within the deadline."
+    UPSTREAM_STATUS = "upstream_status", Outcome.UPSTREAM_ERROR, "The page's response has an error status."
+    TIMEOUT_TOTAL = "timeout_total", Outcome.TIMEOUT, "The page was not fetched within the deadline."
     TIMEOUT_CONNECT = "timeout_connect", Outcome.TIMEOUT, "The host did not accept a connection in time."
-    TIMEOUT_FIRST_BYTE = "timeout_first_byte", Outcome.TIMEOUT, "The host did not begin to answer in time."
+    TIMEOUT_FIRST_BYTE = "timeout_first_byte", Outcome.TIMEOUT, "The host did not begin to respond in time."
 
     # Ourselves.
-    FULL = "full", Outcome.SHED, "All places are taken; come back a little later."
+    FULL = "full", Outcome.SHED, "The service is saturated; try again later."
     EXHAUSTED = "exhausted", Outcome.SHED, "This instance has run out of sockets, threads or memory; try again."
     DRAINING = "draining", Outcome.SHED, "This instance is shutting down; try again."
-    INTERNAL = "internal", Outcome.INTERNAL_ERROR, "Something of ours failed; it has been recorded."
+    INTERNAL = "internal", Outcome.INTERNAL_ERROR, "An internal error occurred; it has been logged."
 
     @property
     def fault(self) -> Fault:

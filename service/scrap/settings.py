@@ -166,21 +166,21 @@ GROUPS: Mapping[str, tuple[Setting, ...]] = {
             Serving,
             "linger",
             _SECONDS,
-            "Seconds to go on serving after SIGTERM, for callers who do not know yet; no connection is kept meanwhile.",
+            "Seconds to go on serving after SIGTERM, for clients that still connect; responses close connections.",
         ),
         Setting(
             "shutdown",
             api.ServerLimits,
             "shutdown",
             _COUNT,
-            "Seconds after SIGTERM until what is under way is given up.",
+            "Seconds from SIGTERM until requests that still run are ended.",
         ),
         Setting(
             "keep-alive",
             api.ServerLimits,
             "keep_alive",
             _COUNT,
-            "Seconds that an idle connection is kept; more than clients keep theirs, so that they close first.",
+            "Seconds that an idle connection is kept open; longer than clients do, so that they close first.",
         ),
         Setting(
             "backlog",
@@ -215,50 +215,51 @@ GROUPS: Mapping[str, tuple[Setting, ...]] = {
             api.ServerLimits,
             "write",
             _POSITIVE,
-            "Seconds for which a caller may leave its answer unread; then the connection is cut.",
+            "Seconds for which a client may leave its response unread; then the connection is closed.",
         ),
     ),
     "Load": (
         Setting(
-            "deadline", Calls, "deadline", _POSITIVE, "Seconds for a whole call, wait and redirects included; then 504."
+            "deadline", Calls, "deadline", _POSITIVE, "Seconds for a request, queue and redirects included; then 504."
         ),
         Setting(
             "max-fetches",
             admission.Limits,
             "capacity",
             _COUNT,
-            "Fetches at once; more need more memory (0.1 MB each, 0.25 MB where pages are packed), fewer are taken by "
-            "stuck origins sooner.",
+            "Fetches at once (slots); more need more memory (0.1 MB each, 0.25 MB where pages are compressed), fewer "
+            "are occupied sooner by origins that hang.",
         ),
         Setting(
             "max-held-bytes",
             admission.Limits,
             "shared_bytes",
             _NONE_OR_MORE,
-            "Bytes that the pages being read may hold beyond 64 KiB each, all together; who needs more is answered "
-            "503. More needs that much more memory, and several times as much where pages are packed; less refuses "
-            "large pages sooner.",
+            "Memory budget that the pages being read share, in bytes beyond 64 KiB each; a page that exceeds it is "
+            "answered 503. More needs that much more memory, and several times as much where pages are compressed; "
+            "less rejects large pages sooner.",
         ),
         Setting(
             "max-waiting",
             admission.Limits,
             "waiting",
             _NONE_OR_MORE,
-            "Calls of a burst that may wait for their turn; one more is answered 503 at once.",
+            "Fetches of a burst that may wait in the queue; one more is answered 503 at once.",
         ),
         Setting(
             "max-wait",
             admission.Limits,
             "patience",
             _SECONDS,
-            "Seconds that a burst may wait; where calls have waited on and on for longer, more are answered 503.",
+            "Seconds that a burst may wait; where the queue was not empty for longer, it is shortened, and more "
+            "fetches are answered 503.",
         ),
         Setting(
             "html5lib-workers",
             Calls,
             "html5lib_workers",
             _COUNT,
-            "Threads for the few pages that need a full parse; more take the event loop's time.",
+            "Threads for the few pages that need the reference parser (html5lib); more take the event loop's time.",
         ),
     ),
     "Fetching": (
@@ -267,14 +268,14 @@ GROUPS: Mapping[str, tuple[Setting, ...]] = {
             fetch.Policy,
             "networks",
             _NETWORKS,
-            "Networks (CIDR, comma-separated) that may be fetched though they are not public.",
+            "Networks (CIDR, comma-separated) that may be fetched although they are not public.",
         ),
         Setting(
             "allowed-hosts",
             fetch.Policy,
             "hosts",
             _NAMES,
-            "Host names that may be looked up though their kind is refused; .example for all below. "
+            "Host names that may be looked up although their kind is blocked; .example for all below. "
             "Their addresses still have to be public or in an allowed network.",
         ),
         Setting(
@@ -284,7 +285,13 @@ GROUPS: Mapping[str, tuple[Setting, ...]] = {
             _PORTS,
             "Ports and ranges of them (80,8000-8999) that may be fetched.",
         ),
-        Setting("user-agent", fetch.Policy, "user_agent", click.STRING, "The User-Agent header: who we are."),
+        Setting(
+            "user-agent",
+            fetch.Policy,
+            "user_agent",
+            click.STRING,
+            "The User-Agent header, by which hosts recognize the service.",
+        ),
         Setting(
             "accept-language",
             fetch.Policy,
@@ -297,14 +304,14 @@ GROUPS: Mapping[str, tuple[Setting, ...]] = {
             fetch.Limits,
             "connect_seconds",
             _POSITIVE,
-            "Seconds for a hop's look-up, TCP and TLS; then 504. Less loses hosts that are far away.",
+            "Seconds for a hop's look-up, TCP and TLS; then 504. Less fails for hosts that are far away.",
         ),
         Setting(
             "first-byte-seconds",
             fetch.Limits,
             "first_byte_seconds",
             _POSITIVE,
-            "Seconds from a hop's request to the end of its answer's head; then 504. Less loses slow origins.",
+            "Seconds from a hop's request to the end of its response's header; then 504. Less fails for slow origins.",
         ),
         Setting(
             "resolver-threads",
@@ -312,28 +319,28 @@ GROUPS: Mapping[str, tuple[Setting, ...]] = {
             "resolver_threads",
             _COUNT,
             "Names looked up at once, a thread each; one more is answered 503. "
-            "Fewer than the fetches at once, and silent name servers keep healthy names out.",
+            "With fewer than max-fetches, name servers that do not respond block other names.",
         ),
         Setting(
             "max-redirects",
             fetch.Limits,
             "redirects",
             _NONE_OR_MORE,
-            "Redirects followed; then 502. Less loses short links to short links, more lets a chain cost more calls.",
+            "Redirects followed; then 502. Less fails for short links to short links, more lets a chain cost more.",
         ),
         Setting(
             "max-header-bytes",
             fetch.Limits,
             "header_bytes",
             _COUNT,
-            "Bytes of one answer's head; then 502. Less loses sites with many cookies, more is memory for each fetch.",
+            "Bytes of one response's header; then 502. Less fails for sites with many cookies, more needs memory.",
         ),
         Setting(
             "inflate-step",
             fetch.Limits,
             "inflate_step",
             _COUNT,
-            "Bytes that one step of decompression may give; more holds the event loop for longer (64 KiB: 0.1 ms), "
+            "Bytes that one step of decompression may give; more blocks the event loop for longer (64 KiB: 0.1 ms), "
             "less costs more steps.",
         ),
         Setting(
@@ -348,14 +355,14 @@ GROUPS: Mapping[str, tuple[Setting, ...]] = {
             fetch.Limits,
             "per_host",
             _COUNT,
-            "Fetches at one host at once; more wait. Less is more polite, and slower.",
+            "Fetches from one host at once; more wait. Less loads the host less, and is slower.",
         ),
         Setting(
             "max-waiting-per-host",
             fetch.Limits,
             "per_host_waiting",
             _NONE_OR_MORE,
-            "Fetches that wait for one host; one more is answered 503, so that a slow host does not hold the house.",
+            "Fetches that wait for one host; one more is answered 503, so that a slow host cannot occupy all slots.",
         ),
         Setting(
             "max-retry-after",
@@ -363,7 +370,7 @@ GROUPS: Mapping[str, tuple[Setting, ...]] = {
             "retry_after_seconds",
             _SECONDS,
             "Seconds for which a host's Retry-After is honoured at most. More leaves its pages without a preview for "
-            "as long as it says, less calls a host that asked not to be called.",
+            "longer, less sends requests to a host that asked for none.",
         ),
     ),
     "Cache": (
@@ -372,7 +379,7 @@ GROUPS: Mapping[str, tuple[Setting, ...]] = {
             cache.Limits,
             "memory",
             _NONE_OR_MORE,
-            "Bytes of memory for answers, about 2 KB each; less means more fetches. 0 keeps none.",
+            "Bytes of memory for responses, about 2 KB each; less means more fetches. 0 keeps none.",
         ),
         Setting(
             "cache-url",
@@ -387,14 +394,14 @@ GROUPS: Mapping[str, tuple[Setting, ...]] = {
             remote.Remote,
             "timeout",
             _POSITIVE,
-            "Seconds that a look-up there may add to a call; slower is as good as gone.",
+            "Seconds that a look-up in it may add to a request; a slower server counts as unavailable.",
         ),
         Setting(
             "cache-min",
             freshness.Policy,
             "minimum",
             _SECONDS,
-            "Seconds that a preview is fresh at least, no-store included; 0 obeys every page to the letter.",
+            "Seconds that a preview is fresh at least, no-store included; 0 obeys every page's headers exactly.",
         ),
         Setting(
             "cache-default",
@@ -408,29 +415,29 @@ GROUPS: Mapping[str, tuple[Setting, ...]] = {
             freshness.Policy,
             "maximum",
             _SECONDS,
-            "Seconds that a preview is fresh at most. More means fewer fetches, and edits that are seen later.",
+            "Seconds that a preview is fresh at most. More means fewer fetches, and edits that appear later.",
         ),
         Setting(
             "cache-failures",
             freshness.Policy,
             "negative",
             _SECONDS,
-            "Seconds for which a failure is answered without another try. "
-            "More spares broken hosts, less shows a mended page sooner.",
+            "Seconds for which a failure is answered without another fetch. "
+            "More spares broken hosts, less shows a fixed page sooner.",
         ),
         Setting(
             "stale-while-revalidate",
             freshness.Policy,
             "stale_while_revalidate",
             _SECONDS,
-            "Seconds after that for which a stale preview is answered while one refresh runs; 0 makes callers wait.",
+            "Seconds past freshness for which a stale preview is answered while a refresh runs; with 0, clients wait.",
         ),
         Setting(
             "stale-if-error",
             freshness.Policy,
             "stale_if_error",
             _SECONDS,
-            "Seconds after that for which a stale preview stands in for a page that cannot be had.",
+            "Seconds past freshness for which a stale preview is answered where the page cannot be fetched.",
         ),
     ),
     "Logs": (
@@ -446,7 +453,7 @@ GROUPS: Mapping[str, tuple[Setting, ...]] = {
             telemetry.LogSettings,
             "level",
             click.Choice(["debug", "info", "warning", "error"]),
-            "What is left out below it; at warning there is no line a call, only our own failures.",
+            "The lowest level that is logged; at warning, only rejected requests and failures of the service.",
         ),
         Setting(
             "log-queries",
@@ -462,7 +469,7 @@ GROUPS: Mapping[str, tuple[Setting, ...]] = {
             SentrySettings,
             "dsn",
             click.STRING,
-            "Where failures of our own are reported; empty for nowhere.",
+            "Where internal errors are reported; empty for nowhere.",
             secret=True,
             standard="SENTRY_DSN",
         ),
@@ -471,7 +478,7 @@ GROUPS: Mapping[str, tuple[Setting, ...]] = {
             SentrySettings,
             "environment",
             click.STRING,
-            "Which deployment this is, for Sentry.",
+            "The deployment's name in Sentry.",
             standard="SENTRY_ENVIRONMENT",
         ),
         Setting(

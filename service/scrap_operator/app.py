@@ -85,7 +85,7 @@ async def _until_served(cluster: kube.Kube, wait: float) -> None:
         try:
             if await cluster.served():
                 return
-            _log.warning("the API server knows no %s.%s yet: is the definition installed?", PLURAL, GROUP)
+            _log.warning("the API server has no %s.%s yet: is the CRD installed?", PLURAL, GROUP)
         except kube.KubeError as error:
             _log.warning("%s", error)
         await asyncio.sleep(wait)

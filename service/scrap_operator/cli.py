@@ -33,7 +33,7 @@ class Labels(click.ParamType[dict[str, str]]):
 @click.group(context_settings={"auto_envvar_prefix": "SCRAP_OPERATOR", "help_option_names": ["-h", "--help"]})
 @click.version_option(package_name="scrap")
 def main() -> None:
-    """Replicas from the alert state: scales what AlertScalers name while alerts fire."""
+    """Scales the targets of AlertScalers by the state of alerts."""
 
 
 @main.command(context_settings={"show_default": True})
@@ -58,7 +58,7 @@ def main() -> None:
     show_envvar=True,
     envvar="SCRAP_OPERATOR_HOST",
     default=DEFAULTS.host,
-    help="The address to answer /healthz and /metrics on.",
+    help="The address of /healthz and /metrics.",
 )
 @click.option(
     "--port",
@@ -66,7 +66,7 @@ def main() -> None:
     envvar="SCRAP_OPERATOR_PORT",
     default=DEFAULTS.port,
     type=click.IntRange(0, 65535),
-    help="Its port.",
+    help="The port of /healthz and /metrics.",
 )
 @click.option(
     "--patience",
@@ -82,7 +82,7 @@ def main() -> None:
     envvar="SCRAP_OPERATOR_DEFINITION_WAIT",
     default=DEFAULTS.definition_wait,
     type=click.FloatRange(min=0.1),
-    help="Seconds between two looks for the AlertScaler's definition, while it is not installed.",
+    help="Seconds between two look-ups of the AlertScaler's CRD, while it is not installed.",
 )
 @click.option(
     "--log-format",
@@ -90,7 +90,7 @@ def main() -> None:
     envvar="SCRAP_OPERATOR_LOG_FORMAT",
     default="json",
     type=click.Choice(["json", "text"]),
-    help="How to write the log.",
+    help="The format of the log.",
 )
 @click.option(
     "--log-level",
@@ -98,7 +98,7 @@ def main() -> None:
     envvar="SCRAP_OPERATOR_LOG_LEVEL",
     default="info",
     type=click.Choice(["debug", "info", "warning"]),
-    help="From which level on.",
+    help="The lowest level that is logged.",
 )
 def run(
     *,

@@ -200,7 +200,7 @@ def _doubt(source: Source, observation: Observation, memory: Memory, now: int) -
         heartbeat = ", ".join(f'{name}="{value}"' for name, value in source.heartbeat.items())
         return Verdict(Reason.HEARTBEAT_MISSING, f"The heartbeat {heartbeat} does not fire or is late.")
     if now - memory.heard_since < source.settle:
-        return Verdict(Reason.SETTLING, f"Silence is believed from {_clock(memory.heard_since + source.settle)} on.")
+        return Verdict(Reason.SETTLING, f"Warm-up until {_clock(memory.heard_since + source.settle)}.")
     return None
 
 
@@ -245,9 +245,9 @@ def _hands_off(spec: Spec, target: Target) -> Verdict | None:
     if spec.mode is Mode.SUSPENDED:
         return Verdict(Reason.SUSPENDED, "The mode is Suspended.")
     if target.replicas is None:
-        return Verdict(Reason.TARGET_NOT_FOUND, f"{spec.target} is not there or has no scale.")
+        return Verdict(Reason.TARGET_NOT_FOUND, f"{spec.target} does not exist or has no scale.")
     if target.rivals:
-        return Verdict(Reason.CONFLICT, f"{', '.join(target.rivals)} scales {spec.target}, too: one of them must go.")
+        return Verdict(Reason.CONFLICT, f"{', '.join(target.rivals)} scales {spec.target}, too: remove one of them.")
     if target.replicas == 0:
         return Verdict(Reason.SCALED_TO_ZERO, f"{spec.target} was set to 0 replicas by hand, and stays there.")
     return None

@@ -105,13 +105,13 @@ class Scaler:
             try:
                 await self.kube.write_replicas(spec.target, decision.desired, instead_of=replicas)
             except Stale:
-                _log.info("%s: somebody else wrote first, attempt %d of %d", self.name, attempt, ATTEMPTS)
+                _log.info("%s: another client wrote first, attempt %d of %d", self.name, attempt, ATTEMPTS)
                 continue
             direction = Direction.UP if decision.desired > replicas else Direction.DOWN
             self.metrics.scaled(self.name, direction, decision.desired)
             self._memory = notice(decision.memory, decision.desired, self._now())
             return replace(decision, memory=self._memory)
-        raise Stale(f"{spec.target} was written by somebody else {ATTEMPTS} times in a row", 409)
+        raise Stale(f"{spec.target} was written by another client {ATTEMPTS} times in a row", 409)
 
     async def _replicas(self, spec: Spec) -> int | None:
         try:

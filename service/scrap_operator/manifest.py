@@ -281,7 +281,9 @@ def _conditions(decision: Decision) -> list[dict[str, Any]]:
             "SourceAvailable", ok=doubt.reason in _AVAILABLE, reason=doubt.reason, message=doubt.sentence
         )
     else:
-        available = _condition("SourceAvailable", ok=True, reason="Believed", message="Source and heartbeat are there.")
+        available = _condition(
+            "SourceAvailable", ok=True, reason="Believed", message="The source and its heartbeat work."
+        )
     conflict = reason is Reason.CONFLICT
     return [
         ready,
@@ -296,7 +298,7 @@ def _conditions(decision: Decision) -> list[dict[str, Any]]:
             "Limited",
             ok=decision.limited,
             reason=reason if decision.limited else "WithinBounds",
-            message=decision.sentence if decision.limited else "Nothing is granted less than it asks for.",
+            message=decision.sentence if decision.limited else "No rule asks for more than was granted.",
         ),
     ]
 

@@ -29,10 +29,10 @@ class Metrics:
             return Gauge(f"scrap_operator_{name}", text, ("alertscaler", *labels), registry=registry)
 
         self._desired = gauge("desired_replicas", "Replicas that the target should have.")
-        self._current = gauge("current_replicas", "Replicas that the target is told to have.")
-        self._minimum = gauge("min_replicas", "The lower bound.")
-        self._maximum = gauge("max_replicas", "The upper bound.")
-        self._source_up = gauge("source_up", "1 where the source of the alerts and its heartbeat are there.")
+        self._current = gauge("current_replicas", "Replicas that the target's spec asks for.")
+        self._minimum = gauge("min_replicas", "The lower bound of the replicas.")
+        self._maximum = gauge("max_replicas", "The upper bound of the replicas.")
+        self._source_up = gauge("source_up", "1 where the source responds and its heartbeat fires.")
         self._condition = gauge("condition", "1 where a condition of the AlertScaler is true.", "type")
         self._firing = gauge("rule_firing", "1 where a rule fires.", "rule")
         self._decisions = Counter(
@@ -42,7 +42,10 @@ class Metrics:
             "scrap_operator_scalings", "Changes written, by direction.", ("alertscaler", "direction"), registry=registry
         )
         self._problems = Counter(
-            "scrap_operator_problems", "Ticks that came to no decision.", ("alertscaler",), registry=registry
+            "scrap_operator_problems",
+            "Ticks without a decision, or whose decision failed to apply.",
+            ("alertscaler",),
+            registry=registry,
         )
         self._polls = Histogram(
             "scrap_operator_poll_seconds", "Time for one poll of the source.", ("alertscaler",), registry=registry

@@ -61,7 +61,7 @@ def test_get_says_that_it_took_too_long() -> None:
     with running.origin(Silent) as origin:
         done = run("get", origin.url, "--deadline", "0.3", SCRAP_ALLOWED_PORTS=str(origin.server_port), **ALLOWED)
     assert done.exit_code == 5
-    assert "The page was not there within the deadline." in done.stderr
+    assert "The page was not fetched within the deadline." in done.stderr
 
 
 @pytest.mark.parametrize(("error", "code"), [(RuntimeError("a bug"), 70), (Overloaded(), 75)])

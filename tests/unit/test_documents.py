@@ -49,9 +49,8 @@ DESIGN = ROOT / "DESIGN.md"
 DECISIONS = sorted((ROOT / "docs/decisions").iterdir())
 WHERE = ROOT / "docs/where-to-change.md"
 WRAPPED = [
-    DESIGN,
-    WHERE,
-    *(ROOT / name for name in ("README.md", "CONTRIBUTING.md", "docs/benchmarks.md")),
+    *ROOT.glob("*.md"),
+    *(path for path in (ROOT / "docs").glob("*.md") if path.name not in {"dashboards.md", "faults.md", "slack.md"}),
     *DECISIONS,
 ]
 PAGES = [

@@ -1,156 +1,139 @@
-"""Public texts use the standard terms of the field: no coined word comes back.
+"""Public text uses the standard terms of the field: what clients, operators and readers of the documents see."""
 
-A folder joins by a glob in `PATHS`, a word by a line in `COINED`.
-"""
-
+import ast
 import re
-from dataclasses import dataclass
-from functools import cache
+from collections.abc import Iterable, Iterator
 from pathlib import Path
+from typing import Any
 
+import click
+import orjson
 import pytest
 
-ROOT = Path(__file__).parents[2]
+from scrap import cli
+from scrap.api import openapi, problem
+from scrap.errors import Reason
+from scrap.settings import SETTINGS
+from scrap.telemetry import Metrics
+from scrap_operator import cli as operator_cli
+from scrap_operator.telemetry import Metrics as OperatorMetrics
+from tests.unit.telemetry.owners import observed
+from tests.words import COINED, coined, without_code
 
-# Globs from the root of the repository.
-PATHS = (
-    "charts/scrap/**/*",
-    "docs/dashboards.md",
-    "docs/faults.md",
-    "docs/runbooks/*.md",
-    "docs/slack.md",
-    "k8s/*",
-    "scripts/alert_test.py",
-    "scripts/dashboards/*.py",
-)
+ROOT = Path(__file__).parent.parent.parent
+# These pages describe the chart's alerts, messages and dashboards in the chart's own words.
+OF_THE_CHART = {"dashboards.md", "faults.md", "slack.md"}
+PAGES = [
+    *ROOT.glob("*.md"),
+    *(page for page in (ROOT / "docs").glob("*.md") if page.name not in OF_THE_CHART),
+    *(ROOT / "docs/decisions").glob("*.md"),
+]
+# A coined word that a public text may have, and why: (text, word) -> reason. Ten at most.
+EXCEPTIONS = {("scrap-operator --help", "definition"): "the option --definition-wait is a stable name"}
 
-# By the standard term, the coined words in its place: regular expressions of whole words, in either case.
-COINED = {
-    "admit": "let(s|ting)? in",
-    "batch": "gatherings?",
-    "client": "callers?|who(ever)? calls",
-    "component": "crafts?",
-    "conflicting scalers": "rivals?",
-    "counter": "tally|tallies",
-    "CRD": "(the|a|its|[a-z]+'s) definitions?",
-    "error kind": "troubles?",
-    "executor": "aside",
-    "fallback": "doubts?|unsure|wonders?",
-    "fast path": "express( lane)?",
-    "fix": "mend(s|ed|ing)?",
-    "load shedder": "doors?",
-    "memory budget": "purses?",
-    "notify, receive or log": "tells?|told|hears?|heard|heardSince",
-    "pending direction": "lean(s|t|ing)?",
-    "per-host limits": "manners",
-    "queue": "rooms?",
-    "rate limiter": "pace",
-    "reference parser": "the law",
-    "reject": "turn(s|ed|ing)? (\\w+ )?away",
-    "request summary": "endings?",
-    "requested change": "wish(es|ed)?",
-    "saturated": "strained|fullest pod|how full|full house",
-    "select": "NOT TAKEN|takes our",
-    "service": "house",
-    "severity": "grades?|graded|grading|grave(r|st|ly)?",
-    "since installation": "since ever",
-    "slot": "places|a place",
-    "warm-up": "settl(e|es|ed|ing)",
-}
+# What people read of a module's calls; besides, what it raises.
+SPEAKS = re.compile(r"_?log\.\w+|Verdict|_condition|self\._give_up")
 
 
-@dataclass(frozen=True)
-class Exempt:
-    """Text in which a coined word may stay.
-
-    Attributes:
-        paths: what `Path.match` takes.
-        text: a regular expression of the text, `^` and `$` being those of a line.
-        reason: why.
-    """
-
-    paths: str
-    text: str
-    reason: str
+def descriptions(schema: Any) -> Iterator[str]:
+    """The texts of an OpenAPI document that are written for people."""
+    if isinstance(schema, list):
+        for item in schema:
+            yield from descriptions(item)
+    if isinstance(schema, dict):
+        for key, value in schema.items():
+            if key in {"description", "summary", "title"} and isinstance(value, str):
+                yield value
+            yield from descriptions(value)
 
 
-EXEMPT = (
-    Exempt("*", r"""["`\\]caller[\\"`]|caller: an error of the""", "a value of the stable label `fault`"),
-    Exempt("charts/scrap/crds/*", r"\bsettle(?=:$| must)|self\.settle\b|: \.settle$", "a field of the CRD"),
-    Exempt("charts/scrap/crds/*", r"\bleaning:$", "a field of the CRD"),
-    Exempt("charts/scrap/crds/*", r"\bheardSince:$", "a field of the CRD"),
-    Exempt("charts/scrap/values.yaml", r"(?s)^# <config>$.*^# </config>$", "generated from the service's settings"),
-    Exempt("charts/scrap/README.md", r"^\| config\..*$", "generated from the service's settings"),
-    Exempt("docs/faults.md", r"^\| .*$", "recorded results of a run, with the texts of its day"),
-)
+def helps(command: click.Command) -> str:
+    """The help of a command and of all below it."""
+    with click.Context(command) as context:
+        below = command.commands.values() if isinstance(command, click.Group) else ()
+        return "\n".join([command.get_help(context), *map(helps, below)])
 
 
-@cache
-def files() -> tuple[Path, ...]:
-    """Every file of `PATHS`, relative to the root."""
-    found = {path.relative_to(ROOT) for glob in PATHS for path in ROOT.glob(glob) if path.is_file()}
-    return tuple(sorted(path for path in found if "__pycache__" not in path.parts))
+def messages(source: Path) -> Iterator[str]:
+    """What a module logs, what its exceptions say and what the operator writes into a status: their string literals."""
+    for node in ast.walk(ast.parse(source.read_text())):
+        call = node.exc if isinstance(node, ast.Raise) else node
+        if isinstance(call, ast.Call) and (isinstance(node, ast.Raise) or SPEAKS.fullmatch(ast.unparse(call.func))):
+            for argument in (*call.args, *(keyword.value for keyword in call.keywords)):
+                yield from (
+                    part.value
+                    for part in ast.walk(argument)
+                    if isinstance(part, ast.Constant) and isinstance(part.value, str)
+                )
 
 
-def coined(text: str) -> list[str]:
-    """The coined words of a text, each with its line and the standard term."""
-    return [
-        f"{text.count(chr(10), 0, word.start()) + 1}: {word[0]!r}, the standard term is {term!r}"
-        for term, words in COINED.items()
-        for word in re.finditer(rf"\b({words})\b", text, re.IGNORECASE)
-    ]
+def help_of(families: Iterable[Any]) -> dict[str, str]:
+    return {f"metric {family.name}": family.documentation for family in families}
 
 
-def without_exempt(path: Path, text: str) -> str:
-    """The text of a file without what is exempt; its lines keep their numbers."""
-    for exempt in EXEMPT:
-        if path.match(exempt.paths):
-            text = re.sub(exempt.text, lambda found: "\n" * found[0].count("\n"), text, flags=re.MULTILINE)
-    return text
+def texts() -> dict[str, str]:
+    """Every public text by where it is."""
+    operator = OperatorMetrics(lambda: 0.0).render().decode().splitlines()
+    modules = (path for package in ("scrap", "scrap_operator") for path in (ROOT / "service" / package).rglob("*.py"))
+    return {
+        **{f"reason {reason}": reason.sentence for reason in Reason},
+        **{f"title of {reason}": problem.title_of(reason) for reason in Reason},
+        **{f"setting {setting.name}": setting.help for setting in SETTINGS},
+        **help_of(observed(Metrics(version="1")).registry.collect()),
+        **{f"metric {line.split()[2]}": line for line in operator if line.startswith("# HELP ")},
+        "make help": "\n".join(re.findall(r"^[a-z-]+:.*## (.*)$", (ROOT / "Makefile").read_text(), re.MULTILINE)),
+        "openapi": "\n".join(descriptions(orjson.loads(openapi.render("1")))),
+        "scrap --help": helps(cli.main),
+        "scrap-operator --help": helps(operator_cli.main),
+        **{f"messages of {path.relative_to(ROOT)}": "\n".join(messages(path)) for path in modules},
+        **{str(page.relative_to(ROOT)): without_code(page.read_text()) for page in PAGES},
+    }
 
 
-@pytest.mark.parametrize("path", files(), ids=str)
-def test_no_coined_word_comes_back(path: Path) -> None:
-    assert coined(without_exempt(path, (ROOT / path).read_text(encoding="utf-8"))) == []
+def test_public_text_has_no_coined_words() -> None:
+    found = {(where, word) for where, text in texts().items() for word in coined(text)}
+    assert found == set(EXCEPTIONS), "tests/words.py has the standard terms"
+    assert len(EXCEPTIONS) <= 10
+    assert all(EXCEPTIONS.values())
 
 
-@pytest.mark.parametrize("glob", PATHS)
-def test_every_path_has_files(glob: str) -> None:
-    assert any(ROOT.glob(glob))
+def test_every_kind_of_text_is_read() -> None:
+    read = texts()
+    assert "admission_in_flight" in " ".join(read)
+    assert "scrap_operator_poll_seconds" in " ".join(read)
+    for where, part in [
+        ("openapi", "percent-encoded"),
+        ("scrap --help", "--max-held-bytes"),
+        ("scrap-operator --help", "--selector"),
+        ("make help", "remove what the commands made"),
+        ("messages of service/scrap/app.py", "draining"),
+        ("messages of service/scrap_operator/decision.py", "The mode is Suspended."),
+        ("messages of service/scrap_operator/manifest.py", "Nothing else scales the target."),
+        ("messages of service/scrap/fetch/policy.py", "must be printable ASCII"),
+        ("docs/caching.md", "slot"),
+        ("CHANGELOG.md", "Unreleased"),
+    ]:
+        assert part in read[where]
 
 
 @pytest.mark.parametrize(
-    "sentence",
+    ("text", "words"),
     [
-        "Callers get 503.",
-        "The house is full.",
-        "An alert of grade info.",
-        "nobody hears of any alert",
-        "Calls are turned away.",
-        "It turns them away.",
-        "the places are taken",
-        "Until that is mended.",
-        "express lane",
-        "Who is told?",
-        "a rival scales it",
-        "NOT TAKEN: Prometheus monitoring/one",
+        ("Who calls is told: the House is full.", ["told", "house"]),
+        ("Calls are turned away, or let two\nin.", ["turned away", "let two in"]),
+        ("The page cannot be had; callers wait for all places.", ["cannot be had", "callers", "all places"]),
+        ("A client waits for a slot in the first place; the queue is full.", []),
+        ("outcome caller_error, household, upgraded", []),
     ],
 )
-def test_a_coined_word_is_found(sentence: str) -> None:
-    assert len(coined(f"Standard terms.\n{sentence}\n")) == 1
+def test_words_are_found_whole(text: str, words: list[str]) -> None:
+    assert coined(text) == words
 
 
-def test_standard_terms_are_not_coined() -> None:
-    assert coined("The load shedder rejects requests of a client. Troubleshooting: use this in place of that.") == []
+def test_code_is_no_text() -> None:
+    assert without_code("say `caller`\n\n    house\n\n```\ndoor\n```\nroom") == "say \n\n\n\n\nroom"
 
 
-@pytest.mark.parametrize("exempt", EXEMPT, ids=lambda exempt: exempt.text)
-def test_what_is_exempt_is_needed_and_has_a_reason(exempt: Exempt) -> None:
-    texts = [(ROOT / path).read_text(encoding="utf-8") for path in files() if path.match(exempt.paths)]
-    found = [match[0] for text in texts for match in re.finditer(exempt.text, text, re.MULTILINE)]
-    assert any(coined(text) for text in found)
-    assert exempt.reason
-
-
-def test_exempt_is_little() -> None:
-    assert len(EXEMPT) <= 10
+def test_every_coined_word_has_a_standard_term() -> None:
+    assert all(COINED.values())
+    assert not coined(" ".join(COINED.values()))

@@ -23,7 +23,7 @@ def _media(description: str, **more: Any) -> dict[str, Any]:
     return _object({"url": _URL, "secure_url": _URL, "type": _STRING} | more, description)
 
 
-_SIZE = {"description": "Pixels; the page's own words where they are no whole number.", "type": ["integer", "string"]}
+_SIZE = {"description": "Pixels; the page's text where it is no integer.", "type": ["integer", "string"]}
 
 _VERTICALS = ("article", "book", "profile", "music", "video", "payment")
 _OPEN_GRAPH: dict[str, Any] = _object(
@@ -60,7 +60,7 @@ def _problem_schema(reasons: list[Reason]) -> dict[str, Any]:
             "instance": {"type": "string", "description": "The request's id, as in X-Request-ID and the logs."},
             "reason": {"enum": sorted(reason.value for reason in reasons)},
             "fault": {"enum": sorted({reason.fault.value for reason in reasons})},
-            "upstream_status": {"type": "integer", "description": "What the page answered with."},
+            "upstream_status": {"type": "integer", "description": "The HTTP status of the page's response."},
         },
         "A problem (RFC 9457).",
     )
@@ -69,7 +69,7 @@ def _problem_schema(reasons: list[Reason]) -> dict[str, Any]:
 
 
 _REQUEST_ID = {"X-Request-ID": {"description": "The request's id.", "schema": _STRING, "required": True}}
-_CACHE_CONTROL = {"Cache-Control": {"description": "How long this answer may be kept.", "schema": _STRING}}
+_CACHE_CONTROL = {"Cache-Control": {"description": "How long this response may be cached.", "schema": _STRING}}
 _TIMING = {"Server-Timing": {"description": "dns, connect, fetch and parse in milliseconds.", "schema": _STRING}}
 _RETRY_AFTER = {"Retry-After": {"description": "Seconds.", "schema": {"type": "integer", "minimum": 1}}}
 
@@ -103,7 +103,7 @@ _URL_PARAMETER = _parameter(
     example="https://ogp.me/",
 )
 _ID_PARAMETER = _parameter(
-    "X-Request-ID", "header", "The client's own id; taken over where it is at most 64 letters, digits and ._-"
+    "X-Request-ID", "header", "The client's own id; used where it is at most 64 letters, digits and ._-"
 )
 _ETAG_PARAMETER = _parameter("If-None-Match", "header", "ETags of responses that the client has.")
 
@@ -118,7 +118,7 @@ def _operations(identity: str, summary: str, parameters: list[Any], responses: d
     }
 
 
-_SUMMARY = "Answers a URL with the Open Graph of the page behind it."
+_SUMMARY = "Returns the Open Graph of the page at a URL."
 _LICENSE = {"name": "Apache-2.0", "identifier": "Apache-2.0"}
 _OF_ANY_CALL = {"400", "408", "431", "500", "503"}  # the connection's answers, and a bug's
 
@@ -131,11 +131,11 @@ def render(version: str) -> bytes:
     }
     headers = _REQUEST_ID | _CACHE_CONTROL | kept | _TIMING
     found = {"description": "The page's Open Graph; {} where it has none, or is not HTML.", "headers": headers}
-    unchanged = {"description": "The client has this very response already (If-None-Match).", "headers": headers}
+    unchanged = {"description": "The client has this response already (If-None-Match).", "headers": headers}
     problems = _problems()
     # No responses of an operation: those of another path, and of another method.
     others = {"NotFound": problems.pop("404"), "MethodNotAllowed": problems.pop("405")}
-    others["MethodNotAllowed"]["headers"] |= {"Allow": {"description": "What it takes.", "schema": _STRING}}
+    others["MethodNotAllowed"]["headers"] |= {"Allow": {"description": "Its methods.", "schema": _STRING}}
     content = {"application/json": {"schema": {"$ref": "#/components/schemas/OpenGraph"}}}
     description = {
         "description": "An OpenAPI 3.1 document.",

@@ -31,13 +31,13 @@ _TITLES: dict[Reason | Outcome, str] = {
     Reason.METHOD_NOT_ALLOWED: "Method not allowed",
     Reason.REQUEST_TIMEOUT: "The request took too long",
     Reason.REQUEST_TOO_LARGE: "The request is too large",
-    Reason.CALLER_LEFT: "The caller left",
-    Outcome.CALLER_ERROR: "The request cannot be understood",
+    Reason.CALLER_LEFT: "The client closed the connection",
+    Outcome.CALLER_ERROR: "The request is invalid",
     Outcome.BLOCKED: "The target may not be fetched",
-    Outcome.UPSTREAM_ERROR: "The page could not be had",
+    Outcome.UPSTREAM_ERROR: "The page could not be fetched",
     Outcome.TIMEOUT: "The page took too long",
-    Outcome.SHED: "Too busy",
-    Outcome.INTERNAL_ERROR: "Something of ours failed",
+    Outcome.SHED: "The service is unavailable",
+    Outcome.INTERNAL_ERROR: "Internal error",
 }
 
 

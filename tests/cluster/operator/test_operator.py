@@ -584,7 +584,7 @@ def test_a_watch_that_the_api_server_ends_each_second(
 def test_it_waits_for_its_definition(bare: Namespace, scaler: Make, definition: None) -> None:
     kubectl("delete", "--filename", str(DEFINITION))
     bare.run()
-    eventually(lambda: "is the definition installed?" in bare.written(), 20)
+    eventually(lambda: "is the CRD installed?" in bare.written(), 20)
     assert bare.ask("/healthz")[0] == 200
     kubectl("apply", "--server-side", "--filename", str(DEFINITION))
     eventually(lambda: "watching the AlertScalers" in bare.written(), 20)

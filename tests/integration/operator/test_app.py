@@ -165,7 +165,7 @@ async def test_from_the_definition_to_the_signal_that_ends_it(server: Server, ca
     port = free_port()
 
     async def waits() -> bool:
-        return "is the definition installed?" in caplog.text
+        return "is the CRD installed?" in caplog.text
 
     async def clamped() -> bool:
         return server.api.replicas == 4
@@ -283,7 +283,7 @@ def test_a_signal_before_the_definition_is_there_ends_it(server: Server) -> None
     command = [sys.executable, "-m", "scrap_operator", "run", "--host=127.0.0.1", "--port=0"]
     with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as process:
         assert process.stderr
-        assert "is the definition installed?" in process.stderr.readline()
+        assert "is the CRD installed?" in process.stderr.readline()
         process.terminate()
         assert process.wait(4) == 0  # it looks for the definition every 5 s
         assert process.stderr.read() == ""

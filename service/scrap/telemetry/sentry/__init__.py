@@ -18,4 +18,4 @@ class SentrySettings:
 
     def __post_init__(self) -> None:
         if not 0.0 <= self.traces_sample_rate <= 1.0:
-            raise ValueError(f"the share of calls to trace is {self.traces_sample_rate}: it has to be 0 to 1")
+            raise ValueError(f"the share of requests to trace is {self.traces_sample_rate}: it has to be 0 to 1")
