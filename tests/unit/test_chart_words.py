@@ -79,8 +79,6 @@ EXEMPT = (
     Exempt("charts/scrap/crds/*", r"\bsettle(?=:$| must)|self\.settle\b|: \.settle$", "a field of the CRD"),
     Exempt("charts/scrap/crds/*", r"\bleaning:$", "a field of the CRD"),
     Exempt("charts/scrap/crds/*", r"\bheardSince:$", "a field of the CRD"),
-    Exempt("charts/scrap/values.yaml", r"(?s)^# <config>$.*^# </config>$", "generated from the service's settings"),
-    Exempt("charts/scrap/README.md", r"^\| config\..*$", "generated from the service's settings"),
     Exempt("docs/faults.md", r"^\| .*$", "recorded results of a run, with the texts of its day"),
 )
 

@@ -42,8 +42,8 @@ class Reading:
 class PageReader:
     """Reads a page's Open Graph from bytes. The answer is the same in whatever pieces they come.
 
-    The work is done in steps, of which each takes a few ms at the worst: `feed`, `end` and `advance` do one each. Bytes are to
-    come in pieces of 16 KiB or so; of larger ones the reader is behind, and `advance` reads the rest.
+    The work is done in steps, of which each takes a few ms at the worst: `feed`, `end` and `advance` do one each. Of
+    pieces of more than 16 KiB or so the reader is behind, and `advance` reads the rest.
 
         while not reader.feed(await next_bytes()):
             while reader.is_behind: reader.advance()
