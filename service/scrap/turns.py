@@ -4,7 +4,7 @@ import asyncio
 from collections import deque
 from collections.abc import Callable
 
-BUDGET = 0.004
+BUDGET = 0.008
 """Seconds of steps in one iteration of the event loop. More: connections, timers and cached responses wait longer
 beside pages that cost much. Less: more iterations for the same work."""
 GRANT = 0.001
