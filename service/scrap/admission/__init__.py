@@ -55,7 +55,7 @@ class Limits:
     standing: int = 64
     # Seconds that the first in the queue may have waited while others are let in, once somebody was refused. More: an
     # overload is felt as slowness as well. Less than a piece of work takes of the CPU: an idle moment now and then.
-    target: float = 0.005
+    target: float = 0.025
     # Seconds of a turn of the event loop for which one more may begin in the next. It has to be much more than a piece
     # of work takes of the CPU, else long turns make longer ones; more lets fewer in beside a flood of other things.
     turn: float = 0.025

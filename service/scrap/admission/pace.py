@@ -8,11 +8,11 @@ _WINDOW: Final = 0.1  # seconds between two looks
 _IDLE: Final = 0.5  # seconds; where nobody asked to look for so long, there was nothing to do
 _KEPT: Final = 0.8  # what a look leaves of what was known before: a page's cost is that of the last half second
 _USED: Final = 0.96  # the share of the core that is aimed at; more, and there is always a queue
-_LESS: Final = 0.95  # what is left of that share where somebody waits for too long
+_LESS: Final = 0.98  # what is left of that share where somebody waits for too long
 _MORE: Final = 1.02  # and how it comes back
 _LEAST: Final = 0.1  # of the core
 _SLOWEST: Final = 50.0  # callers a second; the house learns from those who come in
-_FORGIVEN: Final = 0.0025  # seconds by which one may come too late without making the next one late
+_FORGIVEN: Final = 0.01  # seconds by which one may come too late without making the next one late
 
 
 class Pace:

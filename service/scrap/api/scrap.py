@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from functools import lru_cache
+from collections import OrderedDict
 from urllib.parse import unquote_to_bytes
 
 from starlette.requests import Request
@@ -38,7 +38,17 @@ def _read_query(query: bytes) -> urls.Target:
         raise InvalidURL(Reason.URL_MALFORMED) from None
 
 
-_remembered = lru_cache(8192)(_read_query)  # links that are shared are asked for again and again
+# Links that are shared are asked for again and again.
+_known: OrderedDict[bytes, urls.Target] = OrderedDict()
+_MOST = 8192  # the one that was not asked for the longest is forgotten
+
+
+def remembered(query: bytes) -> urls.Target | None:
+    """What `read_query` returned for the same query not long ago."""
+    target = _known.get(query)
+    if target is not None:
+        _known.move_to_end(query)
+    return target
 
 
 def read_query(query: bytes) -> urls.Target:
@@ -50,7 +60,14 @@ def read_query(query: bytes) -> urls.Target:
     Raises:
         InvalidURL: there is no such parameter, there are several, or it is no URL.
     """
-    return (_remembered if len(query) <= _MEMORABLE else _read_query)(query)
+    target = remembered(query)
+    if target is None:
+        target = _read_query(query)
+        if len(query) <= _MEMORABLE:
+            _known[query] = target
+            if len(_known) > _MOST:
+                _known.popitem(last=False)
+    return target
 
 
 class ScrapEndpoint:

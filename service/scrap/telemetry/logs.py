@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Literal
 
+from scrap.errors import Outcome
 from scrap.events import RequestEnded
 from scrap.telemetry.fields import level_of
 from scrap.telemetry.formatters import JsonFormatter, TextFormatter
@@ -16,6 +17,7 @@ Format = Literal["auto", "json", "text"]
 Level = Literal["debug", "info", "warning", "error"]
 
 _log = logging.getLogger("scrap.requests")
+_REJECTED_LINES = 10  # of rejected requests in a second: a line takes a quarter of the CPU of a rejection
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,18 +41,29 @@ def formatter_for(fd: int, settings: LogSettings) -> logging.Formatter:
 
 
 class RequestLog:
-    """Logs each request at its end. A sink; see `FanOut`."""
+    """Logs each request at its end; of rejected ones, ten a second. A sink; see `FanOut`."""
 
     name = "log"
 
     def __init__(self) -> None:
         self.handlers: Handlers = {RequestEnded: self._request_ended}
+        self._second = 0  # in which rejected requests were logged
+        self._rejected = 0  # how many of them
 
     def _request_ended(self, event: RequestEnded) -> None:
+        if event.outcome is Outcome.SHED and not self._may_log(int(event.ended)):
+            return
         level = level_of(event.outcome)
         if _log.isEnabledFor(level):  # without `log`, which walks the stack to find its caller
             text = f"{event.method} {event.route} {event.status} {event.outcome}"
             _log.handle(_log.makeRecord(_log.name, level, "", 0, text, (), None, extra={"request": event}))
+
+    def _may_log(self, second: int) -> bool:
+        """Whether one more rejected request is logged in this second."""
+        if second != self._second:
+            self._second, self._rejected = second, 0
+        self._rejected += 1
+        return self._rejected <= _REJECTED_LINES
 
 
 @contextlib.contextmanager

@@ -7,6 +7,7 @@ import orjson
 import pytest
 
 from scrap import api
+from scrap.api.scrap import read_query
 from scrap.cache.entry import failure
 from scrap.cache.freshness import Policy
 from scrap.errors import Outcome, Overloaded, Reason
@@ -107,7 +108,12 @@ async def test_as_many_as_may_are_admitted() -> None:
     assert previewer.rejected == 1
 
 
-async def test_what_is_known_needs_no_admission() -> None:
+async def test_what_is_known_needs_no_admission_once_it_was_asked_for() -> None:
+    other = QUERY.replace(b"example", b"known.example")
+    assert (await respond(FakePreviewer(known="https://known.example.org/"), query=other))[0] == 503
+    read_query(other)
+    assert (await respond(FakePreviewer(known="https://known.example.org/"), query=other))[0] == 500
+    read_query(QUERY)
     assert (await respond(FakePreviewer(known="https://example.org/")))[0] == 500
     assert (await respond(FakePreviewer(known="https://example.com/")))[0] == 503
 
@@ -118,11 +124,15 @@ async def test_what_is_known_needs_no_admission() -> None:
         ("POST", PATH, QUERY, 405),
         ("GET", "/nowhere", QUERY, 404),
         ("GET", f"{PATH}/", QUERY, 404),
-        ("GET", PATH, b"", 400),
-        ("GET", PATH, b"url=ftp%3A%2F%2Fexample.org%2F", 400),
     ],
 )
 async def test_what_needs_no_fetch_is_answered_as_ever(method: str, path: str, query: bytes, status: int) -> None:
     previewer = FakePreviewer()
     assert (await respond(previewer, method=method, path=path, query=query))[0] == status
     assert previewer.rejected == 0
+
+
+async def test_a_url_that_cannot_be_read_is_rejected_like_any_other() -> None:
+    previewer = FakePreviewer()
+    assert (await respond(previewer, query=b"url=ftp%3A%2F%2Fexample.org%2F"))[0] == 503
+    assert previewer.rejected == 1

@@ -56,6 +56,12 @@ def test_lines_below_the_level_are_left_out(tmp_path: Path, level: Level, status
     assert [line["status"] for line in written()] == statuses
 
 
+def test_of_rejected_requests_ten_are_logged_in_a_second(tmp_path: Path) -> None:
+    with logging_to(tmp_path / "log") as written:
+        emit(*(replace(SHED, ended=1000.0 + number / 100) for number in range(150)), ENDED)
+    assert [line["status"] for line in written()] == [503] * 20 + [200]
+
+
 def test_queries_are_a_setting(tmp_path: Path) -> None:
     for queries, target in ((False, "https://example.org/page?…"), (True, "https://example.org/page?token=secret")):
         with logging_to(tmp_path / f"log-{queries}", queries=queries) as written:
