@@ -340,7 +340,7 @@ GROUPS: Mapping[str, tuple[Setting, ...]] = {
             fetch.Limits,
             "inflate_step",
             _COUNT,
-            "Bytes that one step of decompression may give; more blocks the event loop for longer (64 KiB: 0.1 ms), "
+            "Bytes that one step of decompression may give; more blocks the event loop for longer (32 KiB: 0.05 ms), "
             "less costs more steps.",
         ),
         Setting(

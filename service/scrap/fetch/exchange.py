@@ -15,6 +15,7 @@ from scrap.turns import Turns
 
 READ_BYTES = 64 * KIB
 """What one reading of a socket takes; while as much waits for the parser, the socket is left alone."""
+_PARTS = 1024  # of a body that wait to be read; beyond, the socket is left alone as well: each is a pointer at least
 
 
 class Exchange(asyncio.BufferedProtocol):
@@ -225,7 +226,8 @@ class Exchange(asyncio.BufferedProtocol):
         self._chunks += 1
         self._body.append(data)
         self._held += len(data)
-        if self._held >= READ_BYTES // 2 and not self._paused and self._transport is not None:
+        much = self._held >= READ_BYTES // 2 or len(self._body) >= _PARTS
+        if much and not self._paused and self._transport is not None:
             self._paused = True
             self._transport.pause_reading()
         self._wake()

@@ -34,8 +34,8 @@ class Limits:
     # The last og: tag of real pages lies at up to 991 KB: lower loses previews.
     decoded_bytes: int = MIB
     # Bytes that one decompression step may give: what is inflated beyond the parser's need, and how long a step holds
-    # the event loop (64 KiB: about 0.1 ms).
-    inflate_step: int = 64 * KIB
+    # the event loop (32 KiB: about 0.05 ms).
+    inflate_step: int = 32 * KIB
     # Content codings stacked on one body; then BODY_UNREADABLE. Real pages have one.
     codings: int = 2
     # Members (gzip) or frames (zstd) of one coding; then BODY_UNREADABLE. An empty one is nine bytes that cost 5 µs.
