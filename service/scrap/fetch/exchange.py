@@ -13,7 +13,7 @@ from scrap.fetch.fields import Fields
 from scrap.fetch.limits import KIB, Limits
 from scrap.turns import Turns
 
-READ_BYTES = 64 * KIB
+READ_BYTES = 32 * KIB
 """What one reading of a socket takes; while as much waits for the parser, the socket is left alone."""
 _PARTS = 1024  # of a body that wait to be read; beyond, the socket is left alone as well: each is a pointer at least
 

@@ -137,16 +137,19 @@ async def test_an_answer_is_the_same_whatever_the_reads_are() -> None:
 
 async def test_many_small_records_are_read_in_turns(monkeypatch: pytest.MonkeyPatch) -> None:
     """A socket's 64 KiB of them would hold the event loop: after each slice it has its turn, and the socket waits."""
-    body = b"x" * 2500
+    body = b"x" * 1200
     ends = Ends(Limits())
     ends.shake_hands()
     monkeypatch.setattr(secure, "perf_counter", itertools.count(step=61).__next__)  # a step takes a whole budget
-    ends.arrive(ends.say(HEAD % 5000 + body, 1)[:READ_BYTES])
+    monkeypatch.setattr(secure, "_SLICE", 4 * KIB)
+    wire = ends.say(HEAD % 5000 + body, 1)
+    assert 6 * secure._SLICE < len(wire) <= READ_BYTES
+    ends.arrive(wire)
     seen = []
     while ends.socket.is_paused:
         seen.append(ends.exchange.body_bytes)
         await asyncio.sleep(0)
-    assert len(seen) == READ_BYTES // secure._SLICE  # and the first
+    assert len(seen) == len(wire) // secure._SLICE  # and the first
     assert 0 < seen[0] < seen[1] < seen[2] < ends.exchange.body_bytes == len(body)
 
 
@@ -154,7 +157,7 @@ async def test_what_waits_for_its_turn_is_dropped_with_the_fetch(monkeypatch: py
     ends = Ends(Limits())
     ends.shake_hands()
     monkeypatch.setattr(secure, "perf_counter", itertools.count(step=61).__next__)  # a step takes a whole budget
-    ends.arrive(ends.say(HEAD % 5000 + b"x" * 2500, 1)[:READ_BYTES])
+    ends.arrive(ends.say(HEAD % 5000 + b"x" * 1200, 1))
     seen = ends.exchange.body_bytes
     ends.exchange.abort()
     await asyncio.sleep(0)
@@ -167,7 +170,7 @@ async def test_a_reader_that_is_slow_pauses_the_socket(monkeypatch: pytest.Monke
     ends = Ends(Limits())
     ends.shake_hands()
     monkeypatch.setattr(secure, "perf_counter", itertools.count(step=61).__next__)  # a step takes a whole budget
-    ends.arrive(ends.say(HEAD % 10**6 + b"x" * 60 * KIB))
+    ends.arrive(ends.say(HEAD % 10**6 + b"x" * 28 * KIB))
     for _ in range(10):
         await asyncio.sleep(0)
     paused = [ends.socket.is_paused]  # by the exchange, also when the turns are over
