@@ -205,7 +205,10 @@ class Previewer:
             arrived = self._clock()
             reader = await self._read(page, place, timings) if page.is_html else None
             truncated = page.truncated
-        parsed = await self._parse(reader, page, timings) if reader else _NOTHING
+        parsed = _NOTHING
+        if reader:
+            parsed = await self._parse(reader, page, timings)
+            place.hold(reader.held + len(parsed.body))
         made = entry.preview(
             parsed.body,
             parsed.outcome,

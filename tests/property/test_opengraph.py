@@ -4,6 +4,7 @@
 """
 
 import os
+import tracemalloc
 
 import html5lib
 import orjson
@@ -136,6 +137,22 @@ def test_no_response_is_larger_than_its_limit(
     assert len(orjson.dumps(graph.fields)) <= limits.response_bytes
     if graph.bound is None:
         assert graph.fields.get("properties", []) == [list(meta) for meta in metas * times]
+
+
+@_examples(60)
+@given(soups(), st.integers(1, 400))
+def test_memory_is_a_constant_and_a_small_multiple_of_the_page(page: str, times: int) -> None:
+    """Reading, what was found, the model and the JSON; html5lib's tree has limits of its own."""
+    pieces = [page.encode()] * times
+    tracemalloc.start()
+    try:
+        document = read(pieces, charset="utf-8").document
+        graph = open_graph(document or Document([]), "https://example.com/")
+        assert len(orjson.dumps(graph.fields)) <= Limits().response_bytes
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert peak <= 1024 * 1024 + 6 * sum(map(len, pieces))
 
 
 @_examples(300)

@@ -152,14 +152,15 @@ class Exchange(asyncio.BufferedProtocol):
         return self._buffer
 
     def buffer_updated(self, nbytes: int) -> None:
-        if self._turns.is_free:
+        if self._turns.is_free and not self._rest:
             started = perf_counter()
             self.take(self._buffer[:nbytes])
             self._turns.spend(perf_counter() - started)
         elif self._transport is not None:
-            self._rest = bytes(self._buffer[:nbytes])
+            if not self._rest:
+                self._turns.call_soon(self._take_rest)
+            self._rest += bytes(self._buffer[:nbytes])
             self._transport.pause_reading()
-            self._turns.call_soon(self._take_rest)
 
     def _take_rest(self) -> None:
         started = perf_counter()

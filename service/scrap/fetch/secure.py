@@ -122,7 +122,7 @@ class TLSConnection(asyncio.BufferedProtocol, asyncio.Transport):
         return self._wire
 
     def buffer_updated(self, nbytes: int) -> None:
-        if self._turns.is_free:
+        if self._turns.is_free and not self._rest:
             self._work(self._wire[:nbytes])
         else:
             self._put_off(self._wire[:nbytes])
@@ -153,10 +153,11 @@ class TLSConnection(asyncio.BufferedProtocol, asyncio.Transport):
             self._put_off(data)
 
     def _put_off(self, data: memoryview) -> None:
-        self._rest = bytes(data)
+        if not self._rest:
+            self._turns.call_soon(self._work_on)
+        self._rest += bytes(data)
         if self._socket is not None:
             self._socket.pause_reading()
-        self._turns.call_soon(self._work_on)
 
     def _work_on(self) -> None:
         rest, self._rest = self._rest, b""
