@@ -201,7 +201,7 @@ class Capture:
         return [
             message
             for message in self.messages()
-            if f"/{runbook}.md|" in message.text or f"✅ {runbook} is over" in message.text
+            if f"/{runbook}.md|" in message.text or f"✅ {runbook} is resolved" in message.text
         ]
 
 
