@@ -9,14 +9,15 @@ SIGNALS = {"ScrapSaturated", "ScrapScaleInUnsafe"}  # for the operator; they go 
 TOO_MUCH = {
     "ScrapAtMaximum": "critical",
     "ScrapErrorBudgetBurn": "critical",
-    "ScrapLatencyBudgetBurn": "critical",
     "ScrapRejectingLoad": "warning",
 }
+# Those that wait in the queue when the first are rejected may take too long; later ones are rejected or fast.
+TOO_SLOW = {"ScrapLatencyBudgetBurn": "critical"}
 NO_WEB = {"ScrapUpstreamFailing": "critical"}
 # Whether it is told as well depends on who is first: the operator that hears again, or Prometheus' next word.
 NO_SOURCE = {"ScrapOperatorSourceDown": "warning"}
 # By chapter, the alerts that may fire beside the signals, and the channel that hears of them.
-MAY_FIRE: dict[str, dict[str, str]] = {"d": TOO_MUCH, "e": NO_WEB | NO_SOURCE}
+MAY_FIRE: dict[str, dict[str, str]] = {"d": TOO_MUCH | TOO_SLOW, "e": NO_WEB | NO_SOURCE}
 MAY_SHED = {"d"}
 LONGEST = 2  # seconds from one second of the load's to the next
 
