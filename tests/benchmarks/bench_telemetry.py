@@ -127,6 +127,7 @@ def main() -> None:
     arguments = parser.parse_args()
     if arguments.serve:
         SwitchedFanOut.switched = tuple(arguments.serve.split(","))
+        # The service builds its own: only its class can be exchanged from outside.
         telemetry.FanOut = SwitchedFanOut  # type: ignore[misc]
         with contextlib.suppress(SystemExit):
             cli.main(["serve"])

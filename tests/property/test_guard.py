@@ -94,6 +94,7 @@ class Plain(asyncio.BufferedProtocol):
     """In TLS's place: what a connection answers over TLS is believed without."""
 
     def __init__(self, exchange: Exchange, *_: object, **__: object) -> None:
+        # Plaintext in place of TLS: the exchange itself is the protocol of the socket.
         self.connection_made = exchange.connection_made  # type: ignore[method-assign]
         self.get_buffer = exchange.get_buffer  # type: ignore[method-assign]
         self.buffer_updated = exchange.buffer_updated  # type: ignore[method-assign]

@@ -53,6 +53,7 @@ def test_a_private_module_has_what_is_used_of_it(module: str) -> None:
 
 async def test_uvicorns_protocol_has_what_is_used_of_it() -> None:
     config = uvicorn.Config(app="", log_config=None)
+    # No application is needed to look at the names of the protocol.
     config.load_app = lambda: None  # type: ignore[method-assign]
     config.load()
     protocol = HttpToolsProtocol(config=config, server_state=ServerState(), app_state={})

@@ -27,5 +27,6 @@ def put(cache: Cache, key: str, entry: Entry) -> None:
 
 
 if __name__ == "__main__":
+    # The fault is put in where every page passes, in the real service.
     Cache.put = put  # type: ignore[method-assign, assignment]
     cli.main()
