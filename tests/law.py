@@ -3,13 +3,13 @@
 from collections.abc import Iterable
 from dataclasses import replace
 
-from scrap.opengraph import Bound, Limits, PageReader, Reading, read_with_html5lib
+from scrap.opengraph import Bound, PageReader, ParseLimits, Reading, read_with_html5lib
 
-_USUAL = Limits()
-PATIENT = Limits(seconds=60, tokens=10**9, elements=10**9, nesting=10**9)
+_USUAL = ParseLimits()
+PATIENT = ParseLimits(seconds=60, tokens=10**9, elements=10**9, nesting=10**9)
 
 
-def read(pieces: Iterable[bytes], *, charset: str | None = None, limits: Limits = _USUAL) -> Reading:
+def read(pieces: Iterable[bytes], *, charset: str | None = None, limits: ParseLimits = _USUAL) -> Reading:
     """Reads a page that comes in pieces, until enough was read."""
     reader = PageReader(charset=charset, limits=limits)
     for piece in pieces:
@@ -29,7 +29,7 @@ def finished(reader: PageReader) -> Reading:
     return reader.close()
 
 
-def assert_lawful(page: str | bytes, *, charset: str | None = "utf-8", limits: Limits = _USUAL) -> Reading:
+def assert_lawful(page: str | bytes, *, charset: str | None = "utf-8", limits: ParseLimits = _USUAL) -> Reading:
     """Asserts that the express lane says of a page what html5lib says of the same text, or that it is not sure."""
     reading = read([page.encode() if isinstance(page, str) else page], charset=charset, limits=limits)
     if reading.document is not None:

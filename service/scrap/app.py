@@ -1,4 +1,4 @@
-"""The composition root: builds the house from its settings, runs it, and takes it down in order."""
+"""The composition root: builds the service from its settings, runs it, and takes it down in order."""
 
 import asyncio
 import contextlib
@@ -19,7 +19,7 @@ from scrap.cache import freshness, remote
 from scrap.errors import ScrapError
 from scrap.events import BackgroundFailed, Emit, ignore
 from scrap.preview import Previewer
-from scrap.settings import Calls, Serving, SettingError, Settings, variables
+from scrap.settings import RequestLimits, Serving, SettingError, Settings, variables
 from scrap.telemetry.otel.signals import signals_of
 from scrap.telemetry.sentry import SentrySettings
 from scrap.turns import Turns
@@ -36,7 +36,7 @@ log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
-class House:
+class Components:
     """What makes previews, and what can be seen of it."""
 
     previewer: Previewer
@@ -45,21 +45,23 @@ class House:
 
 
 @contextlib.asynccontextmanager
-async def house(settings: Settings, emit: Emit = ignore) -> AsyncIterator[House]:
+async def components(settings: Settings, emit: Emit = ignore) -> AsyncIterator[Components]:
     """Builds all that previews need; takes it down in reverse.
 
     Raises:
         SettingError: the shared cache's URL cannot be read.
     """
-    calls = settings[Calls]
+    calls = settings[RequestLimits]
     async with contextlib.AsyncExitStack() as stack:
         executor = admission.Executor(calls.html5lib_workers)
         stack.callback(executor.close)
         turns = Turns()
-        fetcher = fetch.Fetcher(limits=settings[fetch.Limits], policy=settings[fetch.Policy], emit=emit, turns=turns)
+        fetcher = fetch.Fetcher(
+            limits=settings[fetch.FetchLimits], policy=settings[fetch.EgressPolicy], emit=emit, turns=turns
+        )
         stack.push_async_callback(fetcher.aclose)
         try:
-            kept = cache.Cache(settings[cache.Limits], settings[remote.Remote], emit=emit)
+            kept = cache.Cache(settings[cache.CacheLimits], settings[remote.Remote], emit=emit)
         except ValueError:  # its message may hold a piece of the password
             raise SettingError(f"{variables(remote.Remote, 'url')} is no redis://, rediss:// or unix:// URL") from None
         kept.start()
@@ -67,20 +69,20 @@ async def house(settings: Settings, emit: Emit = ignore) -> AsyncIterator[House]
         busy = admission.Busy()
         busy.start()
         stack.callback(busy.stop)
-        places = admission.Admission(settings[admission.Limits], busy=lambda: busy.share)
+        places = admission.Admission(settings[admission.AdmissionLimits], busy=lambda: busy.share)
         previewer = Previewer(
             fetcher=fetcher,
             cache=kept,
-            freshness=settings[freshness.Policy],
+            freshness=settings[freshness.FreshnessPolicy],
             admission=places,
-            parsing=opengraph.Limits(),
+            parsing=opengraph.ParseLimits(),
             turns=turns,
             executor=executor,
             deadline=calls.deadline,
             emit=emit,
         )
         stack.push_async_callback(previewer.aclose)
-        yield House(previewer, kept, places)
+        yield Components(previewer, kept, places)
 
 
 async def serve(settings: Settings) -> None:
@@ -102,7 +104,7 @@ async def serve(settings: Settings) -> None:
             metrics, emit = _signals(settings, stack)
         except ValueError as error:
             raise SettingError(str(error)) from error
-        built = await stack.enter_async_context(house(settings, emit))
+        built = await stack.enter_async_context(components(settings, emit))
         metrics.observe_admission(built.admission)
         metrics.observe_cache(built.cache)
         stopped = asyncio.Event()

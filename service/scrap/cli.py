@@ -120,8 +120,8 @@ def _fail(error: ScrapError) -> NoReturn:
 
 
 async def _get(url: str, settings: Settings) -> bytes:
-    async with app.house(settings) as house:
-        made = await house.previewer.make(urls.parse(url))
+    async with app.components(settings) as built:
+        made = await built.previewer.make(urls.parse(url))
     if made.entry.reason:
         raise ScrapError(made.entry.reason, made.internal)
     return made.entry.body

@@ -25,11 +25,11 @@ class Timings:
     parse: float = 0.0
 
 
-class Notes(NamedTuple):
+class PageNotes(NamedTuple):
     """What was unusual about a page as it was read."""
 
     truncated: bool = False  # there was more of it
-    unsure: str | None = None  # why the express lane gave up: bounded
+    fallback_reason: str | None = None  # why the express lane gave up: bounded
     bound: str | None = None  # which bound html5lib reached: bounded
 
 
@@ -82,7 +82,7 @@ class PageParsed:
 class SharedCacheFailed:
     """The shared level did not do what it was asked; the call went on without it."""
 
-    kind: str  # a value of cache's Trouble: bounded
+    kind: str  # a value of cache's SharedCacheErrorKind: bounded
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,7 +133,7 @@ class RequestEnded:
     target_host: str = ""
     path: str = ""  # as the client wrote it; "" where that was not read
     timings: Timings = field(default_factory=Timings)
-    notes: Notes | None = None  # on the page, where one was read for this request
+    notes: PageNotes | None = None  # on the page, where one was read for this request
     internal: str = ""  # for the log alone
     upstream_status: int | None = None
     error: BaseException | None = None  # what was raised where the outcome is INTERNAL_ERROR

@@ -11,14 +11,14 @@ from typing import NamedTuple
 import orjson
 
 from scrap import opengraph
-from scrap.admission import Admission, Executor, Place
+from scrap.admission import Admission, Executor, Slot
 from scrap.cache import Cache, Hit, entry
-from scrap.cache.entry import Entry, State
+from scrap.cache.entry import Entry, EntryState
 from scrap.cache.flight import Flights
-from scrap.cache.freshness import Policy, of_page
+from scrap.cache.freshness import FreshnessPolicy, of_page
 from scrap.errors import DeadlineExceeded, Outcome, Overloaded, Reason, ScrapError
-from scrap.events import BackgroundFailed, Emit, FetchAdmitted, Notes, PageParsed, Timings
-from scrap.fetch import Fetcher, Page
+from scrap.events import BackgroundFailed, Emit, FetchAdmitted, PageNotes, PageParsed, Timings
+from scrap.fetch import FetchedPage, Fetcher
 from scrap.turns import Turns
 from scrap.urls import Target
 
@@ -48,7 +48,7 @@ class Preview(NamedTuple):
     source: str
     timings: Timings
     internal: str = ""
-    notes: Notes | None = None
+    notes: PageNotes | None = None
     due: bool = False
 
 
@@ -58,14 +58,14 @@ class Parsed(NamedTuple):
     Attributes:
         body: its Open Graph, as JSON.
         outcome: whether there is any.
-        unsure: why html5lib had to read it; None where it had not.
+        fallback_reason: why html5lib had to read it; None where it had not.
         bound: the first limit that the page exceeded.
         error: what made a parser fail.
     """
 
     body: bytes
     outcome: Outcome
-    unsure: opengraph.Unsure | None = None
+    fallback_reason: opengraph.FallbackReason | None = None
     bound: opengraph.Bound | None = None
     error: Exception | None = None
 
@@ -94,9 +94,9 @@ class Previewer:
         *,
         fetcher: Fetcher,
         cache: Cache,
-        freshness: Policy,
+        freshness: FreshnessPolicy,
         admission: Admission,
-        parsing: opengraph.Limits,
+        parsing: opengraph.ParseLimits,
         turns: Turns,
         executor: Executor,
         deadline: float,
@@ -172,7 +172,7 @@ class Previewer:
             async with asyncio.timeout(self._deadline):
                 if not self._admission.is_full:  # else it is refused below, and that does not wait for another server
                     hit = await self._cache.get(target.href)
-                if hit and hit.state and not (hit.state is State.STALE and only_fresh):
+                if hit and hit.state and not (hit.state is EntryState.STALE and only_fresh):
                     return _found(hit, timings)
                 made, notes = await self._admitted(target, timings)
         except TimeoutError:
@@ -193,14 +193,14 @@ class Previewer:
         answer = self._cache.fail(target.href, failed, spare=hit.entry if hit else None)
         return Preview(answer, MISS if answer is failed else "stale", timings, error.internal)
 
-    async def _admitted(self, target: Target, timings: Timings) -> tuple[Entry, Notes]:
+    async def _admitted(self, target: Target, timings: Timings) -> tuple[Entry, PageNotes]:
         started = time.perf_counter()
         async with self._admission.enter() as place:
             timings.wait = time.perf_counter() - started
             self._emit(FetchAdmitted(timings.wait))
             return await self._fetch(target, place, timings)
 
-    async def _fetch(self, target: Target, place: Place, timings: Timings) -> tuple[Entry, Notes]:
+    async def _fetch(self, target: Target, place: Slot, timings: Timings) -> tuple[Entry, PageNotes]:
         async with self._fetcher.open(target, timings) as page:
             arrived = self._clock()
             reader = await self._read(page, place, timings) if page.is_html else None
@@ -215,9 +215,9 @@ class Previewer:
             of_page(page.headers, now=arrived, delay=page.delay, policy=self._freshness),
             now=arrived,
         )
-        return made, Notes(truncated, parsed.unsure, parsed.bound)
+        return made, PageNotes(truncated, parsed.fallback_reason, parsed.bound)
 
-    async def _read(self, page: Page, place: Place, timings: Timings) -> opengraph.PageReader:
+    async def _read(self, page: FetchedPage, place: Slot, timings: Timings) -> opengraph.PageReader:
         """Reads a page as it arrives, until it has said enough."""
         reader = opengraph.PageReader(charset=page.charset, limits=self._parsing)
         async for chunk in page.chunks():
@@ -235,7 +235,7 @@ class Previewer:
                 break
         return reader
 
-    async def _parse(self, reader: opengraph.PageReader, page: Page, timings: Timings) -> Parsed:
+    async def _parse(self, reader: opengraph.PageReader, page: FetchedPage, timings: Timings) -> Parsed:
         started = time.perf_counter()
         reader.end()
         self._spend(started, timings)
@@ -259,8 +259,10 @@ class Previewer:
             parsed = await self._in_thread(parse, page.host, reader.size, timings)
         if parsed.error:
             self._parser_failed(page.host, parsed.error)
-        parser = "reference" if parsed.unsure else "fast"
-        self._emit(PageParsed(parser, parsed.unsure, self._clock() - timings.parse, timings.parse, parsed.bound))
+        parser = "reference" if parsed.fallback_reason else "fast"
+        self._emit(
+            PageParsed(parser, parsed.fallback_reason, self._clock() - timings.parse, timings.parse, parsed.bound)
+        )
         return parsed
 
     def _parser_failed(self, host: str, error: Exception) -> None:
@@ -305,32 +307,32 @@ class Previewer:
         self._turns.spend(seconds)
 
 
-def _closed_and_parsed(reader: opengraph.PageReader, url: str, limits: opengraph.Limits) -> Parsed:
+def _closed_and_parsed(reader: opengraph.PageReader, url: str, limits: opengraph.ParseLimits) -> Parsed:
     found = _by_fast_path(reader.close(), url, limits)
     return found if isinstance(found, Parsed) else _by_reference(found, url, limits)
 
 
-def _by_fast_path(reading: opengraph.Reading, url: str, limits: opengraph.Limits) -> Parsed | opengraph.Reading:
+def _by_fast_path(reading: opengraph.Reading, url: str, limits: opengraph.ParseLimits) -> Parsed | opengraph.Reading:
     """What the fast path found; or what the reference parser has to read."""
     if reading.document is None:
         return reading
     try:
         return _parsed(reading.document, url, limits)
     except Exception as error:  # noqa: BLE001 - no page may cause an error
-        return replace(reading, document=None, unsure=opengraph.Unsure.ERROR, error=error)
+        return replace(reading, document=None, fallback_reason=opengraph.FallbackReason.ERROR, error=error)
 
 
-def _by_reference(reading: opengraph.Reading, url: str, limits: opengraph.Limits) -> Parsed:
+def _by_reference(reading: opengraph.Reading, url: str, limits: opengraph.ParseLimits) -> Parsed:
     """What the reference parser finds; nothing where it fails as well."""
     error = reading.error
     try:
         parsed = _parsed(opengraph.read_with_html5lib(reading.text, limits), url, limits)
     except Exception as failure:  # noqa: BLE001 - likewise
         parsed, error = _NOTHING, failure
-    return parsed._replace(unsure=reading.unsure, error=error)
+    return parsed._replace(fallback_reason=reading.fallback_reason, error=error)
 
 
-def _parsed(document: opengraph.Document, url: str, limits: opengraph.Limits) -> Parsed:
+def _parsed(document: opengraph.Document, url: str, limits: opengraph.ParseLimits) -> Parsed:
     graph = opengraph.open_graph(document, url, limits)
     outcome = Outcome.OK if graph.fields else Outcome.NO_OPEN_GRAPH
     # A copy: what orjson gives keeps the buffer that it was written to, of 4 KiB at least, for as long as it is kept.
@@ -340,5 +342,5 @@ def _parsed(document: opengraph.Document, url: str, limits: opengraph.Limits) ->
 
 def _found(hit: Hit, timings: Timings) -> Preview:
     """The answer that was there."""
-    source = FRESH if hit.state is State.FRESH else "stale"
-    return Preview(hit.entry, source, timings, due=hit.state is State.STALE)
+    source = FRESH if hit.state is EntryState.FRESH else "stale"
+    return Preview(hit.entry, source, timings, due=hit.state is EntryState.STALE)

@@ -1,6 +1,6 @@
 """Every setting, once: its flag, its `SCRAP_…` variable, its unit, and what follows from it.
 
-The crafts define what they need as small frozen dataclasses with defaults, and say at length there what each field
+The components define what they need as small frozen dataclasses with defaults, and say at length there what each field
 costs; here every field that an operator may set gets its name. `scrap --help`, docs/settings.md and the chart's values
 are made from `GROUPS`, or tested against it.
 """
@@ -33,7 +33,7 @@ class Serving:
 
 
 @dataclass(frozen=True, slots=True)
-class Calls:
+class RequestLimits:
     """What one call may take."""
 
     deadline: float = 8.0  # seconds
@@ -46,8 +46,8 @@ class Setting:
 
     Attributes:
         name: "max-redirects" is the flag --max-redirects and the variable SCRAP_MAX_REDIRECTS.
-        craft: whose it is.
-        field: the field of `craft` that it sets; its default is the default.
+        component: whose it is.
+        field: the field of `component` that it sets; its default is the default.
         type: what click reads and validates it with.
         help: one sentence: what it does, in which unit, and what follows.
         secret: its value is never shown, and belongs into a Secret.
@@ -55,7 +55,7 @@ class Setting:
     """
 
     name: str
-    craft: type[Any]
+    component: type[Any]
     field: str
     type: click.ParamType[Any]
     help: str
@@ -75,7 +75,7 @@ class Setting:
     @property
     def default(self) -> Any:
         """Its value where nobody says otherwise."""
-        return getattr(self.craft(), self.field)
+        return getattr(self.component(), self.field)
 
     @property
     def default_text(self) -> str:
@@ -220,11 +220,15 @@ GROUPS: Mapping[str, tuple[Setting, ...]] = {
     ),
     "Load": (
         Setting(
-            "deadline", Calls, "deadline", _POSITIVE, "Seconds for a request, queue and redirects included; then 504."
+            "deadline",
+            RequestLimits,
+            "deadline",
+            _POSITIVE,
+            "Seconds for a request, queue and redirects included; then 504.",
         ),
         Setting(
             "max-fetches",
-            admission.Limits,
+            admission.AdmissionLimits,
             "capacity",
             _COUNT,
             "Fetches at once (slots); more need more memory (0.1 MB each, 0.25 MB where pages are compressed), fewer "
@@ -232,7 +236,7 @@ GROUPS: Mapping[str, tuple[Setting, ...]] = {
         ),
         Setting(
             "max-held-bytes",
-            admission.Limits,
+            admission.AdmissionLimits,
             "shared_bytes",
             _NONE_OR_MORE,
             "Memory budget that the pages being read share, in bytes beyond 64 KiB each; a page that exceeds it is "
@@ -241,14 +245,14 @@ GROUPS: Mapping[str, tuple[Setting, ...]] = {
         ),
         Setting(
             "max-waiting",
-            admission.Limits,
+            admission.AdmissionLimits,
             "waiting",
             _NONE_OR_MORE,
             "Fetches of a burst that may wait in the queue; one more is answered 503 at once.",
         ),
         Setting(
             "max-wait",
-            admission.Limits,
+            admission.AdmissionLimits,
             "patience",
             _SECONDS,
             "Seconds that a burst may wait; where the queue was not empty for longer, it is shortened, and more "
@@ -256,7 +260,7 @@ GROUPS: Mapping[str, tuple[Setting, ...]] = {
         ),
         Setting(
             "html5lib-workers",
-            Calls,
+            RequestLimits,
             "html5lib_workers",
             _COUNT,
             "Threads for the few pages that need the reference parser (html5lib); more take the event loop's time.",
@@ -265,14 +269,14 @@ GROUPS: Mapping[str, tuple[Setting, ...]] = {
     "Fetching": (
         Setting(
             "allowed-networks",
-            fetch.Policy,
+            fetch.EgressPolicy,
             "networks",
             _NETWORKS,
             "Networks (CIDR, comma-separated) that may be fetched although they are not public.",
         ),
         Setting(
             "allowed-hosts",
-            fetch.Policy,
+            fetch.EgressPolicy,
             "hosts",
             _NAMES,
             "Host names that may be looked up although their kind is blocked; .example for all below. "
@@ -280,42 +284,42 @@ GROUPS: Mapping[str, tuple[Setting, ...]] = {
         ),
         Setting(
             "allowed-ports",
-            fetch.Policy,
+            fetch.EgressPolicy,
             "ports",
             _PORTS,
             "Ports and ranges of them (80,8000-8999) that may be fetched.",
         ),
         Setting(
             "user-agent",
-            fetch.Policy,
+            fetch.EgressPolicy,
             "user_agent",
             click.STRING,
             "The User-Agent header, by which hosts recognize the service.",
         ),
         Setting(
             "accept-language",
-            fetch.Policy,
+            fetch.EgressPolicy,
             "accept_language",
             click.STRING,
             "The Accept-Language header: the language of pages that have several.",
         ),
         Setting(
             "connect-seconds",
-            fetch.Limits,
+            fetch.FetchLimits,
             "connect_seconds",
             _POSITIVE,
             "Seconds for a hop's look-up, TCP and TLS; then 504. Less fails for hosts that are far away.",
         ),
         Setting(
             "first-byte-seconds",
-            fetch.Limits,
+            fetch.FetchLimits,
             "first_byte_seconds",
             _POSITIVE,
             "Seconds from a hop's request to the end of its response's header; then 504. Less fails for slow origins.",
         ),
         Setting(
             "resolver-threads",
-            fetch.Limits,
+            fetch.FetchLimits,
             "resolver_threads",
             _COUNT,
             "Names looked up at once, a thread each; one more is answered 503. "
@@ -323,21 +327,21 @@ GROUPS: Mapping[str, tuple[Setting, ...]] = {
         ),
         Setting(
             "max-redirects",
-            fetch.Limits,
+            fetch.FetchLimits,
             "redirects",
             _NONE_OR_MORE,
             "Redirects followed; then 502. Less fails for short links to short links, more lets a chain cost more.",
         ),
         Setting(
             "max-header-bytes",
-            fetch.Limits,
+            fetch.FetchLimits,
             "header_bytes",
             _COUNT,
             "Bytes of one response's header; then 502. Less fails for sites with many cookies, more needs memory.",
         ),
         Setting(
             "inflate-step",
-            fetch.Limits,
+            fetch.FetchLimits,
             "inflate_step",
             _COUNT,
             "Bytes that one step of decompression may give; more blocks the event loop for longer (32 KiB: 0.05 ms), "
@@ -345,28 +349,28 @@ GROUPS: Mapping[str, tuple[Setting, ...]] = {
         ),
         Setting(
             "max-page-bytes",
-            fetch.Limits,
+            fetch.FetchLimits,
             "decoded_bytes",
             _COUNT,
             "Bytes of a page after decoding; the rest is not read. Less than 1 MiB loses previews.",
         ),
         Setting(
             "max-per-host",
-            fetch.Limits,
+            fetch.FetchLimits,
             "per_host",
             _COUNT,
             "Fetches from one host at once; more wait. Less loads the host less, and is slower.",
         ),
         Setting(
             "max-waiting-per-host",
-            fetch.Limits,
+            fetch.FetchLimits,
             "per_host_waiting",
             _NONE_OR_MORE,
             "Fetches that wait for one host; one more is answered 503, so that a slow host cannot occupy all slots.",
         ),
         Setting(
             "max-retry-after",
-            fetch.Limits,
+            fetch.FetchLimits,
             "retry_after_seconds",
             _SECONDS,
             "Seconds for which a host's Retry-After is honoured at most. More leaves its pages without a preview for "
@@ -376,7 +380,7 @@ GROUPS: Mapping[str, tuple[Setting, ...]] = {
     "Cache": (
         Setting(
             "cache-bytes",
-            cache.Limits,
+            cache.CacheLimits,
             "memory",
             _NONE_OR_MORE,
             "Bytes of memory for responses, about 2 KB each; less means more fetches. 0 keeps none.",
@@ -398,28 +402,28 @@ GROUPS: Mapping[str, tuple[Setting, ...]] = {
         ),
         Setting(
             "cache-min",
-            freshness.Policy,
+            freshness.FreshnessPolicy,
             "minimum",
             _SECONDS,
             "Seconds that a preview is fresh at least, no-store included; 0 obeys every page's headers exactly.",
         ),
         Setting(
             "cache-default",
-            freshness.Policy,
+            freshness.FreshnessPolicy,
             "default",
             _SECONDS,
             "Seconds that a preview is fresh whose page does not say.",
         ),
         Setting(
             "cache-max",
-            freshness.Policy,
+            freshness.FreshnessPolicy,
             "maximum",
             _SECONDS,
             "Seconds that a preview is fresh at most. More means fewer fetches, and edits that appear later.",
         ),
         Setting(
             "cache-failures",
-            freshness.Policy,
+            freshness.FreshnessPolicy,
             "negative",
             _SECONDS,
             "Seconds for which a failure is answered without another fetch. "
@@ -427,14 +431,14 @@ GROUPS: Mapping[str, tuple[Setting, ...]] = {
         ),
         Setting(
             "stale-while-revalidate",
-            freshness.Policy,
+            freshness.FreshnessPolicy,
             "stale_while_revalidate",
             _SECONDS,
             "Seconds past freshness for which a stale preview is answered while a refresh runs; with 0, clients wait.",
         ),
         Setting(
             "stale-if-error",
-            freshness.Policy,
+            freshness.FreshnessPolicy,
             "stale_if_error",
             _SECONDS,
             "Seconds past freshness for which a stale preview is answered where the page cannot be fetched.",
@@ -499,35 +503,37 @@ class SettingError(Exception):
     """A setting is wrong; the message names it."""
 
 
-def variables(craft: type[Any], *fields: str) -> str:
-    """The variables that set these fields of a craft, in words."""
-    return " and ".join(setting.variable for setting in SETTINGS if setting.craft is craft and setting.field in fields)
+def variables(component: type[Any], *fields: str) -> str:
+    """The variables that set these fields of a component, in words."""
+    return " and ".join(
+        setting.variable for setting in SETTINGS if setting.component is component and setting.field in fields
+    )
 
 
 class Settings:
-    """All settings, as the crafts take them: `settings[fetch.Limits]`.
+    """All settings, as the components take them: `settings[fetch.Limits]`.
 
     Args:
         values: by `Setting.key`; what is missing keeps its default.
 
     Raises:
-        SettingError: a craft refuses its values.
+        SettingError: a component refuses its values.
     """
 
     def __init__(self, values: Mapping[str, Any]) -> None:
-        given: dict[type[Any], dict[str, Any]] = {setting.craft: {} for setting in SETTINGS}
+        given: dict[type[Any], dict[str, Any]] = {setting.component: {} for setting in SETTINGS}
         for setting in SETTINGS:
             if setting.key in values:
-                given[setting.craft][setting.field] = values[setting.key]
-        self._crafts = {craft: _build(craft, of_craft) for craft, of_craft in given.items()}
+                given[setting.component][setting.field] = values[setting.key]
+        self._components = {component: _build(component, of_component) for component, of_component in given.items()}
 
-    def __getitem__(self, craft: type[T]) -> T:
-        return cast("T", self._crafts[craft])
+    def __getitem__(self, component: type[T]) -> T:
+        return cast("T", self._components[component])
 
 
-def _build(craft: type[Any], values: Mapping[str, Any]) -> Any:
+def _build(component: type[Any], values: Mapping[str, Any]) -> Any:
     try:
-        return craft(**values)
+        return component(**values)
     except ValueError as error:  # it speaks of its fields; a person knows them by their variables
         words = re.findall(r"\w+", str(error))
-        raise SettingError(f"{variables(craft, *words)}: {error}") from error
+        raise SettingError(f"{variables(component, *words)}: {error}") from error

@@ -15,14 +15,14 @@ from scrap_operator import kube, source
 from scrap_operator.loop import Loops, Scaler
 from scrap_operator.manifest import GROUP, PLURAL, VERSION, is_served
 from scrap_operator.model import Labels
-from scrap_operator.telemetry import Metrics
+from scrap_operator.telemetry import OperatorMetrics
 from scrap_operator.web import serving
 
 _log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
-class Settings:
+class OperatorSettings:
     """What a process is told.
 
     Attributes:
@@ -43,7 +43,7 @@ class Settings:
     definition_wait: float = 5.0
 
 
-async def run(settings: Settings) -> None:
+async def run(settings: OperatorSettings) -> None:
     """Runs until SIGTERM or SIGINT.
 
     Raises:
@@ -58,7 +58,7 @@ async def run(settings: Settings) -> None:
         cluster = kube.Kube(api, namespace)
         poll = source.poller()
         loops = Loops(lambda name: Scaler(name, cluster, poll, metrics, time.time, settings.selector))
-        metrics = Metrics(loops.age)
+        metrics = OperatorMetrics(loops.age)
         await stack.enter_async_context(
             serving(settings.host, settings.port, metrics, loops.lateness, settings.patience)
         )

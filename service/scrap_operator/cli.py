@@ -10,7 +10,7 @@ import kopf
 from scrap_operator import app
 from scrap_operator.kube import KubeError
 
-DEFAULTS = app.Settings()
+DEFAULTS = app.OperatorSettings()
 
 
 class Labels(click.ParamType[dict[str, str]]):
@@ -120,7 +120,7 @@ def run(
     if log_level != "debug":  # a line for each request and each event watched
         for chatty in ("httpx2", "kopf.objects"):
             logging.getLogger(chatty).setLevel(logging.WARNING)
-    settings = app.Settings(
+    settings = app.OperatorSettings(
         namespace=namespace, selector=selector, host=host, port=port, patience=patience, definition_wait=definition_wait
     )
     try:

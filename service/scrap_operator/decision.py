@@ -45,20 +45,20 @@ from scrap_operator.model import (
     Labels,
     Leaning,
     Lost,
-    Memory,
     Mode,
     Observation,
-    Policy,
+    Observations,
     PolicyType,
     Rule,
+    ScaleTarget,
+    ScalingPolicy,
     Select,
     Source,
     Spec,
-    Target,
 )
 
 
-class Reason(StrEnum):
+class ScalingReason(StrEnum):
     """Why the replicas are to be what they are: the word that status, events, metrics and logs share."""
 
     SUSPENDED = "Suspended"
@@ -83,7 +83,7 @@ class Reason(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Verdict:
+class RuleOutcome:
     """One row of the table, applied.
 
     Attributes:
@@ -91,7 +91,7 @@ class Verdict:
         limited: a bound or a policy granted less than a rule asked for.
     """
 
-    reason: Reason
+    reason: ScalingReason
     sentence: str
     replicas: int | None = None
     limited: bool = False
@@ -113,15 +113,15 @@ class Decision:
     current: int | None
     desired: int | None
     writes: bool
-    reason: Reason
+    reason: ScalingReason
     sentence: str
     limited: bool
-    doubt: Verdict | None
+    doubt: RuleOutcome | None
     firing: tuple[str, ...]
-    memory: Memory
+    memory: Observations
 
 
-def decide(spec: Spec, target: Target, observation: Observation, memory: Memory, now: int) -> Decision:
+def decide(spec: Spec, target: ScaleTarget, observation: Observation, memory: Observations, now: int) -> Decision:
     """Decides how many replicas the target should have.
 
     Args:
@@ -156,7 +156,7 @@ def decide(spec: Spec, target: Target, observation: Observation, memory: Memory,
     )
 
 
-def notice(memory: Memory, replicas: int | None, now: int) -> Memory:
+def notice(memory: Observations, replicas: int | None, now: int) -> Observations:
     """Remembers the target's replicas, and that they changed, whoever changed them: windows and periods start anew."""
     up, down = _not_after(now, memory.scaled_up), _not_after(now, memory.scaled_down)
     if replicas is not None and memory.replicas is not None:
@@ -173,7 +173,7 @@ def _not_after(now: int, time: int | None) -> int | None:
 # What is known of the source.
 
 
-def _listen(source: Source, observation: Observation, memory: Memory, now: int) -> Memory:
+def _listen(source: Source, observation: Observation, memory: Observations, now: int) -> Observations:
     """Remembers whether source and heartbeat are there. What nobody watched for longer than `settle` is unknown."""
     if memory.polled is None or not 0 <= now - memory.polled <= source.settle:
         memory = replace(memory, heard_since=None, leaning=None)
@@ -189,18 +189,18 @@ def _listen(source: Source, observation: Observation, memory: Memory, now: int) 
     return replace(memory, failures=0, heard_since=max(since, now - observation.uptime))
 
 
-def _doubt(source: Source, observation: Observation, memory: Memory, now: int) -> Verdict | None:
+def _doubt(source: Source, observation: Observation, memory: Observations, now: int) -> RuleOutcome | None:
     """Why alerts that do not fire mean nothing just now; None where they mean what they seem to."""
     if isinstance(observation, Lost):
         if memory.failures < source.failure_threshold:
             count = f"{memory.failures} of {source.failure_threshold}"
-            return Verdict(Reason.SOURCE_FAILING, f"Poll {count} failed: {observation.problem}.")
-        return Verdict(Reason.SOURCE_UNAVAILABLE, f"{source.kind} does not answer: {observation.problem}.")
+            return RuleOutcome(ScalingReason.SOURCE_FAILING, f"Poll {count} failed: {observation.problem}.")
+        return RuleOutcome(ScalingReason.SOURCE_UNAVAILABLE, f"{source.kind} does not answer: {observation.problem}.")
     if memory.heard_since is None:
         heartbeat = ", ".join(f'{name}="{value}"' for name, value in source.heartbeat.items())
-        return Verdict(Reason.HEARTBEAT_MISSING, f"The heartbeat {heartbeat} does not fire or is late.")
+        return RuleOutcome(ScalingReason.HEARTBEAT_MISSING, f"The heartbeat {heartbeat} does not fire or is late.")
     if now - memory.heard_since < source.settle:
-        return Verdict(Reason.SETTLING, f"Warm-up until {_clock(memory.heard_since + source.settle)}.")
+        return RuleOutcome(ScalingReason.SETTLING, f"Warm-up until {_clock(memory.heard_since + source.settle)}.")
     return None
 
 
@@ -216,9 +216,11 @@ def _carrying(labels: Labels, alerts: Sequence[Alert]) -> list[Alert]:
     return [alert for alert in alerts if labels.items() <= alert.labels.items()]
 
 
-def _lean(spec: Spec, firing: Sequence[Rule], doubt: Verdict | None, memory: Memory, now: int) -> Leaning | None:
+def _lean(
+    spec: Spec, firing: Sequence[Rule], doubt: RuleOutcome | None, memory: Observations, now: int
+) -> Leaning | None:
     """Which way the alerts ask to go, and since when they have without a break; one lost poll is no break."""
-    if doubt and doubt.reason is Reason.SOURCE_FAILING:
+    if doubt and doubt.reason is ScalingReason.SOURCE_FAILING:
         return memory.leaning
     direction = _direction(spec, {rule.effect for rule in firing}, doubt)
     if direction is None:
@@ -228,7 +230,7 @@ def _lean(spec: Spec, firing: Sequence[Rule], doubt: Verdict | None, memory: Mem
     return Leaning(direction, now)
 
 
-def _direction(spec: Spec, effects: set[Effect], doubt: Verdict | None) -> Direction | None:
+def _direction(spec: Spec, effects: set[Effect], doubt: RuleOutcome | None) -> Direction | None:
     if Effect.SCALE_UP in effects:
         return Direction.UP
     if doubt or Effect.HOLD in effects:
@@ -241,80 +243,92 @@ def _direction(spec: Spec, effects: set[Effect], doubt: Verdict | None) -> Direc
 # The rows of the table.
 
 
-def _hands_off(spec: Spec, target: Target) -> Verdict | None:
+def _hands_off(spec: Spec, target: ScaleTarget) -> RuleOutcome | None:
     if spec.mode is Mode.SUSPENDED:
-        return Verdict(Reason.SUSPENDED, "The mode is Suspended.")
+        return RuleOutcome(ScalingReason.SUSPENDED, "The mode is Suspended.")
     if target.replicas is None:
-        return Verdict(Reason.TARGET_NOT_FOUND, f"{spec.target} does not exist or has no scale.")
+        return RuleOutcome(ScalingReason.TARGET_NOT_FOUND, f"{spec.target} does not exist or has no scale.")
     if target.rivals:
-        return Verdict(Reason.CONFLICT, f"{', '.join(target.rivals)} scales {spec.target}, too: remove one of them.")
+        return RuleOutcome(
+            ScalingReason.CONFLICT, f"{', '.join(target.rivals)} scales {spec.target}, too: remove one of them."
+        )
     if target.replicas == 0:
-        return Verdict(Reason.SCALED_TO_ZERO, f"{spec.target} was set to 0 replicas by hand, and stays there.")
+        return RuleOutcome(
+            ScalingReason.SCALED_TO_ZERO, f"{spec.target} was set to 0 replicas by hand, and stays there."
+        )
     return None
 
 
-def _clamp(spec: Spec, current: int) -> Verdict | None:
+def _clamp(spec: Spec, current: int) -> RuleOutcome | None:
     """The bounds are the user's word and need no alerts: they hold at once, whatever is known of the source."""
     if current < spec.minimum:
-        return Verdict(Reason.BELOW_MINIMUM, f"{_change(current, spec.minimum)}: the minimum.", spec.minimum)
+        return RuleOutcome(ScalingReason.BELOW_MINIMUM, f"{_change(current, spec.minimum)}: the minimum.", spec.minimum)
     if current > spec.maximum:
-        return Verdict(Reason.ABOVE_MAXIMUM, f"{_change(current, spec.maximum)}: the maximum.", spec.maximum)
+        return RuleOutcome(ScalingReason.ABOVE_MAXIMUM, f"{_change(current, spec.maximum)}: the maximum.", spec.maximum)
     return None
 
 
 def _weigh(
-    spec: Spec, current: int, memory: Memory, now: int, firing: Sequence[Rule], *, doubt: Verdict | None
-) -> Verdict:
+    spec: Spec, current: int, memory: Observations, now: int, firing: Sequence[Rule], *, doubt: RuleOutcome | None
+) -> RuleOutcome:
     """What the alerts say. A rule that fires may be believed while silence is not."""
     if ups := [rule for rule in firing if rule.effect is Effect.SCALE_UP]:
         return _grow(spec, current, memory, now, ups)
     if doubt:
         return doubt
     if holds := [rule for rule in firing if rule.effect is Effect.HOLD]:
-        return Verdict(Reason.HELD, f"{_names(holds)}: no fewer than {current} replicas.")
+        return RuleOutcome(ScalingReason.HELD, f"{_names(holds)}: no fewer than {current} replicas.")
     if memory.leaning is None:
-        return Verdict(Reason.STEADY, "No rule fires.")
+        return RuleOutcome(ScalingReason.STEADY, "No rule fires.")
     downs = [rule for rule in firing if rule.effect is Effect.SCALE_DOWN]
     return _shrink(spec, current, memory, now, downs)
 
 
-def _grow(spec: Spec, current: int, memory: Memory, now: int, ups: Sequence[Rule]) -> Verdict:
+def _grow(spec: Spec, current: int, memory: Observations, now: int, ups: Sequence[Rule]) -> RuleOutcome:
     cause = _names(ups)
     if current == spec.maximum:
-        return Verdict(Reason.AT_MAXIMUM, f"{cause}, but {current} replicas are the maximum.", limited=True)
+        return RuleOutcome(ScalingReason.AT_MAXIMUM, f"{cause}, but {current} replicas are the maximum.", limited=True)
     if wait := _wait(spec.up, memory, memory.scaled_up, now):
         return replace(wait, sentence=f"{cause}. {wait.sentence}")
     wish = current + max(rule.step for rule in ups)
     granted = min(wish, current + _allowance(spec.up, current, memory.scaled_up, now), spec.maximum)
-    return Verdict(Reason.SCALE_UP, f"{_change(current, granted)}: {cause}.", granted, limited=granted < wish)
+    return RuleOutcome(
+        ScalingReason.SCALE_UP, f"{_change(current, granted)}: {cause}.", granted, limited=granted < wish
+    )
 
 
-def _shrink(spec: Spec, current: int, memory: Memory, now: int, downs: Sequence[Rule]) -> Verdict:
+def _shrink(spec: Spec, current: int, memory: Observations, now: int, downs: Sequence[Rule]) -> RuleOutcome:
     cause = _names(downs) if downs else "Nothing fires"
     if current == spec.minimum:
-        return Verdict(Reason.AT_MINIMUM, f"{cause}, and {current} replicas are the minimum.", limited=bool(downs))
+        return RuleOutcome(
+            ScalingReason.AT_MINIMUM, f"{cause}, and {current} replicas are the minimum.", limited=bool(downs)
+        )
     if wait := _wait(spec.down, memory, memory.scaled_down, now):
         return replace(wait, sentence=f"{cause}. {wait.sentence}")
     wish = current - min((rule.step for rule in downs), default=1)  # several that fire: the most careful counts
     granted = max(wish, current - _allowance(spec.down, current, memory.scaled_down, now), spec.minimum)
-    return Verdict(Reason.SCALE_DOWN, f"{_change(current, granted)}: {cause}.", granted, limited=granted > wish)
+    return RuleOutcome(
+        ScalingReason.SCALE_DOWN, f"{_change(current, granted)}: {cause}.", granted, limited=granted > wish
+    )
 
 
 # Tempering.
 
 
-def _wait(behavior: Behavior, memory: Memory, last: int | None, now: int) -> Verdict | None:
+def _wait(behavior: Behavior, memory: Observations, last: int | None, now: int) -> RuleOutcome | None:
     """Why a change that is wished for may not come yet; None where it may."""
     if behavior.select is Select.DISABLED:
-        return Verdict(Reason.DISABLED, "The behavior's selectPolicy is Disabled.", limited=True)
+        return RuleOutcome(ScalingReason.DISABLED, "The behavior's selectPolicy is Disabled.", limited=True)
     assert memory.leaning is not None  # noqa: S101 - or nothing were wished for
     ripe = max(memory.leaning.since, memory.scaled_up or 0, memory.scaled_down or 0) + behavior.window
     if now < ripe:
-        return Verdict(Reason.STABILIZING, f"Stabilizing until {_clock(ripe)}.")
+        return RuleOutcome(ScalingReason.STABILIZING, f"Stabilizing until {_clock(ripe)}.")
     free = [0 if last is None else last + policy.period for policy in behavior.policies]
     earliest = max(free) if behavior.select is Select.MIN else min(free)
     if now < earliest:
-        return Verdict(Reason.RATE_LIMITED, f"The last change's period lasts until {_clock(earliest)}.", limited=True)
+        return RuleOutcome(
+            ScalingReason.RATE_LIMITED, f"The last change's period lasts until {_clock(earliest)}.", limited=True
+        )
     return None
 
 
@@ -325,7 +339,7 @@ def _allowance(behavior: Behavior, current: int, last: int | None, now: int) -> 
     return select(_pods(policy, current) for policy in open_policies)
 
 
-def _pods(policy: Policy, current: int) -> int:
+def _pods(policy: ScalingPolicy, current: int) -> int:
     if policy.type is PolicyType.PODS:
         return policy.value
     return -(-current * policy.value // 100)  # rounded up, as the HPA does either way

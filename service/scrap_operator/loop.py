@@ -11,24 +11,24 @@ from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field, replace
 
 from scrap_operator import manifest
-from scrap_operator.decision import Decision, Reason, decide, notice
+from scrap_operator.decision import Decision, ScalingReason, decide, notice
 from scrap_operator.kube import Kube, KubeError, NotFound, Stale
 from scrap_operator.manifest import Body, InvalidSpec
-from scrap_operator.model import Direction, Labels, Memory, Observation, Source, Spec, Target
-from scrap_operator.telemetry import Metrics
+from scrap_operator.model import Direction, Labels, Observation, Observations, ScaleTarget, Source, Spec
+from scrap_operator.telemetry import OperatorMetrics
 
 ATTEMPTS = 3  # to read, decide and write within one tick, where somebody else writes in between
 INTERVAL = 15  # seconds from tick to tick, where the spec cannot be asked
 
 _WARNINGS = {
-    Reason.TARGET_NOT_FOUND,
-    Reason.CONFLICT,
-    Reason.SOURCE_UNAVAILABLE,
-    Reason.HEARTBEAT_MISSING,
-    Reason.AT_MAXIMUM,
+    ScalingReason.TARGET_NOT_FOUND,
+    ScalingReason.CONFLICT,
+    ScalingReason.SOURCE_UNAVAILABLE,
+    ScalingReason.HEARTBEAT_MISSING,
+    ScalingReason.AT_MAXIMUM,
 }
 # Reasons that come and go with a poll or a step: no event tells of them.
-_PASSING = {Reason.SOURCE_FAILING, Reason.RATE_LIMITED, Reason.STABILIZING}
+_PASSING = {ScalingReason.SOURCE_FAILING, ScalingReason.RATE_LIMITED, ScalingReason.STABILIZING}
 
 _log = logging.getLogger(__name__)
 
@@ -52,11 +52,11 @@ class Scaler:
     name: str
     kube: Kube
     poll: Poll
-    metrics: Metrics
+    metrics: OperatorMetrics
     clock: Clock
     selector: Labels = field(default_factory=dict)
     _uid: str = ""
-    _memory: Memory = field(default_factory=Memory)
+    _memory: Observations = field(default_factory=Observations)
 
     async def tick(self) -> int:
         """Decides once and acts on it; gives back the seconds until the next tick.
@@ -96,7 +96,7 @@ class Scaler:
         before = self._memory  # of the tick before: one poll is one poll, however often it is decided on
         for attempt in range(1, ATTEMPTS + 1):
             replicas = await self._replicas(spec)
-            target = Target(replicas, rivals)
+            target = ScaleTarget(replicas, rivals)
             decision = decide(spec, target, observation, before, self._now())
             self._memory = decision.memory  # that a write is refused is no gap in what was seen
             self.metrics.wanted(self.name, decision.current, decision.desired)

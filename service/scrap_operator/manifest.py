@@ -10,7 +10,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 from urllib.parse import urlsplit
 
-from scrap_operator.decision import Decision, Reason
+from scrap_operator.decision import Decision, ScalingReason
 from scrap_operator.model import (
     DOWN_BY_DEFAULT,
     UP_BY_DEFAULT,
@@ -19,12 +19,12 @@ from scrap_operator.model import (
     Effect,
     Labels,
     Leaning,
-    Memory,
     Mode,
-    Policy,
+    Observations,
     PolicyType,
     Reference,
     Rule,
+    ScalingPolicy,
     Select,
     Source,
     SourceKind,
@@ -42,14 +42,14 @@ _DURATION = re.compile(r"(?:(\d+)h)?(?:(\d+)m)?(?:(\d+)s)?")
 _PORTS = {SourceKind.ALERTMANAGER: 9093, SourceKind.PROMETHEUS: 9090}
 # Decisions on which nothing is done, or nothing could be.
 _NOT_READY = {
-    Reason.SUSPENDED,
-    Reason.TARGET_NOT_FOUND,
-    Reason.CONFLICT,
-    Reason.SCALED_TO_ZERO,
-    Reason.SOURCE_UNAVAILABLE,
+    ScalingReason.SUSPENDED,
+    ScalingReason.TARGET_NOT_FOUND,
+    ScalingReason.CONFLICT,
+    ScalingReason.SCALED_TO_ZERO,
+    ScalingReason.SOURCE_UNAVAILABLE,
 }
 # Doubts in which the source and its heartbeat are there all the same.
-_AVAILABLE = {Reason.SOURCE_FAILING, Reason.SETTLING}
+_AVAILABLE = {ScalingReason.SOURCE_FAILING, ScalingReason.SETTLING}
 
 
 class InvalidSpec(Exception):
@@ -140,7 +140,7 @@ def _rule(rule: Body) -> Rule:
 
 def _behavior(behavior: Body, default: Behavior) -> Behavior:
     policies = tuple(
-        Policy(PolicyType(policy["type"]), int(policy["value"]), int(policy["periodSeconds"]))
+        ScalingPolicy(PolicyType(policy["type"]), int(policy["value"]), int(policy["periodSeconds"]))
         for policy in behavior.get("policies", ())
     )
     return Behavior(
@@ -153,12 +153,12 @@ def _behavior(behavior: Body, default: Behavior) -> Behavior:
 # The memory, in the status.
 
 
-def memory_of(body: Body) -> Memory:
+def memory_of(body: Body) -> Observations:
     """Reads back what `status_of` wrote; an empty memory where nothing was."""
     status = body.get("status", {})
     source = status.get("source", {})
     leaning = status.get("leaning")
-    return Memory(
+    return Observations(
         replicas=status.get("currentReplicas"),
         polled=_time(source.get("lastPollTime")),
         failures=source.get("failures", 0),
@@ -284,7 +284,7 @@ def _conditions(decision: Decision) -> list[dict[str, Any]]:
         available = _condition(
             "SourceAvailable", ok=True, reason="Believed", message="The source and its heartbeat work."
         )
-    conflict = reason is Reason.CONFLICT
+    conflict = reason is ScalingReason.CONFLICT
     return [
         ready,
         available,

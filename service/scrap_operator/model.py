@@ -140,7 +140,7 @@ class Source:
 
 
 @dataclass(frozen=True, slots=True)
-class Policy:
+class ScalingPolicy:
     """At most one change each `period` seconds, of at most `value`."""
 
     type: PolicyType
@@ -159,12 +159,12 @@ class Behavior:
     """
 
     window: int
-    policies: tuple[Policy, ...]
+    policies: tuple[ScalingPolicy, ...]
     select: Select = Select.MAX
 
 
-UP_BY_DEFAULT = Behavior(0, (Policy(PolicyType.PODS, 4, 60), Policy(PolicyType.PERCENT, 100, 60)))
-DOWN_BY_DEFAULT = Behavior(300, (Policy(PolicyType.PODS, 1, 60),))
+UP_BY_DEFAULT = Behavior(0, (ScalingPolicy(PolicyType.PODS, 4, 60), ScalingPolicy(PolicyType.PERCENT, 100, 60)))
+DOWN_BY_DEFAULT = Behavior(300, (ScalingPolicy(PolicyType.PODS, 1, 60),))
 
 
 @dataclass(frozen=True, slots=True)
@@ -201,7 +201,7 @@ class Spec:
 
 
 @dataclass(frozen=True, slots=True)
-class Target:
+class ScaleTarget:
     """What is known of the target just now.
 
     Attributes:
@@ -222,7 +222,7 @@ class Leaning:
 
 
 @dataclass(frozen=True, slots=True)
-class Memory:
+class Observations:
     """What the next decision needs of the ones before it: all of it is in the AlertScaler's status.
 
     Attributes:

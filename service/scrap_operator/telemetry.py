@@ -13,7 +13,7 @@ from scrap_operator.model import Direction, Spec
 CONTENT_TYPE = CONTENT_TYPE_LATEST
 
 
-class Metrics:
+class OperatorMetrics:
     """One registry of them.
 
     Args:

@@ -5,12 +5,12 @@ from contextlib import asynccontextmanager
 
 from aiohttp import web
 
-from scrap_operator.telemetry import CONTENT_TYPE, Metrics
+from scrap_operator.telemetry import CONTENT_TYPE, OperatorMetrics
 
 
 @asynccontextmanager
 async def serving(
-    host: str, port: int, metrics: Metrics, lateness: Callable[[], float], patience: float
+    host: str, port: int, metrics: OperatorMetrics, lateness: Callable[[], float], patience: float
 ) -> AsyncIterator[int]:
     """Serves them for as long as the context lasts.
 

@@ -20,12 +20,11 @@ from contextlib import asynccontextmanager
 import uvloop
 from redis.asyncio import Redis
 
-from scrap.admission import Admission
-from scrap.admission import Limits as Places
-from scrap.cache import Cache, Limits
+from scrap.admission import Admission, AdmissionLimits
+from scrap.cache import Cache, CacheLimits
 from scrap.cache.entry import decode, encode, preview
 from scrap.cache.flight import Flights
-from scrap.cache.freshness import Freshness, Policy, of_page
+from scrap.cache.freshness import Freshness, FreshnessPolicy, of_page
 from scrap.cache.remote import Remote
 from scrap.errors import Outcome
 from scrap.events import ignore
@@ -60,7 +59,7 @@ async def duel(name: str, ours: Work, theirs: Work, times: int, rounds: int) -> 
 
 
 async def memory(rounds: int) -> None:
-    cache = Cache(Limits(), Remote(), emit=ignore)
+    cache = Cache(CacheLimits(), Remote(), emit=ignore)
     plain = dict.fromkeys(KEYS, ENTRY)
     for key in KEYS:
         cache.put(key, ENTRY)
@@ -99,7 +98,7 @@ async def decisions(rounds: int) -> None:
 
     async def fresh(times: int) -> None:
         for _ in range(times):
-            of_page(HEADERS, now=now, policy=Policy())
+            of_page(HEADERS, now=now, policy=FreshnessPolicy())
 
     async def write(times: int) -> None:
         for _ in range(times):
@@ -136,7 +135,7 @@ async def flights(rounds: int) -> None:
 
 
 async def places(rounds: int) -> None:
-    admission = Admission(Places(capacity=64, waiting=2_000, patience=60))
+    admission = Admission(AdmissionLimits(capacity=64, waiting=2_000, patience=60))
     semaphore = asyncio.Semaphore(64)
 
     async def enter(times: int) -> None:
@@ -184,7 +183,7 @@ async def server() -> AsyncIterator[str]:
 
 async def shared(rounds: int) -> None:
     async with server() as url:
-        cache = Cache(Limits(memory=0), Remote(url, retry_first=0.01, retry_last=0.05), emit=ignore)
+        cache = Cache(CacheLimits(memory=0), Remote(url, retry_first=0.01, retry_last=0.05), emit=ignore)
         cache.start()
         client = Redis.from_url(url, protocol=2)
         async with asyncio.timeout(10):

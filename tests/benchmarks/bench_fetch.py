@@ -23,7 +23,7 @@ import httpx2
 import uvloop
 
 from scrap import events, urls
-from scrap.fetch import Fetcher, Limits, Policy
+from scrap.fetch import EgressPolicy, Fetcher, FetchLimits
 
 HEAD_BYTES = 24_000
 PAGE = (
@@ -61,7 +61,7 @@ async def serve() -> None:
 
 
 def ours(port: int) -> tuple[Fetch, Callable[[], Awaitable[None]]]:
-    policy = Policy(
+    policy = EgressPolicy(
         networks=(ip_network("127.0.0.0/8"),),
         ports=frozenset(
             {
@@ -69,7 +69,7 @@ def ours(port: int) -> tuple[Fetch, Callable[[], Awaitable[None]]]:
             }
         ),
     )
-    fetcher = Fetcher(limits=Limits(per_host=1024), policy=policy, emit=events.ignore)
+    fetcher = Fetcher(limits=FetchLimits(per_host=1024), policy=policy, emit=events.ignore)
     url = f"http://127.0.0.1:{port}/some/page?of=interest"
 
     async def fetch() -> None:

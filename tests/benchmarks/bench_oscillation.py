@@ -22,7 +22,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 
 from scrap_operator.decision import decide, notice
-from scrap_operator.model import Alert, Effect, Memory, Reference, Rule, Seen, Source, Spec, Target
+from scrap_operator.model import Alert, Effect, Observations, Reference, Rule, ScaleTarget, Seen, Source, Spec
 
 HOURS = 4
 TICK = 15  # seconds: polls, and evaluations of the rules
@@ -104,14 +104,14 @@ def shipped(*, with_hold: bool, window: int | None = None) -> Way:
     spec = Spec(target, MINIMUM, MAXIMUM, Source("http://alertmanager.test"), tuple(rules))
     if window is not None:
         spec = replace(spec, down=replace(spec.down, window=window))
-    memory = Memory()
+    memory = Observations()
 
     def way(now: int, replicas: int, saturated: bool, hold: bool) -> int:
         nonlocal memory
         alerts = [WATCHDOG]
         alerts += [Alert({"alertname": "Saturated"})] if saturated else []
         alerts += [Alert({"alertname": "Hold"})] if hold else []
-        decision = decide(spec, Target(replicas), Seen(tuple(alerts), 86_400), memory, now)
+        decision = decide(spec, ScaleTarget(replicas), Seen(tuple(alerts), 86_400), memory, now)
         assert decision.desired is not None
         memory = notice(decision.memory, decision.desired, now)
         return decision.desired

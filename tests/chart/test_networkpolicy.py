@@ -13,7 +13,7 @@ import pytest
 
 from scrap.fetch import iana
 from scrap.fetch.addresses import classify
-from scrap.fetch.verdict import Verdict
+from scrap.fetch.verdict import GuardVerdict
 from tests.chart.rendering import NAMESPACE, Object, one, render
 
 pytestmark = pytest.mark.needs("helm")
@@ -142,10 +142,10 @@ def test_it_opens_what_the_services_own_guard_lets_through() -> None:
     v4 = [ipaddress.IPv4Address(edge) for edge in edges(iana.V4) if 0 <= edge < 2**32]
     v6 = [ipaddress.IPv6Address(edge) for edge in edges(iana.V6) if 0 <= edge < 2**128]
     for address in v4:
-        assert allows(opened, "egress", Peer(str(address)), 443) is (classify(address) is Verdict.PUBLIC), address
+        assert allows(opened, "egress", Peer(str(address)), 443) is (classify(address) is GuardVerdict.PUBLIC), address
     for v6_address in v6:
         if allows(opened, "egress", Peer(str(v6_address)), 443):
-            assert classify(v6_address) is Verdict.PUBLIC, v6_address
+            assert classify(v6_address) is GuardVerdict.PUBLIC, v6_address
 
 
 @pytest.mark.parametrize("port", [22, 25, 53, 8080, 6379])

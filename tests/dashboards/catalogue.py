@@ -6,7 +6,7 @@ from pathlib import Path
 
 import yaml
 
-from scrap_operator.telemetry import Metrics
+from scrap_operator.telemetry import OperatorMetrics
 
 ROOT = Path(__file__).parents[2]
 RULES = ROOT / "charts" / "scrap" / "rules"
@@ -69,7 +69,7 @@ def operator() -> dict[str, frozenset[str]]:
     """What the operator exports, as it says itself."""
     labels = frozenset({"alertscaler", "reason", "direction", "rule", "type"})
     found: dict[str, frozenset[str]] = {}
-    for line in Metrics(lambda: 0.0).render().decode().splitlines():
+    for line in OperatorMetrics(lambda: 0.0).render().decode().splitlines():
         if line.startswith("# TYPE "):
             _, _, name, kind = line.split()
             found |= _series(name, kind, labels | _TARGET)

@@ -11,7 +11,7 @@ import pytest
 from scrap import opengraph, preview
 from scrap.errors import Outcome
 from scrap.events import BackgroundFailed, Event, PageParsed
-from scrap.opengraph import Unsure, reader, scanner
+from scrap.opengraph import FallbackReason, reader, scanner
 from tests.hostile.answers import page, says
 from tests.hostile.origin import Origin, serving
 from tests.integration.test_previewing import previewing
@@ -50,7 +50,7 @@ async def test_the_reference_parser_reads_what_the_fast_path_fails_on(
         answered, events = await answers(origin)
     assert answered == {(PARSED, Outcome.OK)}
     (parsed,) = (event for event in events if isinstance(event, PageParsed))
-    assert parsed.fallback_reason is Unsure.ERROR
+    assert parsed.fallback_reason is FallbackReason.ERROR
     assert [type(event.error) for event in events if isinstance(event, BackgroundFailed)] == [ZeroDivisionError]
 
 

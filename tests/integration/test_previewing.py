@@ -14,13 +14,13 @@ from scrap import admission, cache, opengraph, preview, urls
 from scrap.cache import freshness, remote
 from scrap.errors import Outcome, Reason
 from scrap.events import Emit, ignore
-from scrap.fetch import Fetcher, Limits, Policy
+from scrap.fetch import EgressPolicy, Fetcher, FetchLimits
 from scrap.preview import Preview, Previewer
 from scrap.turns import Turns
 from tests.hostile.answers import CARD, EVERY, HTML, by_path, page, says
 from tests.hostile.origin import Origin, serving
 
-LOOPBACK = Policy(networks=(ip_network("127.0.0.0/8"),), ports=frozenset(range(1, 65536)))
+LOOPBACK = EgressPolicy(networks=(ip_network("127.0.0.0/8"),), ports=frozenset(range(1, 65536)))
 
 
 class Clock:
@@ -36,8 +36,8 @@ class Clock:
 @asynccontextmanager
 async def previewing(
     *,
-    limits: Limits = Limits(),  # noqa: B008 - frozen
-    places: admission.Limits = admission.Limits(),  # noqa: B008 - frozen
+    limits: FetchLimits = FetchLimits(),  # noqa: B008 - frozen
+    places: admission.AdmissionLimits = admission.AdmissionLimits(),  # noqa: B008 - frozen
     deadline: float = 20.0,
     clock: Callable[[], float] = Clock(),  # noqa: B008 - each test makes its own
     executor: admission.Executor | None = None,
@@ -48,10 +48,10 @@ async def previewing(
     fetcher = Fetcher(limits=limits, policy=LOOPBACK, emit=emit)
     made = Previewer(
         fetcher=fetcher,
-        cache=cache.Cache(cache.Limits(), remote.Remote(), emit=ignore),
-        freshness=freshness.Policy(),
+        cache=cache.Cache(cache.CacheLimits(), remote.Remote(), emit=ignore),
+        freshness=freshness.FreshnessPolicy(),
         admission=admission.Admission(places),
-        parsing=opengraph.Limits(),
+        parsing=opengraph.ParseLimits(),
         turns=Turns(),
         executor=executor,
         deadline=deadline,
@@ -96,7 +96,7 @@ async def test_what_is_kept_of_a_page_takes_no_more_memory_than_it_is_long() -> 
 
 async def test_who_waits_for_us_until_the_deadline_is_not_told_that_the_page_is_slow() -> None:
     """Two pages of one host that takes one at a time: the first is late by its own fault, the other by ours."""
-    limits = Limits(per_host=1, first_byte_seconds=20)
+    limits = FetchLimits(per_host=1, first_byte_seconds=20)
     async with serving(says(stays=True)) as origin, previewing(limits=limits, deadline=0.3) as make:
         first = make(origin.url("/1"))
         await arrived(origin, 1)
@@ -122,7 +122,7 @@ async def test_who_waits_for_a_parser_until_the_deadline_is_told_that_we_are_ful
 
 async def test_a_page_that_finds_no_memory_is_refused_and_small_ones_go_on() -> None:
     large = says(HTML + b"\r\n<head>" + b"a" * 900_000, stays=True)
-    places = admission.Limits(shared_bytes=1_500_000)
+    places = admission.AdmissionLimits(shared_bytes=1_500_000)
     async with serving(large) as greedy, serving(page()) as modest, previewing(places=places) as make:
         first, second = make(greedy.url("/1")), make(greedy.url("/2"))
         done, (staying,) = await asyncio.wait((first, second), return_when=asyncio.FIRST_COMPLETED)

@@ -10,7 +10,7 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import Bundle, RuleBasedStateMachine, invariant, rule
 
-from scrap.admission import Admission, Limits
+from scrap.admission import Admission, AdmissionLimits
 from scrap.errors import Overloaded
 
 CAPACITY, WAITING = 2, 3
@@ -45,7 +45,7 @@ class House(RuleBasedStateMachine):
     def __init__(self) -> None:
         super().__init__()
         self.loop = asyncio.new_event_loop()
-        self.admission = Admission(Limits(CAPACITY, WAITING, patience=3600), clock=lambda: 0.0)
+        self.admission = Admission(AdmissionLimits(CAPACITY, WAITING, patience=3600), clock=lambda: 0.0)
         self.inside = 0
         self.began_in_a_turn = 0
         self.everybody: list[Caller] = []

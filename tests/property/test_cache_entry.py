@@ -9,8 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from scrap.cache import entry, etag, headers
-from scrap.cache.entry import Entry, State, decode, encode
-from scrap.cache.freshness import Freshness, Policy
+from scrap.cache.entry import Entry, EntryState, decode, encode
+from scrap.cache.freshness import Freshness, FreshnessPolicy
 from scrap.errors import Outcome, Reason, ScrapError, UpstreamError
 
 ages = st.floats(0, 1e9)
@@ -36,7 +36,7 @@ def kept_failures(draw: st.DrawFn) -> Entry:
     error = ScrapError(reason)
     if reason.outcome is Outcome.UPSTREAM_ERROR:
         error = UpstreamError(reason, status=draw(statuses), retry_after=draw(st.none() | ages))
-    return entry.failure(error, policy=Policy(), now=draw(times))
+    return entry.failure(error, policy=FreshnessPolicy(), now=draw(times))
 
 
 entries = previews() | kept_failures()
@@ -85,7 +85,7 @@ def test_a_forged_entry_is_nothing_or_clean(
         assert re.fullmatch(rb"[\x21-\x7e ]*", value)
     assert 0 <= headers.age(read, now) <= 1e11
     assert 1 <= (headers.retry_after(read, now) or 1) <= 2**32
-    assert read.state(now) in {*State, None}
+    assert read.state(now) in {*EntryState, None}
     if read.reason is None:
         assert isinstance(orjson.loads(read.body), dict)
         assert read.etag == etag.of(read.body)

@@ -5,9 +5,9 @@ from email.utils import formatdate
 from hypothesis import given
 from hypothesis import strategies as st
 
-from scrap.cache.freshness import Policy, of_page
+from scrap.cache.freshness import FreshnessPolicy, of_page
 
-POLICY = Policy()
+POLICY = FreshnessPolicy()
 NOW = 1_800_000_000.0
 
 seconds = st.integers(-10, 2**40).map(str)
@@ -51,6 +51,6 @@ def test_every_answer_is_within_the_bounds(headers: list[tuple[str, str]], delay
 def test_an_older_answer_is_never_fresh_for_longer(age: int, older: int) -> None:
     def lifetime(age: int) -> float:
         headers = [("Cache-Control", "max-age=1000"), ("Age", str(age))]
-        return of_page(headers, now=NOW, policy=Policy(minimum=0)).lifetime
+        return of_page(headers, now=NOW, policy=FreshnessPolicy(minimum=0)).lifetime
 
     assert lifetime(age + older) <= lifetime(age) <= 1000

@@ -18,7 +18,7 @@ from hypothesis import given, settings
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
 from scrap_operator import manifest
-from scrap_operator.decision import Reason, decide, notice
+from scrap_operator.decision import ScalingReason, decide, notice
 from scrap_operator.model import (
     Alert,
     Behavior,
@@ -26,18 +26,18 @@ from scrap_operator.model import (
     Effect,
     Leaning,
     Lost,
-    Memory,
     Mode,
     Observation,
-    Policy,
+    Observations,
     PolicyType,
     Reference,
     Rule,
+    ScaleTarget,
+    ScalingPolicy,
     Seen,
     Select,
     Source,
     Spec,
-    Target,
 )
 from tests.benchmarks import bench_oscillation as oscillation
 from tests.unit.operator.api import Json, alert_scaler, merged
@@ -48,7 +48,7 @@ VALIDITY = 240  # seconds until Alertmanager takes one that is not repeated for 
 STARTUP = 30  # seconds until a pod works
 SATURATED = 0.8
 LIVES = 30 * int(os.environ["SCRAP_FUZZ"]) if "SCRAP_FUZZ" in os.environ else 20
-CLAMPS = {Reason.BELOW_MINIMUM, Reason.ABOVE_MAXIMUM}
+CLAMPS = {ScalingReason.BELOW_MINIMUM, ScalingReason.ABOVE_MAXIMUM}
 OURS = {"Saturated", "Hold", "Idle"}
 
 SPEC = Spec(
@@ -113,7 +113,7 @@ class World(RuleBasedStateMachine):
         self.time = 1_800_000_000  # true time
         self.clock_error = 0  # what the operator's clock adds to it
         self.spec = SPEC
-        self.memory = Memory()
+        self.memory = Observations()
         self.body = alert_scaler()  # what the API server holds: the status is all that a restart leaves
         self.load = 1.0
         self.slope = 0.0  # of the load, a second
@@ -282,7 +282,7 @@ class World(RuleBasedStateMachine):
         self.world_goes_on()
         now, before, observation = self.time + self.clock_error, self.replicas, self.poll()
         rivals = ("HorizontalPodAutoscaler/scrap",) if self.rival else ()
-        decision = decide(self.spec, Target(before, rivals), observation, self.memory, now)
+        decision = decide(self.spec, ScaleTarget(before, rivals), observation, self.memory, now)
         self.memory = decision.memory
         self.assert_explained(decision.reason, decision.sentence)
         assert decision.desired is not None
@@ -309,20 +309,20 @@ class World(RuleBasedStateMachine):
 
     # What must hold.
 
-    def assert_explained(self, reason: Reason, sentence: str) -> None:
+    def assert_explained(self, reason: ScalingReason, sentence: str) -> None:
         """Always a reason."""
-        assert reason in Reason
+        assert reason in ScalingReason
         assert sentence.endswith(".")
 
-    def assert_allowed(self, reason: Reason, before: int, desired: int, observation: Observation) -> None:
+    def assert_allowed(self, reason: ScalingReason, before: int, desired: int, observation: Observation) -> None:
         """Inside the bounds, hands off where they must be, and never down on unknown."""
         assert self.spec.minimum <= desired <= self.spec.maximum
         assert self.spec.mode is Mode.ACTIVE
         assert not self.rival
         assert before > 0
         if desired > before:
-            assert reason is Reason.BELOW_MINIMUM or "Saturated" in (self.alertmanager or {})
-        elif reason is not Reason.ABOVE_MAXIMUM:
+            assert reason is ScalingReason.BELOW_MINIMUM or "Saturated" in (self.alertmanager or {})
+        elif reason is not ScalingReason.ABOVE_MAXIMUM:
             assert isinstance(observation, Seen)
             assert self.time - self.alertmanager_started >= self.spec.source.settle
             if self.silenced and self.spec.source.heed_silences:
@@ -333,7 +333,7 @@ class World(RuleBasedStateMachine):
             assert "Watchdog" in self.prometheus.believes
             assert "Idle" not in heeded or "Idle" in self.prometheus.believes
 
-    def assert_paced(self, reason: Reason, before: int, desired: int, now: int) -> None:
+    def assert_paced(self, reason: ScalingReason, before: int, desired: int, now: int) -> None:
         """At most one change a period, whoever asks; the bounds alone need not wait."""
         direction = Direction.UP if desired > before else Direction.DOWN
         if reason not in CLAMPS and direction in self.last:
@@ -417,7 +417,7 @@ class EditedWorld(World):
     @rule(pods=st.integers(1, 5), period=st.sampled_from([60, 300]), select=st.sampled_from(Select))
     def the_user_edits_the_behavior(self, pods: int, period: int, select: Select) -> None:
         """The same both ways; a period of a minute at the least, as is asserted."""
-        policies = (Policy(PolicyType.PODS, pods, period), Policy(PolicyType.PERCENT, 50, 60))
+        policies = (ScalingPolicy(PolicyType.PODS, pods, period), ScalingPolicy(PolicyType.PERCENT, 50, 60))
         self.spec = replace(
             self.spec,
             up=replace(self.spec.up, policies=policies, select=select),
@@ -486,12 +486,12 @@ observations = st.one_of(
     st.builds(Lost, st.just("timed out")),
     st.builds(Seen, st.lists(alerts, max_size=5).map(tuple), uptime=st.integers(0, 20_000)),
 )
-policies = st.builds(Policy, st.sampled_from(PolicyType), st.integers(1, 200), st.integers(1, 1800))
+policies = st.builds(ScalingPolicy, st.sampled_from(PolicyType), st.integers(1, 200), st.integers(1, 1800))
 behaviors = st.builds(
     Behavior, st.integers(0, 3600), st.lists(policies, min_size=1, max_size=3).map(tuple), st.sampled_from(Select)
 )
 memories = st.builds(
-    Memory,
+    Observations,
     replicas=st.none() | st.integers(0, 30),
     polled=times,
     failures=st.integers(0, 3),
@@ -525,9 +525,9 @@ def specs(draw: st.DrawFn) -> Spec:
 @given(specs(), st.integers(0, 30), observations, memories, st.integers(0, 20_000))
 @settings(max_examples=150, deadline=None)
 def test_from_any_state_a_decision_is_sound(
-    spec: Spec, replicas: int, observation: Observation, memory: Memory, now: int
+    spec: Spec, replicas: int, observation: Observation, memory: Observations, now: int
 ) -> None:
-    decision = decide(spec, Target(replicas), observation, memory, now)
+    decision = decide(spec, ScaleTarget(replicas), observation, memory, now)
     assert decision.sentence
     assert decision.desired is not None
     if spec.mode is Mode.SUSPENDED or replicas == 0:
@@ -548,11 +548,11 @@ def test_from_any_state_a_decision_is_sound(
 @given(specs(), st.integers(1, 30), observations, memories, st.integers(0, 20_000))
 @settings(max_examples=60, deadline=None)
 def test_the_same_again_right_after_a_write_writes_nothing(
-    spec: Spec, replicas: int, observation: Observation, memory: Memory, now: int
+    spec: Spec, replicas: int, observation: Observation, memory: Observations, now: int
 ) -> None:
-    first = decide(spec, Target(replicas), observation, memory, now)
+    first = decide(spec, ScaleTarget(replicas), observation, memory, now)
     if first.writes:
-        again = decide(spec, Target(first.desired), observation, notice(first.memory, first.desired, now), now)
+        again = decide(spec, ScaleTarget(first.desired), observation, notice(first.memory, first.desired, now), now)
         assert not again.writes
 
 

@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 
 from scrap import events, urls
 from scrap.errors import ScrapError
-from scrap.fetch import Fetcher, Limits, Policy, tls
+from scrap.fetch import EgressPolicy, Fetcher, FetchLimits, tls
 from scrap.fetch.exchange import Exchange
 from tests.hostile.spellings import spellings
 
@@ -170,13 +170,13 @@ urls_of_hosts = st.builds(
 any_url = st.one_of(hosts.map("http://{}/".format), urls_of_hosts, st.text(max_size=60))
 
 # Every port, so that it is the address that is refused, and short limits, for nothing here takes time.
-POLICY = Policy(ports=frozenset(range(65536)))
+POLICY = EgressPolicy(ports=frozenset(range(65536)))
 CONTEXT = tls.context()
 
 
 async def fetch(url: str, answers: list[list[str]]) -> None:
     fetcher = Fetcher(
-        limits=Limits(),
+        limits=FetchLimits(),
         policy=POLICY,
         emit=events.ignore,
         resolve=LyingResolver(answers),

@@ -12,7 +12,7 @@ import pytest
 from hypothesis import HealthCheck, Phase, assume, given, settings
 from hypothesis import strategies as st
 
-from scrap.opengraph import Document, Limits, markup, open_graph, read_with_html5lib, scanner, tree
+from scrap.opengraph import Document, ParseLimits, markup, open_graph, read_with_html5lib, scanner, tree
 from scrap.opengraph.document import Metas
 from tests import corpus
 from tests.law import PATIENT, assert_lawful, read
@@ -43,7 +43,7 @@ def test_soup_is_read_as_html5lib_reads_it(page: str) -> None:
 @given(soups(doubtful=False))
 def test_soup_of_plain_elements_leaves_no_doubt(page: str) -> None:
     assume("<!--\0" not in page and "<!---\0" not in page)
-    assert assert_lawful(page).unsure is None
+    assert assert_lawful(page).fallback_reason is None
 
 
 @_examples(1500)
@@ -132,7 +132,7 @@ _CONTENTS = (
 def test_no_response_is_larger_than_its_limit(
     metas: list[tuple[str, str | None]], base: str | None, room: int, times: int
 ) -> None:
-    limits = Limits(response_bytes=300 + room, url_chars=500)
+    limits = ParseLimits(response_bytes=300 + room, url_chars=500)
     graph = open_graph(Document(metas * times, base, {"x": "og"}), "https://example.com/" + "p" * 300, limits)
     assert len(orjson.dumps(graph.fields)) <= limits.response_bytes
     if graph.bound is None:
@@ -148,7 +148,7 @@ def test_memory_is_a_constant_and_a_small_multiple_of_the_page(page: str, times:
     try:
         document = read(pieces, charset="utf-8").document
         graph = open_graph(document or Document([]), "https://example.com/")
-        assert len(orjson.dumps(graph.fields)) <= Limits().response_bytes
+        assert len(orjson.dumps(graph.fields)) <= ParseLimits().response_bytes
         _, peak = tracemalloc.get_traced_memory()
     finally:
         tracemalloc.stop()
@@ -158,7 +158,7 @@ def test_memory_is_a_constant_and_a_small_multiple_of_the_page(page: str, times:
 @_examples(300)
 @given(soups(), st.integers(0, 9))
 def test_a_page_within_limits_that_are_tight_is_read_alike(page: str, number: int) -> None:
-    assert_lawful(page, limits=Limits(properties=number, name_chars=8, value_chars=number))
+    assert_lawful(page, limits=ParseLimits(properties=number, name_chars=8, value_chars=number))
 
 
 @pytest.mark.parametrize("text", ["", "<", "<meta property=og:title content"])

@@ -4,7 +4,7 @@ import asyncio
 
 import pytest
 
-from scrap.admission import Admission, Busy, Limits
+from scrap.admission import Admission, AdmissionLimits, Busy
 from scrap.errors import Overloaded, Reason
 
 
@@ -32,7 +32,7 @@ async def settle() -> None:
 
 
 def make(capacity: int = 1, waiting: int = 1, patience: float = 3600.0) -> Admission:
-    return Admission(Limits(capacity, waiting, patience))
+    return Admission(AdmissionLimits(capacity, waiting, patience))
 
 
 async def test_a_free_place_is_taken_and_given_back() -> None:
@@ -45,7 +45,7 @@ async def test_a_free_place_is_taken_and_given_back() -> None:
 
 
 async def test_a_full_house_refuses_at_once() -> None:
-    admission = Admission(Limits(capacity=1, waiting=1, retry_after=3))
+    admission = Admission(AdmissionLimits(capacity=1, waiting=1, retry_after=3))
     guests = [Guest(admission) for _ in range(2)]
     await settle()
     assert (admission.in_flight, admission.waiting) == (1, 1)
@@ -97,7 +97,7 @@ async def test_nobody_overtakes_who_was_promised_the_place() -> None:
 
 
 async def test_patience_ends() -> None:
-    admission = Admission(Limits(capacity=1, waiting=1, patience=0.0))
+    admission = Admission(AdmissionLimits(capacity=1, waiting=1, patience=0.0))
     guest = Guest(admission)
     await settle()
     with pytest.raises(Overloaded):
@@ -164,7 +164,7 @@ async def test_an_error_inside_gives_the_place_back() -> None:
 )
 def test_impossible_limits_are_refused(limits: dict[str, int]) -> None:
     with pytest.raises(ValueError, match="impossible"):
-        Limits(**limits)
+        AdmissionLimits(**limits)
 
 
 class Clock:
@@ -196,7 +196,7 @@ async def test_one_begins_a_turn() -> None:
 
 async def test_more_may_begin_after_a_long_turn() -> None:
     clock = Clock()
-    admission = Admission(Limits(capacity=9, waiting=9, turn=0.005), clock=clock)
+    admission = Admission(AdmissionLimits(capacity=9, waiting=9, turn=0.005), clock=clock)
     guests = [Guest(admission) for _ in range(6)]
     await asyncio.sleep(0)  # the first begins, the others wait
     clock.now = 0.0151
@@ -210,7 +210,7 @@ async def test_more_may_begin_after_a_long_turn() -> None:
 
 async def test_a_queue_that_stands_is_cut() -> None:
     clock = Clock()
-    limits = Limits(capacity=1, waiting=3, patience=0.25, standing=2, target=0.005)
+    limits = AdmissionLimits(capacity=1, waiting=3, patience=0.25, standing=2, target=0.005)
     admission = Admission(limits, clock=clock)
     guests = [Guest(admission) for _ in range(3)]
     await settle()
@@ -250,7 +250,7 @@ async def test_without_a_waiting_room_it_is_full_when_all_places_are_taken() -> 
 
 async def test_saturation_is_the_larger_share_and_whole_while_somebody_is_refused() -> None:
     clock, busy = Clock(), 0.75
-    admission = Admission(Limits(capacity=4), busy=lambda: busy, clock=clock)
+    admission = Admission(AdmissionLimits(capacity=4), busy=lambda: busy, clock=clock)
     assert admission.saturation == 0.75
     busy = 0.1
     async with admission.enter():
@@ -284,7 +284,7 @@ def is_overloaded(admission: Admission) -> bool:
 
 async def test_a_strained_house_lets_them_in_one_by_one() -> None:
     clock = Clock()
-    admission = Admission(Limits(capacity=9, waiting=9, patience=0.25), clock=clock)
+    admission = Admission(AdmissionLimits(capacity=9, waiting=9, patience=0.25), clock=clock)
     clock.now = 1.0
     assert not is_overloaded(admission)
     admission.reject()
@@ -299,7 +299,7 @@ async def test_a_strained_house_lets_them_in_one_by_one() -> None:
 
 
 async def test_memory_beyond_a_places_own_is_taken_in_steps_of_what_all_share() -> None:
-    admission = Admission(Limits(own_bytes=100, shared_bytes=120, step_bytes=50, waiting=0))
+    admission = Admission(AdmissionLimits(own_bytes=100, shared_bytes=120, step_bytes=50, waiting=0))
     async with admission.enter() as small, admission.enter() as large:
         large.hold(60)
         large.hold(101)  # the first step
@@ -318,7 +318,7 @@ async def test_memory_beyond_a_places_own_is_taken_in_steps_of_what_all_share() 
 
 
 async def test_large_pieces_of_work_that_began_can_end_while_others_are_rejected() -> None:
-    admission = Admission(Limits(own_bytes=100, shared_bytes=1000, step_bytes=500, waiting=0))
+    admission = Admission(AdmissionLimits(own_bytes=100, shared_bytes=1000, step_bytes=500, waiting=0))
     async with admission.enter() as first, admission.enter() as second, admission.enter() as third:
         for size in range(50, 600, 50):
             first.hold(size)

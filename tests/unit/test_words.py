@@ -16,7 +16,7 @@ from scrap.errors import Reason
 from scrap.settings import SETTINGS
 from scrap.telemetry import Metrics
 from scrap_operator import cli as operator_cli
-from scrap_operator.telemetry import Metrics as OperatorMetrics
+from scrap_operator.telemetry import OperatorMetrics
 from tests.unit.telemetry.owners import observed
 from tests.words import COINED, coined, without_code
 
@@ -32,7 +32,7 @@ PAGES = [
 EXCEPTIONS = {("scrap-operator --help", "definition"): "the option --definition-wait is a stable name"}
 
 # What people read of a module's calls; besides, what it raises.
-SPEAKS = re.compile(r"_?log\.\w+|Verdict|_condition|self\._give_up")
+SPEAKS = re.compile(r"_?log\.\w+|RuleOutcome|_condition|self\._give_up")
 
 
 def descriptions(schema: Any) -> Iterator[str]:

@@ -34,13 +34,13 @@ from scrap.admission.executor import Executor
 from scrap.admission.pace import Pace
 from scrap.errors import Overloaded
 
-__all__ = ["Admission", "Busy", "Executor", "Limits", "Place"]
+__all__ = ["Admission", "AdmissionLimits", "Busy", "Executor", "Slot"]
 
 _REMEMBERED = 5.0  # seconds for which a refusal is held to say that the house is full
 
 
 @dataclass(frozen=True, slots=True)
-class Limits:
+class AdmissionLimits:
     """How much work is taken on."""
 
     # Pieces of work at once. More: more memory, 116 KiB each for pages within `own_bytes`, 252 where they are zstd,
@@ -82,7 +82,7 @@ def _never() -> float:
     return 0.0
 
 
-class Place:
+class Slot:
     """One piece of work's place, and the memory that comes with it."""
 
     __slots__ = ("_admission", "_held", "beyond")
@@ -124,7 +124,7 @@ class Admission:
 
     def __init__(
         self,
-        limits: Limits,
+        limits: AdmissionLimits,
         *,
         busy: Callable[[], float] = _never,
         clock: Callable[[], float] = time.monotonic,
@@ -213,14 +213,14 @@ class Admission:
         return Overloaded(retry_after=self._limits.retry_after)
 
     @asynccontextmanager
-    async def enter(self) -> AsyncIterator[Place]:
+    async def enter(self) -> AsyncIterator[Slot]:
         """Takes a place for the length of the `async with` block.
 
         Raises:
-            Overloaded: at once where the house is full, or after `Limits.patience` seconds in the waiting room.
+            Overloaded: at once where the queue is full, or after `AdmissionLimits.patience` seconds in the queue.
         """
         await self._take()
-        place = Place(self)
+        place = Slot(self)
         try:
             yield place
         finally:

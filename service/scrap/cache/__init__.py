@@ -9,7 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
 
-from scrap.cache.entry import Entry, State, settle
+from scrap.cache.entry import Entry, EntryState, settle
 from scrap.cache.memory import Memory
 from scrap.cache.remote import Remote
 from scrap.events import Emit
@@ -19,22 +19,22 @@ if TYPE_CHECKING:
 
 # What a look-up found, in words: the level, and the state there.
 Lookup = tuple[str, ...]
-_MEMORY: dict[State | None, Lookup] = {
-    State.FRESH: ("memory", "fresh"),
-    State.STALE: ("memory", "stale"),
-    State.HELD: ("memory", "stale"),
+_MEMORY: dict[EntryState | None, Lookup] = {
+    EntryState.FRESH: ("memory", "fresh"),
+    EntryState.STALE: ("memory", "stale"),
+    EntryState.HELD: ("memory", "stale"),
     None: ("memory", "miss"),
 }
-_SHARED: dict[State | None, Lookup] = {
-    State.FRESH: ("shared", "fresh"),
-    State.STALE: ("shared", "stale"),
-    State.HELD: ("shared", "stale"),
+_SHARED: dict[EntryState | None, Lookup] = {
+    EntryState.FRESH: ("shared", "fresh"),
+    EntryState.STALE: ("shared", "stale"),
+    EntryState.HELD: ("shared", "stale"),
     None: ("shared", "miss"),
 }
 
 
 @dataclass(frozen=True, slots=True)
-class Limits:
+class CacheLimits:
     """How much is kept in this process."""
 
     # Bytes of memory for answers, overhead included. A preview takes about 2 KB; more: fewer fetches, a larger process.
@@ -45,7 +45,7 @@ class Hit(NamedTuple):
     """An entry, and what may be done with it; with no state it can only stand in for a failure."""
 
     entry: Entry
-    state: State | None
+    state: EntryState | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +78,7 @@ class Cache:
 
     def __init__(
         self,
-        limits: Limits,
+        limits: CacheLimits,
         remote: Remote,
         *,
         emit: Emit,

@@ -9,7 +9,7 @@ from typing import Any
 import orjson
 
 from scrap.cache import etag
-from scrap.cache.freshness import Freshness, Policy, of_failure, passing
+from scrap.cache.freshness import Freshness, FreshnessPolicy, of_failure, passing
 from scrap.cache.headers import cache_control
 from scrap.errors import Outcome, Overloaded, Reason, ScrapError, UpstreamError
 
@@ -26,7 +26,7 @@ _LATEST = 1e11  # seconds since the epoch: the year 5138
 _LONGEST = 2**32  # seconds from `stored` to the last use: more than any window (RFC 9111, section 1.2.2)
 
 
-class State(StrEnum):
+class EntryState(StrEnum):
     """What an entry may be used for now."""
 
     FRESH = "fresh"  # answer it
@@ -82,14 +82,14 @@ class Entry:
         """When it is of no use at all any more."""
         return max(self.fresh_until, self.swr_until, self.sie_until)
 
-    def state(self, now: float) -> State | None:
+    def state(self, now: float) -> EntryState | None:
         """What it may be used for at `now`; None: at most to stand in for a failure."""
         if now < self.fresh_until:
-            return State.FRESH
+            return EntryState.FRESH
         if now < self.held_until:
-            return State.HELD
+            return EntryState.HELD
         if now < self.swr_until:
-            return State.STALE
+            return EntryState.STALE
         return None
 
 
@@ -112,7 +112,7 @@ def preview(
     )
 
 
-def failure(error: ScrapError, *, policy: Policy, now: float) -> Entry:
+def failure(error: ScrapError, *, policy: FreshnessPolicy, now: float) -> Entry:
     """Makes the entry of a failure; one that is not to be kept (`freshness.of_failure`) is of no use after `now`."""
     upstream = error if isinstance(error, UpstreamError) else None
     retry_after = error.retry_after if isinstance(error, UpstreamError | Overloaded) else None

@@ -1,8 +1,8 @@
 """How long a page may be shown again: RFC 9111 read by a cache of previews.
 
-The decision is pure: header fields, a time and a `Policy` in, a `Freshness` out. scrap is a shared cache (RFC 9111,
-section 1) whose requests are all alike and carry no credentials; what that means for `private` and `Vary` is said in
-docs/caching.md.
+The decision is pure: header fields, a time and a `FreshnessPolicy` in, a `Freshness` out. scrap is a shared cache
+(RFC 9111, section 1) whose requests are all alike and carry no credentials; docs/caching.md says what that means for
+`private` and `Vary`.
 """
 
 import math
@@ -22,7 +22,7 @@ _FIELDS = frozenset({"cache-control", "expires", "date", "age"})
 
 
 @dataclass(frozen=True, slots=True)
-class Policy:
+class FreshnessPolicy:
     """How long answers are kept. All in seconds, finite, 0 or more.
 
     Raises:
@@ -71,7 +71,9 @@ class Freshness:
     stale_if_error: float = 0.0
 
 
-def of_page(headers: Iterable[tuple[str, str]], *, now: float, delay: float = 0.0, policy: Policy) -> Freshness:
+def of_page(
+    headers: Iterable[tuple[str, str]], *, now: float, delay: float = 0.0, policy: FreshnessPolicy
+) -> Freshness:
     """Decides how long the preview of a page may be used (RFC 9111, sections 4.2 and 5.2; RFC 5861).
 
     Args:
@@ -97,7 +99,7 @@ def of_page(headers: Iterable[tuple[str, str]], *, now: float, delay: float = 0.
     )
 
 
-def of_failure(reason: Reason, *, retry_after: float | None = None, policy: Policy) -> float:
+def of_failure(reason: Reason, *, retry_after: float | None = None, policy: FreshnessPolicy) -> float:
     """Decides for how many seconds a failure is answered again without another try; 0.0: it is not kept.
 
     Args:

@@ -37,7 +37,7 @@ T = TypeVar("T")
 _BATCH = 64  # commands in one pipeline: enough to share its cost, few enough to stay far below the timeout
 
 
-class Trouble(StrEnum):
+class SharedCacheErrorKind(StrEnum):
     """What was wrong with the shared level."""
 
     TIMEOUT = "timeout"  # no answer in time
@@ -115,14 +115,14 @@ class Shared:
             async with asyncio.timeout(self._remote.timeout):
                 data = await read.found
         except asyncio.QueueFull:
-            self._report(Trouble.BACKLOG)
+            self._report(SharedCacheErrorKind.BACKLOG)
             return None
         except TimeoutError:
-            self._trip(Trouble.TIMEOUT)
+            self._trip(SharedCacheErrorKind.TIMEOUT)
             return None
         entry = decode(key, data) if len(data) <= self._remote.value_bytes else None
         if entry is None and data:
-            self._report(Trouble.ENTRY)
+            self._report(SharedCacheErrorKind.ENTRY)
         return entry
 
     def put(self, key: str, entry: Entry, ttl: float) -> None:
@@ -132,7 +132,7 @@ class Shared:
         try:
             self._writes.put_nowait(_Write(key, entry, ttl))
         except asyncio.QueueFull:
-            self._report(Trouble.BACKLOG)
+            self._report(SharedCacheErrorKind.BACKLOG)
 
     async def _read(self) -> None:
         while True:
@@ -192,10 +192,10 @@ class Shared:
             self._report(_trouble(error))
             return False
         if known is not True:
-            self._report(Trouble.PROTOCOL)
+            self._report(SharedCacheErrorKind.PROTOCOL)
         return known is True
 
-    def _trip(self, trouble: Trouble) -> None:
+    def _trip(self, trouble: SharedCacheErrorKind) -> None:
         """Takes the level out of use; many look-ups may fail of one cause, which is one trouble."""
         if self.up:
             self._report(trouble)
@@ -211,7 +211,7 @@ class Shared:
             if not read.found.done():
                 read.found.set_result(b"")
 
-    def _report(self, trouble: Trouble) -> None:
+    def _report(self, trouble: SharedCacheErrorKind) -> None:
         self._emit(SharedCacheFailed(trouble))
 
 
@@ -229,16 +229,16 @@ def _name(key: str) -> str:
     return f"scrap:{VERSION}:{urlsafe_b64encode(digest).decode()}"
 
 
-def _trouble(error: Exception) -> Trouble:
+def _trouble(error: Exception) -> SharedCacheErrorKind:
     """The one place where redis-py's errors are read."""
     match error:
         case TimeoutError() | RedisTimeoutError():
-            return Trouble.TIMEOUT
+            return SharedCacheErrorKind.TIMEOUT
         case AuthenticationError() | AuthorizationError() | NoPermissionError():
-            return Trouble.AUTH
+            return SharedCacheErrorKind.AUTH
         case ResponseError():
-            return Trouble.REFUSED
+            return SharedCacheErrorKind.REFUSED
         case RedisConnectionError() | OSError():
-            return Trouble.CONNECTION
+            return SharedCacheErrorKind.CONNECTION
         case _:
-            return Trouble.PROTOCOL
+            return SharedCacheErrorKind.PROTOCOL

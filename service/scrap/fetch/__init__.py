@@ -1,9 +1,9 @@
 """Fetches pages from a hostile web: guarded at the connection, bounded everywhere, polite."""
 
-from scrap.fetch.fetcher import Fetcher, Page
-from scrap.fetch.limits import Limits
-from scrap.fetch.policy import Policy
+from scrap.fetch.fetcher import FetchedPage, Fetcher
+from scrap.fetch.limits import FetchLimits
+from scrap.fetch.policy import EgressPolicy
 from scrap.fetch.resolver import Resolve
-from scrap.fetch.verdict import Verdict
+from scrap.fetch.verdict import GuardVerdict
 
-__all__ = ["Fetcher", "Limits", "Page", "Policy", "Resolve", "Verdict"]
+__all__ = ["EgressPolicy", "FetchLimits", "FetchedPage", "Fetcher", "GuardVerdict", "Resolve"]

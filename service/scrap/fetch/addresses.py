@@ -9,13 +9,13 @@ from collections.abc import Iterator
 from ipaddress import IPv4Address, IPv6Address
 
 from scrap.fetch import iana
-from scrap.fetch.verdict import Verdict
+from scrap.fetch.verdict import GuardVerdict
 
 Address = IPv4Address | IPv6Address
 
-_Range = tuple[int, int, Verdict]
-_V4: list[_Range] = [(first, last, Verdict(word)) for first, last, word in iana.V4]
-_V6: list[_Range] = [(first, last, Verdict(word)) for first, last, word in iana.V6]
+_Range = tuple[int, int, GuardVerdict]
+_V4: list[_Range] = [(first, last, GuardVerdict(word)) for first, last, word in iana.V4]
+_V6: list[_Range] = [(first, last, GuardVerdict(word)) for first, last, word in iana.V6]
 _V4_FIRSTS = [first for first, _, _ in _V4]
 _V6_FIRSTS = [first for first, _, _ in _V6]
 
@@ -23,7 +23,7 @@ _V4_MAPPED = 0xFFFF  # ::ffff:0:0/96, the upper 96 bits
 _ISATAP = {0x0000_5EFE, 0x0200_5EFE}  # bits 64 to 95 of an interface identifier (RFC 5214, section 6.1)
 
 
-def classify(address: Address) -> Verdict:
+def classify(address: Address) -> GuardVerdict:
     """Says whether an address is public, or what it is instead.
 
     An IPv6 address that carries IPv4 addresses is as public as each of them is, and as its own block is.
@@ -31,24 +31,24 @@ def classify(address: Address) -> Verdict:
     if isinstance(address, IPv4Address):
         return _look_up(int(address), _V4, _V4_FIRSTS)
     if address.scope_id is not None:
-        return Verdict.ZONE
+        return GuardVerdict.ZONE
     number = int(address)
     for inner in _embedded(number):
         verdict = _look_up(inner, _V4, _V4_FIRSTS)
-        if verdict is not Verdict.PUBLIC:
+        if verdict is not GuardVerdict.PUBLIC:
             return verdict
     if number >> 32 == _V4_MAPPED:  # the kernel connects by IPv4: nothing but the inner address counts
-        return Verdict.PUBLIC
+        return GuardVerdict.PUBLIC
     return _look_up(number, _V6, _V6_FIRSTS)
 
 
-def _look_up(number: int, table: list[_Range], firsts: list[int]) -> Verdict:
+def _look_up(number: int, table: list[_Range], firsts: list[int]) -> GuardVerdict:
     index = bisect_right(firsts, number) - 1
     if index >= 0:
         _, last, verdict = table[index]
         if number <= last:
             return verdict
-    return Verdict.PUBLIC
+    return GuardVerdict.PUBLIC
 
 
 def _embedded(number: int) -> Iterator[int]:

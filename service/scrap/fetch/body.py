@@ -4,9 +4,9 @@ from collections import deque
 from collections.abc import Iterator
 from time import perf_counter
 
-from scrap.fetch.coding import Decoder, codings
+from scrap.fetch.coding import ContentDecoder, codings
 from scrap.fetch.exchange import Exchange
-from scrap.fetch.limits import Limits
+from scrap.fetch.limits import FetchLimits
 from scrap.turns import Turns
 
 
@@ -25,7 +25,7 @@ class Body:
         UpstreamError: while iterating: BODY_UNREADABLE or PROTOCOL_ERROR.
     """
 
-    def __init__(self, exchange: Exchange, content_encoding: str, limits: Limits, turns: Turns) -> None:
+    def __init__(self, exchange: Exchange, content_encoding: str, limits: FetchLimits, turns: Turns) -> None:
         self.decoded_bytes = 0
         self.truncated = False
         self.seconds = 0.0
@@ -33,7 +33,7 @@ class Body:
         self._exchange = exchange
         self._limit = limits.decoded_bytes
         stack = codings(content_encoding, limits) if content_encoding else []
-        self._decoder = Decoder(stack, self._limit) if stack else None
+        self._decoder = ContentDecoder(stack, self._limit) if stack else None
         self._pieces: Iterator[bytes] = iter(())
         self._held: deque[bytes] = deque()
         self._ended = False

@@ -12,7 +12,7 @@ from typing import Protocol
 import brotli
 
 from scrap.errors import Reason, UpstreamError
-from scrap.fetch.limits import Limits
+from scrap.fetch.limits import FetchLimits
 
 if sys.version_info >= (3, 14):
     from compression import zstd
@@ -177,7 +177,7 @@ def _zlib_header(data: bytes) -> bool:
     return data[0] & 0x0F == 8 and (data[0] << 8 | data[1]) % 31 == 0
 
 
-def codings(content_encoding: str, limits: Limits) -> list[Coding]:
+def codings(content_encoding: str, limits: FetchLimits) -> list[Coding]:
     """Reads a Content-Encoding header.
 
     Returns:
@@ -205,7 +205,7 @@ def codings(content_encoding: str, limits: Limits) -> list[Coding]:
     return made
 
 
-class Decoder:
+class ContentDecoder:
     """Undoes all codings of a body.
 
     Attributes:

@@ -9,7 +9,7 @@ from scrap.errors import Overloaded, Reason, UpstreamError
 from scrap.fetch import exhaustion
 from scrap.fetch.addresses import Address
 from scrap.fetch.exchange import READ_BYTES, Exchange
-from scrap.fetch.limits import Limits
+from scrap.fetch.limits import FetchLimits
 from scrap.fetch.secure import TLSConnection
 from scrap.turns import Turns
 from scrap.urls import Target
@@ -23,7 +23,7 @@ class Connector:
         context: verifies the host's name, whatever address was connected to.
     """
 
-    limits: Limits
+    limits: FetchLimits
     context: ssl.SSLContext
     turns: Turns
     buffer: memoryview = field(default_factory=lambda: memoryview(bytearray(READ_BYTES)))

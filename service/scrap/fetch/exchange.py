@@ -10,7 +10,7 @@ import httptools
 from scrap.errors import Overloaded, Reason, ScrapError, UpstreamError
 from scrap.fetch import exhaustion
 from scrap.fetch.fields import Fields
-from scrap.fetch.limits import KIB, Limits
+from scrap.fetch.limits import KIB, FetchLimits
 from scrap.turns import Turns
 
 READ_BYTES = 32 * KIB
@@ -59,7 +59,7 @@ class Exchange(asyncio.BufferedProtocol):
         "status",
     )
 
-    def __init__(self, request: bytes, limits: Limits, buffer: memoryview, turns: Turns, *, eager: bool) -> None:
+    def __init__(self, request: bytes, limits: FetchLimits, buffer: memoryview, turns: Turns, *, eager: bool) -> None:
         self.status = 0
         self.fields: Fields = []  # of the answer's head
         self.first_byte = 0.0  # seconds from the request to the head's end

@@ -12,9 +12,9 @@ from scrap.fetch.body import Body
 from scrap.fetch.cookies import Jar
 from scrap.fetch.fields import Fields, combined, values
 from scrap.fetch.hop import Answer, Hops
-from scrap.fetch.limits import Limits
-from scrap.fetch.manners import Refusals
-from scrap.fetch.policy import Policy
+from scrap.fetch.host_limits import Refusals
+from scrap.fetch.limits import FetchLimits
+from scrap.fetch.policy import EgressPolicy
 from scrap.fetch.resolver import Resolve, Resolver
 from scrap.turns import Turns
 from scrap.urls import Target
@@ -22,7 +22,7 @@ from scrap.urls import Target
 _REDIRECTS = {301, 302, 303, 307, 308}
 
 
-class Page:
+class FetchedPage:
     """A page that was answered with a 2xx status: its head is here, its body is read as far as it is wanted.
 
     Attributes:
@@ -93,8 +93,8 @@ class Fetcher:
     def __init__(
         self,
         *,
-        limits: Limits,
-        policy: Policy,
+        limits: FetchLimits,
+        policy: EgressPolicy,
         emit: Emit,
         turns: Turns | None = None,
         resolve: Resolve | None = None,
@@ -117,7 +117,7 @@ class Fetcher:
         self._refusals = Refusals(limits)
 
     @asynccontextmanager
-    async def open(self, target: Target, timings: Timings) -> AsyncIterator[Page]:
+    async def open(self, target: Target, timings: Timings) -> AsyncIterator[FetchedPage]:
         """Fetches a page up to its head; leaving the context ends the connection at once.
 
         There is no total deadline here: wrap all of it in `asyncio.timeout`.
@@ -135,7 +135,7 @@ class Fetcher:
         answer, redirects = await self._follow(target, timings)
         with closing(answer):
             body = Body(answer.exchange, combined(answer.fields, b"content-encoding"), self._limits, self._turns)
-            page = Page(answer.target, answer.fields, body, answer.exchange.first_byte)
+            page = FetchedPage(answer.target, answer.fields, body, answer.exchange.first_byte)
             await page._look()
             if not page.is_html:
                 answer.exchange.abort()

@@ -4,8 +4,8 @@ import re
 from ipaddress import IPv4Address, IPv6Address, ip_address
 
 from scrap.fetch.addresses import Address, classify
-from scrap.fetch.policy import Policy
-from scrap.fetch.verdict import Verdict
+from scrap.fetch.policy import EgressPolicy
+from scrap.fetch.verdict import GuardVerdict
 
 # Names that are never on the internet, or only inside somebody's cluster (RFC 6761, 6762, 7686, 8375; ICANN for
 # .internal; Kubernetes' search domains, and the namespace of its API).
@@ -28,36 +28,36 @@ def literal(host: str) -> Address | None:
         return None
 
 
-def judge_port(port: int, policy: Policy) -> Verdict:
+def judge_port(port: int, policy: EgressPolicy) -> GuardVerdict:
     """Judges the port of a target."""
-    return Verdict.PUBLIC if port in policy.ports else Verdict.PORT
+    return GuardVerdict.PUBLIC if port in policy.ports else GuardVerdict.PORT
 
 
-def judge_name(host: str, policy: Policy) -> Verdict:
+def judge_name(host: str, policy: EgressPolicy) -> GuardVerdict:
     """Judges the kind of name that a target's host is (without the root dot), before it is looked up."""
     name = host.lower()
     if len(name) > 253 or not all(0 < len(label) < 64 for label in name.split(".")):  # RFC 1035, section 2.3.4
-        return Verdict.NAME
+        return GuardVerdict.NAME
     if names(policy.hosts, host):
-        return Verdict.ALLOWED
+        return GuardVerdict.ALLOWED
     if "." not in name or f".{name}".endswith(_REFUSED_SUFFIXES):
-        return Verdict.NAME
+        return GuardVerdict.NAME
     if not _TOP_LEVEL.fullmatch(name.rpartition(".")[2]):
-        return Verdict.NAME
-    return Verdict.PUBLIC
+        return GuardVerdict.NAME
+    return GuardVerdict.PUBLIC
 
 
-def judge_address(address: Address, policy: Policy) -> Verdict:
+def judge_address(address: Address, policy: EgressPolicy) -> GuardVerdict:
     """Judges one address that a target's name stands for.
 
     An IPv4 address and its IPv4-mapped form are one to the kernel, so a network that has either allows both.
     """
     verdict = classify(address)
-    if verdict is Verdict.PUBLIC or verdict is Verdict.ZONE:
+    if verdict is GuardVerdict.PUBLIC or verdict is GuardVerdict.ZONE:
         return verdict
     forms = _forms(address)
     if any(form in network for network in policy.networks for form in forms):
-        return Verdict.ALLOWED
+        return GuardVerdict.ALLOWED
     return verdict
 
 

@@ -14,11 +14,11 @@ from scrap.fetch.coding import ACCEPTED
 from scrap.fetch.connect import Connector
 from scrap.fetch.exchange import Exchange
 from scrap.fetch.fields import Fields
-from scrap.fetch.limits import Limits
-from scrap.fetch.manners import Places
-from scrap.fetch.policy import Policy
+from scrap.fetch.host_limits import HostSlots
+from scrap.fetch.limits import FetchLimits
+from scrap.fetch.policy import EgressPolicy
 from scrap.fetch.resolver import Resolve
-from scrap.fetch.verdict import Verdict
+from scrap.fetch.verdict import GuardVerdict
 from scrap.turns import Turns
 from scrap.urls import Target
 
@@ -36,7 +36,7 @@ class Answer:
     status: int
     fields: Fields
     exchange: Exchange
-    places: Places
+    places: HostSlots
 
     def close(self) -> None:
         self.exchange.abort()
@@ -49,8 +49,8 @@ class Hops:
     def __init__(
         self,
         *,
-        limits: Limits,
-        policy: Policy,
+        limits: FetchLimits,
+        policy: EgressPolicy,
         emit: Emit,
         turns: Turns,
         resolve: Resolve,
@@ -61,7 +61,7 @@ class Hops:
         self._emit = emit
         self._resolve = resolve
         self._connector = Connector(limits, ssl_context, turns)
-        self._places = Places(limits)
+        self._places = HostSlots(limits)
         self._fields = (
             f"User-Agent: {policy.user_agent}\r\nAccept: {_ACCEPT}\r\nAccept-Language: {policy.accept_language}\r\n"
             f"Accept-Encoding: {ACCEPTED}\r\nConnection: close\r\n"
@@ -178,15 +178,15 @@ class Hops:
     def _checked(self, text: str, target: Target) -> Address:
         address = guard.literal(text)
         if address is None:
-            raise self._refusal(Verdict.UNREADABLE, f"{target.host} is {text}")
+            raise self._refusal(GuardVerdict.UNREADABLE, f"{target.host} is {text}")
         self._act(guard.judge_address(address, self._policy), f"{target.host} is {address}")
         return address
 
-    def _act(self, verdict: Verdict, internal: str) -> None:
+    def _act(self, verdict: GuardVerdict, internal: str) -> None:
         if verdict.reason is not None:
             raise self._refusal(verdict, internal)
 
-    def _refusal(self, verdict: Verdict, internal: str) -> Blocked:
+    def _refusal(self, verdict: GuardVerdict, internal: str) -> Blocked:
         self._emit(TargetBlocked(verdict.value))
         return Blocked(verdict.reason or Reason.BLOCKED_ADDRESS, f"{verdict}: {internal}")
 

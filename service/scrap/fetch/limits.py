@@ -7,7 +7,7 @@ MIB = 1024 * KIB
 
 
 @dataclass(frozen=True, slots=True)
-class Limits:
+class FetchLimits:
     """What a hostile web is held to. The total deadline is the caller's (`asyncio.timeout`): it spans all hops."""
 
     # Seconds for a hop's name look-up, TCP and TLS together; then TIMEOUT_CONNECT. Lower loses far-away hosts.

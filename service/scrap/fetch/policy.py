@@ -11,7 +11,7 @@ _FIELD_VALUE = re.compile(r"[\x21-\x7e](?:[\x20-\x7e]*[\x21-\x7e])?")  # RFC 911
 
 
 @dataclass(frozen=True, slots=True)
-class Policy:
+class EgressPolicy:
     """Which targets are let through beyond the public web.
 
     Raises:

@@ -13,7 +13,7 @@ from typing import cast
 from scrap.errors import Overloaded, Reason, UpstreamError
 from scrap.fetch import exhaustion
 from scrap.fetch.exchange import Exchange
-from scrap.fetch.limits import KIB, Limits
+from scrap.fetch.limits import KIB, FetchLimits
 from scrap.turns import Turns
 
 _RECORD = 16 * KIB  # the most plaintext that a record has (RFC 8446, section 5.1)
@@ -44,7 +44,7 @@ class TLSConnection(asyncio.BufferedProtocol, asyncio.Transport):
         exchange: Exchange,
         context: ssl.SSLContext,
         host: str,
-        limits: Limits,
+        limits: FetchLimits,
         turns: Turns,
         *,
         wire: memoryview,

@@ -5,7 +5,7 @@ from enum import StrEnum
 from scrap.errors import Reason
 
 
-class Verdict(StrEnum):
+class GuardVerdict(StrEnum):
     """Why a target may be fetched, or may not.
 
     Attributes:
@@ -14,7 +14,7 @@ class Verdict(StrEnum):
 
     reason: Reason | None
 
-    def __new__(cls, value: str, reason: Reason | None = Reason.BLOCKED_ADDRESS) -> "Verdict":
+    def __new__(cls, value: str, reason: Reason | None = Reason.BLOCKED_ADDRESS) -> "GuardVerdict":
         member = str.__new__(cls, value)
         member._value_ = value
         member.reason = reason

@@ -10,8 +10,8 @@ document = reading.document or read_with_html5lib(reading.text)
 fields = open_graph(document, url).fields
 """
 
-from scrap.opengraph.document import Bound, Document, Unsure
-from scrap.opengraph.limits import Limits
+from scrap.opengraph.document import Bound, Document, FallbackReason
+from scrap.opengraph.limits import ParseLimits
 from scrap.opengraph.model import OpenGraph, open_graph
 from scrap.opengraph.reader import PageReader, Reading
 from scrap.opengraph.tree import read_with_html5lib
@@ -19,11 +19,11 @@ from scrap.opengraph.tree import read_with_html5lib
 __all__ = [
     "Bound",
     "Document",
-    "Limits",
+    "FallbackReason",
     "OpenGraph",
     "PageReader",
+    "ParseLimits",
     "Reading",
-    "Unsure",
     "open_graph",
     "read_with_html5lib",
 ]

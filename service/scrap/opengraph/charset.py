@@ -84,14 +84,14 @@ def _whole(codec: codecs.CodecInfo) -> codecs.CodecInfo:
     """A codec of single bytes with U+FFFD in its table's gaps: an error handler takes 200 times as long for each."""
     table = codec.decode(bytes(range(256)), "replace")[0]
 
-    class Decoder(codecs.IncrementalDecoder):
+    class CharsetDecoder(codecs.IncrementalDecoder):
         def decode(self, data: bytes, final: bool = False) -> str:  # type: ignore[override]
             return codecs.charmap_decode(data, self.errors, table)[0]
 
     def decode(data: Any, errors: str = "strict", /) -> tuple[str, int]:
         return codecs.charmap_decode(data, errors, table)
 
-    return codecs.CodecInfo(encode=codec.encode, decode=decode, incrementaldecoder=Decoder, name=codec.name)
+    return codecs.CodecInfo(encode=codec.encode, decode=decode, incrementaldecoder=CharsetDecoder, name=codec.name)
 
 
 UTF_8 = _charset("utf-8")

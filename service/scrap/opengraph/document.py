@@ -5,7 +5,7 @@ from collections.abc import Container, Iterable, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 
-from scrap.opengraph.limits import Limits
+from scrap.opengraph.limits import ParseLimits
 
 NAMESPACES = frozenset({"og", "article", "book", "profile", "music", "video", "payment"})
 
@@ -19,7 +19,7 @@ _IRI = re.compile(r"https?://(?:www\.)?(?:ogp\.me/ns(?:/(article|book|profile|mu
 Meta = tuple[str, str | None]
 
 
-class Unsure(StrEnum):
+class FallbackReason(StrEnum):
     """Why the express lane cannot vouch for what it found: what came before a meta that counts."""
 
     FOREIGN = "foreign"  # svg, math: other rules for tokens
@@ -77,7 +77,7 @@ class Metas:
 
     __slots__ = ("_left", "_limits", "bound", "found")
 
-    def __init__(self, limits: Limits, bound: Bound | None = None) -> None:
+    def __init__(self, limits: ParseLimits, bound: Bound | None = None) -> None:
         self.found: list[Meta] = []
         self.bound = bound
         self._limits = limits

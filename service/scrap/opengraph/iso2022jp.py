@@ -35,7 +35,7 @@ def _jis0208() -> dict[bytes, str]:
     return found
 
 
-class Decoder(codecs.IncrementalDecoder):
+class Iso2022JpDecoder(codecs.IncrementalDecoder):
     """Decodes ISO-2022-JP in pieces; what is malformed becomes U+FFFD, and nothing raises."""
 
     def __init__(self, errors: str = "replace") -> None:
@@ -79,9 +79,9 @@ class Decoder(codecs.IncrementalDecoder):
 
 
 def _decode(data: Any, errors: str = "replace", /) -> tuple[str, int]:
-    return Decoder(errors).decode(bytes(data), final=True), len(data)
+    return Iso2022JpDecoder(errors).decode(bytes(data), final=True), len(data)
 
 
 CODEC = codecs.CodecInfo(
-    encode=codecs.lookup("iso2022_jp").encode, decode=_decode, incrementaldecoder=Decoder, name="iso-2022-jp"
+    encode=codecs.lookup("iso2022_jp").encode, decode=_decode, incrementaldecoder=Iso2022JpDecoder, name="iso-2022-jp"
 )

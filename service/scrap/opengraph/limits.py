@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 
 @dataclass(frozen=True, slots=True)
-class Limits:
+class ParseLimits:
     """Bounds of reading one page; the cap on its bytes is the fetch's.
 
     Attributes:

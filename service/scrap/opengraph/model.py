@@ -10,7 +10,7 @@ import orjson
 
 from scrap import urls
 from scrap.opengraph.document import NAMESPACES, Bound, Document
-from scrap.opengraph.limits import Limits
+from scrap.opengraph.limits import ParseLimits
 
 _SIMPLE = frozenset({"title", "type", "description", "site_name", "locale", "determiner"})
 _MEDIA = {"image": "images", "video": "videos", "audio": "audios"}
@@ -46,7 +46,7 @@ class OpenGraph(NamedTuple):
     bound: Bound | None
 
 
-def open_graph(document: Document, url: str, limits: Limits = Limits()) -> OpenGraph:  # noqa: B008 - frozen
+def open_graph(document: Document, url: str, limits: ParseLimits = ParseLimits()) -> OpenGraph:  # noqa: B008 - frozen
     """Says what a page's Open Graph means.
 
     Args:
@@ -73,7 +73,7 @@ _PUNCTUATION = 32  # brackets, quotes, commas, and the name of the array or obje
 
 
 class _Graph:
-    def __init__(self, url: str, document: Document, limits: Limits) -> None:
+    def __init__(self, url: str, document: Document, limits: ParseLimits) -> None:
         self.bound = document.bound
         self._limits = limits
         self._left = limits.response_bytes - len(_FRAME)

@@ -5,8 +5,8 @@ from dataclasses import dataclass
 
 from scrap.opengraph import charset as charsets
 from scrap.opengraph.charset import Charset
-from scrap.opengraph.document import Document, Unsure
-from scrap.opengraph.limits import Limits
+from scrap.opengraph.document import Document, FallbackReason
+from scrap.opengraph.limits import ParseLimits
 from scrap.opengraph.scanner import Scanner
 
 _LIGHT = 8 * 1024  # bytes that count: some 5 ms of work at the worst
@@ -19,7 +19,7 @@ class Reading:
 
     Attributes:
         document: the page's Open Graph, if it is sure of it.
-        unsure: why it is not; then `read_with_html5lib` has to read `text`.
+        fallback_reason: why it is not; then `read_with_html5lib` has to read `text`.
         charset: the WHATWG name of the page's charset.
         data: what was read of the page.
         encoding: what `data` is in; UTF-8 where it had to be decoded before it could be read.
@@ -27,7 +27,7 @@ class Reading:
     """
 
     document: Document | None
-    unsure: Unsure | None
+    fallback_reason: FallbackReason | None
     charset: str
     data: bytearray
     encoding: Charset
@@ -56,7 +56,7 @@ class PageReader:
         limits: how much to read.
     """
 
-    def __init__(self, *, charset: str | None = None, limits: Limits = Limits()) -> None:  # noqa: B008 - frozen
+    def __init__(self, *, charset: str | None = None, limits: ParseLimits = ParseLimits()) -> None:  # noqa: B008 - frozen
         self._limits = limits
         self._charset = charsets.labelled(charset) if charset else None
         self._beginning: bytes | None = b""  # until it is clear whether there is a byte order mark
@@ -152,7 +152,7 @@ class PageReader:
     def close(self) -> Reading:
         """Says what was found, once no more bytes come and it is not behind."""
         assert self._has_ended and not self.is_behind  # noqa: PT018, S101 - else it would be wrong
-        found: Document | Unsure = Unsure.ERROR
+        found: Document | FallbackReason = FallbackReason.ERROR
         if self._error is None:
             try:
                 found = self._scanner.close()
@@ -161,7 +161,7 @@ class PageReader:
         encoding = self._scanner.charset or charsets.UTF_8
         return Reading(
             document=found if isinstance(found, Document) else None,
-            unsure=found if isinstance(found, Unsure) else None,
+            fallback_reason=found if isinstance(found, FallbackReason) else None,
             charset=(self._charset or encoding).name,
             data=self._scanner.data,
             encoding=encoding,

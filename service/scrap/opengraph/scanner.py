@@ -12,18 +12,18 @@ from collections.abc import Callable, Generator, Iterator
 from scrap.opengraph import charset as charsets
 from scrap.opengraph import markup
 from scrap.opengraph.charset import Charset
-from scrap.opengraph.document import Document, Metas, Unsure, declared_prefixes, properties
-from scrap.opengraph.limits import Limits
+from scrap.opengraph.document import Document, FallbackReason, Metas, declared_prefixes, properties
+from scrap.opengraph.limits import ParseLimits
 from scrap.opengraph.references import unescape
 
 _DOUBTS = {
-    b"svg": Unsure.FOREIGN,
-    b"math": Unsure.FOREIGN,
-    b"select": Unsure.SELECT,
-    b"table": Unsure.TABLE,
-    b"template": Unsure.TEMPLATE,
-    b"frameset": Unsure.FRAMESET,
-    b"plaintext": Unsure.PLAINTEXT,
+    b"svg": FallbackReason.FOREIGN,
+    b"math": FallbackReason.FOREIGN,
+    b"select": FallbackReason.SELECT,
+    b"table": FallbackReason.TABLE,
+    b"template": FallbackReason.TEMPLATE,
+    b"frameset": FallbackReason.FRAMESET,
+    b"plaintext": FallbackReason.PLAINTEXT,
 }
 
 
@@ -64,7 +64,7 @@ class Scanner:
         weight: bytes that count: how much work it will be to say what they mean.
     """
 
-    def __init__(self, charset: Charset | None, limits: Limits) -> None:
+    def __init__(self, charset: Charset | None, limits: ParseLimits) -> None:
         self.data = bytearray()
         self.enough = False
         self.is_behind = False
@@ -85,9 +85,9 @@ class Scanner:
         self._has_more = False  # another property of og:
         self._judged = 0  # so many of what was found were looked at for that
         self._base: bytes | None = None
-        self._doubt: Unsure | None = None
+        self._doubt: FallbackReason | None = None
         self._doubt_at = 0
-        self._unsure: Unsure | None = None
+        self._unsure: FallbackReason | None = None
         self._ending: Iterator[None] | None = None  # the steps that are left, once no more comes
 
     @property
@@ -118,7 +118,7 @@ class Scanner:
         self.is_behind = True
         self.advance()
 
-    def close(self) -> Document | Unsure:
+    def close(self) -> Document | FallbackReason:
         """Says what was found, after the last step."""
         assert self.charset  # noqa: S101 - the last steps found it
         return self._unsure or self._document(self.charset.decode)
@@ -188,7 +188,7 @@ class Scanner:
             elif kind == markup.DOUBT:
                 self._wonder(_DOUBTS[token[markup.DOUBT].lower()])
             else:  # a comment that begins with NUL
-                self._wonder(Unsure.COMMENT)
+                self._wonder(FallbackReason.COMMENT)
                 self._text = b"comment"
         self._retry = 0
         return self._at
@@ -234,7 +234,7 @@ class Scanner:
         elif name in _DOUBTS:
             self._wonder(_DOUBTS[name])
         elif name.decode() in markup.DECLARING:
-            self._unsure = self._unsure or Unsure.LENGTH
+            self._unsure = self._unsure or FallbackReason.LENGTH
         else:
             self._text = name
 
@@ -261,7 +261,7 @@ class Scanner:
         if self.charset and b":" not in written and b"&" not in written:
             return  # it can name no namespace
         if len(written) > _LONG:
-            self._unsure = self._unsure or Unsure.LENGTH
+            self._unsure = self._unsure or FallbackReason.LENGTH
             return
         if written.strip(b" /").lower() == b'charset="utf-8"':  # as most pages have it
             self.charset = self.charset or charsets.UTF_8
@@ -273,27 +273,27 @@ class Scanner:
         if key:
             self._find(key, attributes.get(b"content"))
         if markup.may_rename(written) and _renames(attributes):
-            self._unsure = self._unsure or Unsure.PREFIX
+            self._unsure = self._unsure or FallbackReason.PREFIX
 
     def _find(self, key: bytes, content: bytes | None) -> None:
         if len(key) > _LONG or (content and len(content) > _LONG and b"&" in content):
-            self._unsure = self._unsure or Unsure.LENGTH
+            self._unsure = self._unsure or FallbackReason.LENGTH
         elif len(self._found) <= self._limits.properties:  # one more than is read, so that `Metas` sees it
             self._found.append((key, content and content[: self._longest]))
             self.weight += len(key) + len(content or b"")
 
     def _declaration(self, name: bytes, written: bytes) -> None:
         if len(written) > _LONG:
-            self._unsure = self._unsure or Unsure.LENGTH
+            self._unsure = self._unsure or FallbackReason.LENGTH
         elif name == b"base":
             if self._base is None:
                 self._base = markup.attributes(written).get(b"href")
                 self.weight += len(self._base or b"")
         elif written and markup.may_rename(written) and _renames(markup.attributes(written)):
-            self._unsure = self._unsure or Unsure.PREFIX
+            self._unsure = self._unsure or FallbackReason.PREFIX
 
-    def _wonder(self, why: Unsure) -> None:
-        if why is Unsure.FRAMESET:  # the only one that takes back what came before
+    def _wonder(self, why: FallbackReason) -> None:
+        if why is FallbackReason.FRAMESET:  # the only one that takes back what came before
             self._unsure = self._unsure or why
         elif not self._doubt:
             self._doubt, self._doubt_at = why, self._at

@@ -10,7 +10,7 @@ from html5lib.constants import namespaces
 from html5lib.treebuilders import getTreeBuilder
 
 from scrap.opengraph.document import NAMESPACES, Bound, Document, Metas, declared_prefixes, properties
-from scrap.opengraph.limits import Limits
+from scrap.opengraph.limits import ParseLimits
 
 _HTML = "{" + namespaces["html"] + "}"
 _SPEAKING = frozenset(_HTML + name for name in ("html", "head", "base", "meta"))
@@ -53,7 +53,7 @@ class _Slices:
 class _Tokens(HTMLTokenizer):
     """html5lib's tokens, as long as there are not too many: those without an element cost time as well."""
 
-    def __init__(self, text: str, limits: Limits, parser: HTMLParser) -> None:
+    def __init__(self, text: str, limits: ParseLimits, parser: HTMLParser) -> None:
         self._clock = _Clock(limits.seconds)
         super().__init__(_Slices(text, self._clock), parser)
         # Nobody asks for the characters that should not be there, and to list them takes the square of their number.
@@ -72,7 +72,7 @@ class _Tokens(HTMLTokenizer):
 class _Parser(HTMLParser):
     """html5lib's parser, within bounds."""
 
-    def __init__(self, limits: Limits) -> None:
+    def __init__(self, limits: ParseLimits) -> None:
         super().__init__(_builder(limits))
         self._limits = limits
 
@@ -87,7 +87,7 @@ class _Parser(HTMLParser):
         """Keeps no list of a page's errors: it may be longer than the page."""
 
 
-def _builder(limits: Limits) -> type[Any]:
+def _builder(limits: ParseLimits) -> type[Any]:
     class BoundedTreeBuilder(_TreeBuilder):  # type: ignore[misc]  # html5lib makes the base class at run time
         """Builds html5lib's tree until it is too deep or too large, of elements alone.
 
@@ -120,7 +120,7 @@ def _builder(limits: Limits) -> type[Any]:
     return BoundedTreeBuilder
 
 
-def read_with_html5lib(text: str, limits: Limits = Limits()) -> Document:  # noqa: B008 - frozen
+def read_with_html5lib(text: str, limits: ParseLimits = ParseLimits()) -> Document:  # noqa: B008 - frozen
     """Reads a page's Open Graph from html5lib's tree.
 
     It takes 40 to 90 ms for an average page, all of it on the interpreter: not for an event loop's thread.

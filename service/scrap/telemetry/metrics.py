@@ -20,8 +20,8 @@ from scrap import events
 from scrap.admission import Admission
 from scrap.cache import Cache
 from scrap.errors import Outcome, Reason
-from scrap.fetch.verdict import Verdict
-from scrap.opengraph.document import Bound, Unsure
+from scrap.fetch.verdict import GuardVerdict
+from scrap.opengraph.document import Bound, FallbackReason
 from scrap.telemetry.buckets import BYTES, LAG_SECONDS, REDIRECTS, SECONDS
 from scrap.telemetry.fields import PHASES
 from scrap.telemetry.sinks import Handlers
@@ -42,7 +42,7 @@ _STATUSES: Final = {status: str(status) for status in (*map(int, HTTPStatus), 49
 # enumeration would import its whole library).
 _USUAL_STATUSES: Final = (200, 301, 302, 303, 307, 308, 400, 401, 403, 404, 410, 429, 500, 502, 503, 504)
 _SHARED_CACHE_FAILURES: Final = ("timeout", "connection", "auth", "refused", "protocol", "backlog", "entry")
-_BLOCKING: Final = tuple(verdict for verdict in Verdict if verdict.reason)
+_BLOCKING: Final = tuple(verdict for verdict in GuardVerdict if verdict.reason)
 
 
 def method_label(method: str) -> str:
@@ -193,7 +193,7 @@ class Metrics:
         self._received = self._histogram("scrap_fetch_received_bytes", "Size of a body as received.", buckets=BYTES)
         self._decoded = self._histogram("scrap_fetch_decoded_bytes", "Size of a body after decoding.", buckets=BYTES)
         self._truncated = self._counter("scrap_fetches_truncated", "Fetches whose body was not read to its end.")
-        known = ("fast", _NONE), *(("reference", reason) for reason in Unsure)
+        known = ("fast", _NONE), *(("reference", reason) for reason in FallbackReason)
         self._parsed = self._children("scrap_pages_parsed", "Pages parsed.", ["parser", "fallback_reason"], known)
         means = "Pages that exceeded a limit, so that a part was left out."
         self._bounded = self._children("scrap_pages_bounded", means, ["bound"], zip(Bound))

@@ -11,7 +11,7 @@ import pytest
 from scrap_operator import kube, source
 from scrap_operator.loop import Scaler
 from scrap_operator.model import Reference
-from scrap_operator.telemetry import Metrics
+from scrap_operator.telemetry import OperatorMetrics
 from tests.cluster.operator.conftest import (
     DEFINITION,
     ROOT,
@@ -270,7 +270,7 @@ async def client(bare: Namespace, monkeypatch: pytest.MonkeyPatch) -> AsyncItera
 
 
 async def tick(cluster: kube.Kube) -> None:
-    await Scaler("scrap", cluster, source.poller(), Metrics(lambda: 0.0), time.time).tick()
+    await Scaler("scrap", cluster, source.poller(), OperatorMetrics(lambda: 0.0), time.time).tick()
 
 
 @pytest.fixture

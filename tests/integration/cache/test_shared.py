@@ -12,9 +12,9 @@ from typing import cast
 import orjson
 import pytest
 
-from scrap.cache import Cache, Hit, Limits
-from scrap.cache.entry import Entry, State, encode, failure, preview
-from scrap.cache.freshness import Freshness, Policy
+from scrap.cache import Cache, CacheLimits, Hit
+from scrap.cache.entry import Entry, EntryState, encode, failure, preview
+from scrap.cache.freshness import Freshness, FreshnessPolicy
 from scrap.cache.remote import Remote
 from scrap.cache.shared import _name
 from scrap.errors import Outcome, Reason, UpstreamError
@@ -29,7 +29,7 @@ class Replica:
 
     def __init__(self, remote: Remote) -> None:
         self.events: list[Event] = []
-        self.cache = Cache(Limits(), remote, emit=self.events.append)
+        self.cache = Cache(CacheLimits(), remote, emit=self.events.append)
 
     @property
     def up(self) -> bool:
@@ -80,7 +80,7 @@ async def test_what_one_replica_stores_another_finds_and_keeps(server: Server) -
         hit = await second.cache.get(KEY)
         assert hit == first.cache.peek(KEY)
         assert hit is not None
-        assert hit.state is State.FRESH
+        assert hit.state is EntryState.FRESH
         assert second.cache.peek(KEY) == hit
         found = {lookup: count for lookup, count in second.cache.lookups.items() if count}
         assert found == {("shared", "miss"): 1, ("shared", "fresh"): 1, ("memory", "fresh"): 1}
@@ -112,9 +112,9 @@ async def test_a_database_of_its_own(server: Server) -> None:
 async def test_a_failure_travels_too(server: Server) -> None:
     error = UpstreamError(Reason.UPSTREAM_STATUS, status=429, retry_after=60.0)
     async with replica(server.url) as first, replica(server.url) as second:
-        answer = first.cache.fail(KEY, failure(error, policy=Policy(), now=time.time()))
+        answer = first.cache.fail(KEY, failure(error, policy=FreshnessPolicy(), now=time.time()))
         await stored(server, KEY)
-        assert await second.cache.get(KEY) == Hit(answer, State.FRESH)
+        assert await second.cache.get(KEY) == Hit(answer, EntryState.FRESH)
 
 
 async def test_an_entry_that_can_only_stand_in_is_found_when_it_must(server: Server) -> None:
@@ -123,14 +123,14 @@ async def test_an_entry_that_can_only_stand_in_is_found_when_it_must(server: Ser
         first.cache.put(KEY, old)
         await stored(server, KEY)
         assert await second.cache.get(KEY) == Hit(old, None)
-        failed = failure(UpstreamError(Reason.CONNECT_FAILED), policy=Policy(), now=time.time())
+        failed = failure(UpstreamError(Reason.CONNECT_FAILED), policy=FreshnessPolicy(), now=time.time())
         assert second.cache.fail(KEY, failed).body == old.body
         # The others learn that the page need not be tried for a moment.
         before = dict(first.cache.lookups)
         await until(lambda: server.admin.get(_name(KEY)) != encode(KEY, old))
         hit = await first.cache.get(KEY)
         assert hit is not None
-        assert hit.state is State.HELD
+        assert hit.state is EntryState.HELD
         assert first.cache.lookups == before | {("shared", "stale"): before["shared", "stale"] + 1}
         assert first.cache.peek(KEY) == hit
 
@@ -143,7 +143,7 @@ async def test_a_newer_entry_in_memory_stays(server: Server) -> None:
         second.cache.put(KEY, newer)
         server.admin.set(_name(KEY), encode(KEY, page("old", age=10.0)))
         await second.cache.get(KEY)
-        assert second.cache.peek(KEY) == Hit(newer, State.FRESH)
+        assert second.cache.peek(KEY) == Hit(newer, EntryState.FRESH)
 
 
 async def test_many_look_ups_at_once_each_find_their_own(server: Server) -> None:
@@ -267,7 +267,7 @@ async def test_hung_costs_one_timeout_and_then_nothing(server: Server) -> None:
         await until(lambda: here.up)
         hit = await here.cache.get(KEY)
         assert hit is not None
-        assert hit.state is State.FRESH
+        assert hit.state is EntryState.FRESH
 
 
 async def test_it_is_in_use_again_by_a_read_and_not_by_a_ping() -> None:

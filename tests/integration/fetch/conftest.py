@@ -8,12 +8,12 @@ import pytest
 
 from scrap import urls
 from scrap.events import Event, Timings
-from scrap.fetch import Fetcher, Limits, Policy, tls
+from scrap.fetch import EgressPolicy, Fetcher, FetchLimits, tls
 from tests.hostile.watch import nothing_left_behind
 
 LOOPBACK = (ip_network("127.0.0.0/8"), ip_network("::1/128"))
 TRUST = tls.context()
-QUICK = Limits(connect_seconds=2, first_byte_seconds=0.3)
+QUICK = FetchLimits(connect_seconds=2, first_byte_seconds=0.3)
 
 
 @pytest.fixture
@@ -68,7 +68,7 @@ async def make() -> AsyncIterator[Make]:
         events: list[Event] = []
         arguments: dict[str, object] = {
             "limits": QUICK,
-            "policy": Policy(networks=LOOPBACK, ports=frozenset(range(1, 65536))),
+            "policy": EgressPolicy(networks=LOOPBACK, ports=frozenset(range(1, 65536))),
             "ssl_context": TRUST,
             **changes,
         }

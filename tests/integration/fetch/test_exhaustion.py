@@ -14,9 +14,9 @@ from pathlib import Path
 import pytest
 
 from scrap.errors import DeadlineExceeded, Overloaded, Reason, UpstreamError
-from scrap.fetch import Limits, Policy, exhaustion, resolver
+from scrap.fetch import EgressPolicy, FetchLimits, exhaustion, resolver
 from scrap.fetch.exchange import READ_BYTES, Exchange
-from scrap.fetch.manners import Places
+from scrap.fetch.host_limits import HostSlots
 from scrap.fetch.resolver import Resolver
 from scrap.turns import Turns
 from tests.hostile.answers import CARD, HTML, page, says
@@ -81,7 +81,7 @@ async def test_no_descriptor_for_the_second_address_is_not_blamed_on_the_first(m
     """One descriptor: the first address, which takes no connection, has it; the second has none."""
     client = make(
         resolve=Names({"two.example": [["127.0.0.3", "127.0.0.1"]]}),
-        limits=Limits(connect_seconds=2, address_delay=0.01),
+        limits=FetchLimits(connect_seconds=2, address_delay=0.01),
     )
     async with serving(page()) as origin:
         missing = pytest.raises(DeadlineExceeded)  # the first may still answer, until the time is over
@@ -123,7 +123,7 @@ async def test_a_local_port_is_missing_only_where_there_is_a_local_address(addre
 @pytest.mark.parametrize("is_begun", [False, True])
 async def test_no_memory_for_a_connection_that_is_there(is_begun: bool) -> None:
     """The kernel's error, told as an event loop tells it."""
-    exchange = Exchange(b"", Limits(), memoryview(bytearray(READ_BYTES)), Turns(), eager=False)
+    exchange = Exchange(b"", FetchLimits(), memoryview(bytearray(READ_BYTES)), Turns(), eager=False)
     if is_begun:
         part = HTML + b"Content-Length: 100\r\n\r\npart"
         exchange.get_buffer(-1)[: len(part)] = part
@@ -230,7 +230,7 @@ async def test_threads_are_as_many_as_names_at_once(monkeypatch: pytest.MonkeyPa
 # Places of a host.
 
 
-async def _cancelled_while_waiting(places: Places) -> None:
+async def _cancelled_while_waiting(places: HostSlots) -> None:
     waiting = asyncio.create_task(places.take("host"))
     await asyncio.sleep(0)
     waiting.cancel()
@@ -238,7 +238,7 @@ async def _cancelled_while_waiting(places: Places) -> None:
     places.give_back("host")
 
 
-async def _cancelled_as_it_is_handed_over(places: Places) -> None:
+async def _cancelled_as_it_is_handed_over(places: HostSlots) -> None:
     waiting = asyncio.create_task(places.take("host"))
     await asyncio.sleep(0)
     places.give_back("host")
@@ -246,13 +246,13 @@ async def _cancelled_as_it_is_handed_over(places: Places) -> None:
     await asyncio.gather(waiting, return_exceptions=True)
 
 
-async def _nobody_waits(places: Places) -> None:
+async def _nobody_waits(places: HostSlots) -> None:
     places.give_back("host")
 
 
 @pytest.mark.parametrize("end", [_cancelled_while_waiting, _cancelled_as_it_is_handed_over, _nobody_waits])
-async def test_place_of_a_host_is_not_lost(end: Callable[[Places], object]) -> None:
-    places = Places(Limits(per_host=1, per_host_waiting=1))
+async def test_place_of_a_host_is_not_lost(end: Callable[[HostSlots], object]) -> None:
+    places = HostSlots(FetchLimits(per_host=1, per_host_waiting=1))
     await places.take("host")
     await end(places)  # type: ignore[misc] # a coroutine
     async with asyncio.timeout(1):
@@ -265,12 +265,12 @@ async def test_fetch_that_fails_while_it_holds_a_place_gives_it_back(
 ) -> None:
     """With one place and nobody who may wait for it, the next fetch is the proof."""
     names = Names({"host.example": [["127.0.0.1"]]})
-    limits = Limits(per_host=1, per_host_waiting=0, connect_seconds=2, first_byte_seconds=0.2)
+    limits = FetchLimits(per_host=1, per_host_waiting=0, connect_seconds=2, first_byte_seconds=0.2)
     client = make(resolve=names, limits=limits)
     failing = {
         "guard": make(resolve=Names({"host.example": [["10.0.0.1"]]}), limits=limits),
         "look-up": make(resolve=Names({}), limits=limits),
-        "thread": make(limits=limits, policy=Policy(networks=LOOPBACK, ports=frozenset(range(1, 65536)))),
+        "thread": make(limits=limits, policy=EgressPolicy(networks=LOOPBACK, ports=frozenset(range(1, 65536)))),
     }.get(what, client)
     async with serving(says(stays=True)) as silent, serving(page()) as origin:
         port = {"connection": 1, "answer": silent.port, "cancelled": silent.port}.get(what, origin.port)
@@ -301,7 +301,7 @@ async def test_fetch_that_is_cancelled_leaves_no_attempt_and_no_handshake(
 ) -> None:
     client = make(
         resolve=Names({"host.example": [addresses]}),
-        limits=Limits(connect_seconds=5, first_byte_seconds=5, address_delay=0.01),
+        limits=FetchLimits(connect_seconds=5, first_byte_seconds=5, address_delay=0.01),
     )
     async with serving(says(stays=True)) as origin:
         with deaf("127.0.0.3", origin.port):
@@ -315,7 +315,7 @@ async def test_fetch_that_is_cancelled_leaves_no_attempt_and_no_handshake(
 
 
 async def test_tls_handshake_whose_time_is_over_ends_its_connection(make: Make) -> None:
-    client = make(limits=Limits(connect_seconds=0.1))
+    client = make(limits=FetchLimits(connect_seconds=0.1))
     async with serving(page()) as origin:
         with pytest.raises(DeadlineExceeded):
             await client.get(f"https://127.0.0.1:{origin.port}/")

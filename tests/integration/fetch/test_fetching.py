@@ -13,7 +13,7 @@ from backports import zstd
 from scrap import urls
 from scrap.errors import Blocked, DeadlineExceeded, Overloaded, Reason, UpstreamError
 from scrap.events import FetchEnded, HopEnded, TargetBlocked, Timings
-from scrap.fetch import Limits, Policy
+from scrap.fetch import EgressPolicy, FetchLimits
 from tests.hostile.answers import CARD, HTML, by_path, page, redirect, says
 from tests.hostile.deaf import deaf
 from tests.hostile.names import Names
@@ -30,7 +30,7 @@ async def test_page_is_read_and_its_request_is_ours(client: Client) -> None:
     (request,) = origin.requests
     assert request.path == "/a%20b?c=d"
     assert request.header("host") == f"127.0.0.1:{origin.port}"
-    assert request.header("user-agent") == Policy().user_agent
+    assert request.header("user-agent") == EgressPolicy().user_agent
     assert request.header("accept-language") == "en"
     assert request.header("accept-encoding") == "gzip, deflate, br, zstd"
     assert request.header("connection") == "close"
@@ -104,7 +104,7 @@ async def test_redirect_to_what_is_refused(make: Make, host: str, reason: Reason
     async with serving(redirect(f"http://{host}:6379/".encode())) as origin:
         ports = frozenset({origin.port} | ({6379} if reason is Reason.BLOCKED_NAME else set()))
         with pytest.raises(Blocked) as caught:
-            await make(policy=Policy(networks=LOOPBACK, ports=ports)).get(origin.url())
+            await make(policy=EgressPolicy(networks=LOOPBACK, ports=ports)).get(origin.url())
     assert caught.value.reason is reason
 
 
@@ -177,7 +177,7 @@ async def test_cookies_stay_with_their_host(make: Make) -> None:
 
 
 async def test_only_the_first_cookies_are_kept(make: Make) -> None:
-    client = make(limits=Limits(cookies=2))
+    client = make(limits=FetchLimits(cookies=2))
     many = [b"Set-Cookie: c%d=\xe4; Path=/" % number for number in range(5)]
 
     async def gate(request: Request, writer: asyncio.StreamWriter) -> None:
@@ -259,7 +259,7 @@ async def test_coding_that_cannot_be_undone(client: Client, field: bytes) -> Non
 
 
 async def test_body_beyond_the_limit_is_cut(make: Make) -> None:
-    client = make(limits=Limits(decoded_bytes=1000))
+    client = make(limits=FetchLimits(decoded_bytes=1000))
     for body, fields in ((b"a" * 5000, ()), (gzip.compress(b"a" * 5000), (b"Content-Encoding: gzip",))):
         async with serving(page(body, *fields)) as origin:
             got = await client.get(origin.url())
@@ -267,7 +267,7 @@ async def test_body_beyond_the_limit_is_cut(make: Make) -> None:
 
 
 async def test_body_at_the_limit_is_whole(make: Make) -> None:
-    client = make(limits=Limits(decoded_bytes=5000))
+    client = make(limits=FetchLimits(decoded_bytes=5000))
     for body, fields in ((b"a" * 5000, ()), (gzip.compress(b"a" * 5000), (b"Content-Encoding: gzip",))):
         async with serving(page(body, *fields)) as origin:
             got = await client.get(origin.url())
@@ -275,7 +275,7 @@ async def test_body_at_the_limit_is_whole(make: Make) -> None:
 
 
 async def test_no_more_header_fields_are_kept_than_the_limit(make: Make) -> None:
-    client = make(limits=Limits(header_fields=10))
+    client = make(limits=FetchLimits(header_fields=10))
     own = 2  # Content-Type, Content-Length
     async with serving(page(CARD, *[b"A: b"] * (10 - own))) as origin:
         assert (await client.get(origin.url())).body == CARD
@@ -358,7 +358,7 @@ async def test_names_without_an_address(make: Make) -> None:
 
 
 async def test_system_resolver_is_asked_by_default(make: Make) -> None:
-    client = make(policy=Policy(networks=LOOPBACK, hosts=("localhost",), ports=frozenset(range(1, 65536))))
+    client = make(policy=EgressPolicy(networks=LOOPBACK, hosts=("localhost",), ports=frozenset(range(1, 65536))))
     async with serving(page()) as origin:
         assert (await client.get(origin.url("/", "localhost"))).body == CARD
 
@@ -374,7 +374,7 @@ async def test_next_address_is_tried(make: Make) -> None:
 async def test_address_that_does_not_answer_is_not_waited_for(make: Make) -> None:
     client = make(
         resolve=Names({"stuck.example": [["127.0.0.2", "127.0.0.1"]]}),
-        limits=Limits(connect_seconds=5, address_delay=0.02),
+        limits=FetchLimits(connect_seconds=5, address_delay=0.02),
     )
     async with serving(page()) as origin:
         with deaf("127.0.0.2", origin.port):
@@ -385,7 +385,7 @@ async def test_address_that_does_not_answer_is_not_waited_for(make: Make) -> Non
 async def test_addresses_that_do_not_answer_end_in_time(make: Make) -> None:
     client = make(
         resolve=Names({"stuck.example": [["127.0.0.2", "127.0.0.3"]]}),
-        limits=Limits(connect_seconds=0.1, address_delay=0.02),
+        limits=FetchLimits(connect_seconds=0.1, address_delay=0.02),
     )
     async with serving(page()) as origin:
         with deaf("127.0.0.2", origin.port), deaf("127.0.0.3", origin.port), pytest.raises(DeadlineExceeded) as caught:
@@ -397,7 +397,7 @@ async def test_addresses_are_tried_up_to_the_limit(make: Make) -> None:
     names = Names({"many.example": [["127.0.0.8", "127.0.0.9", "127.0.0.1"]]})
     async with serving(page()) as origin:
         with pytest.raises(UpstreamError) as caught:
-            await make(resolve=names, limits=Limits(addresses=2)).get(origin.url("/", "many.example"))
+            await make(resolve=names, limits=FetchLimits(addresses=2)).get(origin.url("/", "many.example"))
     assert caught.value.reason is Reason.CONNECT_FAILED
 
 
@@ -431,7 +431,7 @@ async def test_refusing_host_has_cost_its_connect(client: Client) -> None:
 async def test_host_that_takes_no_connection_has_cost_its_connect(make: Make) -> None:
     async with serving(page()) as origin:
         with deaf("127.0.0.2", origin.port):
-            limits = Limits(connect_seconds=0.1)
+            limits = FetchLimits(connect_seconds=0.1)
             hop, timings = await ends(make(limits=limits), f"http://127.0.0.2:{origin.port}/")
     assert hop.reason is Reason.TIMEOUT_CONNECT
     assert hop.connect == timings.connect >= 0.09
@@ -447,7 +447,7 @@ async def test_host_that_says_nothing_has_cost_its_first_byte(client: Client) ->
 
 
 async def test_the_wait_for_a_place_at_the_host_is_told(make: Make) -> None:
-    client = make(limits=Limits(per_host=1))
+    client = make(limits=FetchLimits(per_host=1))
     timings = Timings()
 
     async def second() -> None:
@@ -468,7 +468,7 @@ async def test_the_wait_for_a_place_at_the_host_is_told(make: Make) -> None:
 
 
 async def test_places_at_a_host_are_limited(make: Make) -> None:
-    client = make(limits=Limits(per_host=2, per_host_waiting=4))
+    client = make(limits=FetchLimits(per_host=2, per_host_waiting=4))
     async with serving(page()) as origin:
         got = await asyncio.gather(*(client.get(origin.url()) for _ in range(6)))
         assert [one.body for one in got] == [CARD] * 6
@@ -491,7 +491,7 @@ async def test_retry_after_is_honoured_without_another_call(client: Client) -> N
 async def test_a_root_dot_makes_no_other_host(make: Make) -> None:
     """`example.com.` and `example.com` share their slots and their Retry-After; the Host header has no root dot."""
     names = Names({"busy.example": [["127.0.0.1"]], "slow.example": [["127.0.0.1"]]})
-    client = make(resolve=names, limits=Limits(per_host=2))
+    client = make(resolve=names, limits=FetchLimits(per_host=2))
     async with serving(page()) as origin:
         spellings = ("slow.example", "slow.example.")
         await asyncio.gather(*(client.get(origin.url("/", host)) for host in spellings * 3))
@@ -516,7 +516,7 @@ async def test_connection_is_waited_for_so_long(make: Make) -> None:
         raise AssertionError
 
     with pytest.raises(Exception, match="timeout_connect"):
-        await make(limits=Limits(connect_seconds=0.01), resolve=stuck).get("http://stuck.example/")
+        await make(limits=FetchLimits(connect_seconds=0.01), resolve=stuck).get("http://stuck.example/")
 
 
 async def test_callers_deadline_ends_everything(client: Client) -> None:
@@ -535,7 +535,7 @@ async def test_mapped_address_follows_the_allowed_networks(make: Make, answer: s
     names = {"mapped.example": [[answer]]}
     async with serving(page()) as origin:
         assert (await make(resolve=Names(names)).get(origin.url("/", "mapped.example"))).body == CARD
-        closed = make(resolve=Names(names), policy=Policy(ports=frozenset({origin.port})))
+        closed = make(resolve=Names(names), policy=EgressPolicy(ports=frozenset({origin.port})))
         with pytest.raises(Blocked) as caught:
             await closed.get(origin.url("/", "mapped.example"))
     assert caught.value.reason is Reason.BLOCKED_ADDRESS

@@ -10,7 +10,7 @@ import pytest
 from scrap import urls
 from scrap.errors import Reason, ScrapError
 from scrap.events import Timings
-from scrap.fetch import Limits
+from scrap.fetch import FetchLimits
 from scrap.turns import Turns
 from tests.hostile.answers import BOMBS, CARD, EVERY, MIB, bomb, by_path, says
 from tests.hostile.origin import Origin, serving
@@ -31,7 +31,7 @@ async def origin() -> AsyncIterator[Origin]:
 @pytest.fixture
 def quick(make: Make) -> Client:
     """Gives an answer's head two seconds: on a busy machine, all that is no silence comes before that."""
-    return make(limits=Limits(first_byte_seconds=2.0))
+    return make(limits=FetchLimits(first_byte_seconds=2.0))
 
 
 async def alive(client: Client, origin: Origin) -> None:
@@ -80,7 +80,7 @@ async def test_body_without_an_end_is_cut(quick: Client, origin: Origin, path: s
     async with asyncio.timeout(BOUND):
         got = await quick.get(origin.url(path))
     assert got.truncated
-    assert len(got.body) <= Limits().decoded_bytes
+    assert len(got.body) <= FetchLimits().decoded_bytes
     await alive(quick, origin)
 
 
@@ -110,7 +110,7 @@ async def test_the_loop_has_its_turn_between_the_pieces_of_a_bomb_that_are_dear(
             pieces.append(len(chunk))
             turns.spend(1.0)  # in place of a parser that takes as long
         counting.cancel()
-    assert max(pieces) <= Limits().inflate_step
+    assert max(pieces) <= FetchLimits().inflate_step
     assert iterations >= len(pieces) - 1 >= 15
 
 

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 import pytest
 
 from scrap.errors import DeadlineExceeded, Overloaded, Reason
-from scrap.fetch import Limits, Policy, resolver
+from scrap.fetch import EgressPolicy, FetchLimits, resolver
 from tests.hostile.answers import CARD, page
 from tests.hostile.origin import serving
 from tests.integration.fetch.conftest import Make
@@ -32,7 +32,7 @@ def speech(monkeypatch: pytest.MonkeyPatch) -> Iterator[threading.Event]:
 
 
 async def test_a_healthy_name_is_served_beside_200_silent_ones(make: Make, speech: threading.Event) -> None:
-    client = make(limits=Limits(connect_seconds=30))  # the silent ones are not given up meanwhile
+    client = make(limits=FetchLimits(connect_seconds=30))  # the silent ones are not given up meanwhile
     async with serving(page()) as origin:
         silent = [asyncio.create_task(client.get(origin.url("/", f"silent{number}.example"))) for number in range(200)]
         await asyncio.sleep(0)
@@ -48,7 +48,7 @@ async def test_a_healthy_name_is_served_beside_200_silent_ones(make: Make, speec
 async def test_who_finds_no_thread_is_told_so_at_once_and_not_that_the_page_was_slow(
     make: Make, speech: threading.Event
 ) -> None:
-    limits = Limits(resolver_threads=2, connect_seconds=0.05)
+    limits = FetchLimits(resolver_threads=2, connect_seconds=0.05)
     client = make(limits=limits)
     async with serving(page()) as origin:
         silent = [client.get(origin.url("/", f"silent{number}.example")) for number in range(2)]
@@ -75,7 +75,7 @@ async def test_names_are_looked_up_as_absolute_ones(make: Make, monkeypatch: pyt
 
     monkeypatch.setattr(resolver, "_addresses", addresses)
     async with serving(page()) as origin:
-        policy = Policy(ports=frozenset({origin.port}), hosts=("relative.svc",))
+        policy = EgressPolicy(ports=frozenset({origin.port}), hosts=("relative.svc",))
         for host in ("example.com", "example.com.", "relative.svc"):
             with pytest.raises(Exception, match="blocked_address"):
                 await make(policy=policy).get(origin.url("/", host))

@@ -11,7 +11,7 @@ from collections.abc import Awaitable, Callable
 import pytest
 
 from scrap.errors import DeadlineExceeded, Reason, UpstreamError
-from scrap.fetch import Limits
+from scrap.fetch import FetchLimits
 from tests.hostile.answers import CARD, HTML, page, redirect, says
 from tests.hostile.certificates import NAME, Certificates
 from tests.hostile.names import Names
@@ -57,7 +57,7 @@ async def test_certificate_that_proves_nothing(trusting: Client, certificates: C
 
 async def test_origin_that_does_not_shake_hands(make: Make) -> None:
     """It waits for the end of a request's head, which a handshake does not have."""
-    client = make(limits=Limits(connect_seconds=0.2))
+    client = make(limits=FetchLimits(connect_seconds=0.2))
     async with serving(page()) as origin:
         with pytest.raises(DeadlineExceeded) as caught:
             await client.get(f"https://127.0.0.1:{origin.port}/")
@@ -186,7 +186,7 @@ def drip(length: int) -> Answer:
 
 async def test_records_of_one_byte_are_bounded(make: Make, certificates: Certificates) -> None:
     """A million of them cost 2 s of CPU; now the page is cut where TLS has taken its share, after 12,000 at most."""
-    limits = Limits(connect_seconds=2, first_byte_seconds=2)
+    limits = FetchLimits(connect_seconds=2, first_byte_seconds=2)
     client = make(resolve=Names({NAME: [["127.0.0.1"]]}), ssl_context=certificates.trusting, limits=limits)
     async with serving(drip(10**6), certificates.good()) as origin:
         got = await client.get(origin.url("/", NAME))

@@ -17,7 +17,7 @@ import pytest
 from aiohttp import web
 
 from scrap_operator import app
-from scrap_operator.telemetry import Metrics
+from scrap_operator.telemetry import OperatorMetrics
 from scrap_operator.web import serving
 from tests.integration.operator.alertmanager import free_port
 from tests.unit.operator.api import SCALERS, FakeApi, Json, alert_scaler
@@ -144,7 +144,7 @@ def server(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Server]:
 @asynccontextmanager
 async def running(port: int) -> AsyncIterator[asyncio.Task[None]]:
     """The operator, until it has ended by the signal that the kubelet sends."""
-    task = asyncio.create_task(app.run(app.Settings(host="127.0.0.1", port=port, definition_wait=0.05)))
+    task = asyncio.create_task(app.run(app.OperatorSettings(host="127.0.0.1", port=port, definition_wait=0.05)))
     try:
         yield task
     finally:
@@ -295,7 +295,7 @@ def test_a_signal_before_the_definition_is_there_ends_it(server: Server) -> None
 @pytest.mark.parametrize(("late", "status"), [(-5.0, 200), (180.0, 200), (180.1, 503)])
 async def test_healthz_fails_when_a_loop_is_late(late: float, status: int) -> None:
     async with (
-        serving("127.0.0.1", 0, Metrics(lambda: 0.0), lambda: late, 180.0) as port,
+        serving("127.0.0.1", 0, OperatorMetrics(lambda: 0.0), lambda: late, 180.0) as port,
         httpx2.AsyncClient(base_url=f"http://127.0.0.1:{port}") as client,
     ):
         answer = await client.get("/healthz")
@@ -304,7 +304,7 @@ async def test_healthz_fails_when_a_loop_is_late(late: float, status: int) -> No
 
 async def test_metrics_are_prometheus() -> None:
     async with (
-        serving("127.0.0.1", 0, Metrics(lambda: 7.0), lambda: 0.0, 180.0) as port,
+        serving("127.0.0.1", 0, OperatorMetrics(lambda: 7.0), lambda: 0.0, 180.0) as port,
         httpx2.AsyncClient(base_url=f"http://127.0.0.1:{port}") as client,
     ):
         answer = await client.get("/metrics")

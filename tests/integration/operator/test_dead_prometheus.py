@@ -9,8 +9,19 @@ from pathlib import Path
 
 import pytest
 
-from scrap_operator.decision import Reason, decide
-from scrap_operator.model import Behavior, Effect, Memory, Policy, PolicyType, Reference, Rule, Source, Spec, Target
+from scrap_operator.decision import ScalingReason, decide
+from scrap_operator.model import (
+    Behavior,
+    Effect,
+    Observations,
+    PolicyType,
+    Reference,
+    Rule,
+    ScaleTarget,
+    ScalingPolicy,
+    Source,
+    Spec,
+)
 from scrap_operator.source import poller
 from tests.integration.operator.alertmanager import Alertmanager, binary, free_port
 
@@ -58,18 +69,18 @@ async def test_its_heartbeat_is_late_before_its_hold_ends(alertmanager: Alertman
         maximum=9,
         source=Source(alertmanager.url, interval=1, settle=2),
         rules=(Rule("hold", {"alertname": "Hold"}, Effect.HOLD),),
-        down=Behavior(0, (Policy(PolicyType.PODS, 1, 1),)),
+        down=Behavior(0, (ScalingPolicy(PolicyType.PODS, 1, 1),)),
     )
-    memory, ask = Memory(), poller()
+    memory, ask = Observations(), poller()
 
-    async def look() -> tuple[Reason, tuple[str, ...]]:
+    async def look() -> tuple[ScalingReason, tuple[str, ...]]:
         nonlocal memory
         await asyncio.sleep(0.1)
-        decision = decide(spec, Target(5), await ask(spec.source, spec.alertnames), memory, int(time.time()))
+        decision = decide(spec, ScaleTarget(5), await ask(spec.source, spec.alertnames), memory, int(time.time()))
         memory = decision.memory
         return decision.reason, decision.firing
 
-    async def seen_until(reason: Reason, firing: tuple[str, ...]) -> list[Reason]:
+    async def seen_until(reason: ScalingReason, firing: tuple[str, ...]) -> list[ScalingReason]:
         found, deadline = [], time.monotonic() + 30
         while True:
             now = await look()
@@ -79,9 +90,9 @@ async def test_its_heartbeat_is_late_before_its_hold_ends(alertmanager: Alertman
             assert time.monotonic() < deadline, now
 
     with prometheus(tmp_path, alertmanager) as process:
-        await seen_until(Reason.HELD, ("hold",))
+        await seen_until(ScalingReason.HELD, ("hold",))
         process.kill()
-        after = await seen_until(Reason.HEARTBEAT_MISSING, ())
-    assert after == [Reason.HELD] * after.count(Reason.HELD) + [Reason.HEARTBEAT_MISSING] * after.count(
-        Reason.HEARTBEAT_MISSING
-    )
+        after = await seen_until(ScalingReason.HEARTBEAT_MISSING, ())
+    assert after == [ScalingReason.HELD] * after.count(ScalingReason.HELD) + [
+        ScalingReason.HEARTBEAT_MISSING
+    ] * after.count(ScalingReason.HEARTBEAT_MISSING)

@@ -10,19 +10,19 @@ from pathlib import Path
 import httpx2
 import pytest
 
-from scrap_operator.decision import Reason, decide
+from scrap_operator.decision import ScalingReason, decide
 from scrap_operator.model import (
     Effect,
     Lost,
-    Memory,
     Observation,
+    Observations,
     Reference,
     Rule,
+    ScaleTarget,
     Seen,
     Source,
     SourceKind,
     Spec,
-    Target,
 )
 from scrap_operator.source import MAX_BYTES, MAX_MARKS, poll, poller
 from tests.freezing import freeze, thaw
@@ -149,16 +149,16 @@ async def test_what_a_restarted_alertmanager_does_not_say_is_not_believed(
             Rule("hold", {"alertname": "Hold"}, Effect.HOLD),
         ),
     )
-    calm = Memory(replicas=5, polled=NOW - 15, heard_since=NOW - 3600)
+    calm = Observations(replicas=5, polled=NOW - 15, heard_since=NOW - 3600)
     alertmanager.send("Watchdog", "Hold")
-    held = decide(spec, Target(5), await poll(client, spec.source), calm, NOW)
+    held = decide(spec, ScaleTarget(5), await poll(client, spec.source), calm, NOW)
     alertmanager.restart()
     alertmanager.send("Watchdog")
-    settling = decide(spec, Target(5), await poll(client, spec.source), calm, NOW)
+    settling = decide(spec, ScaleTarget(5), await poll(client, spec.source), calm, NOW)
     alertmanager.send("Saturated")
-    saturated = decide(spec, Target(5), await poll(client, spec.source), calm, NOW)
+    saturated = decide(spec, ScaleTarget(5), await poll(client, spec.source), calm, NOW)
     reasons = [held.reason, settling.reason, saturated.reason]
-    assert reasons == [Reason.SETTLING, Reason.SETTLING, Reason.SCALE_UP]
+    assert reasons == [ScalingReason.SETTLING, ScalingReason.SETTLING, ScalingReason.SCALE_UP]
 
 
 @pytest.mark.servers

@@ -9,7 +9,7 @@ import pytest
 from scrap import api
 from scrap.api.scrap import read_query
 from scrap.cache.entry import failure
-from scrap.cache.freshness import Policy
+from scrap.cache.freshness import FreshnessPolicy
 from scrap.errors import Outcome, Overloaded, Reason
 from scrap.events import Event, RequestEnded, Timings
 from scrap.preview import Preview, Previewer
@@ -48,7 +48,7 @@ class FullPreviewer(FakePreviewer):
 
     def peek(self, target: Target) -> Preview | None:
         now = time.time()
-        return Preview(failure(self.reject(), policy=Policy(), now=now), "miss", Timings())
+        return Preview(failure(self.reject(), policy=FreshnessPolicy(), now=now), "miss", Timings())
 
 
 async def respond(

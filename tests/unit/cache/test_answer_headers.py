@@ -1,7 +1,7 @@
 """What our own answers say of their freshness."""
 
 from scrap.cache.entry import failure, preview
-from scrap.cache.freshness import Freshness, Policy
+from scrap.cache.freshness import Freshness, FreshnessPolicy
 from scrap.cache.headers import age, cache_control, retry_after
 from scrap.errors import Outcome, Reason, UpstreamError
 
@@ -22,14 +22,16 @@ def test_age_is_whole_and_never_negative() -> None:
 
 
 def test_cache_control_of_a_failure() -> None:
-    policy = Policy(negative=30)
+    policy = FreshnessPolicy(negative=30)
     entry = failure(UpstreamError(Reason.DNS_FAILED), policy=policy, now=NOW)
     assert cache_control(entry) == "public, max-age=30"
     assert retry_after(entry, NOW) is None
 
 
 def test_retry_after_counts_down_to_one() -> None:
-    entry = failure(UpstreamError(Reason.UPSTREAM_STATUS, status=429, retry_after=90.0), policy=Policy(), now=NOW)
+    entry = failure(
+        UpstreamError(Reason.UPSTREAM_STATUS, status=429, retry_after=90.0), policy=FreshnessPolicy(), now=NOW
+    )
     assert retry_after(entry, NOW) == 90
     assert retry_after(entry, NOW + 30.5) == 60
     assert retry_after(entry, NOW + 95) == 1

@@ -5,9 +5,9 @@ import sys
 
 import pytest
 
-from scrap.cache import Cache, Hit, Limits, Stats
-from scrap.cache.entry import OVERHEAD, Entry, State, failure, preview
-from scrap.cache.freshness import Freshness, Policy
+from scrap.cache import Cache, CacheLimits, Hit, Stats
+from scrap.cache.entry import OVERHEAD, Entry, EntryState, failure, preview
+from scrap.cache.freshness import Freshness, FreshnessPolicy
 from scrap.cache.remote import Remote
 from scrap.errors import InvalidURL, Outcome, Overloaded, Reason, UpstreamError
 from scrap.events import Event, ignore
@@ -30,13 +30,13 @@ class Kit:
     def __init__(self) -> None:
         self.clock = Clock()
         self.events: list[Event] = []
-        self.cache = Cache(Limits(memory=10_000), Remote(), emit=self.events.append, clock=self.clock)
+        self.cache = Cache(CacheLimits(memory=10_000), Remote(), emit=self.events.append, clock=self.clock)
 
     def page(self, body: bytes = b"{}") -> Entry:
         return preview(body, Outcome.OK, Freshness(100, 50, 500), now=self.clock.now)
 
     def failed(self, error: UpstreamError | InvalidURL | Overloaded) -> Entry:
-        return failure(error, policy=Policy(negative=30), now=self.clock.now)
+        return failure(error, policy=FreshnessPolicy(negative=30), now=self.clock.now)
 
 
 @pytest.fixture
@@ -48,9 +48,9 @@ def test_peek_says_what_may_be_done(kit: Kit) -> None:
     assert kit.cache.peek(KEY) is None
     entry = kit.page()
     kit.cache.put(KEY, entry)
-    assert kit.cache.peek(KEY) == Hit(entry, State.FRESH)
+    assert kit.cache.peek(KEY) == Hit(entry, EntryState.FRESH)
     kit.clock.now += 100
-    assert kit.cache.peek(KEY) == Hit(entry, State.STALE)
+    assert kit.cache.peek(KEY) == Hit(entry, EntryState.STALE)
     kit.clock.now += 50
     assert kit.cache.peek(KEY) is None
     assert [kit.cache.lookups["memory", state] for state in ("miss", "fresh", "stale")] == [2, 1, 1]
@@ -59,7 +59,7 @@ def test_peek_says_what_may_be_done(kit: Kit) -> None:
 def test_a_failure_is_answered_until_it_is_over(kit: Kit) -> None:
     entry = kit.failed(UpstreamError(Reason.DNS_FAILED))
     assert kit.cache.fail(KEY, entry) is entry
-    assert kit.cache.peek(KEY) == Hit(entry, State.FRESH)
+    assert kit.cache.peek(KEY) == Hit(entry, EntryState.FRESH)
     kit.clock.now += 30
     assert kit.cache.peek(KEY) is None
 
@@ -70,7 +70,7 @@ def test_a_stale_preview_stands_in_and_its_page_is_left_alone_for_the_moment(kit
     assert kit.cache.peek(KEY) is None
     answer = kit.cache.fail(KEY, kit.failed(UpstreamError(Reason.CONNECT_FAILED)))
     assert answer.body == b"old"
-    assert kit.cache.peek(KEY) == Hit(answer, State.HELD)
+    assert kit.cache.peek(KEY) == Hit(answer, EntryState.HELD)
     kit.clock.now += 30
     assert kit.cache.peek(KEY) is None
     assert [kit.cache.lookups["memory", state] for state in ("miss", "fresh", "stale")] == [2, 0, 1]
@@ -81,7 +81,7 @@ def test_a_page_that_is_gone_is_gone(kit: Kit) -> None:
     kit.clock.now += 200
     answer = kit.cache.fail(KEY, kit.failed(UpstreamError(Reason.UPSTREAM_STATUS, status=410)))
     assert answer.reason is Reason.UPSTREAM_STATUS
-    assert kit.cache.peek(KEY) == Hit(answer, State.FRESH)
+    assert kit.cache.peek(KEY) == Hit(answer, EntryState.FRESH)
 
 
 @pytest.mark.parametrize("error", [InvalidURL(Reason.URL_SCHEME), Overloaded()])
@@ -90,7 +90,7 @@ def test_what_is_not_the_pages_fault_leaves_no_trace(kit: Kit, error: InvalidURL
     assert kit.cache.stats().entries == 0
     kit.cache.put(KEY, kit.page())
     kit.cache.fail(KEY, kit.failed(error))
-    assert kit.cache.peek(KEY) == Hit(kit.page(), State.FRESH)
+    assert kit.cache.peek(KEY) == Hit(kit.page(), EntryState.FRESH)
 
 
 def test_a_shed_call_is_answered_stale(kit: Kit) -> None:
@@ -124,7 +124,7 @@ def test_redis_is_imported_only_where_it_is_wanted() -> None:
 
 def test_a_bad_url_is_refused_at_the_start() -> None:
     with pytest.raises(ValueError, match="scheme"):
-        Cache(Limits(), Remote(url="http://localhost/"), emit=ignore)
+        Cache(CacheLimits(), Remote(url="http://localhost/"), emit=ignore)
 
 
 def test_the_password_is_not_shown() -> None:

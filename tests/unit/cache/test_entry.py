@@ -8,13 +8,13 @@ import orjson
 import pytest
 
 from scrap.cache import etag
-from scrap.cache.entry import Entry, State, decode, encode, failure, preview, settle
-from scrap.cache.freshness import Freshness, Policy
+from scrap.cache.entry import Entry, EntryState, decode, encode, failure, preview, settle
+from scrap.cache.freshness import Freshness, FreshnessPolicy
 from scrap.errors import Blocked, InvalidURL, Outcome, Overloaded, Reason, ScrapError, UpstreamError
 
 NOW = 1_800_000_000.0
 KEY = "https://example.com/"
-POLICY = Policy()
+POLICY = FreshnessPolicy()
 
 
 def page(now: float = NOW) -> Entry:
@@ -36,17 +36,17 @@ def test_a_preview() -> None:
 @pytest.mark.parametrize(
     ("after", "state"),
     [
-        (-10.0, State.FRESH),
-        (0.0, State.FRESH),
-        (99.9, State.FRESH),
-        (100.0, State.STALE),
-        (149.9, State.STALE),
+        (-10.0, EntryState.FRESH),
+        (0.0, EntryState.FRESH),
+        (99.9, EntryState.FRESH),
+        (100.0, EntryState.STALE),
+        (149.9, EntryState.STALE),
         (150.0, None),
         (599.0, None),
         (1e9, None),
     ],
 )
-def test_states(after: float, state: State | None) -> None:
+def test_states(after: float, state: EntryState | None) -> None:
     assert page().state(NOW + after) is state
 
 
@@ -54,7 +54,7 @@ def test_a_failure() -> None:
     entry = failed(UpstreamError(Reason.UPSTREAM_STATUS, status=503, retry_after=90.0))
     assert (entry.outcome, entry.reason) == (Outcome.UPSTREAM_ERROR, Reason.UPSTREAM_STATUS)
     assert (entry.upstream_status, entry.retry_after, entry.body) == (503, 90.0, b"")
-    assert entry.state(NOW + 89) is State.FRESH
+    assert entry.state(NOW + 89) is EntryState.FRESH
     assert entry.state(NOW + 91) is None
     assert entry.useful_until == NOW + 90
 
@@ -69,15 +69,15 @@ def test_a_stale_preview_stands_in_and_is_held_as_long_as_the_failure_would_be_k
     later = NOW + 200
     answer = settle(failed(UpstreamError(Reason.CONNECT_FAILED), later), page(), later)
     assert answer == replace(page(), held_until=later + POLICY.negative)
-    assert answer.state(later) is State.HELD
+    assert answer.state(later) is EntryState.HELD
     assert answer.state(later + POLICY.negative) is None
 
 
 def test_a_held_preview_is_not_refreshed_although_it_could_be() -> None:
     later = NOW + 110
     answer = settle(failed(UpstreamError(Reason.CONNECT_FAILED), later), page(), later)
-    assert answer.state(later + 1) is State.HELD
-    assert answer.state(later + POLICY.negative) is State.STALE
+    assert answer.state(later + 1) is EntryState.HELD
+    assert answer.state(later + POLICY.negative) is EntryState.STALE
 
 
 def test_holding_never_lengthens_a_life() -> None:

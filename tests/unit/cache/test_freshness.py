@@ -4,11 +4,11 @@ from email.utils import formatdate
 
 import pytest
 
-from scrap.cache.freshness import Freshness, Policy, of_failure, of_page, passing
+from scrap.cache.freshness import Freshness, FreshnessPolicy, of_failure, of_page, passing
 from scrap.errors import Outcome, Reason
 
 NOW = 1_800_000_000.0
-POLICY = Policy(
+POLICY = FreshnessPolicy(
     minimum=60,
     default=600,
     maximum=86_400,
@@ -18,10 +18,10 @@ POLICY = Policy(
     stale_if_error=7_200,
 )
 # Without bounds, what RFC 9111 itself says becomes visible.
-LITERAL = Policy(minimum=0, default=0, maximum=2**40, stale_while_revalidate=0, stale_if_error=0)
+LITERAL = FreshnessPolicy(minimum=0, default=0, maximum=2**40, stale_while_revalidate=0, stale_if_error=0)
 
 
-def lifetime(*headers: tuple[str, str], policy: Policy = LITERAL, delay: float = 0.0) -> float:
+def lifetime(*headers: tuple[str, str], policy: FreshnessPolicy = LITERAL, delay: float = 0.0) -> float:
     return of_page(headers, now=NOW, delay=delay, policy=policy).lifetime
 
 
@@ -143,8 +143,8 @@ def test_bounds() -> None:
 
 
 def test_the_default_is_within_the_bounds() -> None:
-    assert lifetime(policy=Policy(minimum=0, default=600, maximum=100)) == 100
-    assert lifetime(policy=Policy(minimum=100, default=0, maximum=100)) == 100
+    assert lifetime(policy=FreshnessPolicy(minimum=0, default=600, maximum=100)) == 100
+    assert lifetime(policy=FreshnessPolicy(minimum=100, default=0, maximum=100)) == 100
 
 
 @pytest.mark.parametrize("value", ["no-store", "no-cache", "private", "private, no-cache, no-store, max-age=0"])
@@ -224,4 +224,4 @@ def test_a_stale_preview_stands_in_only_for_passing_failures(
 )
 def test_an_impossible_policy_is_refused(values: dict[str, float]) -> None:
     with pytest.raises(ValueError, match=r"must be|above"):
-        Policy(**values)
+        FreshnessPolicy(**values)

@@ -9,8 +9,8 @@ import pytest
 from backports import zstd
 
 from scrap.errors import Reason, UpstreamError
-from scrap.fetch import Limits
-from scrap.fetch.coding import Brotli, Decoder, codings
+from scrap.fetch import FetchLimits
+from scrap.fetch.coding import Brotli, ContentDecoder, codings
 from tests.hostile.answers import GIB, MIB, bomb
 
 TEXT = b"<p>some text</p>" * 1000
@@ -31,12 +31,12 @@ CODED = {
 }
 
 
-def decoder(coding: str, **changes: int) -> Decoder:
-    limits = Limits(inflate_step=STEP, **changes)
-    return Decoder(codings(coding, limits), limits.decoded_bytes)
+def decoder(coding: str, **changes: int) -> ContentDecoder:
+    limits = FetchLimits(inflate_step=STEP, **changes)
+    return ContentDecoder(codings(coding, limits), limits.decoded_bytes)
 
 
-def pieces(made: Decoder, data: bytes, size: int) -> Iterator[bytes]:
+def pieces(made: ContentDecoder, data: bytes, size: int) -> Iterator[bytes]:
     for start in range(0, len(data), size):
         yield from made.feed(data[start : start + size])
 
@@ -95,7 +95,7 @@ def test_bomb_is_one(coding: str) -> None:
     """By its beginning, for it is alike all along: as a whole it would take seconds."""
     body = bomb("raw deflate" if coding == "deflate, raw" else coding)
     assert len(body) <= 1.1 * MIB
-    made = Decoder(codings(coding.removesuffix(", raw"), Limits(inflate_step=MIB, decoded_bytes=GIB)), GIB)
+    made = ContentDecoder(codings(coding.removesuffix(", raw"), FetchLimits(inflate_step=MIB, decoded_bytes=GIB)), GIB)
     beginning = body[: len(body) // 32]
     given = sum(map(len, made.feed(beginning)))
     assert given / len(beginning) * len(body) >= 0.95 * GIB
@@ -127,13 +127,13 @@ def test_zstd_window_is_bounded() -> None:
 
 @pytest.mark.parametrize("header", ["", "identity", "none", "utf-8", "identity, "])
 def test_nothing_to_undo(header: str) -> None:
-    assert codings(header, Limits()) == []
+    assert codings(header, FetchLimits()) == []
 
 
 @pytest.mark.parametrize("header", ["compress", "gzip, dcb", "gzip, gzip, gzip"])
 def test_nothing_we_undo(header: str) -> None:
     with pytest.raises(UpstreamError) as caught:
-        codings(header, Limits())
+        codings(header, FetchLimits())
     assert caught.value.reason is Reason.BODY_UNREADABLE
 
 
@@ -154,7 +154,7 @@ def test_a_window_of_brotli_is_freed_where_it_holds_more_than_a_page_may_have() 
     next(taken)
     assert sum(map(len, taken)) == MIB - STEP
     assert made.overflowed
-    (coding,) = codings("br", Limits(decoded_bytes=MIB))
+    (coding,) = codings("br", FetchLimits(decoded_bytes=MIB))
     assert isinstance(coding, Brotli)
     list(coding.feed(bomb("br")))
     assert coding.inflater is None

@@ -6,16 +6,16 @@ from pathlib import Path
 
 import pytest
 
-from scrap.fetch import Limits, Verdict
+from scrap.fetch import FetchLimits, GuardVerdict
 
 PAGE = (Path(__file__).parents[3] / "docs" / "fetching.md").read_text(encoding="utf-8")
 
 
 def test_limits() -> None:
     rows = dict(re.findall(r"^\| `(\w+)` \| ([\d.]+) \|", PAGE, re.MULTILINE))
-    assert rows == {field.name: str(field.default) for field in dataclasses.fields(Limits)}
+    assert rows == {field.name: str(field.default) for field in dataclasses.fields(FetchLimits)}
 
 
-@pytest.mark.parametrize("verdict", Verdict)
-def test_verdicts(verdict: Verdict) -> None:
+@pytest.mark.parametrize("verdict", GuardVerdict)
+def test_verdicts(verdict: GuardVerdict) -> None:
     assert f"`{verdict}`" in PAGE

@@ -5,8 +5,8 @@ from ipaddress import ip_address, ip_network
 import pytest
 
 from scrap.errors import Reason
-from scrap.fetch import Policy, guard
-from scrap.fetch.verdict import Verdict
+from scrap.fetch import EgressPolicy, guard
+from scrap.fetch.verdict import GuardVerdict
 
 
 @pytest.mark.parametrize(
@@ -43,8 +43,8 @@ from scrap.fetch.verdict import Verdict
     ],
 )
 def test_names_that_are_never_on_the_internet(host: str) -> None:
-    verdict = guard.judge_name(host, Policy())
-    assert (verdict, verdict.reason) == (Verdict.NAME, Reason.BLOCKED_NAME)
+    verdict = guard.judge_name(host, EgressPolicy())
+    assert (verdict, verdict.reason) == (GuardVerdict.NAME, Reason.BLOCKED_NAME)
 
 
 @pytest.mark.parametrize(
@@ -68,65 +68,65 @@ def test_names_that_are_never_on_the_internet(host: str) -> None:
     ],
 )
 def test_names_that_may_be(host: str) -> None:
-    assert guard.judge_name(host, Policy()) is Verdict.PUBLIC
+    assert guard.judge_name(host, EgressPolicy()) is GuardVerdict.PUBLIC
 
 
 @pytest.mark.parametrize(
     ("host", "verdict"),
     [
-        ("origin.demo.svc", Verdict.ALLOWED),
-        ("ORIGIN.demo.svc", Verdict.ALLOWED),
-        ("x.origin.demo.svc", Verdict.NAME),
-        ("a.pages.svc", Verdict.ALLOWED),
-        ("a.b.pages.svc", Verdict.ALLOWED),
-        ("pages.svc", Verdict.NAME),
-        ("notpages.svc", Verdict.NAME),
-        ("single", Verdict.ALLOWED),
-        ("kubernetes.default", Verdict.ALLOWED),
-        ("other.default", Verdict.NAME),
-        ("app.kube-system", Verdict.ALLOWED),
-        ("app.kube-public", Verdict.NAME),
+        ("origin.demo.svc", GuardVerdict.ALLOWED),
+        ("ORIGIN.demo.svc", GuardVerdict.ALLOWED),
+        ("x.origin.demo.svc", GuardVerdict.NAME),
+        ("a.pages.svc", GuardVerdict.ALLOWED),
+        ("a.b.pages.svc", GuardVerdict.ALLOWED),
+        ("pages.svc", GuardVerdict.NAME),
+        ("notpages.svc", GuardVerdict.NAME),
+        ("single", GuardVerdict.ALLOWED),
+        ("kubernetes.default", GuardVerdict.ALLOWED),
+        ("other.default", GuardVerdict.NAME),
+        ("app.kube-system", GuardVerdict.ALLOWED),
+        ("app.kube-public", GuardVerdict.NAME),
     ],
 )
-def test_names_that_an_operator_allows(host: str, verdict: Verdict) -> None:
-    policy = Policy(hosts=("origin.demo.svc", ".pages.svc", "single", "kubernetes.default", ".kube-system"))
+def test_names_that_an_operator_allows(host: str, verdict: GuardVerdict) -> None:
+    policy = EgressPolicy(hosts=("origin.demo.svc", ".pages.svc", "single", "kubernetes.default", ".kube-system"))
     assert guard.judge_name(host, policy) is verdict
 
 
 def test_allowed_name_opens_no_network() -> None:
-    policy = Policy(hosts=("origin.demo.svc",))
-    assert guard.judge_address(ip_address("10.96.0.1"), policy) is Verdict.PRIVATE
+    policy = EgressPolicy(hosts=("origin.demo.svc",))
+    assert guard.judge_address(ip_address("10.96.0.1"), policy) is GuardVerdict.PRIVATE
 
 
 def test_ports() -> None:
-    assert guard.judge_port(443, Policy()) is Verdict.PUBLIC
-    assert guard.judge_port(22, Policy()) is Verdict.PORT
-    assert guard.judge_port(22, Policy()).reason is Reason.BLOCKED_PORT
-    assert guard.judge_port(9080, Policy(ports=frozenset({9080}))) is Verdict.PUBLIC
+    assert guard.judge_port(443, EgressPolicy()) is GuardVerdict.PUBLIC
+    assert guard.judge_port(22, EgressPolicy()) is GuardVerdict.PORT
+    assert guard.judge_port(22, EgressPolicy()).reason is Reason.BLOCKED_PORT
+    assert guard.judge_port(9080, EgressPolicy(ports=frozenset({9080}))) is GuardVerdict.PUBLIC
 
 
 @pytest.mark.parametrize(
     ("address", "verdict"),
     [
-        ("10.96.0.1", Verdict.ALLOWED),
-        ("10.112.0.1", Verdict.PRIVATE),
-        ("8.8.8.8", Verdict.PUBLIC),
-        ("fd00::1", Verdict.ALLOWED),
-        ("fe80::1%eth0", Verdict.ZONE),
-        ("::ffff:10.96.0.1", Verdict.ALLOWED),  # the same address: the kernel connects by IPv4
-        ("::ffff:10.112.0.1", Verdict.PRIVATE),
-        ("::ffff:8.8.8.8", Verdict.PUBLIC),
-        ("::ffff:10.96.0.1%eth0", Verdict.ZONE),
-        ("::10.96.0.1", Verdict.PRIVATE),  # other addresses that carry it
-        ("64:ff9b::10.96.0.1", Verdict.PRIVATE),
-        ("172.16.0.1", Verdict.ALLOWED),
-        ("::ffff:172.16.0.1", Verdict.ALLOWED),
-        ("172.17.0.1", Verdict.PRIVATE),
+        ("10.96.0.1", GuardVerdict.ALLOWED),
+        ("10.112.0.1", GuardVerdict.PRIVATE),
+        ("8.8.8.8", GuardVerdict.PUBLIC),
+        ("fd00::1", GuardVerdict.ALLOWED),
+        ("fe80::1%eth0", GuardVerdict.ZONE),
+        ("::ffff:10.96.0.1", GuardVerdict.ALLOWED),  # the same address: the kernel connects by IPv4
+        ("::ffff:10.112.0.1", GuardVerdict.PRIVATE),
+        ("::ffff:8.8.8.8", GuardVerdict.PUBLIC),
+        ("::ffff:10.96.0.1%eth0", GuardVerdict.ZONE),
+        ("::10.96.0.1", GuardVerdict.PRIVATE),  # other addresses that carry it
+        ("64:ff9b::10.96.0.1", GuardVerdict.PRIVATE),
+        ("172.16.0.1", GuardVerdict.ALLOWED),
+        ("::ffff:172.16.0.1", GuardVerdict.ALLOWED),
+        ("172.17.0.1", GuardVerdict.PRIVATE),
     ],
 )
-def test_networks_that_an_operator_allows(address: str, verdict: Verdict) -> None:
+def test_networks_that_an_operator_allows(address: str, verdict: GuardVerdict) -> None:
     networks = ("10.96.0.0/12", "::ffff:172.16.0.0/112", "fd00::/8", "fe80::/10")
-    policy = Policy(networks=tuple(ip_network(network) for network in networks))
+    policy = EgressPolicy(networks=tuple(ip_network(network) for network in networks))
     assert guard.judge_address(ip_address(address), policy) is verdict
 
 
@@ -148,4 +148,4 @@ def test_literals(host: str, found: bool) -> None:
 )
 def test_policy_that_is_none(arguments: dict[str, object]) -> None:
     with pytest.raises(ValueError, match="must be"):
-        Policy(**arguments)  # type: ignore[arg-type] # wrong on purpose
+        EgressPolicy(**arguments)  # type: ignore[arg-type] # wrong on purpose

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 import pytest
 
 from scrap.errors import Overloaded, Reason, UpstreamError
-from scrap.fetch import Limits, secure, tls
+from scrap.fetch import FetchLimits, secure, tls
 from scrap.fetch.exchange import READ_BYTES, Exchange
 from scrap.fetch.limits import KIB
 from scrap.fetch.secure import TLSConnection
@@ -48,7 +48,7 @@ class Socket:
 class Ends:
     """A connection of ours, and the server that it talks to."""
 
-    def __init__(self, limits: Limits, context: ssl.SSLContext | None = None, request: bytes = b"GET") -> None:
+    def __init__(self, limits: FetchLimits, context: ssl.SSLContext | None = None, request: bytes = b"GET") -> None:
         plain, self.wire = (memoryview(bytearray(READ_BYTES)) for _ in range(2))
         turns = Turns(budget=60)  # so that hands are shaken without an event loop's iterations
         self.exchange = Exchange(request, limits, plain, turns, eager=True)
@@ -102,7 +102,7 @@ def without_tickets() -> ssl.SSLContext:
 
 
 async def test_the_request_goes_with_the_end_of_the_handshake() -> None:
-    ends = Ends(Limits(), without_tickets(), request=b"GET" * 10_000)  # several records
+    ends = Ends(FetchLimits(), without_tickets(), request=b"GET" * 10_000)  # several records
     ends.shake_hands()
     await ends.connection.handshake()
     asked = b""
@@ -116,7 +116,7 @@ async def test_the_request_goes_with_the_end_of_the_handshake() -> None:
 @pytest.mark.parametrize("record", [1, 23, 16 * KIB])
 async def test_an_answer_is_the_same_whatever_its_records_are(record: int) -> None:
     body = bytes(range(256)) * 8  # one reading of the socket
-    ends = Ends(Limits())
+    ends = Ends(FetchLimits())
     ends.shake_hands()
     ends.arrive(ends.say(HEAD % len(body) + body, record))
     await ends.exchange.answer()
@@ -128,7 +128,7 @@ async def test_an_answer_is_the_same_whatever_its_records_are(record: int) -> No
 
 async def test_an_answer_is_the_same_whatever_the_reads_are() -> None:
     body = bytes(range(256)) * 100
-    ends = Ends(Limits())
+    ends = Ends(FetchLimits())
     ends.shake_hands()
     for byte in ends.say(HEAD % len(body) + body):
         ends.arrive(bytes([byte]))
@@ -138,7 +138,7 @@ async def test_an_answer_is_the_same_whatever_the_reads_are() -> None:
 async def test_many_small_records_are_read_in_turns(monkeypatch: pytest.MonkeyPatch) -> None:
     """A socket's 64 KiB of them would hold the event loop: after each slice it has its turn, and the socket waits."""
     body = b"x" * 1200
-    ends = Ends(Limits())
+    ends = Ends(FetchLimits())
     ends.shake_hands()
     monkeypatch.setattr(secure, "perf_counter", itertools.count(step=61).__next__)  # a step takes a whole budget
     monkeypatch.setattr(secure, "_SLICE", 4 * KIB)
@@ -154,7 +154,7 @@ async def test_many_small_records_are_read_in_turns(monkeypatch: pytest.MonkeyPa
 
 
 async def test_what_waits_for_its_turn_is_dropped_with_the_fetch(monkeypatch: pytest.MonkeyPatch) -> None:
-    ends = Ends(Limits())
+    ends = Ends(FetchLimits())
     ends.shake_hands()
     monkeypatch.setattr(secure, "perf_counter", itertools.count(step=61).__next__)  # a step takes a whole budget
     ends.arrive(ends.say(HEAD % 5000 + b"x" * 1200, 1))
@@ -167,7 +167,7 @@ async def test_what_waits_for_its_turn_is_dropped_with_the_fetch(monkeypatch: py
 
 
 async def test_a_reader_that_is_slow_pauses_the_socket(monkeypatch: pytest.MonkeyPatch) -> None:
-    ends = Ends(Limits())
+    ends = Ends(FetchLimits())
     ends.shake_hands()
     monkeypatch.setattr(secure, "perf_counter", itertools.count(step=61).__next__)  # a step takes a whole budget
     ends.arrive(ends.say(HEAD % 10**6 + b"x" * 28 * KIB))
@@ -185,7 +185,7 @@ async def test_a_reader_that_is_slow_pauses_the_socket(monkeypatch: pytest.Monke
 @pytest.mark.parametrize("record", [1, 10])
 async def test_what_tls_takes_for_itself_is_bounded(record: int) -> None:
     limit = 20 * KIB
-    ends = Ends(Limits(tls_overhead_bytes=limit))
+    ends = Ends(FetchLimits(tls_overhead_bytes=limit))
     ends.shake_hands()
     ends.arrive(ends.say(HEAD % 10**6))
     for _ in range(100):
@@ -199,7 +199,7 @@ async def test_what_tls_takes_for_itself_is_bounded(record: int) -> None:
 
 
 async def test_large_records_are_none_of_its_business() -> None:
-    ends = Ends(Limits(tls_overhead_bytes=20 * KIB))
+    ends = Ends(FetchLimits(tls_overhead_bytes=20 * KIB))
     ends.shake_hands()
     body = b"x" * 1024 * KIB
     reading = asyncio.create_task(rest(ends.exchange))
@@ -213,7 +213,7 @@ async def test_large_records_are_none_of_its_business() -> None:
 async def test_tickets_without_an_end_are_no_answer() -> None:
     context = CERTIFICATES.good()
     context.num_tickets = 500
-    ends = Ends(Limits(tls_overhead_bytes=20 * KIB), context)
+    ends = Ends(FetchLimits(tls_overhead_bytes=20 * KIB), context)
     ends.shake_hands()
     await ends.connection.handshake()
     with pytest.raises(UpstreamError) as caught:
@@ -228,7 +228,7 @@ async def test_host_that_asks_for_our_certificate(version: ssl.TLSVersion) -> No
     context = CERTIFICATES.good()
     context.maximum_version = version
     context.verify_mode = ssl.CERT_REQUIRED
-    ends = Ends(Limits(), context)
+    ends = Ends(FetchLimits(), context)
     with pytest.raises(ssl.SSLError, match="PEER_DID_NOT_RETURN_A_CERTIFICATE"):
         ends.shake_hands()
     ends.arrive(ends.outgoing.read())
@@ -241,7 +241,7 @@ async def test_host_that_asks_for_our_certificate(version: ssl.TLSVersion) -> No
 @pytest.mark.parametrize("is_framed", [True, False])
 async def test_the_end_of_a_page_is_believed_only_from_tls(is_clean: bool, is_framed: bool) -> None:
     """RFC 9112, section 9.8."""
-    ends = Ends(Limits())
+    ends = Ends(FetchLimits())
     ends.shake_hands()
     ends.arrive(ends.say((HEAD % 100 if is_framed else b"HTTP/1.1 200 OK\r\n\r\n") + b"part"))
     if is_clean:
@@ -257,7 +257,7 @@ async def test_the_end_of_a_page_is_believed_only_from_tls(is_clean: bool, is_fr
 
 
 async def test_a_record_that_was_tampered_with_cuts_the_page() -> None:
-    ends = Ends(Limits())
+    ends = Ends(FetchLimits())
     ends.shake_hands()
     ends.arrive(ends.say(HEAD % 100 + b"part"))
     broken = bytearray(ends.say(b"more"))
@@ -279,7 +279,7 @@ async def test_a_record_that_was_tampered_with_cuts_the_page() -> None:
 async def test_connection_that_ends_in_the_handshake(
     error: Exception | None, kind: type[Exception], reason: Reason
 ) -> None:
-    ends = Ends(Limits())
+    ends = Ends(FetchLimits())
     ends.connection.connection_lost(error)
     with pytest.raises(kind) as caught:
         await ends.connection.handshake()
@@ -288,7 +288,7 @@ async def test_connection_that_ends_in_the_handshake(
 
 async def test_handshake_without_an_end_is_none() -> None:
     """Records that are whole and hold a handshake message that is not."""
-    ends = Ends(Limits(tls_overhead_bytes=20 * KIB))
+    ends = Ends(FetchLimits(tls_overhead_bytes=20 * KIB))
     for _ in range(30):
         ends.arrive(b"\x16\x03\x03\x04\x00" + b"\x02\x01\x00\x00" + bytes(1020))
     with pytest.raises(UpstreamError) as caught:
@@ -298,10 +298,10 @@ async def test_handshake_without_an_end_is_none() -> None:
 
 async def test_name_that_is_in_no_certificate() -> None:
     buffer = memoryview(bytearray(READ_BYTES))
-    exchange = Exchange(b"", Limits(), buffer, Turns(), eager=True)
+    exchange = Exchange(b"", FetchLimits(), buffer, Turns(), eager=True)
     for name in ("a" * 64 + ".example", ".example"):
         with pytest.raises(UpstreamError) as caught:
-            TLSConnection(exchange, CERTIFICATES.trusting, name, Limits(), Turns(), wire=buffer, plain=buffer)
+            TLSConnection(exchange, CERTIFICATES.trusting, name, FetchLimits(), Turns(), wire=buffer, plain=buffer)
         assert caught.value.reason is Reason.TLS_FAILED
 
 

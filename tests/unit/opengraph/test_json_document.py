@@ -4,7 +4,7 @@ import dataclasses
 import json
 import re
 
-from scrap.opengraph import Bound, Limits, model, open_graph
+from scrap.opengraph import Bound, ParseLimits, model, open_graph
 from tests.corpus import REPOSITORY
 from tests.law import assert_lawful
 
@@ -21,7 +21,7 @@ def test_its_example_is_answered_as_it_says() -> None:
 
 def test_every_bound_is_in_it_with_its_value() -> None:
     rows = dict(re.findall(r"^\| `(\w+)` \| ([\d.]+) \|", TEXT, re.MULTILINE))
-    assert rows == {field.name: str(field.default) for field in dataclasses.fields(Limits)}
+    assert rows == {field.name: str(field.default) for field in dataclasses.fields(ParseLimits)}
     assert [bound for bound in Bound if f"`{bound}`" not in TEXT] == []
 
 

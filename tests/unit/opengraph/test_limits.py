@@ -3,11 +3,11 @@
 import orjson
 import pytest
 
-from scrap.opengraph import Bound, Document, Limits, OpenGraph, open_graph, read_with_html5lib
+from scrap.opengraph import Bound, Document, OpenGraph, ParseLimits, open_graph, read_with_html5lib
 from tests.law import assert_lawful
 
 URL = "https://example.com/a/page.html"
-LIMITS = Limits()
+LIMITS = ParseLimits()
 TITLE = '<meta property="og:title" content="t">'
 
 

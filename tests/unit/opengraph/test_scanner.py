@@ -2,7 +2,7 @@
 
 import pytest
 
-from scrap.opengraph import Limits, PageReader, Unsure
+from scrap.opengraph import FallbackReason, PageReader, ParseLimits
 from tests.law import assert_lawful, finished, read
 
 TITLE = '<meta property="og:title" content="T">'
@@ -151,27 +151,27 @@ def test_the_first_base_with_an_address_counts(page: str, base: str | None) -> N
 @pytest.mark.parametrize(
     ("beginning", "why"),
     [
-        ("<svg>", Unsure.FOREIGN),
-        ("<math><mi>", Unsure.FOREIGN),
-        ("<select>", Unsure.SELECT),
-        ("<table><tr><td>", Unsure.TABLE),
-        ("<template>", Unsure.TEMPLATE),
-        ("<frameset>", Unsure.FRAMESET),
-        ("<plaintext>", Unsure.PLAINTEXT),
-        ("<!--\0-->", Unsure.COMMENT),
-        ("<!---\0-->", Unsure.COMMENT),
-        ("<html prefix='x: http://ogp.me/ns#'>", Unsure.PREFIX),
-        ("<head xmlns:x='https://ogp.me/ns/article#'>", Unsure.PREFIX),
-        ("<meta prefix='x: http://opengraphprotocol.org/schema/'>", Unsure.PREFIX),
-        ("<meta property='og:type' content='' title='" + "x" * 16384 + "'>", Unsure.LENGTH),
-        ("<meta property='" + "og:x " * 4000 + "' content=''>", Unsure.LENGTH),
-        ("<base " + "x " * 8192 + "href='/b/'>", Unsure.LENGTH),
-        ("<html " + "x " * 8192 + ">", Unsure.LENGTH),
+        ("<svg>", FallbackReason.FOREIGN),
+        ("<math><mi>", FallbackReason.FOREIGN),
+        ("<select>", FallbackReason.SELECT),
+        ("<table><tr><td>", FallbackReason.TABLE),
+        ("<template>", FallbackReason.TEMPLATE),
+        ("<frameset>", FallbackReason.FRAMESET),
+        ("<plaintext>", FallbackReason.PLAINTEXT),
+        ("<!--\0-->", FallbackReason.COMMENT),
+        ("<!---\0-->", FallbackReason.COMMENT),
+        ("<html prefix='x: http://ogp.me/ns#'>", FallbackReason.PREFIX),
+        ("<head xmlns:x='https://ogp.me/ns/article#'>", FallbackReason.PREFIX),
+        ("<meta prefix='x: http://opengraphprotocol.org/schema/'>", FallbackReason.PREFIX),
+        ("<meta property='og:type' content='' title='" + "x" * 16384 + "'>", FallbackReason.LENGTH),
+        ("<meta property='" + "og:x " * 4000 + "' content=''>", FallbackReason.LENGTH),
+        ("<base " + "x " * 8192 + "href='/b/'>", FallbackReason.LENGTH),
+        ("<html " + "x " * 8192 + ">", FallbackReason.LENGTH),
     ],
 )
-def test_it_is_not_sure_of_what_follows(beginning: str, why: Unsure) -> None:
+def test_it_is_not_sure_of_what_follows(beginning: str, why: FallbackReason) -> None:
     reading = assert_lawful(TYPE + beginning + TITLE)
-    assert reading.unsure is why
+    assert reading.fallback_reason is why
     assert reading.text == TYPE + beginning + TITLE
 
 
@@ -191,7 +191,7 @@ def test_it_is_not_sure_of_what_follows(beginning: str, why: Unsure) -> None:
     ],
 )
 def test_anything_that_could_count_is_a_doubt(doubtful: str) -> None:
-    assert assert_lawful(TITLE + "<svg>" + doubtful).unsure in (Unsure.FOREIGN, Unsure.PREFIX)
+    assert assert_lawful(TITLE + "<svg>" + doubtful).fallback_reason in (FallbackReason.FOREIGN, FallbackReason.PREFIX)
 
 
 @pytest.mark.parametrize(
@@ -237,11 +237,14 @@ def test_the_usual_prefixes_are_no_doubt() -> None:
 )
 def test_a_name_that_only_ends_like_a_namespace_is_another(declaration: str) -> None:
     for tag in ("html", "head", "meta"):
-        assert assert_lawful(f"<{tag} {declaration}><meta property='\"og:title' content=x>").unsure is Unsure.PREFIX
+        assert (
+            assert_lawful(f"<{tag} {declaration}><meta property='\"og:title' content=x>").fallback_reason
+            is FallbackReason.PREFIX
+        )
 
 
 MARGIN = 100
-_LIMITS = Limits(after_head=MARGIN)
+_LIMITS = ParseLimits(after_head=MARGIN)
 
 
 def stops(page: str) -> int | None:
@@ -290,7 +293,7 @@ def test_what_is_beyond_the_place_to_stop_does_not_count() -> None:
 
 def test_what_comes_after_the_place_to_stop_raises_no_doubt() -> None:
     page = TITLE + TYPE + "</head>" + " " * MARGIN + "<svg>" + TITLE
-    assert read([page.encode()], limits=_LIMITS).unsure is None
+    assert read([page.encode()], limits=_LIMITS).fallback_reason is None
 
 
 def test_who_has_enough_takes_no_more() -> None:
@@ -301,7 +304,7 @@ def test_who_has_enough_takes_no_more() -> None:
 
 
 def test_so_many_tags_behind_a_doubt_are_a_doubt() -> None:
-    assert read([b"<svg>" + b"<meta x=y>" * 2000]).unsure is Unsure.FOREIGN
+    assert read([b"<svg>" + b"<meta x=y>" * 2000]).fallback_reason is FallbackReason.FOREIGN
 
 
 def test_a_long_content_is_no_doubt() -> None:

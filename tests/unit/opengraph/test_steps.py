@@ -5,7 +5,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from scrap.opengraph import Bound, PageReader, Unsure, markup
+from scrap.opengraph import Bound, FallbackReason, PageReader, markup
 from tests.law import assert_lawful, finished, read
 
 TITLE = '<meta property="og:title" content="T">'
@@ -205,19 +205,19 @@ def test_a_long_tag_is_read_as_html5lib_reads_it(long: str) -> None:
 @pytest.mark.parametrize(
     ("long", "why"),
     [
-        (f"<svg a='{LONG}'>", Unsure.FOREIGN),
-        (f"<table a='{LONG}'>", Unsure.TABLE),
-        (f"<frameset a='{LONG}'>", Unsure.FRAMESET),
-        (f"<base href='/{LONG}'>", Unsure.LENGTH),
-        (f"<html a='{LONG}'>", Unsure.LENGTH),
-        (f"<HEAD a='{LONG}'>", Unsure.LENGTH),
-        (f"<meta property='og:type' content='{LONG}'>", Unsure.LENGTH),
-        (f'<meta property="og:type {LONG}" content="x">', Unsure.LENGTH),
-        (f'<meta {"id=x " * len(LONG)} property="og:type">', Unsure.LENGTH),
+        (f"<svg a='{LONG}'>", FallbackReason.FOREIGN),
+        (f"<table a='{LONG}'>", FallbackReason.TABLE),
+        (f"<frameset a='{LONG}'>", FallbackReason.FRAMESET),
+        (f"<base href='/{LONG}'>", FallbackReason.LENGTH),
+        (f"<html a='{LONG}'>", FallbackReason.LENGTH),
+        (f"<HEAD a='{LONG}'>", FallbackReason.LENGTH),
+        (f"<meta property='og:type' content='{LONG}'>", FallbackReason.LENGTH),
+        (f'<meta property="og:type {LONG}" content="x">', FallbackReason.LENGTH),
+        (f'<meta {"id=x " * len(LONG)} property="og:type">', FallbackReason.LENGTH),
     ],
 )
-def test_a_long_tag_may_be_a_doubt(long: str, why: Unsure) -> None:
-    assert assert_lawful(long + TITLE).unsure is why
+def test_a_long_tag_may_be_a_doubt(long: str, why: FallbackReason) -> None:
+    assert assert_lawful(long + TITLE).fallback_reason is why
 
 
 def test_a_long_usual_meta_counts() -> None:

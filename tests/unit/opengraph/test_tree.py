@@ -5,7 +5,7 @@ import tracemalloc
 
 import pytest
 
-from scrap.opengraph import Bound, Limits, read_with_html5lib, tree
+from scrap.opengraph import Bound, ParseLimits, read_with_html5lib, tree
 
 META = "<meta property='og:title' content='T'>"
 
@@ -28,20 +28,20 @@ def test_xmlns_declares_a_name_behind_its_colon_alone() -> None:
 
 
 def test_the_tree_that_stands_when_time_is_up_counts() -> None:
-    document = read_with_html5lib(META + "<p>" * 5000, Limits(seconds=0.0))
+    document = read_with_html5lib(META + "<p>" * 5000, ParseLimits(seconds=0.0))
     assert (document.bound, document.metas) == (Bound.SECONDS, [])
-    document = read_with_html5lib(META + "<a " + "".join(f"b{n} " for n in range(200_000)), Limits(seconds=0.2))
+    document = read_with_html5lib(META + "<a " + "".join(f"b{n} " for n in range(200_000)), ParseLimits(seconds=0.2))
     assert (document.bound, document.metas) == (Bound.SECONDS, [("og:title", "T")])
 
 
 def test_the_tree_that_stands_after_so_many_tokens_counts() -> None:
-    document = read_with_html5lib(META + "<!---->" * 200 + META, Limits(tokens=100))
+    document = read_with_html5lib(META + "<!---->" * 200 + META, ParseLimits(tokens=100))
     assert (document.bound, document.metas) == (Bound.TOKENS, [("og:title", "T")])
-    assert read_with_html5lib(META, Limits(tokens=1)) == read_with_html5lib(META)
+    assert read_with_html5lib(META, ParseLimits(tokens=1)) == read_with_html5lib(META)
 
 
 def test_the_tree_that_is_too_large_counts() -> None:
-    document = read_with_html5lib(META + "<br>" * 200, Limits(elements=100))
+    document = read_with_html5lib(META + "<br>" * 200, ParseLimits(elements=100))
     assert (document.bound, document.metas) == (Bound.ELEMENTS, [("og:title", "T")])
 
 
@@ -63,7 +63,7 @@ def test_it_can_be_handed_to_another_process() -> None:
 def test_characters_that_should_not_be_there_cost_nothing() -> None:
     """To list a million of them took html5lib 24 s, which no look at the clock came between."""
     page = META + "\x01\ufdd0\ud800" * 1000 + META
-    assert read_with_html5lib(page, Limits(tokens=20)) == read_with_html5lib(META + META)
+    assert read_with_html5lib(page, ParseLimits(tokens=20)) == read_with_html5lib(META + META)
 
 
 def test_the_clock_is_looked_at_between_tokens_and_within_them(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -91,7 +91,7 @@ def test_the_clock_is_looked_at_between_tokens_and_within_them(monkeypatch: pyte
 )
 def test_a_tree_at_its_bounds_takes_a_kibibyte_an_element(unit: str) -> None:
     """So a tree of 25,000 elements, the default, takes up to 25 MiB; the page's own text is not counted."""
-    limits = Limits(seconds=60, elements=1000, tokens=2400)
+    limits = ParseLimits(seconds=60, elements=1000, tokens=2400)
     page = unit * 3000
     read_with_html5lib(page, limits)  # what is made once, is made
     tracemalloc.start()

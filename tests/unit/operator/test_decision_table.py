@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from scrap_operator.decision import Decision, Reason, decide, notice
+from scrap_operator.decision import Decision, ScalingReason, decide, notice
 from scrap_operator.model import (
     Alert,
     Behavior,
@@ -12,18 +12,18 @@ from scrap_operator.model import (
     Effect,
     Leaning,
     Lost,
-    Memory,
     Mode,
     Observation,
-    Policy,
+    Observations,
     PolicyType,
     Reference,
     Rule,
+    ScaleTarget,
+    ScalingPolicy,
     Seen,
     Select,
     Source,
     Spec,
-    Target,
 )
 
 NOW = 1_800_000_000
@@ -43,12 +43,12 @@ SPEC = Spec(
     maximum=10,
     source=Source("http://alertmanager.test"),
     rules=(SATURATED, FLOODED, HOLD),
-    up=Behavior(0, (Policy(PolicyType.PODS, 100, 60),)),
-    down=Behavior(300, (Policy(PolicyType.PODS, 100, 60),)),
+    up=Behavior(0, (ScalingPolicy(PolicyType.PODS, 100, 60),)),
+    down=Behavior(300, (ScalingPolicy(PolicyType.PODS, 100, 60),)),
 )
 WITH_SCALE_DOWN = replace(SPEC, rules=(SATURATED, HOLD, IDLE, ASLEEP))
 # Heard for a day, quiet for a day: everything that time can grant is granted.
-CALM = Memory(replicas=5, polled=NOW - 15, heard_since=LONG_AGO, leaning=Leaning(Direction.DOWN, LONG_AGO))
+CALM = Observations(replicas=5, polled=NOW - 15, heard_since=LONG_AGO, leaning=Leaning(Direction.DOWN, LONG_AGO))
 BUSY = replace(CALM, leaning=Leaning(Direction.UP, LONG_AGO))
 LOST = Lost("connection refused")
 
@@ -62,22 +62,22 @@ def decided(
     observation: Observation,
     *,
     spec: Spec = SPEC,
-    memory: Memory = CALM,
+    memory: Observations = CALM,
     replicas: int | None = 5,
     rivals: tuple[str, ...] = (),
     now: int = NOW,
 ) -> Decision:
     if memory.replicas == CALM.replicas:  # unless a test says otherwise, nobody touched the target
         memory = replace(memory, replicas=replicas)
-    return decide(spec, Target(replicas, rivals), observation, memory, now)
+    return decide(spec, ScaleTarget(replicas, rivals), observation, memory, now)
 
 
-def stays(decision: Decision, reason: Reason) -> None:
+def stays(decision: Decision, reason: ScalingReason) -> None:
     assert (decision.reason, decision.desired, decision.writes) == (reason, decision.current, False)
     assert decision.sentence.endswith(".")
 
 
-def goes(decision: Decision, reason: Reason, desired: int) -> None:
+def goes(decision: Decision, reason: ScalingReason, desired: int) -> None:
     assert (decision.reason, decision.desired, decision.writes) == (reason, desired, True)
     assert f"{decision.current} → {desired}" in decision.sentence
 
@@ -87,8 +87,8 @@ def goes(decision: Decision, reason: Reason, desired: int) -> None:
 
 def test_suspended_keeps_its_hands_off() -> None:
     suspended = replace(SPEC, mode=Mode.SUSPENDED)
-    stays(decided(seen("ScrapSaturated"), spec=suspended), Reason.SUSPENDED)
-    stays(decided(seen(), spec=suspended, replicas=50), Reason.SUSPENDED)
+    stays(decided(seen("ScrapSaturated"), spec=suspended), ScalingReason.SUSPENDED)
+    stays(decided(seen(), spec=suspended, replicas=50), ScalingReason.SUSPENDED)
 
 
 def test_suspended_still_says_what_fires() -> None:
@@ -97,31 +97,31 @@ def test_suspended_still_says_what_fires() -> None:
 
 def test_a_target_that_is_not_there() -> None:
     decision = decided(seen("ScrapSaturated"), replicas=None)
-    stays(decision, Reason.TARGET_NOT_FOUND)
+    stays(decision, ScalingReason.TARGET_NOT_FOUND)
     assert decision.desired is None
     assert "Deployment/scrap" in decision.sentence
 
 
 def test_another_autoscaler_is_a_conflict_and_named() -> None:
     decision = decided(seen("ScrapSaturated"), rivals=("HorizontalPodAutoscaler/scrap",))
-    stays(decision, Reason.CONFLICT)
+    stays(decision, ScalingReason.CONFLICT)
     assert "HorizontalPodAutoscaler/scrap" in decision.sentence
 
 
 def test_a_conflict_stops_even_the_clamp() -> None:
-    stays(decided(seen(), replicas=50, rivals=("AlertScaler/other",)), Reason.CONFLICT)
+    stays(decided(seen(), replicas=50, rivals=("AlertScaler/other",)), ScalingReason.CONFLICT)
 
 
 def test_zero_by_hand_stays_zero() -> None:
-    stays(decided(seen("ScrapSaturated"), replicas=0), Reason.SCALED_TO_ZERO)
+    stays(decided(seen("ScrapSaturated"), replicas=0), ScalingReason.SCALED_TO_ZERO)
 
 
 def test_below_the_minimum_goes_to_the_minimum() -> None:
-    goes(decided(seen(), replicas=1), Reason.BELOW_MINIMUM, 2)
+    goes(decided(seen(), replicas=1), ScalingReason.BELOW_MINIMUM, 2)
 
 
 def test_above_the_maximum_goes_to_the_maximum() -> None:
-    goes(decided(seen(), replicas=50), Reason.ABOVE_MAXIMUM, 10)
+    goes(decided(seen(), replicas=50), ScalingReason.ABOVE_MAXIMUM, 10)
 
 
 @pytest.mark.parametrize(("replicas", "bound"), [(1, 2), (50, 10)])
@@ -131,19 +131,19 @@ def test_the_bounds_hold_though_the_source_is_gone(replicas: int, bound: int) ->
 
 def test_a_lost_poll_changes_nothing() -> None:
     decision = decided(LOST)
-    stays(decision, Reason.SOURCE_FAILING)
+    stays(decision, ScalingReason.SOURCE_FAILING)
     assert "1 of 3" in decision.sentence
     assert "connection refused" in decision.sentence
 
 
 def test_a_lost_poll_breaks_no_window() -> None:
     memory = decided(LOST).memory
-    goes(decided(seen(), memory=memory, now=NOW + 15), Reason.SCALE_DOWN, 4)
+    goes(decided(seen(), memory=memory, now=NOW + 15), ScalingReason.SCALE_DOWN, 4)
 
 
 def test_as_many_lost_polls_as_the_threshold_are_an_outage() -> None:
     decision = decided(LOST, memory=replace(CALM, failures=2))
-    stays(decision, Reason.SOURCE_UNAVAILABLE)
+    stays(decision, ScalingReason.SOURCE_UNAVAILABLE)
     assert "connection refused" in decision.sentence
     assert (decision.memory.heard_since, decision.memory.leaning) == (None, None)
 
@@ -157,99 +157,103 @@ def test_an_answer_ends_the_count_of_failures() -> None:
 
 
 def test_a_scale_up_rule_scales_up_by_its_step() -> None:
-    goes(decided(seen("ScrapSaturated")), Reason.SCALE_UP, 7)
+    goes(decided(seen("ScrapSaturated")), ScalingReason.SCALE_UP, 7)
 
 
 def test_of_several_scale_up_rules_the_largest_step_counts() -> None:
     decision = decided(seen("ScrapSaturated", "ScrapFlooded"))
-    goes(decision, Reason.SCALE_UP, 8)
+    goes(decision, ScalingReason.SCALE_UP, 8)
     assert "saturated, flooded fire" in decision.sentence
 
 
 def test_scale_up_outweighs_hold_and_scale_down() -> None:
-    goes(decided(seen("ScrapSaturated", "ScrapScaleInUnsafe", "ScrapIdle"), spec=WITH_SCALE_DOWN), Reason.SCALE_UP, 7)
+    goes(
+        decided(seen("ScrapSaturated", "ScrapScaleInUnsafe", "ScrapIdle"), spec=WITH_SCALE_DOWN),
+        ScalingReason.SCALE_UP,
+        7,
+    )
 
 
 @pytest.mark.parametrize("heartbeat", [None, replace(WATCHDOG, fresh=False)], ids=["missing", "late"])
 def test_scaling_up_needs_no_heartbeat(heartbeat: Alert | None) -> None:
-    goes(decided(seen("ScrapSaturated", heartbeat=heartbeat)), Reason.SCALE_UP, 7)
+    goes(decided(seen("ScrapSaturated", heartbeat=heartbeat)), ScalingReason.SCALE_UP, 7)
 
 
 def test_scaling_up_needs_no_settling() -> None:
-    goes(decided(seen("ScrapSaturated"), memory=Memory()), Reason.SCALE_UP, 7)
+    goes(decided(seen("ScrapSaturated"), memory=Observations()), ScalingReason.SCALE_UP, 7)
 
 
 def test_silence_without_the_heartbeat_is_unknown() -> None:
     decision = decided(seen(heartbeat=None))
-    stays(decision, Reason.HEARTBEAT_MISSING)
+    stays(decision, ScalingReason.HEARTBEAT_MISSING)
     assert 'alertname="Watchdog"' in decision.sentence
 
 
 def test_a_late_heartbeat_is_none_for_its_senders_other_alerts_may_end_first() -> None:
-    stays(decided(seen(heartbeat=replace(WATCHDOG, fresh=False))), Reason.HEARTBEAT_MISSING)
+    stays(decided(seen(heartbeat=replace(WATCHDOG, fresh=False))), ScalingReason.HEARTBEAT_MISSING)
 
 
 def test_a_scale_down_rule_is_not_believed_without_the_heartbeat() -> None:
-    stays(decided(seen("ScrapIdle", heartbeat=None), spec=WITH_SCALE_DOWN), Reason.HEARTBEAT_MISSING)
+    stays(decided(seen("ScrapIdle", heartbeat=None), spec=WITH_SCALE_DOWN), ScalingReason.HEARTBEAT_MISSING)
 
 
 def test_the_heartbeat_is_known_by_all_its_labels() -> None:
     heartbeat = {"alertname": "Watchdog", "cluster": "two"}
     spec = replace(SPEC, source=replace(SPEC.source, heartbeat=heartbeat))
-    stays(decided(seen(), spec=spec), Reason.HEARTBEAT_MISSING)
-    goes(decided(seen(heartbeat=Alert(heartbeat)), spec=spec), Reason.SCALE_DOWN, 4)
+    stays(decided(seen(), spec=spec), ScalingReason.HEARTBEAT_MISSING)
+    goes(decided(seen(heartbeat=Alert(heartbeat)), spec=spec), ScalingReason.SCALE_DOWN, 4)
 
 
 def test_a_source_that_is_just_back_must_settle() -> None:
     decision = decided(seen(), memory=replace(CALM, heard_since=NOW - 119))
-    stays(decision, Reason.SETTLING)
+    stays(decision, ScalingReason.SETTLING)
     assert "2027-01-15T08:00:01Z" in decision.sentence
 
 
 def test_a_source_that_was_back_for_the_settle_time_is_believed() -> None:
-    assert decided(seen(), memory=replace(CALM, heard_since=NOW - 120)).reason is Reason.SCALE_DOWN
+    assert decided(seen(), memory=replace(CALM, heard_since=NOW - 120)).reason is ScalingReason.SCALE_DOWN
 
 
 def test_a_source_that_restarted_between_two_polls_must_settle() -> None:
-    stays(decided(seen(uptime=7)), Reason.SETTLING)
+    stays(decided(seen(uptime=7)), ScalingReason.SETTLING)
 
 
 def test_the_first_look_ever_settles_from_now_on() -> None:
-    decision = decided(seen(), memory=Memory())
-    stays(decision, Reason.SETTLING)
+    decision = decided(seen(), memory=Observations())
+    stays(decision, ScalingReason.SETTLING)
     assert decision.memory.heard_since == NOW
 
 
 def test_a_hold_rule_holds() -> None:
     decision = decided(seen("ScrapScaleInUnsafe"))
-    stays(decision, Reason.HELD)
+    stays(decision, ScalingReason.HELD)
     assert "hold fires" in decision.sentence
 
 
 def test_a_hold_rule_outweighs_a_scale_down_rule() -> None:
-    stays(decided(seen("ScrapScaleInUnsafe", "ScrapIdle"), spec=WITH_SCALE_DOWN), Reason.HELD)
+    stays(decided(seen("ScrapScaleInUnsafe", "ScrapIdle"), spec=WITH_SCALE_DOWN), ScalingReason.HELD)
 
 
 def test_with_scale_down_rules_silence_is_no_wish() -> None:
-    stays(decided(seen(), spec=WITH_SCALE_DOWN), Reason.STEADY)
+    stays(decided(seen(), spec=WITH_SCALE_DOWN), ScalingReason.STEADY)
 
 
 def test_a_scale_down_rule_scales_down_by_its_step() -> None:
-    goes(decided(seen("ScrapIdle"), spec=WITH_SCALE_DOWN), Reason.SCALE_DOWN, 3)
+    goes(decided(seen("ScrapIdle"), spec=WITH_SCALE_DOWN), ScalingReason.SCALE_DOWN, 3)
 
 
 def test_of_several_scale_down_rules_the_smallest_step_counts() -> None:
-    goes(decided(seen("ScrapIdle", "ScrapAsleep"), spec=WITH_SCALE_DOWN), Reason.SCALE_DOWN, 3)
+    goes(decided(seen("ScrapIdle", "ScrapAsleep"), spec=WITH_SCALE_DOWN), ScalingReason.SCALE_DOWN, 3)
 
 
 def test_without_scale_down_rules_silence_gives_up_one_pod() -> None:
     decision = decided(seen())
-    goes(decision, Reason.SCALE_DOWN, 4)
+    goes(decision, ScalingReason.SCALE_DOWN, 4)
     assert "Nothing fires" in decision.sentence
 
 
 def test_alerts_of_others_are_silence() -> None:
-    goes(decided(seen("NodeDown", "ScrapSlow")), Reason.SCALE_DOWN, 4)
+    goes(decided(seen("NodeDown", "ScrapSlow")), ScalingReason.SCALE_DOWN, 4)
 
 
 def test_an_alert_must_carry_every_label_of_a_rule() -> None:
@@ -263,64 +267,69 @@ SUSPENDED = replace(SPEC, mode=Mode.SUSPENDED)
 RIVALS = ("HorizontalPodAutoscaler/scrap",)
 UNSETTLED = replace(CALM, heard_since=NOW - 1)
 OFF = replace(SPEC, up=replace(SPEC.up, select=Select.DISABLED), down=replace(SPEC.down, select=Select.DISABLED))
-SLOW = replace(SPEC, up=Behavior(300, (Policy(PolicyType.PODS, 1, 600),)))
+SLOW = replace(SPEC, up=Behavior(300, (ScalingPolicy(PolicyType.PODS, 1, 600),)))
 JUST_UP = replace(BUSY, leaning=Leaning(Direction.UP, NOW), scaled_up=NOW - 400)
 
 PAIRS = {
-    (Reason.SUSPENDED, Reason.TARGET_NOT_FOUND): decided(seen(), spec=SUSPENDED, replicas=None),
-    (Reason.TARGET_NOT_FOUND, Reason.CONFLICT): decided(seen(), replicas=None, rivals=RIVALS),
-    (Reason.CONFLICT, Reason.SCALED_TO_ZERO): decided(seen(), replicas=0, rivals=RIVALS),
-    (Reason.SCALED_TO_ZERO, Reason.BELOW_MINIMUM): decided(seen(), replicas=0),
-    (Reason.BELOW_MINIMUM, Reason.SOURCE_FAILING): decided(LOST, replicas=1),
-    (Reason.ABOVE_MAXIMUM, Reason.SOURCE_FAILING): decided(LOST, replicas=11),
-    (Reason.BELOW_MINIMUM, Reason.SCALE_UP): decided(seen("ScrapSaturated"), replicas=1),
-    (Reason.ABOVE_MAXIMUM, Reason.AT_MAXIMUM): decided(seen("ScrapSaturated"), replicas=11),
-    (Reason.SCALE_UP, Reason.HEARTBEAT_MISSING): decided(seen("ScrapSaturated", heartbeat=None)),
-    (Reason.SCALE_UP, Reason.SETTLING): decided(seen("ScrapSaturated"), memory=UNSETTLED),
-    (Reason.HEARTBEAT_MISSING, Reason.HELD): decided(seen("ScrapScaleInUnsafe", heartbeat=None)),
-    (Reason.SETTLING, Reason.HELD): decided(seen("ScrapScaleInUnsafe"), memory=UNSETTLED),
-    (Reason.SETTLING, Reason.STEADY): decided(seen(), spec=WITH_SCALE_DOWN, memory=UNSETTLED),
-    (Reason.HELD, Reason.STEADY): decided(seen("ScrapScaleInUnsafe"), spec=WITH_SCALE_DOWN),
-    (Reason.HELD, Reason.AT_MINIMUM): decided(seen("ScrapScaleInUnsafe"), replicas=2),
-    (Reason.AT_MAXIMUM, Reason.DISABLED): decided(seen("ScrapSaturated"), spec=OFF, replicas=10),
-    (Reason.AT_MINIMUM, Reason.DISABLED): decided(seen(), spec=OFF, replicas=2),
-    (Reason.DISABLED, Reason.STABILIZING): decided(seen(), spec=OFF, memory=replace(CALM, leaning=None)),
-    (Reason.STABILIZING, Reason.RATE_LIMITED): decided(seen("ScrapSaturated"), spec=SLOW, memory=JUST_UP),
-    (Reason.RATE_LIMITED, Reason.SCALE_UP): decided(
+    (ScalingReason.SUSPENDED, ScalingReason.TARGET_NOT_FOUND): decided(seen(), spec=SUSPENDED, replicas=None),
+    (ScalingReason.TARGET_NOT_FOUND, ScalingReason.CONFLICT): decided(seen(), replicas=None, rivals=RIVALS),
+    (ScalingReason.CONFLICT, ScalingReason.SCALED_TO_ZERO): decided(seen(), replicas=0, rivals=RIVALS),
+    (ScalingReason.SCALED_TO_ZERO, ScalingReason.BELOW_MINIMUM): decided(seen(), replicas=0),
+    (ScalingReason.BELOW_MINIMUM, ScalingReason.SOURCE_FAILING): decided(LOST, replicas=1),
+    (ScalingReason.ABOVE_MAXIMUM, ScalingReason.SOURCE_FAILING): decided(LOST, replicas=11),
+    (ScalingReason.BELOW_MINIMUM, ScalingReason.SCALE_UP): decided(seen("ScrapSaturated"), replicas=1),
+    (ScalingReason.ABOVE_MAXIMUM, ScalingReason.AT_MAXIMUM): decided(seen("ScrapSaturated"), replicas=11),
+    (ScalingReason.SCALE_UP, ScalingReason.HEARTBEAT_MISSING): decided(seen("ScrapSaturated", heartbeat=None)),
+    (ScalingReason.SCALE_UP, ScalingReason.SETTLING): decided(seen("ScrapSaturated"), memory=UNSETTLED),
+    (ScalingReason.HEARTBEAT_MISSING, ScalingReason.HELD): decided(seen("ScrapScaleInUnsafe", heartbeat=None)),
+    (ScalingReason.SETTLING, ScalingReason.HELD): decided(seen("ScrapScaleInUnsafe"), memory=UNSETTLED),
+    (ScalingReason.SETTLING, ScalingReason.STEADY): decided(seen(), spec=WITH_SCALE_DOWN, memory=UNSETTLED),
+    (ScalingReason.HELD, ScalingReason.STEADY): decided(seen("ScrapScaleInUnsafe"), spec=WITH_SCALE_DOWN),
+    (ScalingReason.HELD, ScalingReason.AT_MINIMUM): decided(seen("ScrapScaleInUnsafe"), replicas=2),
+    (ScalingReason.AT_MAXIMUM, ScalingReason.DISABLED): decided(seen("ScrapSaturated"), spec=OFF, replicas=10),
+    (ScalingReason.AT_MINIMUM, ScalingReason.DISABLED): decided(seen(), spec=OFF, replicas=2),
+    (ScalingReason.DISABLED, ScalingReason.STABILIZING): decided(seen(), spec=OFF, memory=replace(CALM, leaning=None)),
+    (ScalingReason.STABILIZING, ScalingReason.RATE_LIMITED): decided(seen("ScrapSaturated"), spec=SLOW, memory=JUST_UP),
+    (ScalingReason.RATE_LIMITED, ScalingReason.SCALE_UP): decided(
         seen("ScrapSaturated"), spec=SLOW, memory=replace(BUSY, scaled_up=NOW - 400)
     ),
 }
 
 
 @pytest.mark.parametrize(("rows", "decision"), PAIRS.items(), ids=[f"{a} before {b}" for a, b in PAIRS])
-def test_of_two_rows_the_upper_one_decides(rows: tuple[Reason, Reason], decision: Decision) -> None:
+def test_of_two_rows_the_upper_one_decides(rows: tuple[ScalingReason, ScalingReason], decision: Decision) -> None:
     assert decision.reason is rows[0]
 
 
 def test_each_row_has_been_tried_against_the_next() -> None:
     """The reasons come in the table's order; what is left out excludes its neighbour."""
     uppers = {upper for upper, _ in PAIRS}
-    exclusive = {Reason.SOURCE_FAILING, Reason.SOURCE_UNAVAILABLE, Reason.STEADY, Reason.SCALE_DOWN}
-    assert uppers | exclusive == set(Reason)
+    exclusive = {
+        ScalingReason.SOURCE_FAILING,
+        ScalingReason.SOURCE_UNAVAILABLE,
+        ScalingReason.STEADY,
+        ScalingReason.SCALE_DOWN,
+    }
+    assert uppers | exclusive == set(ScalingReason)
 
 
 # Silences.
 
 
 def test_a_silenced_alert_acts_all_the_same() -> None:
-    goes(decided(seen("ScrapSaturated", silenced=True)), Reason.SCALE_UP, 7)
+    goes(decided(seen("ScrapSaturated", silenced=True)), ScalingReason.SCALE_UP, 7)
 
 
 def test_silences_are_heeded_where_that_is_wished() -> None:
     spec = replace(SPEC, source=replace(SPEC.source, heed_silences=True))
     decision = decided(seen("ScrapSaturated", silenced=True), spec=spec)
     assert decision.firing == ()
-    goes(decision, Reason.SCALE_DOWN, 4)
+    goes(decision, ScalingReason.SCALE_DOWN, 4)
 
 
 def test_a_silenced_heartbeat_beats_even_where_silences_are_heeded() -> None:
     spec = replace(SPEC, source=replace(SPEC.source, heed_silences=True))
-    goes(decided(seen(heartbeat=replace(WATCHDOG, silenced=True)), spec=spec), Reason.SCALE_DOWN, 4)
+    goes(decided(seen(heartbeat=replace(WATCHDOG, silenced=True)), spec=spec), ScalingReason.SCALE_DOWN, 4)
 
 
 # Tempering.
@@ -328,99 +337,99 @@ def test_a_silenced_heartbeat_beats_even_where_silences_are_heeded() -> None:
 
 def test_at_the_maximum_there_is_no_more() -> None:
     decision = decided(seen("ScrapSaturated"), replicas=10)
-    stays(decision, Reason.AT_MAXIMUM)
+    stays(decision, ScalingReason.AT_MAXIMUM)
     assert decision.limited
 
 
 def test_at_the_minimum_silence_is_the_normal_state() -> None:
     decision = decided(seen(), replicas=2)
-    stays(decision, Reason.AT_MINIMUM)
+    stays(decision, ScalingReason.AT_MINIMUM)
     assert not decision.limited
 
 
 def test_at_the_minimum_a_scale_down_rule_is_limited() -> None:
     decision = decided(seen("ScrapIdle"), spec=WITH_SCALE_DOWN, replicas=2)
-    stays(decision, Reason.AT_MINIMUM)
+    stays(decision, ScalingReason.AT_MINIMUM)
     assert decision.limited
 
 
 def test_the_last_step_up_is_cut_at_the_maximum() -> None:
     decision = decided(seen("ScrapSaturated"), replicas=9)
-    goes(decision, Reason.SCALE_UP, 10)
+    goes(decision, ScalingReason.SCALE_UP, 10)
     assert decision.limited
 
 
 def test_the_last_step_down_is_cut_at_the_minimum() -> None:
-    goes(decided(seen("ScrapIdle"), spec=WITH_SCALE_DOWN, replicas=3), Reason.SCALE_DOWN, 2)
+    goes(decided(seen("ScrapIdle"), spec=WITH_SCALE_DOWN, replicas=3), ScalingReason.SCALE_DOWN, 2)
 
 
 @pytest.mark.parametrize("observation", [seen("ScrapSaturated"), seen()], ids=["up", "down"])
 def test_a_disabled_direction_is_never_taken(observation: Seen) -> None:
     off = replace(SPEC.up, select=Select.DISABLED)
     decision = decided(observation, spec=replace(SPEC, up=off, down=off))
-    stays(decision, Reason.DISABLED)
+    stays(decision, ScalingReason.DISABLED)
     assert decision.limited
 
 
 def test_scaling_down_waits_out_its_window() -> None:
     wish = replace(CALM, leaning=Leaning(Direction.DOWN, NOW - 299))
-    stays(decided(seen(), memory=wish), Reason.STABILIZING)
-    goes(decided(seen(), memory=wish, now=NOW + 1), Reason.SCALE_DOWN, 4)
+    stays(decided(seen(), memory=wish), ScalingReason.STABILIZING)
+    goes(decided(seen(), memory=wish, now=NOW + 1), ScalingReason.SCALE_DOWN, 4)
 
 
 def test_scaling_up_waits_out_its_window_too() -> None:
     spec = replace(SPEC, up=replace(SPEC.up, window=30))
     first = decided(seen("ScrapSaturated"), spec=spec)
-    stays(first, Reason.STABILIZING)
-    goes(decided(seen("ScrapSaturated"), spec=spec, memory=first.memory, now=NOW + 30), Reason.SCALE_UP, 7)
+    stays(first, ScalingReason.STABILIZING)
+    goes(decided(seen("ScrapSaturated"), spec=spec, memory=first.memory, now=NOW + 30), ScalingReason.SCALE_UP, 7)
 
 
 def test_a_hold_in_between_starts_the_window_anew() -> None:
     held = decided(seen("ScrapScaleInUnsafe")).memory
     again = decided(seen(), memory=held, now=NOW + 15)
-    stays(again, Reason.STABILIZING)
+    stays(again, ScalingReason.STABILIZING)
     assert again.memory.leaning == Leaning(Direction.DOWN, NOW + 15)
 
 
 def test_each_step_down_waits_out_the_window_since_the_last_change() -> None:
-    stays(decided(seen(), memory=replace(CALM, scaled_down=NOW - 299)), Reason.STABILIZING)
-    stays(decided(seen(), memory=replace(CALM, scaled_up=NOW - 299)), Reason.STABILIZING)
+    stays(decided(seen(), memory=replace(CALM, scaled_down=NOW - 299)), ScalingReason.STABILIZING)
+    stays(decided(seen(), memory=replace(CALM, scaled_up=NOW - 299)), ScalingReason.STABILIZING)
 
 
 def test_somebody_elses_change_starts_the_window_anew() -> None:
     decision = decided(seen(), memory=replace(CALM, replicas=6))
-    stays(decision, Reason.STABILIZING)
+    stays(decision, ScalingReason.STABILIZING)
     assert decision.memory.scaled_down == NOW
 
 
 def test_one_change_each_period() -> None:
     decision = decided(seen("ScrapSaturated"), memory=replace(BUSY, scaled_up=NOW - 59))
-    stays(decision, Reason.RATE_LIMITED)
+    stays(decision, ScalingReason.RATE_LIMITED)
     assert decision.limited
-    goes(decided(seen("ScrapSaturated"), memory=replace(BUSY, scaled_up=NOW - 60)), Reason.SCALE_UP, 7)
+    goes(decided(seen("ScrapSaturated"), memory=replace(BUSY, scaled_up=NOW - 60)), ScalingReason.SCALE_UP, 7)
 
 
 def test_a_scale_down_just_now_does_not_delay_scaling_up() -> None:
-    goes(decided(seen("ScrapSaturated"), memory=replace(BUSY, scaled_down=NOW)), Reason.SCALE_UP, 7)
+    goes(decided(seen("ScrapSaturated"), memory=replace(BUSY, scaled_down=NOW)), ScalingReason.SCALE_UP, 7)
 
 
-def by_policies(select: Select, *policies: Policy) -> Spec:
+def by_policies(select: Select, *policies: ScalingPolicy) -> Spec:
     return replace(SPEC, up=Behavior(0, policies, select), down=Behavior(0, policies, select))
 
 
 def test_a_policy_cuts_the_step() -> None:
-    decision = decided(seen("ScrapFlooded"), spec=by_policies(Select.MAX, Policy(PolicyType.PODS, 1, 60)))
-    goes(decision, Reason.SCALE_UP, 6)
+    decision = decided(seen("ScrapFlooded"), spec=by_policies(Select.MAX, ScalingPolicy(PolicyType.PODS, 1, 60)))
+    goes(decision, ScalingReason.SCALE_UP, 6)
     assert decision.limited
 
 
 def test_a_percentage_is_rounded_in_favour_of_the_change() -> None:
-    spec = by_policies(Select.MAX, Policy(PolicyType.PERCENT, 10, 60))
-    goes(decided(seen("ScrapFlooded"), spec=spec), Reason.SCALE_UP, 6)
-    goes(decided(seen(), spec=spec), Reason.SCALE_DOWN, 4)
+    spec = by_policies(Select.MAX, ScalingPolicy(PolicyType.PERCENT, 10, 60))
+    goes(decided(seen("ScrapFlooded"), spec=spec), ScalingReason.SCALE_UP, 6)
+    goes(decided(seen(), spec=spec), ScalingReason.SCALE_DOWN, 4)
 
 
-TWO_POLICIES = (Policy(PolicyType.PODS, 1, 30), Policy(PolicyType.PODS, 3, 120))
+TWO_POLICIES = (ScalingPolicy(PolicyType.PODS, 1, 30), ScalingPolicy(PolicyType.PODS, 3, 120))
 
 
 @pytest.mark.parametrize(
@@ -444,7 +453,7 @@ def test_of_several_policies_the_selected_counts(select: Select, since_last: int
 
 def test_a_dry_run_decides_the_same_and_writes_nothing() -> None:
     decision = decided(seen("ScrapSaturated"), spec=replace(SPEC, mode=Mode.DRY_RUN))
-    assert (decision.reason, decision.desired, decision.writes) == (Reason.SCALE_UP, 7, False)
+    assert (decision.reason, decision.desired, decision.writes) == (ScalingReason.SCALE_UP, 7, False)
     assert "DryRun" in decision.sentence
 
 
@@ -452,22 +461,22 @@ def test_a_dry_run_decides_the_same_and_writes_nothing() -> None:
 
 
 def test_a_gap_longer_than_settle_is_an_outage() -> None:
-    assert decided(seen(), memory=replace(CALM, polled=NOW - 120)).reason is Reason.SCALE_DOWN
-    stays(decided(seen(), memory=replace(CALM, polled=NOW - 121)), Reason.SETTLING)
+    assert decided(seen(), memory=replace(CALM, polled=NOW - 120)).reason is ScalingReason.SCALE_DOWN
+    stays(decided(seen(), memory=replace(CALM, polled=NOW - 121)), ScalingReason.SETTLING)
 
 
 def test_a_wish_from_before_a_gap_has_not_lasted() -> None:
     patient = replace(SPEC, up=replace(SPEC.up, window=30))
     gap = replace(BUSY, polled=NOW - 121)
-    stays(decided(seen("ScrapSaturated"), spec=patient, memory=gap), Reason.STABILIZING)
+    stays(decided(seen("ScrapSaturated"), spec=patient, memory=gap), ScalingReason.STABILIZING)
 
 
 def test_a_clock_that_jumps_back_is_an_outage_and_blocks_nothing_for_longer() -> None:
     ahead = replace(BUSY, polled=NOW + 3600, scaled_up=NOW + 3600, scaled_down=NOW + 3600)
     decision = decided(seen("ScrapSaturated"), memory=ahead)
-    stays(decision, Reason.RATE_LIMITED)
-    goes(decided(seen("ScrapSaturated"), memory=decision.memory, now=NOW + 60), Reason.SCALE_UP, 7)
-    stays(decided(seen(), memory=ahead), Reason.SETTLING)
+    stays(decision, ScalingReason.RATE_LIMITED)
+    goes(decided(seen("ScrapSaturated"), memory=decision.memory, now=NOW + 60), ScalingReason.SCALE_UP, 7)
+    stays(decided(seen(), memory=ahead), ScalingReason.SETTLING)
 
 
 def test_a_write_is_noticed_at_once() -> None:

@@ -11,7 +11,7 @@ import pytest
 from scrap_operator.kube import KubeError
 from scrap_operator.loop import ATTEMPTS, Gone, Loops, Scaler
 from scrap_operator.model import Alert, Lost, Observation, Seen, Source
-from scrap_operator.telemetry import Metrics
+from scrap_operator.telemetry import OperatorMetrics
 from tests.unit.operator.api import EVENTS, HPAS, SCALE, SCALERS, FakeApi, Json, alert_scaler
 
 WATCHDOG = Alert({"alertname": "Watchdog"})
@@ -24,7 +24,7 @@ class World:
         self.api = FakeApi(*(scalers or (alert_scaler(),)), replicas=replicas)
         self.now = 1_800_000_000.5
         self.alerts: Observation = Seen((WATCHDOG,), uptime=9999)
-        self.metrics = Metrics(lambda: 0.0)
+        self.metrics = OperatorMetrics(lambda: 0.0)
         self.scaler = self.new_scaler()
 
     def new_scaler(self) -> Scaler:
@@ -363,9 +363,9 @@ class Ticking(Scaler):
         return self.does()
 
 
-def loops(does: Callable[[], int]) -> tuple[Loops, dict[str, Ticking], Metrics]:
+def loops(does: Callable[[], int]) -> tuple[Loops, dict[str, Ticking], OperatorMetrics]:
     scalers: dict[str, Ticking] = {}
-    metrics = Metrics(lambda: 0.0)
+    metrics = OperatorMetrics(lambda: 0.0)
 
     async def poll(source: Source, names: Sequence[str]) -> Observation:
         raise AssertionError

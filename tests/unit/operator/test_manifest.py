@@ -18,17 +18,17 @@ from scrap_operator.model import (
     Effect,
     Leaning,
     Lost,
-    Memory,
     Mode,
-    Policy,
+    Observations,
     PolicyType,
     Reference,
     Rule,
+    ScaleTarget,
+    ScalingPolicy,
     Seen,
     Select,
     Source,
     SourceKind,
-    Target,
 )
 from tests.unit.operator.api import Json, alert_scaler, merged
 
@@ -77,7 +77,7 @@ def test_everything_that_can_be_said() -> None:
         settle=3723,
         heed_silences=True,
     )
-    assert spec.up == Behavior(10, (Policy(PolicyType.PERCENT, 50, 30),), Select.MIN)
+    assert spec.up == Behavior(10, (ScalingPolicy(PolicyType.PERCENT, 50, 30),), Select.MIN)
     assert spec.down == Behavior(DOWN_BY_DEFAULT.window, DOWN_BY_DEFAULT.policies, Select.DISABLED)
 
 
@@ -119,7 +119,7 @@ def test_what_no_schema_would_let_through(spec: Json, says: str) -> None:
 
 times = st.none() | st.integers(0, 4_000_000_000)
 memories = st.builds(
-    Memory,
+    Observations,
     replicas=st.none() | st.integers(0, 100),
     polled=times,
     failures=st.integers(0, 3),
@@ -131,7 +131,7 @@ memories = st.builds(
 
 
 @given(memories, memories)
-def test_a_memory_survives_the_status_whatever_was_there_before(memory: Memory, before: Memory) -> None:
+def test_a_memory_survives_the_status_whatever_was_there_before(memory: Observations, before: Observations) -> None:
     body = alert_scaler()
     for each in (before, memory):
         status = manifest.status_of(_decision(each), body, NOW)
@@ -143,32 +143,32 @@ def test_the_rules_that_fire_are_a_list_and_a_text_for_the_printer_column() -> N
     body = alert_scaler()
     spec = manifest.spec_of(body)
     alerts = tuple(Alert(rule.matchers) for rule in spec.rules)
-    decision = decide(spec, Target(3), Seen(alerts, uptime=0), Memory(), NOW)
+    decision = decide(spec, ScaleTarget(3), Seen(alerts, uptime=0), Observations(), NOW)
     status = manifest.status_of(decision, body, NOW)
     assert (status["firing"], status["firingNames"]) == (["saturated", "hold"], "saturated,hold")
-    assert manifest.status_of(_decision(Memory()), body, NOW)["firingNames"] == ""
+    assert manifest.status_of(_decision(Observations()), body, NOW)["firingNames"] == ""
 
 
 def test_a_definition_without_the_text_is_not_written_to_at_every_tick() -> None:
     body = alert_scaler()
-    status = manifest.status_of(_decision(Memory(polled=NOW)), body, NOW)
+    status = manifest.status_of(_decision(Observations(polled=NOW)), body, NOW)
     body["status"] = {name: value for name, value in status.items() if name != "firingNames"}  # pruned
     assert not manifest.outdated(status, body, 30)
 
 
-def _decision(memory: Memory) -> Any:
-    decided = decide(manifest.spec_of(alert_scaler()), Target(3), Lost("gone"), Memory(), NOW)
+def _decision(memory: Observations) -> Any:
+    decided = decide(manifest.spec_of(alert_scaler()), ScaleTarget(3), Lost("gone"), Observations(), NOW)
     return type(decided)(**{name: getattr(decided, name) for name in decided.__slots__} | {"memory": memory})
 
 
 def test_no_status_is_no_memory() -> None:
-    assert manifest.memory_of(alert_scaler()) == Memory()
+    assert manifest.memory_of(alert_scaler()) == Observations()
 
 
 def status_at(now: int, before: Json | None = None) -> tuple[Json, Json]:
     """A status, and an AlertScaler that has it."""
     body = before or alert_scaler()
-    decision = decide(manifest.spec_of(body), Target(3), Lost("gone"), manifest.memory_of(body), now)
+    decision = decide(manifest.spec_of(body), ScaleTarget(3), Lost("gone"), manifest.memory_of(body), now)
     status = manifest.status_of(decision, body, now)
     return status, body | {"status": merged(body.get("status", {}), status)}
 

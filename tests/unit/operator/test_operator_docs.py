@@ -10,9 +10,9 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from scrap_operator import manifest
 from scrap_operator.cli import main
-from scrap_operator.decision import Reason, decide
-from scrap_operator.model import Direction, Lost, Memory, Target
-from scrap_operator.telemetry import Metrics
+from scrap_operator.decision import ScalingReason, decide
+from scrap_operator.model import Direction, Lost, Observations, ScaleTarget
+from scrap_operator.telemetry import OperatorMetrics
 from tests.unit.operator.api import alert_scaler
 
 ROOT = Path(__file__).parents[3]
@@ -21,14 +21,14 @@ DEFINITION = yaml.safe_load((ROOT / "charts/scrap/crds/alertscalers.yaml").read_
 
 
 def test_every_reason_is_documented() -> None:
-    assert [reason for reason in Reason if f"`{reason}`" not in DOCUMENT] == []
+    assert [reason for reason in ScalingReason if f"`{reason}`" not in DOCUMENT] == []
 
 
-def metrics() -> Metrics:
+def metrics() -> OperatorMetrics:
     """With a series of each."""
     body = alert_scaler()
-    made = Metrics(lambda: 1.5)
-    decision = decide(manifest.spec_of(body), Target(3), Lost("gone"), Memory(), 1_800_000_000)
+    made = OperatorMetrics(lambda: 1.5)
+    decision = decide(manifest.spec_of(body), ScaleTarget(3), Lost("gone"), Observations(), 1_800_000_000)
     conditions = manifest.conditions_of(manifest.status_of(decision, body, 0))
     made.polled("scrap", 0.1)
     made.wanted("scrap", 3, 5)
@@ -50,7 +50,7 @@ def test_a_rule_that_is_no_more_has_no_series() -> None:
     assert b'scrap_operator_rule_firing{alertscaler="scrap",rule="hold"}' in made.render()
     body = alert_scaler()
     body["spec"]["rules"].pop()
-    decision = decide(manifest.spec_of(body), Target(None), Lost("gone"), Memory(), 1_800_000_000)
+    decision = decide(manifest.spec_of(body), ScaleTarget(None), Lost("gone"), Observations(), 1_800_000_000)
     made.decided("scrap", manifest.spec_of(body), decision, {"SourceAvailable": False})
     assert b'rule="hold"' not in made.render()
 

@@ -6,7 +6,7 @@ from typing import Any, cast
 
 from scrap.cache import Stats
 from scrap.errors import Reason
-from scrap.events import Notes, RequestEnded, Timings
+from scrap.events import PageNotes, RequestEnded, Timings
 from scrap.telemetry import Metrics
 from scrap.telemetry.fields import level_of
 from tests.unit.telemetry.events import ENDED, FAILED
@@ -50,7 +50,7 @@ def record_of(event: RequestEnded, **more: Any) -> logging.LogRecord:
 # Lines that have every field there is, together.
 LINES = (
     record_of(ENDED),
-    record_of(replace(ENDED, notes=Notes(truncated=True, unsure="foreign", bound="seconds"))),
+    record_of(replace(ENDED, notes=PageNotes(truncated=True, fallback_reason="foreign", bound="seconds"))),
     record_of(
         replace(
             FAILED,

@@ -11,7 +11,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from scrap.errors import Outcome, Reason
-from scrap.events import Notes, RequestEnded
+from scrap.events import PageNotes, RequestEnded
 from scrap.telemetry.fields import fields_of, level_of
 from scrap.telemetry.formatters import JsonFormatter, TextFormatter
 from scrap.telemetry.trace import Trace, current_trace
@@ -71,9 +71,9 @@ def test_a_call_that_failed_says_why_and_whose_fault_it_was() -> None:
 
 
 def test_a_call_says_what_was_unusual_about_its_page() -> None:
-    said = line(replace(ENDED, notes=Notes(truncated=True, unsure="foreign", bound="seconds")))
-    assert (said["truncated"], said["unsure"], said["bound"]) == (True, "foreign", "seconds")
-    assert line(replace(ENDED, notes=Notes())) == line(ENDED)
+    said = line(replace(ENDED, notes=PageNotes(truncated=True, fallback_reason="foreign", bound="seconds")))
+    assert (said["truncated"], said["fallback_reason"], said["bound"]) == (True, "foreign", "seconds")
+    assert line(replace(ENDED, notes=PageNotes())) == line(ENDED)
 
 
 def test_queries_are_shown_only_where_asked_for() -> None:

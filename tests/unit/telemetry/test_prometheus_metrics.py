@@ -6,11 +6,11 @@ from dataclasses import replace
 import pytest
 from prometheus_client.openmetrics.parser import text_string_to_metric_families as parse_openmetrics
 
-from scrap.cache.shared import Trouble
+from scrap.cache.shared import SharedCacheErrorKind
 from scrap.errors import Outcome, Reason
 from scrap.events import Event, FetchEnded, HopEnded, RequestStarted
-from scrap.fetch.verdict import Verdict
-from scrap.opengraph.document import Bound, Unsure
+from scrap.fetch.verdict import GuardVerdict
+from scrap.opengraph.document import Bound, FallbackReason
 from scrap.telemetry import FanOut, Metrics
 from scrap.telemetry.trace import Trace, current_trace
 from tests.exposition import Exposition
@@ -60,12 +60,12 @@ def test_what_alerts_watch_begins_at_zero() -> None:
 
 def test_every_word_of_the_core_begins_at_zero() -> None:
     found = read(metrics_after())
-    for verdict in Verdict:
+    for verdict in GuardVerdict:
         if verdict.reason:
             assert found.value("scrap_targets_blocked_total", verdict=verdict) == 0
-    for unsure in Unsure:
-        assert found.value("scrap_pages_parsed_total", parser="reference", fallback_reason=unsure) == 0
-    assert {s.labels["kind"] for s in found.samples("scrap_cache_shared_failures_total")} == set(Trouble)
+    for fallback_reason in FallbackReason:
+        assert found.value("scrap_pages_parsed_total", parser="reference", fallback_reason=fallback_reason) == 0
+    assert {s.labels["kind"] for s in found.samples("scrap_cache_shared_failures_total")} == set(SharedCacheErrorKind)
     assert {s.labels["bound"] for s in found.samples("scrap_pages_bounded_total")} == set(Bound)
     for status in ("200", "404", "503", "none"):
         assert found.value("scrap_hops_total", status=status) == 0

@@ -78,7 +78,7 @@ LOG_FIELDS = {
     "target_host",
     "trace_id",
     "truncated",
-    "unsure",
+    "fallback_reason",
     "upstream_status",
     "wait",
 }

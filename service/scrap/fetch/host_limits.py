@@ -9,7 +9,7 @@ from email.utils import parsedate_to_datetime
 from time import monotonic, time
 
 from scrap.errors import Overloaded, Reason, UpstreamError
-from scrap.fetch.limits import Limits
+from scrap.fetch.limits import FetchLimits
 
 _ASKS_TO_WAIT = {429, 503}
 
@@ -20,10 +20,10 @@ class _Line:
     waiting: deque[asyncio.Future[None]] = field(default_factory=deque)
 
 
-class Places:
+class HostSlots:
     """The places for simultaneous fetches at one host; hosts nobody is fetching from cost nothing."""
 
-    def __init__(self, limits: Limits) -> None:
+    def __init__(self, limits: FetchLimits) -> None:
         self._per_host = limits.per_host
         self._waiting = limits.per_host_waiting
         self._lines: dict[str, _Line] = {}
@@ -76,7 +76,7 @@ class Refusals:
     """
 
     def __init__(
-        self, limits: Limits, *, clock: Callable[[], float] = monotonic, wall: Callable[[], float] = time
+        self, limits: FetchLimits, *, clock: Callable[[], float] = monotonic, wall: Callable[[], float] = time
     ) -> None:
         self._most = limits.retry_after_seconds
         self._hosts = limits.retry_after_hosts

@@ -5,8 +5,8 @@ import asyncio
 import pytest
 
 from scrap.errors import Overloaded, UpstreamError
-from scrap.fetch import Limits
-from scrap.fetch.manners import Places, Refusals
+from scrap.fetch import FetchLimits
+from scrap.fetch.host_limits import HostSlots, Refusals
 
 
 class Clock:
@@ -19,7 +19,7 @@ class Clock:
 
 
 async def test_places_are_handed_over_in_order() -> None:
-    places = Places(Limits(per_host=1, per_host_waiting=2))
+    places = HostSlots(FetchLimits(per_host=1, per_host_waiting=2))
     order: list[int] = []
 
     async def visit(number: int) -> None:
@@ -39,7 +39,7 @@ async def test_places_are_handed_over_in_order() -> None:
 
 
 async def test_who_leaves_the_line_costs_no_place() -> None:
-    places = Places(Limits(per_host=1))
+    places = HostSlots(FetchLimits(per_host=1))
     await places.take("host")
     leaving, staying = (asyncio.create_task(places.take("host")) for _ in range(2))
     await asyncio.sleep(0)
@@ -50,7 +50,7 @@ async def test_who_leaves_the_line_costs_no_place() -> None:
 
 
 async def test_who_is_just_leaving_the_line_is_passed_over() -> None:
-    places = Places(Limits(per_host=1))
+    places = HostSlots(FetchLimits(per_host=1))
     await places.take("host")
     leaving, staying = (asyncio.create_task(places.take("host")) for _ in range(2))
     await asyncio.sleep(0)
@@ -62,7 +62,7 @@ async def test_who_is_just_leaving_the_line_is_passed_over() -> None:
 
 
 async def test_who_leaves_with_the_place_in_hand_gives_it_back() -> None:
-    places = Places(Limits(per_host=1))
+    places = HostSlots(FetchLimits(per_host=1))
     await places.take("host")
     leaving, staying = (asyncio.create_task(places.take("host")) for _ in range(2))
     await asyncio.sleep(0)
@@ -75,7 +75,7 @@ async def test_who_leaves_with_the_place_in_hand_gives_it_back() -> None:
 
 def refusals(**changes: int) -> tuple[Refusals, Clock]:
     clock = Clock()
-    return Refusals(Limits(**changes), clock=clock, wall=clock), clock
+    return Refusals(FetchLimits(**changes), clock=clock, wall=clock), clock
 
 
 @pytest.mark.parametrize("status", [429, 503])

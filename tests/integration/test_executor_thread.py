@@ -7,7 +7,7 @@ from ipaddress import ip_network
 import pytest
 
 from scrap import app, preview, urls
-from scrap.opengraph import Limits
+from scrap.opengraph import ParseLimits
 from scrap.settings import Settings
 from tests import running
 
@@ -37,7 +37,7 @@ async def test_others_are_answered_while_a_page_takes_long(monkeypatch: pytest.M
     name = {"html5lib": "_by_reference", "much to say": "_closed_and_parsed"}[kind]
     parse = getattr(preview, name)
 
-    def parse_when_others_are_answered(page: object, url: str, limits: Limits) -> object:
+    def parse_when_others_are_answered(page: object, url: str, limits: ParseLimits) -> object:
         begun.set()
         in_time.append(others_answered.wait(20))
         return parse(page, url, limits)
@@ -47,10 +47,10 @@ async def test_others_are_answered_while_a_page_takes_long(monkeypatch: pytest.M
         settings = Settings(
             {"allowed_networks": (ip_network("127.0.0.0/8"),), "allowed_ports": frozenset({origin.server_port})}
         )
-        async with app.house(settings) as house:
-            slow = asyncio.create_task(house.previewer.make(urls.parse(f"{origin.url}/{kind}")))
+        async with app.components(settings) as built:
+            slow = asyncio.create_task(built.previewer.make(urls.parse(f"{origin.url}/{kind}")))
             assert await asyncio.to_thread(begun.wait, 20)
-            card = await house.previewer.make(urls.parse(f"{origin.url}/card.html"))
+            card = await built.previewer.make(urls.parse(f"{origin.url}/card.html"))
             assert not slow.done()
             others_answered.set()
             made = await slow
