@@ -22,9 +22,10 @@ RUN /opt/uv/bin/uv export --frozen --no-dev --all-extras --no-emit-project --for
 FROM ${PYTHON_IMAGE}
 ARG VERSION=dev
 ARG REVISION=unknown
+ARG SOURCE=
 LABEL org.opencontainers.image.title="scrap" \
       org.opencontainers.image.description="Answers a URL with the Open Graph of the page behind it" \
-      org.opencontainers.image.source="https://github.com/scrap-dev/scrap" \
+      org.opencontainers.image.source="${SOURCE}" \
       org.opencontainers.image.licenses="Apache-2.0" \
       org.opencontainers.image.version="${VERSION}" \
       org.opencontainers.image.revision="${REVISION}"

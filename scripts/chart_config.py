@@ -34,6 +34,10 @@ OPTIONAL = frozenset(
 )
 
 
+# null means something for these: who else sets the replicas, and what else they are set by.
+NULLABLE = frozenset({"replicaCount", "autoscaling.targetCPUUtilizationPercentage"})
+
+
 def key(setting: Setting) -> str:
     """The setting's name in the values: max-redirects is maxRedirects."""
     first, *rest = setting.name.split("-")
@@ -97,7 +101,8 @@ def values_block() -> str:
 
 def require(schema: dict[str, Any], values: dict[str, Any], path: str = "") -> None:
     """Says in the schema which keys its objects need: a null takes one away, and templates fail without it."""
-    names = [name for name, value in values.items() if value is not None and name in schema["properties"]]
+    present = [name for name, value in values.items() if value is not None and name in schema["properties"]]
+    names = [name for name in present if f"{path}.{name}".removeprefix(".") not in NULLABLE]
     schema.pop("required", None)
     if names and path not in OPTIONAL:
         schema["required"] = names

@@ -1,8 +1,10 @@
 """`make alert-test`, at a real Alertmanager; what stands in Slack's place is a fake."""
 
 import json
+import os
 import re
 import subprocess
+import sys
 import threading
 import time
 from collections.abc import Iterator
@@ -13,7 +15,7 @@ from pathlib import Path
 import pytest
 
 from scripts.alert_test import test as send
-from tests.chart.rendering import tool
+from tests.chart.rendering import CHART, tool
 
 pytestmark = pytest.mark.needs("alertmanager")
 
@@ -124,6 +126,71 @@ def test_each_severity_is_delivered_and_told_to_be_over(
         "critical  goes to shop/scrap/critical: delivered by slack",
         "warning   goes to shop/scrap/warning: delivered by slack",
     ]
+
+
+class FakePrometheus(ThreadingHTTPServer):
+    """Knows one Alertmanager, as Prometheus' API has it; or none."""
+
+    def __init__(self, alertmanager: str) -> None:
+        super().__init__(("127.0.0.1", 0), _Alertmanagers)
+        self.active = [{"url": f"{alertmanager}/api/v2/alerts"}] if alertmanager else []
+
+
+class _Alertmanagers(BaseHTTPRequestHandler):
+    def do_GET(self) -> None:
+        assert isinstance(self.server, FakePrometheus)
+        assert self.path == "/api/v1/alertmanagers"
+        self.send_response(200)
+        self.end_headers()
+        self.wfile.write(json.dumps({"data": {"activeAlertmanagers": self.server.active}}).encode())
+
+    def log_message(self, *_: object) -> None:
+        pass
+
+
+def in_a_pod(**environment: str) -> subprocess.CompletedProcess[str]:
+    """The script as the pod of `helm test` runs it: its text, and its variables."""
+    script = (CHART / "files" / "test_alerts.py").read_text()
+    given = {
+        "ALERTMANAGER": "",
+        "PROMETHEUS": "",
+        "NAMESPACE": "shop",
+        "WAIT": "20",
+        "PAGE": "https://example.org/s.md",
+    }
+    command = [sys.executable, "-c", script]
+    return subprocess.run(
+        command, env={**os.environ, **given, **environment}, capture_output=True, text=True, check=False
+    )
+
+
+@pytest.mark.parametrize("by", ["ALERTMANAGER", "PROMETHEUS"])
+def test_the_pod_of_helm_test_gives_the_same_verdicts(by: str, tmp_path: Path, slack: FakeSlack) -> None:
+    with alertmanager(tmp_path, slack, warning="revoked") as url, FakePrometheus(url) as prometheus:
+        threading.Thread(target=prometheus.serve_forever).start()
+        found = {"ALERTMANAGER": url, "PROMETHEUS": f"http://127.0.0.1:{prometheus.server_port}"}
+        done = in_a_pod(**{by: found[by]}, SEVERITIES="critical,warning,info")
+        prometheus.shutdown()
+    assert done.returncode == 1, done.stderr
+    critical, warning, info = done.stdout.splitlines()
+    assert "critical: delivered by slack" in critical
+    assert "warning: REFUSED by slack" in warning
+    assert "NO RECEIVER" in info
+
+
+def test_the_pod_of_helm_test_passes_where_all_are_delivered(tmp_path: Path, slack: FakeSlack) -> None:
+    with alertmanager(tmp_path, slack) as url:
+        done = in_a_pod(ALERTMANAGER=url, SEVERITIES="critical")
+    assert done.returncode == 0, done.stderr
+
+
+def test_the_pod_of_helm_test_says_that_there_is_no_alertmanager() -> None:
+    with FakePrometheus("") as prometheus:
+        threading.Thread(target=prometheus.serve_forever).start()
+        done = in_a_pod(PROMETHEUS=f"http://127.0.0.1:{prometheus.server_port}", SEVERITIES="critical")
+        prometheus.shutdown()
+    assert done.returncode == 1
+    assert "set tests.alerts.alertmanagerUrl" in done.stderr
 
 
 def test_one_dead_channel_of_two_is_not_well(

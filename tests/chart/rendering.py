@@ -29,6 +29,34 @@ MONITORING = (
 # The same, as it is usually given to `helm template --api-versions`.
 VERSIONS = ("monitoring.coreos.com/v1", "monitoring.coreos.com/v1alpha1")
 
+# A container and an object that users of the chart add.
+RESTRICTED: Object = {
+    "image": "localhost/scrap:dev",
+    "resources": {
+        name: {"cpu": "10m", "memory": "16Mi", "ephemeral-storage": "1Mi"} for name in ("requests", "limits")
+    },
+    "securityContext": {
+        "allowPrivilegeEscalation": False,
+        "readOnlyRootFilesystem": True,
+        "capabilities": {"drop": ["ALL"]},
+        "runAsUser": 65532,
+        "runAsGroup": 65532,
+    },
+}
+EXTRA: Object = {
+    "apiVersion": "v1",
+    "kind": "ConfigMap",
+    "metadata": {
+        "name": "{{ include `scrap.fullname` . }}-extra",
+        "namespace": "{{ .Release.Namespace }}",
+        "labels": {
+            "app.kubernetes.io/instance": "{{ .Release.Name }}",
+            "app.kubernetes.io/managed-by": "{{ .Release.Service }}",
+        },
+    },
+    "data": {"port": "{{ .Values.service.port }}"},
+}
+
 # One set of values for every switch of the chart: each has to render, and the API server has to take what it renders.
 MATRIX: dict[str, Object] = {
     "as it comes": {},
@@ -71,6 +99,65 @@ MATRIX: dict[str, Object] = {
             "annotations": {"a": "b"},
         },
     },
+    "an autoscaler by a metric of ours": {
+        "autoscaling": {
+            "enabled": True,
+            "targetCPUUtilizationPercentage": None,
+            "metrics": [
+                {
+                    "type": "Pods",
+                    "pods": {
+                        "metric": {"name": "scrap_admission_saturation_ratio"},
+                        "target": {"type": "AverageValue", "averageValue": "700m"},
+                    },
+                }
+            ],
+        }
+    },
+    "replicas that something else sets": {"replicaCount": None},
+    "a mirror of every registry": {"global": {"imageRegistry": "mirror.example:5000", "other": {"of": "a parent"}}},
+    "a mirror of the image": {"image": {"registry": "mirror.example/cache", "repository": "registry.example/a/scrap"}},
+    "documents of a release": {"documentation": "https://example.org/scrap/v1/docs/", "image": {"tag": "1.0.0"}},
+    "containers before and beside": {
+        "initContainers": [RESTRICTED | {"name": "before", "command": ["true"]}],
+        "extraContainers": [RESTRICTED | {"name": "beside", "command": ["sleep", "600"]}],
+        "extraVolumes": [{"name": "shared", "emptyDir": {}}],
+    },
+    "objects of somebody else": {"extraObjects": [EXTRA, json.dumps(EXTRA).replace("-extra", "-text")]},
+    "a load balancer of a class": {
+        "service": {
+            "type": "LoadBalancer",
+            "labels": {"team": "web", "app.kubernetes.io/component": "other"},
+            "loadBalancerClass": "example.org/internal",
+            "externalTrafficPolicy": "Local",
+        }
+    },
+    "an operator with a pod of its own form": {
+        "nodeSelector": {"kubernetes.io/os": "linux"},
+        "tolerations": [{"operator": "Exists"}],
+        "operator": {
+            "enabled": True,
+            "alertScaler": {"create": False},
+            "podLabels": {"a": "b", "app.kubernetes.io/component": "other"},
+            "podAnnotations": {"c": "d"},
+            "extraEnv": [{"name": "HTTPS_PROXY", "value": "http://proxy.example:3128"}],
+            "nodeSelector": {"kubernetes.io/arch": "amd64"},
+            "tolerations": [],
+            "affinity": {"podAntiAffinity": {}},
+        },
+    },
+    "an ingress as helm create has it": {
+        "ingress": {
+            "enabled": True,
+            "hosts": [
+                "plain.local",
+                {"host": "one.local"},
+                {"host": "two.local", "paths": [{"path": "/api", "pathType": "Exact"}, {"path": "/openapi.json"}]},
+            ],
+        }
+    },
+    "no CRD": {"crds": {"install": False, "upgrade": True, "keep": False}},
+    "a CRD that goes": {"crds": {"keep": False}},
     "an autoscaler": {"autoscaling": {"enabled": True, "behavior": {"scaleDown": {"stabilizationWindowSeconds": 60}}}},
     "an operator without its object": {"operator": {"enabled": True, "alertScaler": {"create": False}}},
     "an ingress": {
@@ -117,6 +204,15 @@ MATRIX_OF_KINDS: dict[str, Object] = {
         },
         "monitoring": {"serviceMonitor": {"enabled": True}},
     },
+    "an operator whose CRD is brought up to date": {"operator": {"enabled": True}, "crds": {"upgrade": True}},
+    "an alert test": {
+        "tests": {"alerts": {"enabled": True, "alertmanagerUrl": "http://alertmanager.monitoring.svc:9093"}},
+        "monitoring": {"lookup": False},
+    },
+    "no node alerts but that of growth": {
+        "monitoring": {"prometheusRule": {"enabled": True, "groups": {"nodes": False, "diskGrowth": True}}}
+    },
+    "no alert of growth": {"monitoring": {"prometheusRule": {"enabled": True, "groups": {"diskGrowth": False}}}},
     "an operator with rules of its own": {
         "operator": {
             "enabled": True,
@@ -232,7 +328,7 @@ def render(values: Object, *, knows: Sequence[str] = (), helm: str = "helm", rel
 
 
 def is_hook(item: Object) -> bool:
-    """Is it applied by `helm test` alone?"""
+    """Is it applied by `helm test` or before an upgrade alone?"""
     return "helm.sh/hook" in (item["metadata"].get("annotations") or {})
 
 
@@ -244,14 +340,14 @@ def one(objects: Sequence[Object], kind: str, name: str = "scrap") -> Object:
 
 
 def component_of(item: Object) -> str:
-    """Which part an object or a pod belongs to: service, management, operator or test."""
+    """Which part an object or a pod belongs to: service, management, operator, crd or test."""
     component: str = item["metadata"]["labels"]["app.kubernetes.io/component"]
     return component
 
 
 def pods_of(objects: Sequence[Object]) -> list[Object]:
     """Every pod that these objects give, those of `helm test` as well."""
-    templates = [item["spec"]["template"] for item in objects if item["kind"] == "Deployment"]
+    templates = [item["spec"]["template"] for item in objects if item["kind"] in {"Deployment", "Job"}]
     return [*templates, *(item for item in objects if item["kind"] == "Pod")]
 
 

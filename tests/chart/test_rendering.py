@@ -30,6 +30,7 @@ from tests.chart.rendering import (
 pytestmark = pytest.mark.needs("helm")
 
 EVERYTHING = {**MATRIX, **MATRIX_OF_KINDS}
+CLUSTERED = {"ClusterRole", "ClusterRoleBinding"}  # of the hooks that work on the CRD
 
 
 @pytest.fixture(params=list(EVERYTHING.values()), ids=list(EVERYTHING))
@@ -46,7 +47,7 @@ def selected(selector: Object, labels: Object) -> bool:
 def test_every_object_is_in_the_namespace_and_labelled(objects: list[Object]) -> None:
     for item in objects:
         labels = item["metadata"]["labels"]
-        assert item["metadata"]["namespace"] == "demo"
+        assert item["kind"] in CLUSTERED or item["metadata"]["namespace"] == "demo"
         assert labels["app.kubernetes.io/instance"] == "scrap"
         assert labels["app.kubernetes.io/managed-by"] == "Helm"
         assert len(item["metadata"]["name"]) <= 63
@@ -68,21 +69,21 @@ def test_a_selector_takes_the_pods_of_one_component(objects: list[Object]) -> No
         assert taken == [component], item
 
 
-def test_only_the_operator_has_a_token_and_no_pod_has_service_links(objects: list[Object]) -> None:
+def test_only_what_asks_the_api_server_has_a_token_and_no_pod_has_service_links(objects: list[Object]) -> None:
     """A Service called scrap would set SCRAP_PORT, which is a setting, to tcp://…."""
     for pod in pods_of(objects):
-        assert pod["spec"].get("automountServiceAccountToken", True) is (component_of(pod) == "operator")
+        assert pod["spec"].get("automountServiceAccountToken", True) is (component_of(pod) in {"operator", "crd"})
         assert pod["spec"]["enableServiceLinks"] is False
 
 
 def test_every_pod_is_restricted(objects: list[Object]) -> None:
     """Pod Security *restricted*; a real API server is asked in test_api_server.py."""
     for pod in pods_of(objects):
-        (container,) = pod["spec"]["containers"]
         assert pod["spec"]["securityContext"]["runAsNonRoot"] is True
-        assert container["securityContext"]["readOnlyRootFilesystem"] is True
-        assert container["securityContext"]["capabilities"] == {"drop": ["ALL"]}
-        assert container["resources"]["limits"]["memory"]
+        for container in [*pod["spec"]["containers"], *pod["spec"].get("initContainers", [])]:
+            assert container["securityContext"]["readOnlyRootFilesystem"] is True
+            assert container["securityContext"]["capabilities"] == {"drop": ["ALL"]}
+            assert container["resources"]["limits"]["memory"]
 
 
 def test_the_end_of_a_pod_fits() -> None:
@@ -158,13 +159,24 @@ def test_who_names_a_pod_otherwise_names_it_alone() -> None:
 @pytest.mark.parametrize(
     ("image", "name"),
     [
-        ({}, "ghcr.io/scrap-dev/scrap:0.1.0"),
-        ({"repository": "localhost/scrap", "tag": "dev"}, "localhost/scrap:dev"),
-        ({"tag": "dev", "digest": "sha256:" + "a" * 64}, "ghcr.io/scrap-dev/scrap@sha256:" + "a" * 64),
+        ({}, "localhost/scrap:dev"),
+        ({"tag": "1.0.0"}, "localhost/scrap:1.0.0"),
+        ({"repository": "registry.example/a/scrap"}, "registry.example/a/scrap:0.1.0"),
+        ({"repository": "a/scrap", "tag": "dev"}, "a/scrap:dev"),
+        ({"tag": "dev", "digest": "sha256:" + "a" * 64}, "localhost/scrap@sha256:" + "a" * 64),
+        ({"registry": "mirror.example/cache/"}, "mirror.example/cache/scrap:dev"),
+        ({"registry": "mirror.example", "repository": "a/scrap"}, "mirror.example/a/scrap:0.1.0"),
+        ({"registry": "mirror.example", "repository": "localhost:5000/scrap"}, "mirror.example/scrap:0.1.0"),
+        ({"registry": "mirror.example", "repository": "ghcr.io/a/scrap", "tag": "1"}, "mirror.example/a/scrap:1"),
     ],
 )
-def test_the_image(image: Object, name: str) -> None:
-    objects = render({"image": image})
+@pytest.mark.parametrize("shared", [False, True])
+def test_the_image(image: Object, name: str, shared: bool) -> None:
+    if shared and "registry" in image:  # a parent's registry does the same, and takes precedence
+        values = {"image": {**image, "registry": "other.example"}, "global": {"imageRegistry": image["registry"]}}
+    else:
+        values = {"image": image}
+    objects = render(values)
     assert container_of(objects)["image"] == name
     assert all(item["spec"]["containers"][0]["image"] == name for item in objects if is_hook(item))
 
@@ -177,7 +189,7 @@ def test_replicas_are_left_to_who_counts_them() -> None:
 
 def test_the_operator_may_scale_one_deployment_and_no_more() -> None:
     objects = render(MATRIX_OF_KINDS["an operator"])
-    assert {item["kind"] for item in objects} & {"ClusterRole", "ClusterRoleBinding"} == set()
+    assert {item["kind"] for item in objects} & CLUSTERED == set()
     rules = one(objects, "Role", "scrap-operator")["rules"]
     (scale,) = [rule for rule in rules if rule["resources"] == ["deployments/scale"]]
     assert scale["resourceNames"] == [one(objects, "AlertScaler")["spec"]["scaleTargetRef"]["name"]]

@@ -21,7 +21,7 @@ GROUPS = "|".join(
     (
         r"image|config|secrets(\.\w+)?|(operator\.)?resources(\.\w+)?|service|serviceAccount|probes|strategy",
         r"podDisruptionBudget|autoscaling|operator(\.alertScaler)?|ingress|httpRoute|tests",
-        r"networkPolicy(\.(ingress|egress|egress\.dns))?|monitoring(\.(serviceMonitor|dashboards))?",
+        r"crds|tests\.alerts|networkPolicy(\.(ingress|egress|egress\.dns))?|monitoring(\.(serviceMonitor|dashboards))?",
         r"monitoring\.prometheusRule(\.(groups|selectors|burn|disk))?",
         r"monitoring\.alertmanagerConfig(\.(slack|critical|warning|warning\.hours|info))?",
     )
@@ -62,7 +62,7 @@ def closed_objects(schema: Object, values: Any, path: str = "") -> list[str]:
     """Paths where the schema and values.yaml do not have the same keys."""
     if "properties" not in schema or not isinstance(values, dict):
         return []
-    of_schema = schema["properties"].keys() - {"global"}
+    of_schema = schema["properties"].keys() - {"global"} - (set() if path else {"enabled"})  # a parent chart's
     # A null in values.yaml is a key that Helm drops; optional keys of Kubernetes' own forms may be absent.
     wrong = [f"{path}.{key} is not in the schema" for key in values.keys() - of_schema]
     if not path.startswith(NATIVE):
@@ -118,6 +118,18 @@ TYPOS = [
     (without_rules(groups={"scaling": False}), "groups.scaling disables"),
     (without_rules(alerts={"ScrapSaturated": {"enabled": False}}), "alerts.ScrapSaturated.enabled disables"),
     (without_rules(alerts={"ScrapScaleInUnsafe": {"enabled": False}}), "alerts.ScrapScaleInUnsafe.enabled disables"),
+    ({"ingress": {"hosts": [{"host": "a.example", "path": "/"}]}}, "/ingress/hosts/0"),
+    ({"ingress": {"hosts": [{"host": "a.example", "paths": [{"path": "api"}]}]}}, "/ingress/hosts/0"),
+    ({"global": {"imageRegistry": 5}}, "/global/imageRegistry"),
+    ({"image": {"registry": None}}, "registry"),
+    ({"service": {"externalTrafficPolicy": "Local"}}, "need service.type NodePort or LoadBalancer"),
+    ({"service": {"loadBalancerClass": "example.org/a"}}, "need service.type NodePort or LoadBalancer"),
+    ({"autoscaling": {"enabled": True, "targetCPUUtilizationPercentage": None}}, "or autoscaling.metrics"),
+    ({"operator": {"podLabels": {"a": 1}}}, "/operator/podLabels/a"),
+    ({"crds": {"enabled": True}}, "enabled"),
+    ({"documentation": "docs"}, "/documentation"),
+    ({"tests": {"alerts": {"enabled": True}}}, "set monitoring.prometheusUrl or tests.alerts.alertmanagerUrl"),
+    ({"monitoring": {"prometheusRule": {"groups": {"nodes": "yes"}}}}, "/monitoring/prometheusRule/groups/nodes"),
     ({"httpRoute": {"enabled": True}}, "needs httpRoute.parentRefs"),
 ]
 

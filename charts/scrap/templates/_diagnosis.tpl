@@ -120,6 +120,20 @@
 {{- $url }}
 {{- end }}
 
+{{/* The PrometheusRule with kube-prometheus-stack's own node alerts, as namespace/name, or nothing. */}}
+{{- define "scrap.stackNodeAlerts" -}}
+{{- $found := "" -}}
+{{- if and .Values.monitoring.lookup (include "scrap.knows" (list . "monitoring.coreos.com/v1/PrometheusRule")) }}
+{{- range (lookup "monitoring.coreos.com/v1" "PrometheusRule" "" "").items }}
+{{- $metadata := .metadata -}}
+{{- range dig "spec" "groups" list . }}
+{{- if and (eq .name "node-exporter") (not $found) }}{{ $found = printf "%s/%s" $metadata.namespace $metadata.name }}{{ end }}
+{{- end }}
+{{- end }}
+{{- end }}
+{{- $found }}
+{{- end }}
+
 {{/* The Grafana beside a Prometheus, as JSON: {name} or {}. Takes a namespace. */}}
 {{- define "scrap.grafana" -}}
 {{- $found := dict -}}

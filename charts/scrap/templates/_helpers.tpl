@@ -47,8 +47,14 @@ app.kubernetes.io/component: {{ index . 1 }}
 {{- merge $own (rest . | rest | first | default dict) (index . 0).Values.commonLabels | toYaml }}
 {{- end }}
 
-{{/* Fields of every pod: pull secrets, security context and scheduling. */}}
+{{/* Fields of every pod: pull secrets, security context and scheduling. Takes (list $ [nodeSelector tolerations]); without them,
+     or where they are null, the service's. */}}
 {{- define "scrap.podSpec" -}}
+{{- $nodeSelector := index . 1 -}}
+{{- $tolerations := index . 2 -}}
+{{- with index . 0 -}}
+{{- if kindIs "invalid" $nodeSelector }}{{ $nodeSelector = .Values.nodeSelector }}{{ end }}
+{{- if kindIs "invalid" $tolerations }}{{ $tolerations = .Values.tolerations }}{{ end }}
 {{- with .Values.imagePullSecrets }}
 imagePullSecrets:
   {{- toYaml . | nindent 2 }}
@@ -60,24 +66,52 @@ securityContext:
 {{- with .Values.priorityClassName }}
 priorityClassName: {{ . }}
 {{- end }}
-{{- with .Values.nodeSelector }}
+{{- with $nodeSelector }}
 nodeSelector:
   {{- toYaml . | nindent 2 }}
 {{- end }}
-{{- with .Values.tolerations }}
+{{- with $tolerations }}
 tolerations:
   {{- toYaml . | nindent 2 }}
 {{- end }}
 {{- end }}
-
-{{/* The image, by digest or by tag. */}}
-{{- define "scrap.image" -}}
-{{- with .Values.image }}
-{{- if .digest }}
-{{- printf "%s@%s" .repository .digest }}
-{{- else }}
-{{- printf "%s:%s" .repository (.tag | default $.Chart.AppVersion) }}
 {{- end }}
+
+{{/* The image's tag: that of a source tree is the one that `make image` builds. */}}
+{{- define "scrap.tag" -}}
+{{- .Values.image.tag | default (ternary "dev" .Chart.AppVersion (eq .Values.image.repository "localhost/scrap")) }}
+{{- end }}
+
+{{/* The image, by digest or by tag. A registry replaces that of the repository: its first part, if that has a dot or a port, or is
+     localhost. */}}
+{{- define "scrap.image" -}}
+{{- $repository := .Values.image.repository -}}
+{{- with dig "imageRegistry" "" (.Values.global | default dict) | default .Values.image.registry }}
+{{- $repository = printf "%s/%s" (trimSuffix "/" .) (regexReplaceAll "^([^/]*[.:][^/]*|localhost)/" $repository "") }}
+{{- end }}
+{{- if .Values.image.digest }}
+{{- printf "%s@%s" $repository .Values.image.digest }}
+{{- else }}
+{{- printf "%s:%s" $repository (include "scrap.tag" .) }}
+{{- end }}
+{{- end }}
+
+{{/* The URL of a page of the documentation, for alerts. Takes (list $ page). */}}
+{{- define "scrap.page" -}}
+{{- printf "%s/%s" ((index . 0).Values.documentation | default "http://127.0.0.1:8000/docs" | trimSuffix "/") (index . 1) }}
+{{- end }}
+
+{{/* A page of the documentation, for the notes: its URL, or in a source tree its path. Takes (list $ page). */}}
+{{- define "scrap.pageName" -}}
+{{- ternary (include "scrap.page" .) (printf "docs/%s" (index . 1)) (ne (index . 0).Values.documentation "") }}
+{{- end }}
+
+{{/* This chart, as an argument of helm: a release carries where it was pushed to. */}}
+{{- define "scrap.chart" -}}
+{{- with index (.Chart.Annotations | default dict) "scrap.dev/chart" }}
+{{- printf "%s --version %s" . $.Chart.Version }}
+{{- else }}
+{{- print "charts/scrap" }}
 {{- end }}
 {{- end }}
 
@@ -116,6 +150,9 @@ tolerations:
 {{ if not (hasPrefix "sentry" $name) }}SCRAP_{{ end }}{{ regexReplaceAll "[A-Z]" $name "_${0}" | upper }}: {{ $text | quote }}
 {{- end }}
 {{- end }}
+{{- if and .Values.documentation (kindIs "invalid" .Values.config.userAgent) }}
+SCRAP_USER_AGENT: {{ printf "Mozilla/5.0 (compatible; scrap/%s; +%s)" (include "scrap.tag" .) (include "scrap.page" (list . "fetching.md")) | quote }}
+{{- end }}
 {{- end }}
 
 {{/* Fails on contradicting values before anything is applied. */}}
@@ -129,6 +166,12 @@ tolerations:
 {{- end }}
 {{- if and .Values.autoscaling.enabled .Values.operator.enabled }}
 {{- fail "autoscaling.enabled and operator.enabled are mutually exclusive: two scalers of the same pods would conflict" }}
+{{- end }}
+{{- if and .Values.autoscaling.enabled (not .Values.autoscaling.metrics) (kindIs "invalid" .Values.autoscaling.targetCPUUtilizationPercentage) }}
+{{- fail "autoscaling.enabled needs autoscaling.targetCPUUtilizationPercentage or autoscaling.metrics" }}
+{{- end }}
+{{- if and (eq .Values.service.type "ClusterIP") (or .Values.service.externalTrafficPolicy .Values.service.loadBalancerClass) }}
+{{- fail "service.externalTrafficPolicy and service.loadBalancerClass need service.type NodePort or LoadBalancer" }}
 {{- end }}
 {{- range $name, $bounds := dict "autoscaling" .Values.autoscaling "operator.alertScaler" .Values.operator.alertScaler }}
 {{- if gt (int $bounds.minReplicas) (int $bounds.maxReplicas) }}

@@ -37,12 +37,23 @@
 {{- toJson $words }}
 {{- end }}
 
-{{/* The rules rendered from a raw one, as JSON {"items": […]}. Takes (list $ rule words dashboard). */}}
+{{/* The groups of rules, as JSON: by name whether they are on. `nodes` is also the file of both its switches. */}}
+{{- define "scrap.ruleSwitches" -}}
+{{- $switches := merge (dict "operator" .Values.operator.enabled) .Values.monitoring.prometheusRule.groups -}}
+{{- $nodes := toString $switches.nodes -}}
+{{- $growth := toString $switches.diskGrowth -}}
+{{- $_ := set $switches "diskGrowth" (or (eq $growth "true") (and (eq $growth "auto") (ne $nodes "false"))) -}}
+{{- $_ := set $switches "nodes" (or (eq $nodes "true") (and (eq $nodes "auto") (not (include "scrap.stackNodeAlerts" .)))) -}}
+{{- toJson $switches }}
+{{- end }}
+
+{{/* The rules rendered from a raw one, as JSON {"items": […]}. Takes (list $ rule words dashboard switches). */}}
 {{- define "scrap.rules" -}}
 {{- $root := index . 0 -}}
 {{- $raw := index . 1 -}}
 {{- $common := index . 2 -}}
 {{- $dashboard := index . 3 -}}
+{{- $switches := index . 4 -}}
 {{- $settings := $root.Values.monitoring.prometheusRule -}}
 {{- $own := dict -}}
 {{- if hasKey $raw "alert" }}
@@ -50,7 +61,7 @@
 {{- $own = get $settings.alerts $raw.alert }}
 {{- end }}
 {{- $items := list -}}
-{{- if dig "enabled" true $own }}
+{{- if and (dig "enabled" true $own) (or (not $raw.switch) (get $switches $raw.switch)) }}
 {{- $each := dict "" dict -}}
 {{- if hasKey $raw "each" }}{{ $each = get $settings $raw.each }}{{ end }}
 {{- range $entry := keys $each | sortAlpha }}
@@ -64,7 +75,7 @@
 {{- fail (printf "monitoring.prometheusRule: %s can never fire over burn.%s: even if every request is bad, the budget of objective %v does not burn %v times as fast as allowed; raise the objective or lower the rate" $raw.alert $entry $own.objective $burning.rate) }}
 {{- end }}
 {{- end }}
-{{- $rule := include "scrap.fill" (list (omit $raw "each" "unless" | toYaml) $words) | fromYaml }}
+{{- $rule := include "scrap.fill" (list (omit $raw "each" "switch" "unless" | toYaml) $words) | fromYaml }}
 {{- if $rule.Error }}{{ fail (printf "rules: %s: %s" (toJson $raw) $rule.Error) }}{{ end }}
 {{- range $other, $expression := $raw.unless }}
 {{- if (get $settings.alerts $other).enabled }}
@@ -73,7 +84,7 @@
 {{- end }}
 {{- $_ := set $rule "labels" (merge (dict "namespace" $root.Release.Namespace) (default dict $rule.labels)) }}
 {{- if hasKey $raw "alert" }}
-{{- $_ := set $rule.annotations "runbook_url" (printf "%s/%s.md" (trimSuffix "/" $settings.runbooks) $raw.alert) }}
+{{- $_ := set $rule.annotations "runbook_url" (printf "%s/%s.md" ($settings.runbooks | default (include "scrap.page" (list $root "runbooks")) | trimSuffix "/") $raw.alert) }}
 {{- $_ := set $rule.annotations "dashboard_url" (include "scrap.dashboardUrl" (list $root $dashboard)) }}
 {{- end }}
 {{- $items = append $items $rule }}

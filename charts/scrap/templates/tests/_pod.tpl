@@ -1,4 +1,4 @@
-{{/* A pod of `helm test`: the service's image with a test script. Takes (list $ name env). */}}
+{{/* A pod of `helm test`: the service's image with a test script. Takes (list $ name env deadline). */}}
 {{- define "scrap.testPod" -}}
 {{- $ := index . 0 -}}
 apiVersion: v1
@@ -14,11 +14,11 @@ metadata:
     helm.sh/hook-delete-policy: before-hook-creation,hook-succeeded
 spec:
   restartPolicy: Never
-  activeDeadlineSeconds: 240
+  activeDeadlineSeconds: {{ index . 3 }}
   automountServiceAccountToken: false
   enableServiceLinks: false
   terminationGracePeriodSeconds: 0
-  {{- include "scrap.podSpec" $ | nindent 2 }}
+  {{- include "scrap.podSpec" (list $ nil nil) | nindent 2 }}
   containers:
     - name: test
       image: {{ include "scrap.image" $ | quote }}
