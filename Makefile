@@ -8,7 +8,7 @@ export UV_PYTHON_DOWNLOADS := never
 export UV_COMPILE_BYTECODE := 1
 export PYTHONDONTWRITEBYTECODE :=
 .DEFAULT_GOAL := help
-.PHONY: help setup run demo test test-oldest coverage test-servers test-chart test-cluster story story-picture faults lint format types contracts check fuzz bench bench-bombs soak bench-parser dashboards dashboards-preview docs alert-test image clean
+.PHONY: help setup run demo test test-oldest coverage test-servers test-chart test-cluster story story-picture faults lint format types contracts check fuzz bench bench-bombs soak bench-parser dashboards dashboards-preview docs alert-test image release clean
 
 help: ## list the commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-18s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -41,9 +41,11 @@ test-oldest: setup ## run the tests on another Python, in an environment of its 
 	@$(OLDEST) --version
 	@UV_PROJECT_ENVIRONMENT=.cache/venv-oldest $(UV) run --frozen --quiet --python $(OLDEST) pytest
 
-lint: setup ## style and layout of the code
+lint: setup ## style and layout of the code; the workflows, by zizmor and (with Go) actionlint
 	@.venv/bin/ruff check
 	@.venv/bin/ruff format --check
+	@.venv/bin/zizmor --offline --no-progress --quiet --persona=pedantic .github
+	@.github/scripts/actionlint
 
 format: setup ## lay the code out
 	@.venv/bin/ruff check --fix
@@ -114,6 +116,10 @@ image: REVISION = $(shell git rev-parse HEAD)
 image: ## build the container image localhost/scrap:dev
 	docker build --tag localhost/scrap:dev --build-arg VERSION=$(VERSION) --build-arg REVISION=$(REVISION) .
 	@docker image ls --format '{{.Repository}}:{{.Tag}} {{.Size}}' localhost/scrap:dev
+
+release: STEP ?= dry-run
+release: setup ## a step of a release; without STEP all but what pushes and signs (TAG=v1.2.3 REPOSITORY=owner/name, docs/releasing.md)
+	@.venv/bin/python -m scripts.release $(STEP) $(addprefix --tag ,$(TAG)) $(addprefix --repository ,$(REPOSITORY))
 
 clean: ## remove what the commands made
 	rm -rf .uv .venv .cache .coverage* .hypothesis .mypy_cache .pytest_cache .ruff_cache .import_linter_cache build dist
