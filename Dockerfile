@@ -22,7 +22,7 @@ RUN /opt/uv/bin/uv export --frozen --no-dev --all-extras --no-emit-project --for
 FROM ${PYTHON_IMAGE}
 ARG VERSION=dev
 ARG REVISION=unknown
-ARG SOURCE=
+ARG SOURCE=https://localhost/scrap
 LABEL org.opencontainers.image.title="scrap" \
       org.opencontainers.image.description="Answers a URL with the Open Graph of the page behind it" \
       org.opencontainers.image.source="${SOURCE}" \

@@ -63,6 +63,14 @@ class TestSkaffold:
             "image.tag": f"{{{{.IMAGE_TAG_{variable}}}}}",
         }
 
+    def test_it_builds_the_image_that_the_chart_installs_by_itself(self) -> None:
+        """So do `make image` and `k8s/up`: a clone, an image, a cluster that has it, and no flags."""
+        image = pod_of(render({}))["spec"]["containers"][0]["image"]
+        assert image == "localhost/scrap:dev"
+        assert image.partition(":")[0] == self.artifact["image"]
+        assert f"docker build --tag {image} " in (ROOT / "Makefile").read_text()
+        assert f"LOCAL_IMAGE={image}\n" in (ROOT / "k8s" / "settings.sh").read_text()
+
     def test_what_is_forwarded_is_there(self) -> None:
         objects = render({}, knows=MONITORING, release=self.release["name"])
         for forward in SKAFFOLD["portForward"]:
