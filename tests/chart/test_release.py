@@ -41,10 +41,11 @@ if name == "helm":
 """
 
 
-@pytest.fixture
-def tree(tmp_path: Path) -> Path:
+PATH = f"{CACHE / 'bin'}:{os.environ['PATH']}"  # Helm is on it, as on the machine that releases
+
+
+def copied(root: Path) -> Path:
     """The source tree at a tag: of what a release reads, a copy."""
-    root = tmp_path / "tree"
     for name in ("charts", "service"):
         shutil.copytree(ROOT / name, root / name, ignore=shutil.ignore_patterns("__pycache__"))
     for name in ("pyproject.toml", "uv.lock", "README.md", "LICENSE"):
@@ -53,10 +54,10 @@ def tree(tmp_path: Path) -> Path:
     return root
 
 
-@pytest.fixture(autouse=True)
-def path(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Helm is on the PATH, as on the machine that releases."""
-    monkeypatch.setenv("PATH", f"{CACHE / 'bin'}:{os.environ['PATH']}")
+@pytest.fixture
+def tree(tmp_path: Path) -> Path:
+    """One of a test's own."""
+    return copied(tmp_path / "tree")
 
 
 def release(root: Path, tag: str = "v0.1.0", repository: str = "Some/Repo") -> Release:
@@ -72,45 +73,53 @@ def packaged(root: Path, file: str) -> str:
         return member.read().decode()
 
 
-def script(root: Path, step: str, *flags: str) -> subprocess.CompletedProcess[str]:
+def script(root: Path, step: str, **environment: str) -> subprocess.CompletedProcess[str]:
     """The command, as the Makefile runs it in a workflow."""
-    command = [sys.executable, "-m", "scripts.release", step, "--root", str(root), *flags]
-    given = {"GITHUB_REF_NAME": "v0.1.0", "GITHUB_REPOSITORY": "Some/Repo", "GITHUB_SERVER_URL": "https://github.com"}
-    return subprocess.run(command, cwd=ROOT, env={**os.environ, **given}, capture_output=True, text=True, check=False)
+    command = [sys.executable, "-m", "scripts.release", step, "--root", str(root)]
+    given = {
+        "PATH": PATH,
+        "GITHUB_REF_NAME": "v0.1.0",
+        "GITHUB_REPOSITORY": "Some/Repo",
+        "GITHUB_SERVER_URL": "https://github.com",
+    }
+    return subprocess.run(
+        command, cwd=ROOT, env={**os.environ, **given, **environment}, capture_output=True, text=True, check=False
+    )
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str]:
+    """A tree after a dry run, and what that said."""
+    tree = copied(tmp_path_factory.mktemp("release") / "tree")
+    done = script(tree, "dry-run")
+    assert done.returncode == 0, done.stdout + done.stderr
+    return tree, done.stdout
 
 
 class TestDryRun:
     """All but what pushes and signs."""
 
-    @pytest.fixture(autouse=True)
-    def run(self, tree: Path) -> None:
-        """It runs, and says what else would."""
-        done = script(tree, "dry-run")
-        assert done.returncode == 0, done.stdout + done.stderr
-        self.tree = tree
-        self.said = done.stdout
-
-    def test_it_says_what_else_would_run(self) -> None:
-        programs = re.findall(r"^would run: (\w+ \w+)", self.said, re.MULTILINE)
+    def test_it_says_what_else_would_run(self, run: tuple[Path, str]) -> None:
+        programs = re.findall(r"^would run: (\w+ \w+)", run[1], re.MULTILINE)
         assert programs == ["docker buildx", "helm push", "cosign sign", "cosign sign", "gh release"]
 
-    def test_the_notes_are_the_section_of_this_version(self) -> None:
-        assert (self.tree / "dist" / "notes.md").read_text() == SECTION
+    def test_the_notes_are_the_section_of_this_version(self, run: tuple[Path, str]) -> None:
+        assert (run[0] / "dist" / "notes.md").read_text() == SECTION
 
-    def test_the_dependencies_are_listed(self) -> None:
-        listed = json.loads((self.tree / "dist" / "sbom.cdx.json").read_text())
+    def test_the_dependencies_are_listed(self, run: tuple[Path, str]) -> None:
+        listed = json.loads((run[0] / "dist" / "sbom.cdx.json").read_text())
         assert "uvicorn" in {component["name"] for component in listed["components"]}
 
-    def test_the_chart_has_the_names_of_its_repository_and_tag(self) -> None:
-        metadata = yaml.safe_load(packaged(self.tree, "Chart.yaml"))
+    def test_the_chart_has_the_names_of_its_repository_and_tag(self, run: tuple[Path, str]) -> None:
+        metadata = yaml.safe_load(packaged(run[0], "Chart.yaml"))
         assert metadata["annotations"]["scrap.dev/chart"] == "oci://ghcr.io/some/repo/charts/scrap"
         assert metadata["sources"] == ["https://github.com/Some/Repo/tree/v0.1.0"]
         assert metadata["icon"] == "https://github.com/Some/Repo/raw/v0.1.0/charts/scrap/icon.svg"
         images = yaml.safe_load(metadata["annotations"]["artifacthub.io/images"])
         assert images == [{"name": "scrap", "image": "ghcr.io/some/repo:0.1.0"}]
 
-    def test_the_chart_renders_them(self) -> None:
-        package = self.tree / "dist" / "scrap-0.1.0.tgz"
+    def test_the_chart_renders_them(self, run: tuple[Path, str]) -> None:
+        package = run[0] / "dist" / "scrap-0.1.0.tgz"
         flags = ["--namespace", "demo", "--api-versions", "monitoring.coreos.com/v1"]
         command = [str(tool("helm")), "template", "scrap", str(package), *flags]
         text = subprocess.run(command, capture_output=True, text=True, check=True).stdout
@@ -123,8 +132,8 @@ class TestDryRun:
         assert "127.0.0.1:8000" not in text
         assert "localhost/scrap" not in text
 
-    def test_its_notes_need_no_clone(self) -> None:
-        package = self.tree / "dist" / "scrap-0.1.0.tgz"
+    def test_its_notes_need_no_clone(self, run: tuple[Path, str]) -> None:
+        package = run[0] / "dist" / "scrap-0.1.0.tgz"
         flags = ["--set", "operator.enabled=true,crds.upgrade=false,monitoring.alertmanagerConfig.enabled=true"]
         command = [
             str(tool("helm")),
@@ -144,19 +153,19 @@ class TestDryRun:
         assert "kubectl -n demo create secret generic scrap-slack" in text
         assert not re.search(r"charts/scrap(?! --version)|\bmake |repository's root", text)
 
-    def test_its_readme_needs_no_clone(self) -> None:
-        readme = packaged(self.tree, "README.md")
+    def test_its_readme_needs_no_clone(self, run: tuple[Path, str]) -> None:
+        readme = packaged(run[0], "README.md")
         assert "helm install scrap oci://ghcr.io/some/repo/charts/scrap --version 0.1.0 --namespace scrap" in readme
         assert '"localhost/scrap"' not in readme
 
-    def test_nothing_else_is_in_it(self) -> None:
-        with tarfile.open(self.tree / "dist" / "scrap-0.1.0.tgz") as archive:
+    def test_nothing_else_is_in_it(self, run: tuple[Path, str]) -> None:
+        with tarfile.open(run[0] / "dist" / "scrap-0.1.0.tgz") as archive:
             files = {name.removeprefix("scrap/") for name in archive.getnames()}
         assert {"values.schema.json", "files/crd.py", "charts/crds/crds/alertscalers.yaml"} <= files
         assert not [name for name in files if name.startswith("crds/") or name.endswith((".pyc", ".svg", ".gotmpl"))]
 
 
-def test_the_steps_that_push_and_sign(tree: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_steps_that_push_and_sign(tree: Path, tmp_path: Path) -> None:
     """In the workflow's order; everything is signed by the digest that was pushed."""
     programs = tmp_path / "bin"
     programs.mkdir()
@@ -164,10 +173,8 @@ def test_the_steps_that_push_and_sign(tree: Path, tmp_path: Path, monkeypatch: p
         (programs / name).write_text(STUB)
         (programs / name).chmod(0o755)
     written = tmp_path / "written"
-    monkeypatch.setenv("PATH", f"{programs}:{os.environ['PATH']}")
-    monkeypatch.setenv("WRITTEN", str(written))
     for step in ("check", "stage", "image", "chart", "sign", "publish"):
-        done = script(tree, step)
+        done = script(tree, step, PATH=f"{programs}:{PATH}", WRITTEN=str(written))
         assert done.returncode == 0, done.stdout + done.stderr
     image, chart, *signed, published = [json.loads(line) for line in written.read_text().splitlines()]
     assert image[:3] == ["docker", "buildx", "build"]
@@ -185,7 +192,6 @@ def test_the_steps_that_push_and_sign(tree: Path, tmp_path: Path, monkeypatch: p
 
 
 def test_nothing_is_signed_that_was_not_pushed(tree: Path) -> None:
-    do("stage", release(tree))
     with pytest.raises(ReleaseError, match="push both first"):
         do("sign", release(tree))
 
