@@ -202,6 +202,15 @@ class TestDefinitionOfAlertScaler:
         assert {item["metadata"]["name"] for item in clustered} == {f"demo-{name}" for name in hooks}
         assert all(is_hook(item) for item in clustered), "no right over the cluster outlasts the hook"
 
+    def test_a_hook_has_the_charts_crd(self) -> None:
+        job = one(render({"crds": {"upgrade": True}}), "Job", "scrap-crd-upgrade")
+        (container,) = job["spec"]["template"]["spec"]["containers"]
+        (variable,) = container["env"]
+        assert json.loads(variable["value"]) == yaml.safe_load((CHART / "crds" / "alertscalers.yaml").read_text())
+        assert container["args"] == [(CHART / "files" / "crd.py").read_text(), "upgrade"]
+        for text in (*container["args"], variable["value"]):
+            assert not re.search(r"\$[$(]", text), "Kubernetes would replace it"
+
     def test_a_hook_may_touch_one_crd(self) -> None:
         rights = {"upgrade": {"get", "update"}, "delete": {"delete"}}
         for command, verbs in rights.items():
