@@ -76,7 +76,7 @@ def account(tmp_path: Path) -> Path:
 def server(request: pytest.FixtureRequest) -> Iterator[FakeAPIServer]:
     """An API server, by the mark's arguments."""
     with FakeAPIServer(*getattr(request, "param", (None, []))) as server:
-        threading.Thread(target=server.serve_forever).start()
+        threading.Thread(target=server.serve_forever, args=(0.02,)).start()
         yield server
         server.shutdown()
 
