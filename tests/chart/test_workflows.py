@@ -38,7 +38,7 @@ def test_a_command_is_a_target_or_a_script(name: str) -> None:
                     assert re.search(rf"^{target}: ", MAKEFILE, re.MULTILINE), command
             else:
                 assert os.access(ROOT / program, os.X_OK), command
-                assert arguments == []
+                assert arguments == (["kind"] if program == "k8s/up" else []), command
 
 
 def test_the_release_takes_every_step_in_order() -> None:
@@ -131,6 +131,29 @@ def test_packages_that_are_missing_are_installed(tmp_path: Path) -> None:
     (tmp_path / "sudo").chmod(0o755)
     done = script("packages", str(tmp_path))
     assert done.stdout.splitlines()[-1] == "apt-get install -y -qq --no-install-recommends shellcheck"
+
+
+def test_the_dashboards_are_asked_for_after_requests(tmp_path: Path) -> None:
+    """With programs that write down how they were called."""
+    for name in ("helm", "kubectl", "make"):
+        program = tmp_path / name
+        program.write_text(
+            '#!/usr/bin/env bash\necho "${0##*/} $*" >>"$WRITTEN"\n'
+            '[ "${0##*/}" != make ] || echo "with $GRAFANA_PASSWORD" >>"$WRITTEN"\n'
+            'case $* in *port-forward*) exec sleep 60 ;; *"get secret"*) echo c2VjcmV0 ;; esac\n'
+        )
+        program.chmod(0o755)
+    written = tmp_path / "written"
+    done = script("dashboards", f"{tmp_path}:/usr/bin:/bin", WRITTEN=str(written))
+    assert done.returncode == 0, done.stderr
+    lines = [line for line in written.read_text().splitlines() if "port-forward" not in line]
+    assert lines[0] == "helm --namespace scrap test scrap"
+    assert lines[-4:] == [
+        "make dashboards-check ARGS=--may-be-empty Alerts --may-be-empty 'Alerts for a person'",
+        "with secret",
+        "make dashboards-preview FOLDER=.cache/dashboards",
+        "with secret",
+    ]
 
 
 TOOLS = ("helm3", "helm-docs", "kube-score", "promtool", "prometheus", "alertmanager", "amtool")
