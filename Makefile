@@ -8,7 +8,7 @@ export UV_PYTHON_DOWNLOADS := never
 export UV_COMPILE_BYTECODE := 1
 export PYTHONDONTWRITEBYTECODE :=
 .DEFAULT_GOAL := help
-.PHONY: help setup run demo test test-oldest coverage test-servers test-chart test-cluster story story-picture faults lint format types contracts check fuzz bench bench-bombs bench-peers gate capacity soak bench-parser dashboards dashboards-preview docs alert-test image clean
+.PHONY: help setup run demo test test-oldest coverage test-servers test-chart test-cluster story story-picture faults lint format types contracts check fuzz bench bench-bombs bench-peers bench-peers-docs gate capacity soak bench-parser dashboards dashboards-preview docs alert-test image clean
 
 help: ## list the commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-18s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -94,6 +94,10 @@ gate: setup ## CPU a page beside the commit before (GATE_BASE=HEAD^); fails abov
 
 bench-peers: setup ## beside unfurl.js, metascraper and others, by the benchmark kit (KIT=../shared/kit); forty minutes (ARGS=--quick: ten)
 	@KIT=$(or $(KIT),../shared/kit) .venv/bin/python -m tests.benchmarks.bench_peers $(ARGS)
+
+bench-peers-docs: setup ## write what bench-peers measured last, and its picture, to docs/benchmarks.md
+	@.venv/bin/python -m tests.benchmarks.bench_peers --write
+	@$(UV) run --frozen --group pictures python -m scripts.peers_picture .cache/peers/peers.json docs/images/peers.svg
 
 capacity: setup ## make the tables of docs/capacity.md
 	@.venv/bin/python -m tests.benchmarks.capacity
