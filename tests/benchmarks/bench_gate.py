@@ -6,8 +6,8 @@
 
 Both services run on one core, the load and the origin (bench_gate_origin) on another. They take turns: each pair is the
 same pages for both, and its ratio is that of their CPU times, which other processes disturb far less than time on the
-clock. Memory layout differs from process to process, so each repetition starts both services again. The figure is the
-median of the repetitions' medians; the gate fails where all of them but one are above the limit.
+clock. Memory layout differs from process to process, so each repetition starts both services again. The gate
+compares the median of the repetitions' medians with its limit, so that two disturbed repetitions of five change little.
 """
 
 import argparse
@@ -40,7 +40,9 @@ SETTINGS = {
     "SCRAP_MANAGEMENT_PORT": "0",
     "SCRAP_ALLOWED_NETWORKS": "127.0.0.0/8",
     "SCRAP_ALLOWED_PORTS": "1-65535",
-    "SCRAP_MAX_PER_HOST": "1000",
+    "SCRAP_MAX_PER_HOST": "1000",  # all pages have one host
+    "SCRAP_MAX_WAIT": "30",  # nothing is rejected, however little of the core other processes leave
+    "SCRAP_DEADLINE": "60",
     "PYTHONHASHSEED": "0",
 }
 _SERVING = re.compile(r"serving on http://[^:]+:(\d+)")
@@ -70,12 +72,13 @@ class Measured:
 
     @property
     def ratio(self) -> float:
-        """The median of the repetitions' medians."""
+        """The median of these."""
         return statistics.median(self.medians)
 
-    def is_slower(self, limit: float = LIMIT) -> bool:
-        """Whether every repetition but one says so: one may be disturbed, in either direction."""
-        return sorted(self.medians)[min(1, len(self.medians) - 1)] > limit
+    @property
+    def is_slower(self) -> bool:
+        """Whether the gate fails."""
+        return self.ratio > LIMIT
 
 
 # Which commit to compare with.
@@ -260,10 +263,10 @@ def report(found: dict[str, Measured]) -> bool:
         medians = " ".join(f"{median:.3f}" for median in measured.medians)
         print(
             f"{scheme:5}  {measured.base:5.0f} -> {measured.mine:5.0f} µs of CPU a page, ratio {measured.ratio:.3f}"
-            f" (repetitions {medians}){'  SLOWER' if measured.is_slower() else ''}",
+            f" (repetitions {medians}){'  SLOWER' if measured.is_slower else ''}",
             flush=True,
         )
-    return not any(measured.is_slower() for measured in found.values())
+    return not any(measured.is_slower for measured in found.values())
 
 
 def main(arguments: list[str]) -> int:

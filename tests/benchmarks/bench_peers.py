@@ -25,7 +25,7 @@ import sys
 import time
 import urllib.error
 import urllib.request
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -230,10 +230,14 @@ def report(results: Results) -> str:
     """The section of docs/benchmarks.md that is made from the figures."""
     rounds = [len([row for row in results.rows if (row.peer, row.mode) == (name, "p")]) for name in (SCRAP, "ogs")]
     slow = f" ({rounds[1]} for those below 100 pages a second)" if rounds[1] != rounds[0] else ""
-    errors = sum(row.errors for row in results.rows)
+    errors = Counter[str]()
+    for row in results.rows:
+        errors[row.peer] += row.errors
+    failed = ", ".join(f"{peer} {count:,}" for peer, count in errors.items() if count)
     about = (
         f"{results.machine}, {results.date}, commit {results.commit},\n"
-        f"{rounds[0]} rounds{slow} of {results.seconds} s, {errors} errors."
+        f"{rounds[0]} rounds{slow} of {results.seconds} s. Errors: {failed or 'none'}.\n\n"
+        "![Pages a second and CPU a page of each service](images/peers.svg)"
     )
     return "\n\n".join((about, table(results), modes(results), half(results), memory(results)))
 

@@ -42,13 +42,13 @@ def test_what_is_compared_with(git: Git, commit: str, reason: str) -> None:
     [
         ([1.0, 1.0, 1.0, 1.0, 1.0], False),
         ([1.12, 1.13, 1.12, 1.14, 1.11], True),
-        ([0.98, 1.13, 1.12, 1.14, 1.11], True),  # one repetition was disturbed
-        ([0.98, 1.01, 1.30, 1.30, 1.30], False),  # more than one does not agree
+        ([0.98, 1.02, 1.12, 1.14, 1.11], True),  # two repetitions were disturbed
+        ([0.98, 1.01, 1.02, 1.30, 1.30], False),
         ([1.20], True),
     ],
 )
-def test_all_repetitions_but_one_have_to_agree(medians: list[float], is_slower: bool) -> None:
-    assert Measured([[median] * 3 for median in medians], 1000, 1000).is_slower() is is_slower
+def test_most_repetitions_have_to_agree(medians: list[float], is_slower: bool) -> None:
+    assert Measured([[median] * 3 for median in medians], 1000, 1000).is_slower is is_slower
 
 
 def test_a_disturbed_pair_does_not_count(capsys: pytest.CaptureFixture[str]) -> None:

@@ -1,5 +1,6 @@
 """The benchmark beside other services: what is pure in it."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -70,6 +71,12 @@ def test_the_tables(results: Results) -> None:
     assert "| scrap / unfurl.js | 3.00 (2.99 to 3.00) | - | - | - |" in modes(results)
     assert "| unfurl.js | 300 | 900 | 600 | 2,000.5 |" in half(results)
     assert memory(results).splitlines()[-1] == "| RSS MiB | 50 | 60 | 60 | 61 | 61 | 61 |"
+
+
+def test_the_report_names_who_made_errors(results: Results) -> None:
+    assert "Errors: none." in report(results)
+    results.rows.append(replace(row(3, "unfurl", 200), errors=1234))
+    assert "Errors: unfurl 1,234." in report(results)
 
 
 def test_results_are_kept_and_read_again(results: Results, tmp_path: Path) -> None:
