@@ -473,9 +473,9 @@ def at_rate(peer: Peer, pages: Sequence[int], rate: float, seconds: float) -> tu
     """Requests that come at their times, a Poisson process, whatever became of those before."""
     urls = (f"{base('p')}{page}?half{number}" for number, page in enumerate(itertools.cycle(pages)))
     with running(peer) as target:
-        wrk(target, "p", 3)
+        wrk(target, "p", 2)
         found = asyncio.run(
-            Crowd(f"http://127.0.0.1:{peer.port}", lambda: PATH + quote(next(urls), safe="")).at(rate, seconds, warm=2)
+            Crowd(f"http://127.0.0.1:{peer.port}", lambda: PATH + quote(next(urls), safe="")).at(rate, seconds, warm=1)
         )
     counted = len(found.times.get(200, []))
     return peer.name, rate, found.sent, counted, found.percentile(99)
@@ -546,7 +546,7 @@ def main(arguments: list[str]) -> int:
                 results.right[peer.name] = right_answers(
                     peer, pages if given.quick else [page["n"] for page in index["pages"]]
                 )
-        halves(results, pages, 6 if given.quick else 20)
+        halves(results, pages, 5 if given.quick else 20)
         grow(results)
     results.write(RESULTS)
     print(f"\n{report(results)}")
