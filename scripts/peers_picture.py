@@ -41,8 +41,9 @@ def draw(results: dict[str, Any], labels: dict[str, str], file: Path) -> None:
     throughput.set_yticks(range(len(labels)), labels.values())
     throughput.invert_yaxis()
     throughput.legend(loc="lower right", fontsize=8, framealpha=1, edgecolor="none")
-    for axes, name in ((throughput, "pages a second, one core"), (cpu, "CPU µs a page")):
+    for axes, name, least in ((throughput, "pages a second, one core", 1), (cpu, "CPU µs a page", 100)):
         axes.set_xscale("log")
+        axes.set_xlim(left=least)
         axes.set_xlabel(name)
         axes.grid(axis="x", color="#d0d7de", linewidth=0.5)
         axes.set_axisbelow(True)
