@@ -32,7 +32,7 @@ PAGES = [
 EXCEPTIONS = {("scrap-operator --help", "definition"): "the option --definition-wait is a stable name"}
 
 # What people read of a module's calls; besides, what it raises.
-SPEAKS = re.compile(r"_?log\.\w+|RuleOutcome|_condition|self\._give_up")
+SPEAKS = re.compile(r"_?log\.\w+|RuleOutcome|_condition|self\._report_problem")
 
 
 def descriptions(schema: Any) -> Iterator[str]:

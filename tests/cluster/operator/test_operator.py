@@ -325,7 +325,7 @@ async def test_anything_with_a_scale_can_be_a_target(bare: Namespace) -> None:
             assert await cluster.replicas(target) == 2
             await cluster.write_replicas(target, 3, instead_of=2)
             assert await cluster.replicas(target) == 3
-            with pytest.raises(kube.Stale):
+            with pytest.raises(kube.WriteConflict):
                 await cluster.write_replicas(target, 9, instead_of=2)
         with pytest.raises(kube.NotFound):
             await cluster.replicas(Reference("v1", "ConfigMap", "scrap"))

@@ -78,7 +78,7 @@ class Server:
         self.loop.call_soon_threadsafe(self.ended.set)
 
     def happens(self, kind: str, body: Json) -> None:
-        """The watch is told of it."""
+        """The watch gets it."""
         self._put({"type": kind, "object": body})
 
     def ends_the_watch(self) -> None:
@@ -144,7 +144,7 @@ def server(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Server]:
 @asynccontextmanager
 async def running(port: int) -> AsyncIterator[asyncio.Task[None]]:
     """The operator, until it has ended by the signal that the kubelet sends."""
-    task = asyncio.create_task(app.run(app.OperatorSettings(host="127.0.0.1", port=port, definition_wait=0.05)))
+    task = asyncio.create_task(app.run(app.OperatorSettings(host="127.0.0.1", port=port, crd_wait=0.05)))
     try:
         yield task
     finally:
@@ -161,7 +161,7 @@ async def until(look: Callable[[], Awaitable[bool]]) -> None:
     pytest.fail("not so within 10 s")
 
 
-async def test_from_the_definition_to_the_signal_that_ends_it(server: Server, caplog: pytest.LogCaptureFixture) -> None:
+async def test_from_the_crd_to_the_signal_that_ends_it(server: Server, caplog: pytest.LogCaptureFixture) -> None:
     port = free_port()
 
     async def waits() -> bool:
@@ -206,7 +206,7 @@ async def test_an_api_server_that_is_away_is_waited_for(server: Server, caplog: 
 
 
 def another(server: Server) -> Json:
-    """An AlertScaler that is there, though no watch has told of it."""
+    """An AlertScaler that is there, though no watch has reported it."""
     late = alert_scaler("late", target="elsewhere", source=server.api.scalers["scrap"]["spec"]["source"])
     server.api.scalers["late"] = late
     return late
@@ -271,7 +271,7 @@ async def test_a_watch_that_hangs_delays_no_edit_and_is_given_up(
 
     async with running(port):
         await watches(server, 1)
-        server.api.scalers["scrap"]["spec"]["minReplicas"] = 6  # of which the watch never tells
+        server.api.scalers["scrap"]["spec"]["minReplicas"] = 6  # which the watch never reports
         await until(edited)
         await watches(server, 2)
 
@@ -279,13 +279,13 @@ async def test_a_watch_that_hangs_delays_no_edit_and_is_given_up(
 # The end before there is anything to end.
 
 
-def test_a_signal_before_the_definition_is_there_ends_it(server: Server) -> None:
+def test_a_signal_before_the_crd_is_there_ends_it(server: Server) -> None:
     command = [sys.executable, "-m", "scrap_operator", "run", "--host=127.0.0.1", "--port=0"]
     with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as process:
         assert process.stderr
         assert "is the CRD installed?" in process.stderr.readline()
         process.terminate()
-        assert process.wait(4) == 0  # it looks for the definition every 5 s
+        assert process.wait(4) == 0  # it looks for the CRD every 5 s
         assert process.stderr.read() == ""
 
 

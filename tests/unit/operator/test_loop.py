@@ -10,7 +10,7 @@ import pytest
 
 from scrap_operator.kube import KubeError
 from scrap_operator.loop import ATTEMPTS, Gone, Loops, Scaler
-from scrap_operator.model import Alert, Lost, Observation, Seen, Source
+from scrap_operator.model import Alert, Observation, PollFailed, PollResult, Source
 from scrap_operator.telemetry import OperatorMetrics
 from tests.unit.operator.api import EVENTS, HPAS, SCALE, SCALERS, FakeApi, Json, alert_scaler
 
@@ -23,7 +23,7 @@ class World:
     def __init__(self, *scalers: Json, replicas: int | None = 3) -> None:
         self.api = FakeApi(*(scalers or (alert_scaler(),)), replicas=replicas)
         self.now = 1_800_000_000.5
-        self.alerts: Observation = Seen((WATCHDOG,), uptime=9999)
+        self.alerts: Observation = PollResult((WATCHDOG,), uptime=9999)
         self.metrics = OperatorMetrics(lambda: 0.0)
         self.scaler = self.new_scaler()
 
@@ -35,7 +35,7 @@ class World:
         return self.alerts
 
     def fire(self, *names: str) -> None:
-        self.alerts = Seen((WATCHDOG, *(Alert({"alertname": name}) for name in names)), uptime=9999)
+        self.alerts = PollResult((WATCHDOG, *(Alert({"alertname": name}) for name in names)), uptime=9999)
 
     async def tick(self) -> Json:
         """The status after it."""
@@ -108,7 +108,7 @@ async def test_the_same_name_anew_is_another_one() -> None:
     assert (await world.tick())["reason"] == "ScaleUp"
 
 
-async def test_scaling_in_takes_settle_and_window_and_is_counted() -> None:
+async def test_scaling_in_takes_warm_up_and_window_and_is_counted() -> None:
     world = World()
     for _ in range((120 + 300) // 15 + 1):
         assert world.api.replicas == 3
@@ -126,7 +126,7 @@ async def test_a_steady_state_writes_a_status_now_and_then_and_nothing_else() ->
     for _ in range(8):
         await world.tick()
         written += world.writes()
-    assert written == [f"{SCALERS}/scrap/status"] * 4  # each settle / 4
+    assert written == [f"{SCALERS}/scrap/status"] * 4  # each warm-up / 4
 
 
 async def test_somebody_else_writes_first() -> None:
@@ -186,7 +186,7 @@ async def test_what_is_refused_for_an_hour_is_said_to_be_for_an_hour() -> None:
 
 
 def gauges(world: World) -> dict[str, float]:
-    """The replicas that the metrics tell of."""
+    """The replicas in the metrics."""
     lines = [line.split() for line in world.metrics.render().decode().splitlines() if not line.startswith("#")]
     values = {series: float(value) for series, value in lines}
     names = {name: f'scrap_operator_{name}_replicas{{alertscaler="scrap"}}' for name in ("desired", "current")}
@@ -202,7 +202,7 @@ async def test_a_dry_run_shows_what_it_would_do() -> None:
 
 async def test_one_lost_poll_is_one_however_often_somebody_else_writes_first() -> None:
     world = World(replicas=20)  # above the maximum, which needs no alerts
-    world.alerts = Lost("timed out")
+    world.alerts = PollFailed("timed out")
     world.api.refuse = refusing(409, f"PATCH {SCALE}")
     await world.tick()
     world.api.refuse = lambda method, path: None
@@ -251,7 +251,7 @@ async def test_a_spec_that_cannot_be_read_is_said() -> None:
     assert [each["reason"] for each in status["conditions"]] == ["InvalidSpec"]
 
 
-async def test_rivals_are_a_conflict_and_a_warning() -> None:
+async def test_other_scalers_are_a_conflict_and_a_warning() -> None:
     world = World()
     world.api.hpas = [alert_scaler("by-cpu")]
     world.fire("Saturated")
@@ -280,7 +280,7 @@ async def test_a_target_that_is_gone_has_no_replicas_any_more() -> None:
 async def test_a_lost_poll_is_no_event() -> None:
     world = World()
     await world.tick()
-    world.alerts = Lost("timed out")
+    world.alerts = PollFailed("timed out")
     assert (await world.tick())["reason"] == "SourceFailing"
     await world.tick()
     assert (await world.tick())["reason"] == "SourceUnavailable"
@@ -307,13 +307,13 @@ async def test_one_that_is_being_deleted_is_gone() -> None:
     assert world.writes() == []
 
 
-async def test_one_that_is_being_deleted_is_no_rival() -> None:
+async def test_one_that_is_being_deleted_is_no_conflict() -> None:
     world = World(alert_scaler(), dying(alert_scaler("other")))
     world.fire("Saturated")
     assert (await world.tick())["reason"] == "ScaleUp"
 
 
-async def test_one_without_our_labels_is_not_ours_and_a_rival_all_the_same() -> None:
+async def test_one_without_our_labels_is_not_served_and_a_conflict_all_the_same() -> None:
     ours, other = alert_scaler(), alert_scaler("other")
     ours["metadata"]["labels"] = {"release": "one", "team": "web"}
     other["metadata"]["labels"] = {"release": "two"}
@@ -351,7 +351,7 @@ async def test_requests_have_one_field_manager_and_the_right_patch() -> None:
 
 
 class Ticking(Scaler):
-    """Counts its ticks, and does in them what it is told."""
+    """Counts its ticks, and runs `does` in each."""
 
     ticks = 0
     ticked: asyncio.Event
