@@ -9,7 +9,7 @@ from typing import Literal
 
 from scrap.errors import Outcome
 from scrap.events import RequestEnded
-from scrap.telemetry.fields import level_of
+from scrap.telemetry.fields import RequestRecord, level_of
 from scrap.telemetry.formatters import JsonFormatter, TextFormatter
 from scrap.telemetry.sinks import Handlers
 
@@ -53,10 +53,8 @@ class RequestLog:
     def _request_ended(self, event: RequestEnded) -> None:
         if event.outcome is Outcome.SHED and not self._may_log(int(event.ended)):
             return
-        level = level_of(event.outcome)
-        if _log.isEnabledFor(level):  # without `log`, which walks the stack to find its caller
-            text = f"{event.method} {event.route} {event.status} {event.outcome}"
-            _log.handle(_log.makeRecord(_log.name, level, "", 0, text, (), None, extra={"request": event}))
+        if _log.isEnabledFor(level := level_of(event.outcome)):
+            _log.handle(RequestRecord(_log.name, level, event))
 
     def _may_log(self, second: int) -> bool:
         """Whether one more rejected request is logged in this second."""

@@ -6,10 +6,10 @@ Nothing that a client or a page chooses becomes a label value: all of them come 
 import platform
 import time
 from collections.abc import Callable, Iterable, Mapping
-from functools import cache, partial
+from functools import cache, lru_cache, partial
 from http import HTTPMethod, HTTPStatus
 from itertools import product
-from typing import Final
+from typing import Final, NamedTuple
 
 import prometheus_client as prometheus
 from prometheus_client.core import CounterMetricFamily
@@ -76,6 +76,14 @@ class CountedElsewhere(Collector):
         for labels, count in list(self._values().items()):
             family.add_metric(labels, count)
         yield family
+
+
+class RequestSeries(NamedTuple):
+    """The series that count a request."""
+
+    requests: prometheus.Counter
+    duration: prometheus.Histogram
+    maximum: SlidingMaximum
 
 
 class Metrics:
@@ -162,9 +170,9 @@ class Metrics:
         labels = ["route", "method", "status", "outcome", "fault"]
         pairs = list(product(sorted(self._routes), Outcome))
         usual = ((route, "GET", status_label(o.status), o, o.fault or _NONE) for route, o in pairs)
-        self._requests = self._children("scrap_requests", "Requests answered.", labels, usual)
+        requests = self._children("scrap_requests", "Requests answered.", labels, usual)
         means = "Seconds from a request's headers to its response's end."
-        self._duration = cache(self._histogram(DURATION, means, ["route", "outcome"], buckets=SECONDS).labels)
+        duration = cache(self._histogram(DURATION, means, ["route", "outcome"], buckets=SECONDS).labels)
         self._in_flight = self._gauge("scrap_requests_in_flight", "Requests being answered.")
         means = "Longest request of the last minute, in seconds."
         longest = self._gauge("scrap_request_duration_max_seconds", means, ["route", "outcome"])
@@ -175,10 +183,17 @@ class Metrics:
             longest.labels(route, outcome).set_function(lambda: found.value(self._clock()))
             return found
 
-        self._maximum = maximum
         for route, outcome in pairs:
-            self._duration(route, outcome)
-            self._maximum(route, outcome)
+            duration(route, outcome)
+            maximum(route, outcome)
+
+        @lru_cache(maxsize=256)  # a client chooses the method, and so its number
+        def series_of(route: str, method: str, status: int, outcome: Outcome) -> RequestSeries:
+            route = self.route_label(route)
+            labels = route, method_label(method), status_label(status), outcome, outcome.fault or _NONE
+            return RequestSeries(requests(*labels), duration(route, outcome), maximum(route, outcome))
+
+        self._series_of = series_of
         labels, known = ["reason", "outcome", "fault"], ((reason, reason.outcome, reason.fault) for reason in Reason)
         self._failures = self._children("scrap_failures", "Requests that failed.", labels, known)
         self._joined = self._counter("scrap_flights_joined", "Requests that shared the fetch of another request.")
@@ -217,15 +232,14 @@ class Metrics:
         prometheus.GCCollector(registry=self.registry)
 
     def _request_ended(self, event: events.RequestEnded) -> None:
-        route, outcome = self.route_label(event.route), event.outcome
-        labels = route, method_label(event.method), status_label(event.status), outcome, outcome.fault or _NONE
-        self._requests(*labels).inc()
+        series = self._series_of(event.route, event.method, event.status, event.outcome)
+        series.requests.inc()
         self._in_flight.dec()
         if reason := event.reason:
             self._failures(reason, reason.outcome, reason.fault).inc()
         if event.seconds is not None:  # rejected before it was read: a zero would lower the mean and the quantiles
-            self._duration(route, outcome).observe(event.seconds, exemplar())
-            self._maximum(route, outcome).observe(event.seconds, self._clock())
+            series.duration.observe(event.seconds, exemplar())
+            series.maximum.observe(event.seconds, self._clock())
 
     def _hop_ended(self, event: events.HopEnded) -> None:
         self._hops(status_label(event.status)).inc()

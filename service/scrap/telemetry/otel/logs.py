@@ -29,6 +29,7 @@ class OTLPHandler(logging.Handler):
     def emit(self, record: logging.LogRecord) -> None:
         """Queues a record."""
         fields = fields_of(record, None, queries=self._queries)
+        del fields["time"]
         level = fields.pop("level").upper()
         self._logger.emit(
             timestamp=int(record.created * 1e9),
