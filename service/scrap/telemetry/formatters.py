@@ -17,11 +17,9 @@ class JsonFormatter(logging.Formatter):
         self._queries = queries
 
     def format(self, record: logging.LogRecord) -> str:
-        """The record's line, without the last newline."""
         return self.line(fields_of(record, current_trace.get(), queries=self._queries))
 
     def line(self, fields: Fields) -> str:
-        """A line of fields."""
         try:
             return orjson.dumps(fields).decode()
         except TypeError:  # a lone surrogate, which UTF-8 cannot encode; JSON's escapes can
@@ -32,7 +30,6 @@ class TextFormatter(JsonFormatter):
     """A line for a person, and those of its traceback; nothing in it can steer a terminal."""
 
     def line(self, fields: Fields) -> str:
-        """A line of fields, and one for each line of a traceback."""
         time, level, event = map(fields.pop, ("time", "level", "event"))
         exception = fields.pop("exception", "")
         text = _request_text(fields) if event == "request" else f"{fields.pop('logger')}: {fields.pop('message')}"

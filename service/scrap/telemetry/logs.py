@@ -24,14 +24,9 @@ _REJECTED_LINES = 10  # of rejected requests in a second: a line takes a quarter
 class LogSettings:
     """What is logged, and in which format."""
 
-    # "json": one object a line, for machines. "text": one line for a person. "auto": text on a terminal, else json.
-    format: Format = "auto"
-
-    # Lines below it are left out. At "warning" only internal errors and rejected requests are left.
+    format: Format = "auto"  # text on a terminal, else JSON
     level: Level = "info"
-
-    # Show the query of a target's URL, which may hold secrets of the client's or the page's.
-    queries: bool = False
+    queries: bool = False  # whether the queries of targets' URLs are shown: they may hold secrets
 
 
 def formatter_for(fd: int, settings: LogSettings) -> logging.Formatter:
@@ -41,7 +36,7 @@ def formatter_for(fd: int, settings: LogSettings) -> logging.Formatter:
 
 
 class RequestLog:
-    """Logs each request at its end; of rejected ones, ten a second. A sink; see `FanOut`."""
+    """Logs each request at its end; of the rejected ones, ten a second. A sink; see `FanOut`."""
 
     name = "log"
 

@@ -1,10 +1,8 @@
 """How many reports of one error are enough."""
 
-import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from scrap.telemetry.sentry import SentrySettings
 from scrap.telemetry.sentry.reporting import ReportLimiter
 
 
@@ -45,9 +43,3 @@ def test_whatever_comes_so_many_pass_in_any_window(takes: list[tuple[float, int]
         assert len(window) <= 7
         assert all(window.count(kind) <= 3 for kind in window)
     assert len(passed) + limiter.suppressed == len(takes)
-
-
-@pytest.mark.parametrize("rate", [-0.1, 1.1])
-def test_a_share_is_a_share(rate: float) -> None:
-    with pytest.raises(ValueError, match="has to be 0 to 1"):
-        SentrySettings(traces_sample_rate=rate)

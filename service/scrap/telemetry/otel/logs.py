@@ -27,7 +27,6 @@ class OTLPHandler(logging.Handler):
         self.addFilter(lambda record: not record.name.startswith(_EXPORTERS))
 
     def emit(self, record: logging.LogRecord) -> None:
-        """Queues a record."""
         fields = fields_of(record, None, queries=self._queries)
         del fields["time"]
         level = fields.pop("level").upper()
