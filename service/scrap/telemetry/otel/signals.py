@@ -28,7 +28,8 @@ def signals_of(environment: Mapping[str, str]) -> Signals:
     interval = environment.get("OTEL_METRIC_EXPORT_INTERVAL") or "60000"
     if not interval.isdecimal() or not int(interval):
         raise ValueError(f"OTEL_METRIC_EXPORT_INTERVAL is {interval!r}: it has to be a number of milliseconds")
-    return Signals(*(_is_on(environment, signal) for signal in ("TRACES", "METRICS", "LOGS")), int(interval) / 1000)
+    on = {signal.lower(): _is_on(environment, signal) for signal in ("TRACES", "METRICS", "LOGS")}
+    return Signals(**on, metric_interval=int(interval) / 1000)
 
 
 def _is_on(environment: Mapping[str, str], signal: str) -> bool:

@@ -28,9 +28,7 @@ log = logging.getLogger(__name__)
 class ReportLimiter:
     """Admits `each` reports of a kind in any window of `window` seconds, and `overall` of all kinds."""
 
-    def __init__(
-        self, *, each: int = 5, overall: int = 30, window: float = 60.0, clock: Clock = time.monotonic
-    ) -> None:
+    def __init__(self, *, each: int = 5, overall: int = 30, window: float = 60, clock: Clock = time.monotonic) -> None:
         self._each, self._overall, self._window, self._clock = each, overall, window, clock
         self._passed: deque[tuple[float, Hashable]] = deque()  # within the last window: when, and of what kind
         self.suppressed = 0  # since the last that was admitted
