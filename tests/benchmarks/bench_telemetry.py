@@ -81,7 +81,7 @@ class SwitchedFanOut(FanOut):
         asyncio.get_running_loop().call_later(TURN, self._turn, now)
 
 
-class Origin(asyncio.Protocol):
+class PageOrigin(asyncio.Protocol):
     """Answers any request with the page and closes."""
 
     def connection_made(self, transport: Any) -> None:
@@ -93,7 +93,7 @@ class Origin(asyncio.Protocol):
 def origin() -> Iterator[str]:
     """Runs a web to fetch; gives its address."""
     loop = asyncio.new_event_loop()
-    listening = loop.run_until_complete(loop.create_server(Origin, "127.0.0.1", 0, backlog=1024))
+    listening = loop.run_until_complete(loop.create_server(PageOrigin, "127.0.0.1", 0, backlog=1024))
     threading.Thread(target=loop.run_forever, daemon=True).start()
     yield f"http://127.0.0.1:{listening.sockets[0].getsockname()[1]}"
     loop.call_soon_threadsafe(loop.stop)

@@ -42,7 +42,7 @@ from scrap_operator.model import (
 from tests.benchmarks import bench_oscillation as oscillation
 from tests.unit.operator.api import Json, alert_scaler, merged
 
-EVALUATION = 30  # seconds between Prometheus' evaluations, as kube-prometheus-stack ships it
+EVALUATION = 30  # seconds between SimulatedPrometheus' evaluations, as kube-prometheus-stack ships it
 RESEND = 90  # seconds after which a firing alert is sent again: the first evaluation more than a minute later
 VALIDITY = 240  # seconds until Alertmanager takes one that is not repeated for resolved
 STARTUP = 30  # seconds until a pod works
@@ -67,7 +67,7 @@ SCALE_DOWN = Rule("idle", {"alertname": "Idle"}, Effect.SCALE_DOWN)
 
 
 @dataclass
-class Prometheus:
+class SimulatedPrometheus:
     """Evaluates two groups of rules, out of step, and sends what fires; dead, its last belief stands."""
 
     alive: bool = True
@@ -122,7 +122,7 @@ class World(RuleBasedStateMachine):
         self.ready_at = [0, 0]
         self.conflict = False
         self.writes_refused = False
-        self.prometheus = Prometheus()
+        self.prometheus = SimulatedPrometheus()
         self.alertmanager: dict[str, int] | None = {}  # alert -> when it was last received; None: it is down
         self.alertmanager_started = self.time
         self.silenced = False
@@ -253,7 +253,7 @@ class World(RuleBasedStateMachine):
     # How it goes on.
 
     def world_goes_on(self) -> None:
-        """The load goes on; Prometheus evaluates and sends; Alertmanager forgets."""
+        """The load goes on; SimulatedPrometheus evaluates and sends; Alertmanager forgets."""
         self.load = min(12.0, max(0.0, self.load + 15 * self.slope))
         if self.prometheus.alive:
             working = sum(1 for ready in self.ready_at if ready <= self.time)
@@ -327,7 +327,7 @@ class World(RuleBasedStateMachine):
             assert self.time - self.alertmanager_started >= self.spec.source.warm_up
             if self.silenced and self.spec.source.heed_silences:
                 return  # the user's word against the alerts'
-            # Dead or alive, what Prometheus last believed was that a pod can be spared.
+            # Dead or alive, what SimulatedPrometheus last believed was that a pod can be spared.
             heeded = {rule.matchers["alertname"] for rule in self.spec.rules}
             assert self.prometheus.believes & heeded <= {"Idle"}
             assert "Watchdog" in self.prometheus.believes

@@ -4,13 +4,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from scrap.telemetry.sentry.reporting import ReportLimiter
-
-
-class Clock:
-    now = 100.0
-
-    def __call__(self) -> float:
-        return self.now
+from tests.clock import Clock
 
 
 def test_a_burst_of_one_kind_is_cut_off_and_counted() -> None:
