@@ -111,8 +111,6 @@ NOT_YET_TESTS: tuple[str, ...] = (
 )
 # Names of classes that several modules still share.
 NOT_YET_UNIQUE = {"Answer", "Caller", "Clock", "Handler", "Origin", "Pages", "Server", "Service", "Site", "Work"}
-    ["Answer", "Caller", "Clock", "Handler", "Origin", "Pages", "Server", "Service", "Site", "Work"]
-)
 
 
 def sources() -> list[Path]:
