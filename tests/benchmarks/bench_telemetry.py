@@ -109,8 +109,7 @@ def measure(switched: str, variables: dict[str, str], web: str, script: Path, se
         assert process.stderr
         found = next(filter(None, (re.search(OURS, line) for line in process.stdout)))
         with subprocess.Popen(["cat"], stdin=process.stdout, stdout=subprocess.DEVNULL):
-            url = f"{found[1]}/api/v1/scrap?url={quote(web + '/', safe='')}"
-            script.write_text(UNIQUE.format(next(STARTS), url.removeprefix(found[1])))
+            script.write_text(UNIQUE.format(next(STARTS), f"/api/v1/scrap?url={quote(web + '/', safe='')}"))
             subprocess.run(["wrk", "-t1", "-c4", f"-d{seconds}s", "-s", script, found[1]], check=True, stdout=pipe)
             process.terminate()
         turns = [(on, cpu / pages * 1e6) for on, pages, cpu in json.loads(process.stderr.read()) if pages > 20]

@@ -9,8 +9,8 @@ from typing import Literal
 
 from scrap.errors import Outcome
 from scrap.events import RequestEnded
-from scrap.telemetry.fields import RequestRecord, level_of
-from scrap.telemetry.formatters import JsonFormatter, TextFormatter
+from scrap.telemetry.log_fields import RequestRecord, level_of
+from scrap.telemetry.log_formatters import JsonFormatter, TextFormatter
 from scrap.telemetry.sinks import Handlers
 
 Format = Literal["auto", "json", "text"]

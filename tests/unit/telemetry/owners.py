@@ -8,7 +8,7 @@ from scrap.cache import Stats
 from scrap.errors import Reason
 from scrap.events import PageNotes, RequestEnded, Timings
 from scrap.telemetry import Metrics
-from scrap.telemetry.fields import RequestRecord, level_of
+from scrap.telemetry.log_fields import RequestRecord, level_of
 from tests.unit.telemetry.events import ENDED, FAILED
 
 

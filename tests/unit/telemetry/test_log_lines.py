@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 
 from scrap.errors import Outcome, Reason
 from scrap.events import PageNotes, RequestEnded
-from scrap.telemetry.fields import fields_of, level_of
-from scrap.telemetry.formatters import JsonFormatter, TextFormatter
+from scrap.telemetry.log_fields import fields_of, level_of
+from scrap.telemetry.log_formatters import JsonFormatter, TextFormatter
 from scrap.telemetry.trace import Trace, current_trace
 from tests.unit.telemetry.events import ENDED, FAILED
 from tests.unit.telemetry.owners import record_of

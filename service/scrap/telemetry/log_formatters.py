@@ -5,7 +5,7 @@ import logging
 
 import orjson
 
-from scrap.telemetry.fields import Fields, fields_of
+from scrap.telemetry.log_fields import Fields, fields_of
 from scrap.telemetry.trace import current_trace
 
 
