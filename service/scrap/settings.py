@@ -114,10 +114,10 @@ class CommaSeparated(click.ParamType[Any]):
 
 
 class _Finite(click.FloatRange):
-    """A number between bounds; `nan` and `inf` are none, though Python reads them."""
+    """A number within limits; `nan` and `inf` are none, though Python reads them."""
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
-        """Reads it; fails where it is no number or out of bounds."""
+        """Reads it; fails where it is no number or exceeds a limit."""
         number = float(super().convert(value, param, ctx))
         if not math.isfinite(number):
             self.fail(f"{value!r} is not a finite number", param, ctx)

@@ -92,7 +92,7 @@ class Kube:
         self._plurals: dict[tuple[str, str], str] = {}
 
     async def served(self) -> bool:
-        """Whether the API server knows AlertScalers."""
+        """Whether the API server has the CRD of AlertScalers."""
         try:
             resources = await self._request("GET", f"/apis/{GROUP}/{VERSION}")
         except NotFound:

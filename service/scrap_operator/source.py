@@ -62,11 +62,11 @@ def poller() -> Callable[[Source, Sequence[str]], Awaitable[Observation]]:
     """Gives a `poll` that has a connection of its own each time: from a common pool two would take each other's."""
     tls = httpx2.create_ssl_context(trust_env=False)
 
-    async def ask(source: Source, names: Sequence[str]) -> Observation:
+    async def poll_once(source: Source, names: Sequence[str]) -> Observation:
         async with new_client(tls) as client:
             return await poll(client, source, names)
 
-    return ask
+    return poll_once
 
 
 def new_client(tls: ssl.SSLContext | bool = True) -> httpx2.AsyncClient:

@@ -1,7 +1,7 @@
 """The Prometheus metrics over OTLP: the registry is read as a scrape reads it, and sent cumulatively.
 
-Names that semantic conventions have are theirs; ours lose what OTLP carries elsewhere (`_total`, the unit), so that a
-backend that makes Prometheus names of them makes our names again.
+Names that semantic conventions have are theirs; the others lose what OTLP carries elsewhere (`_total`, the unit), so
+that a backend that makes Prometheus names of them makes the original names again.
 """
 
 import logging
