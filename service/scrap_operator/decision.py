@@ -281,7 +281,7 @@ def _follow_alerts(
     *,
     inconclusive: RuleOutcome | None,
 ) -> RuleOutcome:
-    """The change that the alerts request. A ScaleUp rule that fires counts even where silence is inconclusive."""
+    """The change that the alerts request. A ScaleUp rule that fires counts even where the others are inconclusive."""
     if ups := [rule for rule in firing if rule.effect is Effect.SCALE_UP]:
         return _scale_up(spec, current, memory, now, ups)
     if inconclusive:
@@ -330,9 +330,9 @@ def _wait(behavior: Behavior, memory: Observations, last: int | None, now: int) 
     if behavior.select is Select.DISABLED:
         return RuleOutcome(ScalingReason.DISABLED, "The behavior's selectPolicy is Disabled.", limited=True)
     assert memory.pending is not None  # noqa: S101 - else no change were requested
-    granted = max(memory.pending.since, memory.scaled_up or 0, memory.scaled_down or 0) + behavior.window
-    if now < granted:
-        return RuleOutcome(ScalingReason.STABILIZING, f"Stabilizing until {_clock(granted)}.")
+    stable = max(memory.pending.since, memory.scaled_up or 0, memory.scaled_down or 0) + behavior.window
+    if now < stable:
+        return RuleOutcome(ScalingReason.STABILIZING, f"Stabilizing until {_clock(stable)}.")
     ends = [0 if last is None else last + policy.period for policy in behavior.policies]
     earliest = max(ends) if behavior.select is Select.MIN else min(ends)
     if now < earliest:

@@ -144,7 +144,7 @@ class Metrics:
         self._gauge(name, means).set_function(value)
 
     def _children(self, name: str, means: str, labels: list[str], known: Known) -> Callable[..., prometheus.Counter]:
-        """The children of a counter, looked up once; there are few, for every label value is bounded."""
+        """The children of a counter, looked up once; there are few, for label values come from short lists."""
         child = cache(self._counter(name, means, labels).labels)
         for values in known:  # PromQL sees no increase in a series that begins at 1
             child(*values)
@@ -159,9 +159,7 @@ class Metrics:
         means = "Longest request of the last minute, in seconds."
         self._longest = self._gauge("scrap_request_duration_max_seconds", means, labels)
         self._maxima: dict[tuple[str, Outcome], SlidingMaximum] = {}
-        self._series_of = lru_cache(maxsize=256)(
-            self._request_series
-        )  # a client chooses the method, so there is a limit
+        self._series_of = lru_cache(maxsize=256)(self._request_series)  # limited: a client chooses the method
         for route, outcome in product(sorted(self._routes), Outcome):
             self._series_of(route, "GET", outcome.status, outcome)
         labels, known = ["reason", "outcome", "fault"], ((reason, reason.outcome, reason.fault) for reason in Reason)
