@@ -8,7 +8,7 @@ export UV_PYTHON_DOWNLOADS := never
 export UV_COMPILE_BYTECODE := 1
 export PYTHONDONTWRITEBYTECODE :=
 .DEFAULT_GOAL := help
-.PHONY: help setup run demo test test-oldest coverage test-servers test-chart test-cluster story story-picture faults lint format types contracts check fuzz bench bench-bombs soak bench-parser dashboards dashboards-preview dashboards-check docs alert-test image release clean
+.PHONY: help setup run demo test test-oldest coverage test-servers test-chart test-cluster story story-picture faults lint format types contracts check fuzz bench bench-bombs bench-peers bench-peers-docs gate capacity soak bench-parser dashboards dashboards-preview dashboards-check docs alert-test image release clean
 
 help: ## list the commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-18s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -83,12 +83,26 @@ fuzz: setup ## 200,000 damaged pages and all real ones against html5lib, 1,800 l
 	@SCRAP_FUZZ=60 .venv/bin/pytest tests/property/test_opengraph.py tests/property/test_charsets.py tests/property/test_decision.py \
 	    tests/unit/opengraph/test_corpus_pages.py -k "soup or damaged or whole or World"
 
-bench: setup ## every benchmark but the soak and the hostile pages; wants a quiet machine and wrk
-	@for file in $(filter-out %bench_soak.py %bench_bombs.py,$(wildcard tests/benchmarks/bench_*.py)); do \
+bench: APART := %bench_soak.py %bench_bombs.py %bench_gate.py %bench_gate_origin.py %bench_peers.py
+bench: setup ## every benchmark but those with a command of their own; wants a quiet machine and wrk
+	@for file in $(filter-out $(APART),$(wildcard tests/benchmarks/bench_*.py)); do \
 	    echo "== $$file"; .venv/bin/python -m tests.benchmarks.$$(basename $$file .py) || exit 1; done
 
 bench-bombs: setup ## 75 hostile pages, 256 of each at once: memory, response bytes, event loop, a bystander; fifteen minutes
 	@.venv/bin/python -m tests.benchmarks.bench_bombs
+
+gate: setup ## CPU a page beside the commit before (GATE_BASE=HEAD^); fails above 1.10; three minutes at most
+	@.venv/bin/python -m tests.benchmarks.bench_gate $(ARGS)
+
+bench-peers: setup ## beside unfurl.js, metascraper and others, by the benchmark kit (KIT=../shared/kit); forty minutes (ARGS=--quick: ten)
+	@KIT=$(or $(KIT),../shared/kit) .venv/bin/python -m tests.benchmarks.bench_peers $(ARGS)
+
+bench-peers-docs: setup ## write what bench-peers measured last, and its picture, to docs/benchmarks.md
+	@.venv/bin/python -m tests.benchmarks.bench_peers --write
+	@$(UV) run --frozen --group pictures python -m scripts.peers_picture .cache/peers/peers.json docs/images/peers.svg
+
+capacity: setup ## make the tables of docs/capacity.md
+	@.venv/bin/python -m tests.benchmarks.capacity
 
 soak: setup ## ten minutes of mixed abuse
 	@.venv/bin/python -m tests.benchmarks.bench_soak 10

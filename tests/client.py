@@ -1,4 +1,4 @@
-"""A caller of the service: plain `http.client`, so that nothing of ours is on both ends of the wire."""
+"""A client of the service: plain `http.client`, so that no code of scrap is on both ends of the wire."""
 
 import http.client
 import json
@@ -8,7 +8,7 @@ from urllib.parse import quote, urlsplit
 
 
 @dataclass(frozen=True)
-class Answer:
+class ServiceResponse:
     """What came back."""
 
     status: int
@@ -21,17 +21,17 @@ class Answer:
         return json.loads(self.body)
 
 
-def request(base: str, path: str, *, method: str = "GET", headers: dict[str, str] | None = None) -> Answer:
+def request(base: str, path: str, *, method: str = "GET", headers: dict[str, str] | None = None) -> ServiceResponse:
     """One request on a connection of its own."""
     connection = http.client.HTTPConnection(urlsplit(base).netloc, timeout=30)
     try:
         connection.request(method, path, headers=headers or {})
         answer = connection.getresponse()
-        return Answer(answer.status, answer.headers, answer.read())
+        return ServiceResponse(answer.status, answer.headers, answer.read())
     finally:
         connection.close()
 
 
-def scrap(base: str, url: str, **options: Any) -> Answer:
+def scrap(base: str, url: str, **options: Any) -> ServiceResponse:
     """Asks for the preview of a page."""
     return request(base, f"/api/v1/scrap?url={quote(url, safe='')}", **options)

@@ -54,8 +54,8 @@ def load(service: running.Service, origin: running.Origin) -> None:
         kind = "slow" if number % 50 == 0 else "broken" if number % 20 == 1 else "load"
         client.scrap(service.url, f"{origin.url}/{kind}/{number}")
 
-    with ThreadPoolExecutor(8) as callers:
-        list(callers.map(call, range(LOAD)))
+    with ThreadPoolExecutor(8) as clients:
+        list(clients.map(call, range(LOAD)))
 
 
 def scrape(service: running.Service) -> str:

@@ -7,7 +7,7 @@ from typing import Any
 
 
 def freeze(process: subprocess.Popen[Any]) -> None:
-    """Stops a child of ours; it has stopped when this returns."""
+    """Stops a child process; it has stopped when this returns."""
     process.send_signal(signal.SIGSTOP)
     os.waitpid(process.pid, os.WUNTRACED)  # the signal is sent at once, but each thread stops when it gets to run
 

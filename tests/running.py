@@ -40,14 +40,14 @@ class Service:
 
 @contextlib.contextmanager
 def service(
-    settings: Mapping[str, str] | None = None, *, module: str = "scrap", is_heard: bool = True
+    settings: Mapping[str, str] | None = None, *, module: str = "scrap", is_read: bool = True
 ) -> Iterator[Service]:
     """Starts the service on free ports, with loopback allowed as a target; stops it at the end.
 
     Args:
         settings: more variables.
         module: what is run instead of scrap itself.
-        is_heard: whether anybody reads what it says once it serves; else that is read when it has ended.
+        is_read: whether its log is read while it serves; else it is read when it has ended.
 
     Raises:
         RuntimeError: it ended, or did not say in 30 s where it serves: with a log level above "info" it never does.
@@ -77,14 +77,14 @@ def service(
         if not found:
             raise RuntimeError("the service did not start, or did not say where it serves:\n" + "".join(log))
         reader = threading.Thread(target=log.extend, args=(process.stdout,))
-        if is_heard:
+        if is_read:
             reader.start()
         try:
             yield Service(found[1], found[2], process, log)
         finally:
             process.terminate()
             process.wait(60)
-            if not is_heard:
+            if not is_read:
                 reader.start()
             reader.join()
 
@@ -121,13 +121,13 @@ class Pages(Answer):
 
 
 class Origin(http.server.ThreadingHTTPServer):
-    """A loopback web server that callers may drop at any time."""
+    """A loopback web server that clients may drop at any time."""
 
     daemon_threads = True
     request_queue_size = 128
 
     def handle_error(self, request: object, client_address: object) -> None:
-        """Says nothing of a caller that left: scrap leaves as soon as it has read enough."""
+        """Logs nothing of a client that left: scrap leaves as soon as it has read enough."""
 
     @property
     def url(self) -> str:

@@ -27,7 +27,7 @@ def _archive() -> Path:
     """Fetches the source distribution, unless it is there already.
 
     Raises:
-        OSError: it cannot be had.
+        OSError: it cannot be read.
     """
     lock = tomllib.loads((_ROOT / "uv.lock").read_text())
     source = next(package["sdist"] for package in lock["package"] if package["name"] == "html5lib")

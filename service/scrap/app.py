@@ -28,8 +28,8 @@ _STDOUT = 1
 # Seconds that a thread may hold the interpreter while another waits. While html5lib works on a page (50 to 90 ms), the
 # loop is 0.7 ms late at the median instead of 5.3, and 6 ms at the 99th percentile instead of 32.
 SWITCH_INTERVAL = 0.0005
-# For glibc, which asks silent name servers for 10 s and more otherwise: such a look-up holds a thread that nobody can
-# stop. One second, then two; still longer than a fetch wants to wait for a connection where there are two servers.
+# For glibc, whose default with silent name servers is 10 s and more: such a look-up holds a thread that cannot be
+# stopped. One second, then two; still longer than the time to connect where there are two servers.
 _RESOLVER_OPTIONS = "timeout:1 attempts:2"
 
 log = logging.getLogger(__name__)
@@ -37,7 +37,7 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class Components:
-    """What makes previews, and what can be seen of it."""
+    """The parts that the API and the metrics use."""
 
     previewer: Previewer
     cache: cache.Cache
@@ -51,49 +51,48 @@ async def components(settings: Settings, emit: Emit = ignore) -> AsyncIterator[C
     Raises:
         SettingError: the shared cache's URL cannot be read.
     """
-    calls = settings[RequestLimits]
+    limits = settings[RequestLimits]
     async with contextlib.AsyncExitStack() as stack:
-        executor = admission.Executor(calls.html5lib_workers)
+        executor = admission.Executor(limits.html5lib_workers)
         stack.callback(executor.close)
         turns = Turns()
-        fetcher = fetch.Fetcher(
-            limits=settings[fetch.FetchLimits], policy=settings[fetch.EgressPolicy], emit=emit, turns=turns
-        )
+        policy = settings[fetch.EgressPolicy]
+        fetcher = fetch.Fetcher(limits=settings[fetch.FetchLimits], policy=policy, emit=emit, turns=turns)
         stack.push_async_callback(fetcher.aclose)
         try:
-            kept = cache.Cache(settings[cache.CacheLimits], settings[remote.Remote], emit=emit)
+            pages = cache.Cache(settings[cache.CacheLimits], settings[remote.Remote], emit=emit)
         except ValueError:  # its message may hold a piece of the password
             raise SettingError(f"{variables(remote.Remote, 'url')} is no redis://, rediss:// or unix:// URL") from None
-        kept.start()
-        stack.push_async_callback(kept.aclose)
+        pages.start()
+        stack.push_async_callback(pages.aclose)
         busy = admission.Busy()
         busy.start()
         stack.callback(busy.stop)
-        places = admission.Admission(settings[admission.AdmissionLimits], busy=lambda: busy.share)
+        slots = admission.Admission(settings[admission.AdmissionLimits], busy=lambda: busy.share)
         previewer = Previewer(
             fetcher=fetcher,
-            cache=kept,
+            cache=pages,
             freshness=settings[freshness.FreshnessPolicy],
-            admission=places,
+            admission=slots,
             parsing=opengraph.ParseLimits(),
             turns=turns,
             executor=executor,
-            deadline=calls.deadline,
+            deadline=limits.deadline,
             emit=emit,
         )
         stack.push_async_callback(previewer.aclose)
-        yield Components(previewer, kept, places)
+        yield Components(previewer, pages, slots)
 
 
 async def serve(settings: Settings) -> None:
     """Serves until SIGTERM or SIGINT, then drains.
 
-    Readiness drops at once; what is under way ends; only then new connections are refused; the management port
-    goes last. All of it has one deadline: `ServerLimits.shutdown` seconds after the signal.
+    Readiness fails at once; running requests end; then the public port closes, and the management port last. All of it
+    has one deadline: `ServerLimits.shutdown` seconds after the signal.
 
     Raises:
-        SettingError: a part cannot be started as it is set.
-        OSError: a port cannot be had.
+        SettingError: a component cannot be started with its settings.
+        OSError: a port cannot be opened.
     """
     os.environ.setdefault("RES_OPTIONS", _RESOLVER_OPTIONS)
     async with contextlib.AsyncExitStack() as stack:
@@ -109,17 +108,16 @@ async def serve(settings: Settings) -> None:
         metrics.observe_cache(built.cache)
         stopped = asyncio.Event()
         public_app = api.public_app(built.previewer, emit=emit, version=__version__)
-        management = api.management_app(is_ready=lambda: not stopped.is_set(), exposition=metrics.exposition)
+        management_app = api.management_app(is_ready=lambda: not stopped.is_set(), exposition=metrics.exposition)
         new_server = partial(api.Server, limits=limits, connections=settings[api.ConnectionLimits])
         loop = asyncio.get_running_loop()
         sys.setswitchinterval(SWITCH_INTERVAL)
-        # What was imported and built stays: under load, to walk it all held the loop for 25 ms, once a second.
         gc.collect()
-        gc.freeze()
+        gc.freeze()  # to walk what was imported and built blocked the event loop for 25 ms, once a second under load
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, stopped.set)
         async with (
-            new_server(management).running(management_socket) as private,
+            new_server(management_app).running(management_socket) as private,
             new_server(public_app, emit=emit).running(public_socket) as public,
         ):
             log.info("serving on %s, management on %s", api.url_of(public_socket), api.url_of(management_socket))
@@ -138,7 +136,7 @@ def _listen(settings: Settings, host: str, port: str) -> socket:
 
 
 def _signals(settings: Settings, stack: contextlib.AsyncExitStack) -> tuple[telemetry.Metrics, Emit]:
-    """Starts telemetry; a large library is imported only where it is used. Gives the metrics, and who takes events."""
+    """Starts telemetry; returns the metrics and the emit function. Large libraries are imported where they are used."""
     metrics = telemetry.Metrics(version=__version__, routes=api.ROUTES)
     logs = settings[telemetry.LogSettings]
     lines = stack.enter_context(telemetry.log_queue(_STDOUT, dropped=metrics.lines_dropped.inc))
@@ -146,8 +144,7 @@ def _signals(settings: Settings, stack: contextlib.AsyncExitStack) -> tuple[tele
     handlers: list[logging.Handler] = [lines]
     sinks: list[telemetry.Sink] = []
     closings: list[Callable[[], None]] = []
-    wanted = signals_of(os.environ)
-    if wanted:
+    if wanted := signals_of(os.environ):
         from scrap.telemetry.otel.exporting import Exporting  # noqa: PLC0415 - 20 MB and half a second
 
         exporting = Exporting(wanted, version=__version__, metrics=metrics, queries=logs.queries)
@@ -161,17 +158,16 @@ def _signals(settings: Settings, stack: contextlib.AsyncExitStack) -> tuple[tele
         reporting = Reporting(settings[SentrySettings], version=__version__)
         closings.append(reporting.close)
         sinks.append(reporting)
-    stack.callback(_close_together, closings)  # what it logs is written like any other line
-    logging.getLogger("uvicorn").setLevel(logging.ERROR)  # what it logs of starts and bad requests, we log ourselves
-    lag = asyncio.create_task(telemetry.measure_lag(metrics.note_lag))
-    stack.callback(lag.cancel)
+    stack.callback(_close_together, closings)  # its log lines are still written
+    logging.getLogger("uvicorn").setLevel(logging.ERROR)  # app.py and the request's line log the rest
+    stack.callback(asyncio.create_task(telemetry.measure_lag(metrics.note_lag)).cancel)
     emit = telemetry.FanOut(*sinks, metrics, telemetry.RequestLog(), failed=metrics.note_failed_sink)
     asyncio.get_running_loop().set_exception_handler(partial(_failed_in_background, emit))
     return metrics, emit
 
 
 def _close_together(closings: Iterable[Callable[[], None]]) -> None:
-    """Closes several senders at the same time, so that the end takes as long as the slowest."""
+    """Closes all at the same time, so that it takes as long as the slowest."""
     threads = [threading.Thread(target=close) for close in closings]
     for thread in threads:
         thread.start()
@@ -180,8 +176,8 @@ def _close_together(closings: Iterable[Callable[[], None]]) -> None:
 
 
 def _failed_in_background(emit: Emit, loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
-    """Tells of what nobody waited for: a refresh, a flight whose callers have left, a callback."""
-    loop.default_exception_handler(context)  # says so in the log
+    """Emits the error of a task that nothing awaits: a refresh, a flight whose clients have left, a callback."""
+    loop.default_exception_handler(context)  # logs it
     error = context.get("exception")
-    if error is not None and not isinstance(error, ScrapError | OSError):  # those are the web's
+    if error is not None and not isinstance(error, ScrapError | OSError):  # those are the web's fault
         emit(BackgroundFailed(error))

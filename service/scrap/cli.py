@@ -2,7 +2,8 @@
 
 import os
 import sys
-from collections.abc import Callable
+from collections.abc import Iterable
+from itertools import chain
 from typing import Any, NoReturn
 
 import click
@@ -12,8 +13,8 @@ from scrap import __version__, app, urls
 from scrap.errors import Outcome, Reason, ScrapError
 from scrap.settings import GROUPS, Setting, SettingError, Settings
 
-# Exit codes of `scrap get`, by outcome: those of sysexits.h where a program may care, and 2 as click itself ends where
-# the command line is wrong. docs/problems.md has them.
+# Exit codes of `scrap get`, by outcome: click's own 2 for a wrong command line, and two of sysexits.h. See
+# docs/problems.md.
 EXIT_CODES = {
     Outcome.CALLER_ERROR: 2,
     Outcome.BLOCKED: 3,
@@ -24,41 +25,33 @@ EXIT_CODES = {
 }
 
 
-class GroupedCommand(click.Command):
-    """A command whose help lists its settings under their headings, each with its variable and its default."""
+class SettingsCommand(click.Command):
+    """A command whose options are settings; its help has them under their headings, with variable and default."""
+
+    def __init__(self, *arguments: Any, headings: Iterable[str], **options: Any) -> None:
+        super().__init__(*arguments, **options)
+        self._groups = {heading: GROUPS[heading] for heading in headings}
+        self._others = self.params
+        self.params = [*map(_option, chain(*self._groups.values())), *self._others]
 
     def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        """Writes each group of settings, then what is left."""
-        own = {param.name: param.get_help_record(ctx) for param in self.get_params(ctx)}
-        for heading, settings in GROUPS.items():
-            rows = [_row(setting) for setting in settings if own.pop(setting.key, None)]
-            if rows:
-                with formatter.section(heading):
-                    formatter.write_dl(rows)
+        """Writes each group of settings, then the other options."""
+        for heading, settings in self._groups.items():
+            with formatter.section(heading):
+                formatter.write_dl([_row(setting) for setting in settings])
+        others = [*self._others, self.get_help_option(ctx)]
         with formatter.section("Other"):
-            formatter.write_dl([record for record in own.values() if record])
+            formatter.write_dl([record for param in others if param and (record := param.get_help_record(ctx))])
+
+
+def _option(setting: Setting) -> click.Option:
+    """`show_envvar` makes errors name the variable."""
+    name, variable = f"--{setting.name}", setting.variable
+    return click.Option([name], type=setting.type, default=setting.default, envvar=variable, show_envvar=True)
 
 
 def _row(setting: Setting) -> tuple[str, str]:
     return f"--{setting.name}", f"{setting.help} [{setting.variable}: {setting.default_text or 'none'}]"
-
-
-def with_settings(*headings: str) -> Callable[[Callable[..., None]], Callable[..., None]]:
-    """Gives a command the settings under these headings, as flags and variables."""
-
-    def decorate(command: Callable[..., None]) -> Callable[..., None]:
-        for heading in reversed(headings):
-            for setting in reversed(GROUPS[heading]):
-                command = click.option(
-                    f"--{setting.name}",
-                    type=setting.type,
-                    default=setting.default,
-                    envvar=setting.variable,
-                    show_envvar=True,  # so that an error names it
-                )(command)
-        return command
-
-    return decorate
 
 
 @click.group(context_settings={"max_content_width": 100, "help_option_names": ["-h", "--help"]})
@@ -67,8 +60,7 @@ def main() -> None:
     """Returns the Open Graph (ogp.me) of the page at a URL."""
 
 
-@main.command(cls=GroupedCommand, short_help="Serve the API.")
-@with_settings(*GROUPS)
+@main.command(cls=SettingsCommand, headings=GROUPS, short_help="Serve the API.")
 def serve(**values: Any) -> None:
     """Serve GET /api/v1/scrap?url=… until SIGTERM or Ctrl-C.
 
@@ -86,17 +78,15 @@ def serve(**values: Any) -> None:
 def _open_standard_streams() -> None:
     """Opens /dev/null for each of descriptors 0 to 2 that is closed (`scrap serve >&-`).
 
-    The event loop would get its number otherwise, and the log lines would be written to it. POSIX's open gives the
-    lowest number that is free.
+    Else the event loop would get its number, and the log would be written to it: POSIX's open takes the lowest.
     """
     while (descriptor := os.open(os.devnull, os.O_RDWR)) <= 2:
         pass
     os.close(descriptor)
 
 
-@main.command(cls=GroupedCommand, short_help="Print the Open Graph of a page as JSON.")
+@main.command(cls=SettingsCommand, headings=("Load", "Fetching"), short_help="Print the Open Graph of a page as JSON.")
 @click.argument("url")
-@with_settings("Load", "Fetching")
 def get(url: str, **values: Any) -> None:
     """Print the Open Graph of the page at URL as JSON; {} where it has none.
 
@@ -109,7 +99,7 @@ def get(url: str, **values: Any) -> None:
         raise click.UsageError(str(error)) from None
     except ScrapError as error:
         _fail(error)
-    except Exception as error:  # noqa: BLE001 - whatever it is, a person wants a line and a script its code
+    except Exception as error:  # noqa: BLE001 - any error ends with one line and an exit code
         _fail(ScrapError(Reason.INTERNAL, repr(error)))
     click.echo(body)
 

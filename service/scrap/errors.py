@@ -1,22 +1,22 @@
-"""What can go wrong, whose fault it is, and what may be said of it.
+"""The errors, with the reason, outcome and fault of each.
 
     ScrapError
-     ├── InvalidURL           the caller's URL cannot be read
+     ├── InvalidURL           the client's URL cannot be read
      ├── Blocked              the target may not be fetched
-     ├── UpstreamError        the page could not be had: the web's fault
+     ├── UpstreamError        the page could not be fetched: the web's fault
      ├── DeadlineExceeded     the page took too long: the web's fault
-     └── Overloaded           we are full, or have run out of something: our fault
+     └── Overloaded           the service is saturated or has run out of a resource: its own fault
 
-Every error has a `Reason`; a reason has an `Outcome`, an outcome a `Fault`. The answer, the log line and the
-metrics all read these three, so they cannot disagree. What a caller is told is the reason's own sentence and
-nothing else; what only we may know travels in `ScrapError.internal`.
+Every error has a `Reason`; a reason has an `Outcome`, an outcome a `Fault`. The response, the log line and the metrics
+all use these three, so they cannot disagree. A client gets the reason's sentence and nothing else;
+`ScrapError.internal` is for the log alone.
 """
 
 from enum import StrEnum
 
 
 class Fault(StrEnum):
-    """Whose fault a failed call is."""
+    """Whose fault a failed request is."""
 
     CALLER = "caller"
     WEB = "web"
@@ -24,9 +24,9 @@ class Fault(StrEnum):
 
 
 class Outcome(StrEnum):
-    """How a call ended: the one label that metrics, logs and alerts count by."""
+    """How a request ended; metrics, logs and alerts have it as a label."""
 
-    __hash__ = str.__hash__  # an enumeration's own is written in Python, and every call is counted by this
+    __hash__ = str.__hash__  # an enumeration's own is written in Python, and a metric's child is looked up by it
 
     fault: Fault | None
     status: int
@@ -49,7 +49,7 @@ class Outcome(StrEnum):
 
 
 class Reason(StrEnum):
-    """Why a call failed: a stable word, its outcome, and the sentence that a caller may read."""
+    """Why a request failed: a stable value, its outcome, and the sentence that the client gets."""
 
     outcome: Outcome
     sentence: str
@@ -61,27 +61,21 @@ class Reason(StrEnum):
         member.sentence = sentence
         return member
 
-    # The caller's URL, as a string.
+    # The client's URL.
     URL_MISSING = "url_missing", Outcome.CALLER_ERROR, "Give the page's address as ?url=<percent-encoded>."
     QUERY_UNKNOWN = "query_unknown", Outcome.CALLER_ERROR, "Only url is a parameter; percent-encode its & as %26."
     URL_REPEATED = "url_repeated", Outcome.CALLER_ERROR, "Give one url, not several."
     URL_TOO_LONG = "url_too_long", Outcome.CALLER_ERROR, "The url is longer than 2,048 characters."
     URL_MALFORMED = "url_malformed", Outcome.CALLER_ERROR, "The url cannot be read as an absolute URL."
     URL_SCHEME = "url_scheme", Outcome.CALLER_ERROR, "Only http and https URLs can be fetched."
-    URL_CREDENTIALS = (
-        "url_credentials",
-        Outcome.CALLER_ERROR,
-        "The url must not carry a user name or password.",
-    )
+    URL_CREDENTIALS = "url_credentials", Outcome.CALLER_ERROR, "The url must not carry a user name or password."
 
-    # The request to us.
+    # The client's request.
     NOT_FOUND = "not_found", Outcome.CALLER_ERROR, "There is nothing at this path."
     METHOD_NOT_ALLOWED = "method_not_allowed", Outcome.CALLER_ERROR, "This path does not support that method."
-
     REQUEST_MALFORMED = "request_malformed", Outcome.CALLER_ERROR, "This is not an HTTP/1.1 request."
     REQUEST_TOO_LARGE = "request_too_large", Outcome.CALLER_ERROR, "The request has too many header bytes."
     REQUEST_TIMEOUT = "request_timeout", Outcome.CALLER_ERROR, "The request took too long to arrive."
-
     CALLER_LEFT = "caller_left", Outcome.CALLER_ERROR, "The client closed the connection before the response."
 
     # The target, by policy.
@@ -94,17 +88,9 @@ class Reason(StrEnum):
     CONNECT_FAILED = "connect_failed", Outcome.UPSTREAM_ERROR, "The host does not accept connections."
     TLS_FAILED = "tls_failed", Outcome.UPSTREAM_ERROR, "No trusted TLS connection to the host could be made."
     PROTOCOL_ERROR = "protocol_error", Outcome.UPSTREAM_ERROR, "The host's response is not valid HTTP."
-    HEADERS_TOO_LARGE = (
-        "headers_too_large",
-        Outcome.UPSTREAM_ERROR,
-        "The host's response has too many header bytes.",
-    )
+    HEADERS_TOO_LARGE = "headers_too_large", Outcome.UPSTREAM_ERROR, "The host's response has too many header bytes."
     BODY_UNREADABLE = "body_unreadable", Outcome.UPSTREAM_ERROR, "The page's content coding cannot be decoded."
-    REDIRECT_INVALID = (
-        "redirect_invalid",
-        Outcome.UPSTREAM_ERROR,
-        "The page redirects to an invalid URL.",
-    )
+    REDIRECT_INVALID = "redirect_invalid", Outcome.UPSTREAM_ERROR, "The page redirects to an invalid URL."
     REDIRECT_LOOP = "redirect_loop", Outcome.UPSTREAM_ERROR, "The page redirects in a loop."
     REDIRECT_LIMIT = "redirect_limit", Outcome.UPSTREAM_ERROR, "The page redirects too many times."
     UPSTREAM_STATUS = "upstream_status", Outcome.UPSTREAM_ERROR, "The page's response has an error status."
@@ -112,7 +98,7 @@ class Reason(StrEnum):
     TIMEOUT_CONNECT = "timeout_connect", Outcome.TIMEOUT, "The host did not accept a connection in time."
     TIMEOUT_FIRST_BYTE = "timeout_first_byte", Outcome.TIMEOUT, "The host did not begin to respond in time."
 
-    # Ourselves.
+    # The service.
     FULL = "full", Outcome.SHED, "The service is saturated; try again later."
     EXHAUSTED = "exhausted", Outcome.SHED, "This instance has run out of sockets, threads or memory; try again."
     DRAINING = "draining", Outcome.SHED, "This instance is shutting down; try again."
@@ -120,19 +106,14 @@ class Reason(StrEnum):
 
     @property
     def fault(self) -> Fault:
-        """Whose fault it is; every failure is somebody's."""
+        """Whose fault it is."""
         fault = self.outcome.fault
         assert fault is not None  # noqa: S101 - a reason belongs to a failed outcome, by the table above
         return fault
 
 
 class ScrapError(Exception):
-    """A call that failed for a known reason.
-
-    Args:
-        reason: what went wrong; its sentence is all that a caller reads.
-        internal: what only the log may say (addresses, a library's message).
-    """
+    """A request failed for a known reason; `internal` is for the log alone (addresses, a library's message)."""
 
     def __init__(self, reason: Reason, internal: str = "") -> None:
         super().__init__(f"{reason}: {internal}" if internal else str(reason))
@@ -141,7 +122,7 @@ class ScrapError(Exception):
 
 
 class InvalidURL(ScrapError):
-    """The caller's URL cannot be read; nothing was fetched."""
+    """The client's URL cannot be read; nothing was fetched."""
 
 
 class Blocked(ScrapError):
@@ -149,20 +130,15 @@ class Blocked(ScrapError):
 
 
 class UpstreamError(ScrapError):
-    """The page could not be had.
+    """The page could not be fetched.
 
     Args:
-        status: the HTTP status that the page answered with, where it did.
-        retry_after: seconds for which the host asked not to be called again (429 and 503), where it did.
+        status: the HTTP status of the page's response, where there was one.
+        retry_after: the seconds of its Retry-After (429 and 503), where it had one.
     """
 
     def __init__(
-        self,
-        reason: Reason,
-        internal: str = "",
-        *,
-        status: int | None = None,
-        retry_after: float | None = None,
+        self, reason: Reason, internal: str = "", *, status: int | None = None, retry_after: float | None = None
     ) -> None:
         super().__init__(reason, internal)
         self.status = status
@@ -174,11 +150,7 @@ class DeadlineExceeded(ScrapError):
 
 
 class Overloaded(ScrapError):
-    """We are full, or have run out of something.
-
-    Args:
-        retry_after: whole seconds after which a caller may try again.
-    """
+    """The service is saturated, or has run out of a resource; `retry_after` is the response's, in whole seconds."""
 
     def __init__(self, reason: Reason = Reason.FULL, internal: str = "", *, retry_after: int = 1) -> None:
         super().__init__(reason, internal)

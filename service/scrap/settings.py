@@ -1,8 +1,7 @@
-"""Every setting, once: its flag, its `SCRAP_…` variable, its unit, and what follows from it.
+"""Every setting, once: its flag, its `SCRAP_…` variable, its type and its help.
 
-The components define what they need as small frozen dataclasses with defaults, and say at length there what each field
-costs; here every field that an operator may set gets its name. `scrap --help`, docs/settings.md and the chart's values
-are made from `GROUPS`, or tested against it.
+The components define their limits as small frozen dataclasses with defaults; here each field that can be set from
+outside gets its name. `scrap --help`, docs/settings.md and the chart's values are made from `GROUPS`.
 """
 
 import ipaddress
@@ -34,7 +33,7 @@ class Serving:
 
 @dataclass(frozen=True, slots=True)
 class RequestLimits:
-    """What one call may take."""
+    """What one request may take."""
 
     deadline: float = 8.0  # seconds
     html5lib_workers: int = 1
@@ -46,12 +45,11 @@ class Setting:
 
     Attributes:
         name: "max-redirects" is the flag --max-redirects and the variable SCRAP_MAX_REDIRECTS.
-        component: whose it is.
-        field: the field of `component` that it sets; its default is the default.
+        component: the dataclass that has `field`; the field's default is the setting's.
         type: what click reads and validates it with.
-        help: one sentence: what it does, in which unit, and what follows.
+        help: its unit, its meaning, and what more or less of it costs.
         secret: its value is never shown, and belongs into a Secret.
-        standard: the variable's name where others chose it; else it is SCRAP_ and the setting's own.
+        standard: the variable's name where it is another product's; else it is SCRAP_ and the setting's own.
     """
 
     name: str
@@ -74,12 +72,12 @@ class Setting:
 
     @property
     def default(self) -> Any:
-        """Its value where nobody says otherwise."""
+        """Its value where it is not set."""
         return getattr(self.component(), self.field)
 
     @property
     def default_text(self) -> str:
-        """The default as a person would write it."""
+        """The default as text."""
         match self.default:
             case tuple() | frozenset():
                 return ",".join(map(str, sorted(self.default)))
@@ -116,10 +114,10 @@ class CommaSeparated(click.ParamType[Any]):
 
 
 class _Finite(click.FloatRange):
-    """A number between bounds; `nan` and `inf` are none, though Python reads them."""
+    """A number within limits; `nan` and `inf` are none, though Python reads them."""
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
-        """Reads it; fails where it is no number or out of bounds."""
+        """Reads it; fails where it is no number or exceeds a limit."""
         number = float(super().convert(value, param, ctx))
         if not math.isfinite(number):
             self.fail(f"{value!r} is not a finite number", param, ctx)
@@ -148,353 +146,133 @@ _NETWORKS = CommaSeparated("networks", ipaddress.ip_network)
 _PORTS = CommaSeparated("ports", _ports, _union)
 _NAMES = CommaSeparated("names", str)
 
-# Under the heading where a person looks for it.
+# By heading of the help; each line: name, component, field, type, then the help. The formatter would give each a line.
+# fmt: off
 GROUPS: Mapping[str, tuple[Setting, ...]] = {
     "Serving": (
         Setting("host", Serving, "host", click.STRING, "Address of the public port; 0.0.0.0 or :: for every one."),
         Setting("port", Serving, "port", _PORT, "The public port; 0 takes a free one."),
         Setting("management-host", Serving, "management_host", click.STRING, "Address of the management port."),
-        Setting(
-            "management-port",
-            Serving,
-            "management_port",
-            _PORT,
-            "Port of /livez, /readyz, /metrics; 0 takes a free one.",
-        ),
-        Setting(
-            "linger",
-            Serving,
-            "linger",
-            _SECONDS,
-            "Seconds to go on serving after SIGTERM, for clients that still connect; responses close connections.",
-        ),
-        Setting(
-            "shutdown",
-            api.ServerLimits,
-            "shutdown",
-            _COUNT,
-            "Seconds from SIGTERM until requests that still run are ended.",
-        ),
-        Setting(
-            "keep-alive",
-            api.ServerLimits,
-            "keep_alive",
-            _COUNT,
-            "Seconds that an idle connection is kept open; longer than clients do, so that they close first.",
-        ),
-        Setting(
-            "backlog",
-            api.ServerLimits,
-            "backlog",
-            _COUNT,
-            "Connections that wait to be accepted; the kernel refuses more.",
-        ),
-        Setting(
-            "connections",
-            api.ConnectionLimits,
-            "connections",
-            _COUNT,
-            "Connections open at once; one more is answered 503. Each costs about 10 KiB.",
-        ),
-        Setting(
-            "request-bytes",
-            api.ConnectionLimits,
-            "head_bytes",
-            _COUNT,
-            "Bytes of a request's line and headers; more is answered 431.",
-        ),
-        Setting(
-            "request-seconds",
-            api.ConnectionLimits,
-            "head_seconds",
-            _POSITIVE,
-            "Seconds for a request's line and headers to arrive; slower is answered 408.",
-        ),
-        Setting(
-            "write-seconds",
-            api.ServerLimits,
-            "write",
-            _POSITIVE,
-            "Seconds for which a client may leave its response unread; then the connection is closed.",
-        ),
+        Setting("management-port", Serving, "management_port", _PORT,
+                "Port of /livez, /readyz, /metrics; 0 takes a free one."),
+        Setting("linger", Serving, "linger", _SECONDS,
+                "Seconds to go on serving after SIGTERM, for clients that still connect; responses close "
+                "connections."),
+        Setting("shutdown", api.ServerLimits, "shutdown", _COUNT,
+                "Seconds from SIGTERM until requests that still run are ended."),
+        Setting("keep-alive", api.ServerLimits, "keep_alive", _COUNT,
+                "Seconds that an idle connection is kept open; longer than clients do, so that they close first."),
+        Setting("backlog", api.ServerLimits, "backlog", _COUNT,
+                "Connections that wait to be accepted; the kernel refuses more."),
+        Setting("connections", api.ConnectionLimits, "connections", _COUNT,
+                "Connections open at once; one more is answered 503. Each costs about 10 KiB."),
+        Setting("request-bytes", api.ConnectionLimits, "head_bytes", _COUNT,
+                "Bytes of a request's line and headers; more is answered 431."),
+        Setting("request-seconds", api.ConnectionLimits, "head_seconds", _POSITIVE,
+                "Seconds for a request's line and headers to arrive; slower is answered 408."),
+        Setting("write-seconds", api.ServerLimits, "write", _POSITIVE,
+                "Seconds for which a client may leave its response unread; then the connection is closed."),
     ),
     "Load": (
-        Setting(
-            "deadline",
-            RequestLimits,
-            "deadline",
-            _POSITIVE,
-            "Seconds for a request, queue and redirects included; then 504.",
-        ),
-        Setting(
-            "max-fetches",
-            admission.AdmissionLimits,
-            "capacity",
-            _COUNT,
-            "Fetches at once (slots); more need more memory (0.1 MB each, 0.25 MB where pages are compressed), fewer "
-            "are occupied sooner by origins that hang.",
-        ),
-        Setting(
-            "max-held-bytes",
-            admission.AdmissionLimits,
-            "shared_bytes",
-            _NONE_OR_MORE,
-            "Memory budget that the pages being read share, in bytes beyond 64 KiB each; a page that exceeds it is "
-            "answered 503. More needs that much more memory, and several times as much where pages are compressed; "
-            "less rejects large pages sooner.",
-        ),
-        Setting(
-            "max-waiting",
-            admission.AdmissionLimits,
-            "waiting",
-            _NONE_OR_MORE,
-            "Fetches of a burst that may wait in the queue; one more is answered 503 at once.",
-        ),
-        Setting(
-            "max-wait",
-            admission.AdmissionLimits,
-            "patience",
-            _SECONDS,
-            "Seconds that a burst may wait; where the queue was not empty for longer, it is shortened, and more "
-            "fetches are answered 503.",
-        ),
-        Setting(
-            "html5lib-workers",
-            RequestLimits,
-            "html5lib_workers",
-            _COUNT,
-            "Threads for the few pages that need the reference parser (html5lib); more take the event loop's time.",
-        ),
+        Setting("deadline", RequestLimits, "deadline", _POSITIVE,
+                "Seconds for a request, queue and redirects included; then 504."),
+        Setting("max-fetches", admission.AdmissionLimits, "capacity", _COUNT,
+                "Fetches at once (slots); more need more memory (0.1 MB each, 0.25 MB where pages are compressed), "
+                "fewer are occupied sooner by origins that hang."),
+        Setting("max-held-bytes", admission.AdmissionLimits, "shared_bytes", _NONE_OR_MORE,
+                "Memory budget that the pages being read share, in bytes beyond 64 KiB each; a page that exceeds it "
+                "is answered 503. More needs that much more memory, and several times as much where pages are "
+                "compressed; less rejects large pages sooner."),
+        Setting("max-waiting", admission.AdmissionLimits, "waiting", _NONE_OR_MORE,
+                "Fetches of a burst that may wait in the queue; one more is answered 503 at once."),
+        Setting("max-wait", admission.AdmissionLimits, "patience", _SECONDS,
+                "Seconds that a burst may wait; where the queue was not empty for longer, it is shortened, and more "
+                "fetches are answered 503."),
+        Setting("html5lib-workers", RequestLimits, "html5lib_workers", _COUNT,
+                "Threads for the few pages that need the reference parser (html5lib); more take the event loop's "
+                "time."),
     ),
     "Fetching": (
-        Setting(
-            "allowed-networks",
-            fetch.EgressPolicy,
-            "networks",
-            _NETWORKS,
-            "Networks (CIDR, comma-separated) that may be fetched although they are not public.",
-        ),
-        Setting(
-            "allowed-hosts",
-            fetch.EgressPolicy,
-            "hosts",
-            _NAMES,
-            "Host names that may be looked up although their kind is blocked; .example for all below. "
-            "Their addresses still have to be public or in an allowed network.",
-        ),
-        Setting(
-            "allowed-ports",
-            fetch.EgressPolicy,
-            "ports",
-            _PORTS,
-            "Ports and ranges of them (80,8000-8999) that may be fetched.",
-        ),
-        Setting(
-            "user-agent",
-            fetch.EgressPolicy,
-            "user_agent",
-            click.STRING,
-            "The User-Agent header, by which hosts recognize the service.",
-        ),
-        Setting(
-            "accept-language",
-            fetch.EgressPolicy,
-            "accept_language",
-            click.STRING,
-            "The Accept-Language header: the language of pages that have several.",
-        ),
-        Setting(
-            "connect-seconds",
-            fetch.FetchLimits,
-            "connect_seconds",
-            _POSITIVE,
-            "Seconds for a hop's look-up, TCP and TLS; then 504. Less fails for hosts that are far away.",
-        ),
-        Setting(
-            "first-byte-seconds",
-            fetch.FetchLimits,
-            "first_byte_seconds",
-            _POSITIVE,
-            "Seconds from a hop's request to the end of its response's header; then 504. Less fails for slow origins.",
-        ),
-        Setting(
-            "resolver-threads",
-            fetch.FetchLimits,
-            "resolver_threads",
-            _COUNT,
-            "Names looked up at once, a thread each; one more is answered 503. "
-            "With fewer than max-fetches, name servers that do not respond block other names.",
-        ),
-        Setting(
-            "max-redirects",
-            fetch.FetchLimits,
-            "redirects",
-            _NONE_OR_MORE,
-            "Redirects followed; then 502. Less fails for short links to short links, more lets a chain cost more.",
-        ),
-        Setting(
-            "max-header-bytes",
-            fetch.FetchLimits,
-            "header_bytes",
-            _COUNT,
-            "Bytes of one response's header; then 502. Less fails for sites with many cookies, more needs memory.",
-        ),
-        Setting(
-            "inflate-step",
-            fetch.FetchLimits,
-            "inflate_step",
-            _COUNT,
-            "Bytes that one step of decompression may give; more blocks the event loop for longer (32 KiB: 0.05 ms), "
-            "less costs more steps.",
-        ),
-        Setting(
-            "max-page-bytes",
-            fetch.FetchLimits,
-            "decoded_bytes",
-            _COUNT,
-            "Bytes of a page after decoding; the rest is not read. Less than 1 MiB loses previews.",
-        ),
-        Setting(
-            "max-per-host",
-            fetch.FetchLimits,
-            "per_host",
-            _COUNT,
-            "Fetches from one host at once; more wait. Less loads the host less, and is slower.",
-        ),
-        Setting(
-            "max-waiting-per-host",
-            fetch.FetchLimits,
-            "per_host_waiting",
-            _NONE_OR_MORE,
-            "Fetches that wait for one host; one more is answered 503, so that a slow host cannot occupy all slots.",
-        ),
-        Setting(
-            "max-retry-after",
-            fetch.FetchLimits,
-            "retry_after_seconds",
-            _SECONDS,
-            "Seconds for which a host's Retry-After is honoured at most. More leaves its pages without a preview for "
-            "longer, less sends requests to a host that asked for none.",
-        ),
+        Setting("allowed-networks", fetch.EgressPolicy, "networks", _NETWORKS,
+                "Networks (CIDR, comma-separated) that may be fetched although they are not public."),
+        Setting("allowed-hosts", fetch.EgressPolicy, "hosts", _NAMES,
+                "Host names that may be looked up although their kind is blocked; .example for all below. Their "
+                "addresses still have to be public or in an allowed network."),
+        Setting("allowed-ports", fetch.EgressPolicy, "ports", _PORTS,
+                "Ports and ranges of them (80,8000-8999) that may be fetched."),
+        Setting("user-agent", fetch.EgressPolicy, "user_agent", click.STRING,
+                "The User-Agent header, by which hosts recognize the service."),
+        Setting("accept-language", fetch.EgressPolicy, "accept_language", click.STRING,
+                "The Accept-Language header: the language of pages that have several."),
+        Setting("connect-seconds", fetch.FetchLimits, "connect_seconds", _POSITIVE,
+                "Seconds for a hop's look-up, TCP and TLS; then 504. Less fails for hosts that are far away."),
+        Setting("first-byte-seconds", fetch.FetchLimits, "first_byte_seconds", _POSITIVE,
+                "Seconds from a hop's request to the end of its response's header; then 504. Less fails for slow "
+                "origins."),
+        Setting("resolver-threads", fetch.FetchLimits, "resolver_threads", _COUNT,
+                "Names looked up at once, a thread each; one more is answered 503. With fewer than max-fetches, "
+                "name servers that do not respond block other names."),
+        Setting("max-redirects", fetch.FetchLimits, "redirects", _NONE_OR_MORE,
+                "Redirects followed; then 502. Less fails for short links to short links, more lets a chain cost "
+                "more."),
+        Setting("max-header-bytes", fetch.FetchLimits, "header_bytes", _COUNT,
+                "Bytes of one response's header; then 502. Less fails for sites with many cookies, more needs "
+                "memory."),
+        Setting("inflate-step", fetch.FetchLimits, "inflate_step", _COUNT,
+                "Bytes that one step of decompression may give; more blocks the event loop for longer (32 KiB: 0.05 "
+                "ms), less costs more steps."),
+        Setting("max-page-bytes", fetch.FetchLimits, "decoded_bytes", _COUNT,
+                "Bytes of a page after decoding; the rest is not read. Less than 1 MiB loses previews."),
+        Setting("max-per-host", fetch.FetchLimits, "per_host", _COUNT,
+                "Fetches from one host at once; more wait. Less loads the host less, and is slower."),
+        Setting("max-waiting-per-host", fetch.FetchLimits, "per_host_waiting", _NONE_OR_MORE,
+                "Fetches that wait for one host; one more is answered 503, so that a slow host cannot occupy all "
+                "slots."),
+        Setting("max-retry-after", fetch.FetchLimits, "retry_after_seconds", _SECONDS,
+                "Seconds for which a host's Retry-After is honoured at most. More leaves its pages without a "
+                "preview for longer, less sends requests to a host that asked for none."),
     ),
     "Cache": (
-        Setting(
-            "cache-bytes",
-            cache.CacheLimits,
-            "memory",
-            _NONE_OR_MORE,
-            "Bytes of memory for responses, about 2 KB each; less means more fetches. 0 keeps none.",
-        ),
-        Setting(
-            "cache-url",
-            remote.Remote,
-            "url",
-            click.STRING,
-            "A Valkey or Redis server that replicas share: redis://, rediss:// or unix://; empty for none.",
-            secret=True,
-        ),
-        Setting(
-            "cache-timeout",
-            remote.Remote,
-            "timeout",
-            _POSITIVE,
-            "Seconds that a look-up in it may add to a request; a slower server counts as unavailable.",
-        ),
-        Setting(
-            "cache-min",
-            freshness.FreshnessPolicy,
-            "minimum",
-            _SECONDS,
-            "Seconds that a preview is fresh at least, no-store included; 0 obeys every page's headers exactly.",
-        ),
-        Setting(
-            "cache-default",
-            freshness.FreshnessPolicy,
-            "default",
-            _SECONDS,
-            "Seconds that a preview is fresh whose page does not say.",
-        ),
-        Setting(
-            "cache-max",
-            freshness.FreshnessPolicy,
-            "maximum",
-            _SECONDS,
-            "Seconds that a preview is fresh at most. More means fewer fetches, and edits that appear later.",
-        ),
-        Setting(
-            "cache-failures",
-            freshness.FreshnessPolicy,
-            "negative",
-            _SECONDS,
-            "Seconds for which a failure is answered without another fetch. "
-            "More spares broken hosts, less shows a fixed page sooner.",
-        ),
-        Setting(
-            "stale-while-revalidate",
-            freshness.FreshnessPolicy,
-            "stale_while_revalidate",
-            _SECONDS,
-            "Seconds past freshness for which a stale preview is answered while a refresh runs; with 0, clients wait.",
-        ),
-        Setting(
-            "stale-if-error",
-            freshness.FreshnessPolicy,
-            "stale_if_error",
-            _SECONDS,
-            "Seconds past freshness for which a stale preview is answered where the page cannot be fetched.",
-        ),
+        Setting("cache-bytes", cache.CacheLimits, "memory", _NONE_OR_MORE,
+                "Bytes of memory for responses, about 2 KB each; less means more fetches. 0 keeps none."),
+        Setting("cache-url", remote.Remote, "url", click.STRING,
+                "A Valkey or Redis server that replicas share: redis://, rediss:// or unix://; empty "
+                "for none.", secret=True),
+        Setting("cache-timeout", remote.Remote, "timeout", _POSITIVE,
+                "Seconds that a look-up in it may add to a request; a slower server counts as unavailable."),
+        Setting("cache-min", freshness.FreshnessPolicy, "minimum", _SECONDS,
+                "Seconds that a preview is fresh at least, no-store included; 0 obeys every page's headers exactly."),
+        Setting("cache-default", freshness.FreshnessPolicy, "default", _SECONDS,
+                "Seconds that a preview is fresh whose page does not say."),
+        Setting("cache-max", freshness.FreshnessPolicy, "maximum", _SECONDS,
+                "Seconds that a preview is fresh at most. More means fewer fetches, and edits that appear later."),
+        Setting("cache-failures", freshness.FreshnessPolicy, "negative", _SECONDS,
+                "Seconds for which a failure is answered without another fetch. More spares broken hosts, less "
+                "shows a fixed page sooner."),
+        Setting("stale-while-revalidate", freshness.FreshnessPolicy, "stale_while_revalidate", _SECONDS,
+                "Seconds past freshness for which a stale preview is answered while a refresh runs; with 0, clients "
+                "wait."),
+        Setting("stale-if-error", freshness.FreshnessPolicy, "stale_if_error", _SECONDS,
+                "Seconds past freshness for which a stale preview is answered where the page cannot be fetched."),
     ),
     "Logs": (
-        Setting(
-            "log-format",
-            telemetry.LogSettings,
-            "format",
-            click.Choice(["auto", "json", "text"]),
-            "One JSON object a line, or text for a person; auto is text on a terminal.",
-        ),
-        Setting(
-            "log-level",
-            telemetry.LogSettings,
-            "level",
-            click.Choice(["debug", "info", "warning", "error"]),
-            "The lowest level that is logged; at warning, only rejected requests and failures of the service.",
-        ),
-        Setting(
-            "log-queries",
-            telemetry.LogSettings,
-            "queries",
-            click.BOOL,
-            "Log targets with their query strings, which may hold secrets.",
-        ),
+        Setting("log-format", telemetry.LogSettings, "format", click.Choice(["auto", "json", "text"]),
+                "One JSON object a line, or text for a person; auto is text on a terminal."),
+        Setting("log-level", telemetry.LogSettings, "level", click.Choice(["debug", "info", "warning", "error"]),
+                "The lowest level that is logged; at warning, only rejected requests and failures of the service."),
+        Setting("log-queries", telemetry.LogSettings, "queries", click.BOOL,
+                "Log targets with their query strings, which may hold secrets."),
     ),
     "Errors": (
-        Setting(
-            "sentry-dsn",
-            SentrySettings,
-            "dsn",
-            click.STRING,
-            "Where internal errors are reported; empty for nowhere.",
-            secret=True,
-            standard="SENTRY_DSN",
-        ),
-        Setting(
-            "sentry-environment",
-            SentrySettings,
-            "environment",
-            click.STRING,
-            "The deployment's name in Sentry.",
-            standard="SENTRY_ENVIRONMENT",
-        ),
-        Setting(
-            "sentry-traces-sample-rate",
-            SentrySettings,
-            "traces_sample_rate",
-            _Finite(0, 1),
-            "Without effect: traces go to Sentry over OTLP.",
-            standard="SENTRY_TRACES_SAMPLE_RATE",
-        ),
+        Setting("sentry-dsn", SentrySettings, "dsn", click.STRING,
+                "Where internal errors are reported; empty for nowhere.", secret=True, standard="SENTRY_DSN"),
+        Setting("sentry-environment", SentrySettings, "environment", click.STRING,
+                "The deployment's name in Sentry.", standard="SENTRY_ENVIRONMENT"),
+        Setting("sentry-traces-sample-rate", SentrySettings, "traces_sample_rate", _Finite(0, 1),
+                "Without effect: traces go to Sentry over OTLP.", standard="SENTRY_TRACES_SAMPLE_RATE"),
     ),
 }
+# fmt: on
 
 SETTINGS: tuple[Setting, ...] = tuple(setting for group in GROUPS.values() for setting in group)
 
@@ -511,13 +289,13 @@ def variables(component: type[Any], *fields: str) -> str:
 
 
 class Settings:
-    """All settings, as the components take them: `settings[fetch.Limits]`.
+    """All settings, as the components take them: `settings[fetch.FetchLimits]`.
 
     Args:
         values: by `Setting.key`; what is missing keeps its default.
 
     Raises:
-        SettingError: a component refuses its values.
+        SettingError: a component rejects its values.
     """
 
     def __init__(self, values: Mapping[str, Any]) -> None:
@@ -534,6 +312,6 @@ class Settings:
 def _build(component: type[Any], values: Mapping[str, Any]) -> Any:
     try:
         return component(**values)
-    except ValueError as error:  # it speaks of its fields; a person knows them by their variables
+    except ValueError as error:  # it names fields; an operator knows their variables
         words = re.findall(r"\w+", str(error))
         raise SettingError(f"{variables(component, *words)}: {error}") from error

@@ -1,7 +1,7 @@
-"""URLs: what a caller may name, in one spelling; and what a page's links mean.
+"""URLs of targets, in one spelling, and the links of pages.
 
-Parsing is the WHATWG URL standard's (ada), so `http://0177.0.0.1/` and `http://bücher.example/ä` mean here what
-they mean to a browser. What the standard would quietly repair inside the authority, a guard must not: it is refused.
+Parsing is the WHATWG URL standard's (ada), so `http://0177.0.0.1/` and `http://bücher.example/ä` mean here what they
+mean to a browser. What the standard would repair inside the authority is rejected: the guard must see what was written.
 """
 
 import re
@@ -11,7 +11,7 @@ import ada_url
 
 from scrap.errors import InvalidURL, Reason
 
-MAX_LENGTH = 2048  # characters; longer ones are no links that people share
+MAX_LENGTH = 2048  # characters; shared links are shorter
 _MAX_LENGTH_BEYOND = 4 * MAX_LENGTH  # of a redirect's target, which carries state between pages, and once encoded
 
 # The authority as it was written, up to the first of / ? #, with what stands before it: any number of slashes after
@@ -51,11 +51,7 @@ class Target:
 
 
 def parse(text: str, *, base: str | None = None) -> Target:
-    """Reads the URL of a page.
-
-    Args:
-        text: the URL as given: by a caller (absolute), or by a redirect (relative to `base`).
-        base: the URL of the page that redirected.
+    """Reads the URL of a page: an absolute one, or a redirect's, relative to the redirecting page's (`base`).
 
     Raises:
         InvalidURL: it is too long, malformed, not http(s), or carries credentials.
@@ -81,7 +77,7 @@ def parse(text: str, *, base: str | None = None) -> Target:
         raise InvalidURL(Reason.URL_TOO_LONG)
     href, name = parts[0], host.removesuffix(".")
     # `example.com.` and `example.com` are one DNS name (RFC 1034, section 3.1). `.` and `example.com..` have an empty
-    # label: they are none, and keep their dots for `fetch.guard` to reject.
+    # label: they are none, and keep their dots: `fetch.guard` rejects them.
     if name != host and name and not name.endswith("."):
         href, host = href.replace(host, name, 1), name
     return Target(
@@ -94,14 +90,11 @@ def parse(text: str, *, base: str | None = None) -> Target:
 
 
 def resolve(base: str | None, link: str) -> str | None:
-    """Makes a link of a page absolute.
+    """Makes a link of a page absolute; None where that gives no http or https URL.
 
     Args:
-        base: the page's base URL, absolute; None where there is none, so that a relative link means nothing.
-        link: what the page says.
-
-    Returns:
-        The absolute URL, or None where it is none or neither http nor https.
+        base: the page's base URL, absolute; None where there is none, so that a relative link gives no URL.
+        link: the link as the page has it.
     """
     try:
         url = ada_url.join_url(base, link) if base else ada_url.normalize_url(link)

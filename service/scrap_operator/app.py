@@ -1,4 +1,4 @@
-"""Puts the operator together: kopf watches, the loops decide, the web answers."""
+"""Puts the operator together: kopf watches, the loops decide, the web serves health and metrics."""
 
 import asyncio
 import logging
@@ -23,24 +23,24 @@ _log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class OperatorSettings:
-    """What a process is told.
+    """The settings of a process.
 
     Attributes:
         namespace: the one whose AlertScalers are served; None: the one that the process runs in.
         selector: labels that an AlertScaler must carry to be served; none: all of the namespace are.
-        host: the address to answer /healthz and /metrics on.
+        host: the address to serve /healthz and /metrics on.
         port: its port.
         patience: seconds by which a loop may miss its tick until /healthz fails. A tick that meets a hanging API
             server takes up to two minutes: less restarts a process that has nothing wrong with it.
-        definition_wait: seconds between two looks for the CustomResourceDefinition, while it is not there.
+        crd_wait: seconds between two look-ups of the CRD, while it is not there.
     """
 
     namespace: str | None = None
     selector: Labels = field(default_factory=dict)
-    host: str = "0.0.0.0"  # noqa: S104 - the pod's address is what the kubelet and Prometheus ask
+    host: str = "0.0.0.0"  # noqa: S104 - the kubelet and Prometheus use the pod's address
     port: int = 8080
     patience: float = 180.0
-    definition_wait: float = 5.0
+    crd_wait: float = 5.0
 
 
 async def run(settings: OperatorSettings) -> None:
@@ -48,7 +48,7 @@ async def run(settings: OperatorSettings) -> None:
 
     Raises:
         asyncio.CancelledError: SIGTERM came before there was anything to end.
-        kube.KubeError: there is nothing to log in with.
+        kube.KubeError: there are no credentials.
     """
     login = kube.log_in()
     namespace = settings.namespace or login.default_namespace or "default"
@@ -63,7 +63,7 @@ async def run(settings: OperatorSettings) -> None:
             serving(settings.host, settings.port, metrics, loops.lateness, settings.patience)
         )
         stack.push_async_callback(loops.stop)
-        await _until_served(cluster, settings.definition_wait)  # kopf looks for it once and never again
+        await _until_served(cluster, settings.crd_wait)  # kopf looks for it once and never again
         _log.info("watching the AlertScalers of namespace %s", namespace)
         await kopf.operator(
             registry=_registry(loops, settings.selector, stack.aclose),
@@ -74,7 +74,7 @@ async def run(settings: OperatorSettings) -> None:
 
 
 def _end_on_sigterm() -> None:
-    """Until kopf has a handler of its own: what nobody handles, the first process of a pod ignores."""
+    """Until kopf has a handler of its own: the first process of a pod ignores signals without one."""
     task = asyncio.current_task()
     assert task is not None  # noqa: S101 - a coroutine is run by one
     asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, task.cancel)
@@ -96,7 +96,7 @@ def _registry(loops: Loops, selector: Labels, close: Callable[[], Awaitable[None
 
     # Neither a timer, nor a daemon, nor a delete handler: each would put a finalizer on the object.
     @kopf.on.event(GROUP, VERSION, PLURAL, registry=registry)
-    async def changed(type: str | None, name: str, body: kopf.Body, **_: Any) -> None:  # noqa: A002 - kopf's word
+    async def changed(type: str | None, name: str, body: kopf.Body, **_: Any) -> None:  # noqa: A002 - kopf's name
         if type == "DELETED" or not is_served(body, selector):
             loops.gone(name)
         else:
@@ -115,8 +115,8 @@ def _registry(loops: Loops, selector: Labels, close: Callable[[], Awaitable[None
 
 def _kopf_settings() -> kopf.OperatorSettings:
     settings = kopf.OperatorSettings()
-    settings.scanning.disabled = True  # it would need to list the cluster's definitions and namespaces
-    settings.posting.enabled = False  # the events are ours
+    settings.scanning.disabled = True  # it would need to list the cluster's CRDs and namespaces
+    settings.posting.enabled = False  # the operator posts its own events
     settings.queueing.idle_timeout = 1  # both are waited for at the end, for handlers that do nothing for long
     settings.queueing.exit_timeout = 1
     settings.watching.server_timeout = 300

@@ -78,9 +78,10 @@ def main() -> None:
 )
 @click.option(
     "--definition-wait",
+    "crd_wait",
     show_envvar=True,
     envvar="SCRAP_OPERATOR_DEFINITION_WAIT",
-    default=DEFAULTS.definition_wait,
+    default=DEFAULTS.crd_wait,
     type=click.FloatRange(min=0.1),
     help="Seconds between two look-ups of the AlertScaler's CRD, while it is not installed.",
 )
@@ -107,7 +108,7 @@ def run(
     host: str,
     port: int,
     patience: float,
-    definition_wait: float,
+    crd_wait: float,
     log_format: str,
     log_level: str,
 ) -> None:
@@ -121,7 +122,7 @@ def run(
         for chatty in ("httpx2", "kopf.objects"):
             logging.getLogger(chatty).setLevel(logging.WARNING)
     settings = app.OperatorSettings(
-        namespace=namespace, selector=selector, host=host, port=port, patience=patience, definition_wait=definition_wait
+        namespace=namespace, selector=selector, host=host, port=port, patience=patience, crd_wait=crd_wait
     )
     try:
         with contextlib.suppress(asyncio.CancelledError):

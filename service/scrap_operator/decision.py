@@ -1,33 +1,33 @@
 """How many replicas, and why: a pure function of spec, target, observation, memory and time.
 
-The first row that applies decides; `unknown` is never `no alerts`.
+The first row that applies decides; a failed poll never counts as "no alerts".
 
-    | when                                              | then                      | reason            |
-    |---------------------------------------------------|---------------------------|-------------------|
-    | the mode is Suspended                             | hands off                 | Suspended         |
-    | the target has no scale to read                   | hands off                 | TargetNotFound    |
-    | something else scales the target                  | hands off                 | Conflict          |
-    | the target was set to 0 by hand                   | hands off                 | ScaledToZero      |
-    | fewer replicas than the minimum                   | to the minimum            | BelowMinimum      |
-    | more than the maximum                             | to the maximum            | AboveMaximum      |
-    | the source failed, less often than the threshold  | stay                      | SourceFailing     |
-    | it failed that often                              | stay                      | SourceUnavailable |
-    | a ScaleUp rule fires                              | up, tempered              | ScaleUp           |
-    | the heartbeat does not fire, or its sender is late| stay                      | HeartbeatMissing  |
-    | source and heartbeat are back for less than settle| stay                      | Settling          |
-    | a Hold rule fires                                 | stay                      | Held              |
-    | there are ScaleDown rules and none fires          | stay                      | Steady            |
-    | a ScaleDown rule fires, or nothing does           | down, tempered            | ScaleDown         |
+    | when                                               | then           | reason                       |
+    |----------------------------------------------------|----------------|------------------------------|
+    | the mode is Suspended                              | stay           | SUSPENDED                    |
+    | the target has no scale to read                    | stay           | TARGET_NOT_FOUND             |
+    | something else scales the target                   | stay           | CONFLICT                     |
+    | the target was set to 0 by hand                    | stay           | SCALED_TO_ZERO               |
+    | fewer replicas than the minimum                    | to the minimum | BELOW_MINIMUM                |
+    | more than the maximum                              | to the maximum | ABOVE_MAXIMUM                |
+    | a poll failed, fewer in a row than the threshold   | stay           | SOURCE_FAILING               |
+    | as many as the threshold failed                    | stay           | SOURCE_UNAVAILABLE           |
+    | a ScaleUp rule fires                               | up, limited    | SCALE_UP                     |
+    | the heartbeat does not fire, or its sender is late | stay           | HEARTBEAT_MISSING            |
+    | source and heartbeat are back, but still warm up   | stay           | WARMING_UP                   |
+    | a Hold rule fires                                  | stay           | HELD                         |
+    | there are ScaleDown rules and none fires           | stay           | STEADY                       |
+    | a ScaleDown rule fires, or nothing does            | down, limited  | SCALE_DOWN                   |
 
-A change that is to be tempered meets these, in this order:
+These limit a change, in this order:
 
-    | when                                              | then                      | reason            |
-    |---------------------------------------------------|---------------------------|-------------------|
-    | it is at the bound already                        | stay                      | AtMaximum, AtMinimum |
-    | `behavior` disables the direction                 | stay                      | Disabled          |
-    | wished for less long than the stabilization window| stay                      | Stabilizing       |
-    | the last change's period is not over              | stay                      | RateLimited       |
-    | it is larger than a policy or a bound allows      | cut                       | ScaleUp, ScaleDown|
+    | when                                               | then           | reason                       |
+    |----------------------------------------------------|----------------|------------------------------|
+    | the target is at the bound already                 | stay           | AT_MAXIMUM, AT_MINIMUM       |
+    | `behavior` disables the direction                  | stay           | DISABLED                     |
+    | requested for less than the stabilization window   | stay           | STABILIZING                  |
+    | the last change's period is not over               | stay           | RATE_LIMITED                 |
+    | the change is larger than a policy or bound allows | cut            | SCALE_UP, SCALE_DOWN         |
 
 Where nothing fires the step down is one pod. DryRun decides the same and writes nothing.
 """
@@ -43,12 +43,12 @@ from scrap_operator.model import (
     Direction,
     Effect,
     Labels,
-    Leaning,
-    Lost,
     Mode,
     Observation,
     Observations,
+    PendingDirection,
     PolicyType,
+    PollFailed,
     Rule,
     ScaleTarget,
     ScalingPolicy,
@@ -59,7 +59,7 @@ from scrap_operator.model import (
 
 
 class ScalingReason(StrEnum):
-    """Why the replicas are to be what they are: the word that status, events, metrics and logs share."""
+    """Why the replicas are to be what they are: a stable value in status, events, metrics and logs."""
 
     SUSPENDED = "Suspended"
     TARGET_NOT_FOUND = "TargetNotFound"
@@ -70,7 +70,7 @@ class ScalingReason(StrEnum):
     SOURCE_FAILING = "SourceFailing"
     SOURCE_UNAVAILABLE = "SourceUnavailable"
     HEARTBEAT_MISSING = "HeartbeatMissing"
-    SETTLING = "Settling"
+    WARMING_UP = "Settling"
     SCALE_UP = "ScaleUp"
     SCALE_DOWN = "ScaleDown"
     HELD = "Held"
@@ -105,7 +105,7 @@ class Decision:
         current: the target's replicas; None where they cannot be read.
         desired: what they should be; the same as `current` where nothing is to be done.
         writes: `desired` is to be written.
-        doubt: why the source's silence is not believed; None where it is.
+        inconclusive: why alerts that do not fire mean nothing just now; None where they mean that nothing is wrong.
         firing: the names of the rules that fire.
         memory: what the next decision needs.
     """
@@ -116,7 +116,7 @@ class Decision:
     reason: ScalingReason
     sentence: str
     limited: bool
-    doubt: RuleOutcome | None
+    inconclusive: RuleOutcome | None
     firing: tuple[str, ...]
     memory: Observations
 
@@ -127,19 +127,21 @@ def decide(spec: Spec, target: ScaleTarget, observation: Observation, memory: Ob
     Args:
         spec: what the AlertScaler asks for.
         target: what is known of its target.
-        observation: what the source just said, or that it did not.
+        observation: the result of the poll just made.
         memory: of the decision before; an empty one the first time.
         now: seconds since the epoch; may jump.
     """
-    memory = notice(memory, target.replicas, now)
-    memory = _listen(spec.source, observation, memory, now)
+    memory = record_replicas(memory, target.replicas, now)
+    memory = _record_poll(spec.source, observation, memory, now)
     firing = _firing(spec, observation)
-    doubt = _doubt(spec.source, observation, memory, now)
-    memory = replace(memory, leaning=_lean(spec, firing, doubt, memory, now))
-    verdict = _hands_off(spec, target)
+    inconclusive = _inconclusive(spec.source, observation, memory, now)
+    memory = replace(memory, pending=_pending_direction(spec, firing, inconclusive, memory, now))
+    verdict = _unscalable(spec, target)
     if verdict is None:
-        assert target.replicas is not None  # noqa: S101 - or _hands_off had said so
-        verdict = _clamp(spec, target.replicas) or _weigh(spec, target.replicas, memory, now, firing, doubt=doubt)
+        assert target.replicas is not None  # noqa: S101 - else _unscalable returned a reason
+        verdict = _enforce_bounds(spec, target.replicas) or _follow_alerts(
+            spec, target.replicas, memory, now, firing, inconclusive=inconclusive
+        )
     desired = target.replicas if verdict.replicas is None else verdict.replicas
     changes = desired != target.replicas
     rehearsed = changes and spec.mode is Mode.DRY_RUN
@@ -150,14 +152,14 @@ def decide(spec: Spec, target: ScaleTarget, observation: Observation, memory: Ob
         reason=verdict.reason,
         sentence=verdict.sentence + (" Not written: the mode is DryRun." if rehearsed else ""),
         limited=verdict.limited,
-        doubt=doubt,
+        inconclusive=inconclusive,
         firing=tuple(rule.name for rule in firing),
         memory=memory,
     )
 
 
-def notice(memory: Observations, replicas: int | None, now: int) -> Observations:
-    """Remembers the target's replicas, and that they changed, whoever changed them: windows and periods start anew."""
+def record_replicas(memory: Observations, replicas: int | None, now: int) -> Observations:
+    """Records the target's replicas, and that they changed, by whichever client: windows and periods start anew."""
     up, down = _not_after(now, memory.scaled_up), _not_after(now, memory.scaled_down)
     if replicas is not None and memory.replicas is not None:
         up = now if replicas > memory.replicas else up
@@ -170,42 +172,44 @@ def _not_after(now: int, time: int | None) -> int | None:
     return time if time is None else min(time, now)
 
 
-# What is known of the source.
+# The source.
 
 
-def _listen(source: Source, observation: Observation, memory: Observations, now: int) -> Observations:
-    """Remembers whether source and heartbeat are there. What nobody watched for longer than `settle` is unknown."""
-    if memory.polled is None or not 0 <= now - memory.polled <= source.settle:
-        memory = replace(memory, heard_since=None, leaning=None)
+def _record_poll(source: Source, observation: Observation, memory: Observations, now: int) -> Observations:
+    """Records whether source and heartbeat are there; after a gap in the polls longer than `warm_up`, neither is."""
+    if memory.polled is None or not 0 <= now - memory.polled <= source.warm_up:
+        memory = replace(memory, available_since=None, pending=None)
     memory = replace(memory, polled=now)
-    if isinstance(observation, Lost):
+    if isinstance(observation, PollFailed):
         failures = min(memory.failures + 1, source.failure_threshold)
         gone = failures == source.failure_threshold
-        return replace(memory, failures=failures, heard_since=None if gone else memory.heard_since)
+        return replace(memory, failures=failures, available_since=None if gone else memory.available_since)
     if not any(alert.fresh for alert in _carrying(source.heartbeat, observation.alerts)):
-        return replace(memory, failures=0, heard_since=None)
-    since = now if memory.heard_since is None else memory.heard_since
-    # A source that restarted between two polls has forgotten what it knew, though no poll failed.
-    return replace(memory, failures=0, heard_since=max(since, now - observation.uptime))
+        return replace(memory, failures=0, available_since=None)
+    since = now if memory.available_since is None else memory.available_since
+    # A source that restarted between two polls has lost its alerts, though no poll failed.
+    return replace(memory, failures=0, available_since=max(since, now - observation.uptime))
 
 
-def _doubt(source: Source, observation: Observation, memory: Observations, now: int) -> RuleOutcome | None:
-    """Why alerts that do not fire mean nothing just now; None where they mean what they seem to."""
-    if isinstance(observation, Lost):
+def _inconclusive(source: Source, observation: Observation, memory: Observations, now: int) -> RuleOutcome | None:
+    """Why alerts that do not fire mean nothing just now; None where they mean that nothing is wrong."""
+    if isinstance(observation, PollFailed):
         if memory.failures < source.failure_threshold:
             count = f"{memory.failures} of {source.failure_threshold}"
             return RuleOutcome(ScalingReason.SOURCE_FAILING, f"Poll {count} failed: {observation.problem}.")
-        return RuleOutcome(ScalingReason.SOURCE_UNAVAILABLE, f"{source.kind} does not answer: {observation.problem}.")
-    if memory.heard_since is None:
+        return RuleOutcome(ScalingReason.SOURCE_UNAVAILABLE, f"{source.kind} does not respond: {observation.problem}.")
+    if memory.available_since is None:
         heartbeat = ", ".join(f'{name}="{value}"' for name, value in source.heartbeat.items())
         return RuleOutcome(ScalingReason.HEARTBEAT_MISSING, f"The heartbeat {heartbeat} does not fire or is late.")
-    if now - memory.heard_since < source.settle:
-        return RuleOutcome(ScalingReason.SETTLING, f"Warm-up until {_clock(memory.heard_since + source.settle)}.")
+    if now - memory.available_since < source.warm_up:
+        return RuleOutcome(
+            ScalingReason.WARMING_UP, f"Warm-up until {_clock(memory.available_since + source.warm_up)}."
+        )
     return None
 
 
 def _firing(spec: Spec, observation: Observation) -> tuple[Rule, ...]:
-    if isinstance(observation, Lost):
+    if isinstance(observation, PollFailed):
         return ()
     heeded = [alert for alert in observation.alerts if not (alert.silenced and spec.source.heed_silences)]
     return tuple(rule for rule in spec.rules if _carrying(rule.matchers, heeded))
@@ -216,24 +220,24 @@ def _carrying(labels: Labels, alerts: Sequence[Alert]) -> list[Alert]:
     return [alert for alert in alerts if labels.items() <= alert.labels.items()]
 
 
-def _lean(
-    spec: Spec, firing: Sequence[Rule], doubt: RuleOutcome | None, memory: Observations, now: int
-) -> Leaning | None:
-    """Which way the alerts ask to go, and since when they have without a break; one lost poll is no break."""
-    if doubt and doubt.reason is ScalingReason.SOURCE_FAILING:
-        return memory.leaning
-    direction = _direction(spec, {rule.effect for rule in firing}, doubt)
+def _pending_direction(
+    spec: Spec, firing: Sequence[Rule], inconclusive: RuleOutcome | None, memory: Observations, now: int
+) -> PendingDirection | None:
+    """The direction that the alerts request, and since when without a break; one failed poll is no break."""
+    if inconclusive and inconclusive.reason is ScalingReason.SOURCE_FAILING:
+        return memory.pending
+    direction = _direction(spec, {rule.effect for rule in firing}, inconclusive)
     if direction is None:
         return None
-    if memory.leaning and memory.leaning.direction is direction:
-        return memory.leaning
-    return Leaning(direction, now)
+    if memory.pending and memory.pending.direction is direction:
+        return memory.pending
+    return PendingDirection(direction, now)
 
 
-def _direction(spec: Spec, effects: set[Effect], doubt: RuleOutcome | None) -> Direction | None:
+def _direction(spec: Spec, effects: set[Effect], inconclusive: RuleOutcome | None) -> Direction | None:
     if Effect.SCALE_UP in effects:
         return Direction.UP
-    if doubt or Effect.HOLD in effects:
+    if inconclusive or Effect.HOLD in effects:
         return None
     if Effect.SCALE_DOWN not in effects and any(rule.effect is Effect.SCALE_DOWN for rule in spec.rules):
         return None
@@ -243,14 +247,14 @@ def _direction(spec: Spec, effects: set[Effect], doubt: RuleOutcome | None) -> D
 # The rows of the table.
 
 
-def _hands_off(spec: Spec, target: ScaleTarget) -> RuleOutcome | None:
+def _unscalable(spec: Spec, target: ScaleTarget) -> RuleOutcome | None:
     if spec.mode is Mode.SUSPENDED:
         return RuleOutcome(ScalingReason.SUSPENDED, "The mode is Suspended.")
     if target.replicas is None:
         return RuleOutcome(ScalingReason.TARGET_NOT_FOUND, f"{spec.target} does not exist or has no scale.")
-    if target.rivals:
+    if target.conflicting:
         return RuleOutcome(
-            ScalingReason.CONFLICT, f"{', '.join(target.rivals)} scales {spec.target}, too: remove one of them."
+            ScalingReason.CONFLICT, f"{', '.join(target.conflicting)} scales {spec.target}, too: remove one of them."
         )
     if target.replicas == 0:
         return RuleOutcome(
@@ -259,8 +263,8 @@ def _hands_off(spec: Spec, target: ScaleTarget) -> RuleOutcome | None:
     return None
 
 
-def _clamp(spec: Spec, current: int) -> RuleOutcome | None:
-    """The bounds are the user's word and need no alerts: they hold at once, whatever is known of the source."""
+def _enforce_bounds(spec: Spec, current: int) -> RuleOutcome | None:
+    """The bounds need no alerts: they hold at once, whatever the source's state."""
     if current < spec.minimum:
         return RuleOutcome(ScalingReason.BELOW_MINIMUM, f"{_change(current, spec.minimum)}: the minimum.", spec.minimum)
     if current > spec.maximum:
@@ -268,36 +272,42 @@ def _clamp(spec: Spec, current: int) -> RuleOutcome | None:
     return None
 
 
-def _weigh(
-    spec: Spec, current: int, memory: Observations, now: int, firing: Sequence[Rule], *, doubt: RuleOutcome | None
+def _follow_alerts(
+    spec: Spec,
+    current: int,
+    memory: Observations,
+    now: int,
+    firing: Sequence[Rule],
+    *,
+    inconclusive: RuleOutcome | None,
 ) -> RuleOutcome:
-    """What the alerts say. A rule that fires may be believed while silence is not."""
+    """The change that the alerts request. A ScaleUp rule that fires counts even where the others are inconclusive."""
     if ups := [rule for rule in firing if rule.effect is Effect.SCALE_UP]:
-        return _grow(spec, current, memory, now, ups)
-    if doubt:
-        return doubt
+        return _scale_up(spec, current, memory, now, ups)
+    if inconclusive:
+        return inconclusive
     if holds := [rule for rule in firing if rule.effect is Effect.HOLD]:
         return RuleOutcome(ScalingReason.HELD, f"{_names(holds)}: no fewer than {current} replicas.")
-    if memory.leaning is None:
+    if memory.pending is None:
         return RuleOutcome(ScalingReason.STEADY, "No rule fires.")
     downs = [rule for rule in firing if rule.effect is Effect.SCALE_DOWN]
-    return _shrink(spec, current, memory, now, downs)
+    return _scale_down(spec, current, memory, now, downs)
 
 
-def _grow(spec: Spec, current: int, memory: Observations, now: int, ups: Sequence[Rule]) -> RuleOutcome:
+def _scale_up(spec: Spec, current: int, memory: Observations, now: int, ups: Sequence[Rule]) -> RuleOutcome:
     cause = _names(ups)
     if current == spec.maximum:
         return RuleOutcome(ScalingReason.AT_MAXIMUM, f"{cause}, but {current} replicas are the maximum.", limited=True)
     if wait := _wait(spec.up, memory, memory.scaled_up, now):
         return replace(wait, sentence=f"{cause}. {wait.sentence}")
-    wish = current + max(rule.step for rule in ups)
-    granted = min(wish, current + _allowance(spec.up, current, memory.scaled_up, now), spec.maximum)
+    requested = current + max(rule.step for rule in ups)
+    granted = min(requested, current + _allowance(spec.up, current, memory.scaled_up, now), spec.maximum)
     return RuleOutcome(
-        ScalingReason.SCALE_UP, f"{_change(current, granted)}: {cause}.", granted, limited=granted < wish
+        ScalingReason.SCALE_UP, f"{_change(current, granted)}: {cause}.", granted, limited=granted < requested
     )
 
 
-def _shrink(spec: Spec, current: int, memory: Observations, now: int, downs: Sequence[Rule]) -> RuleOutcome:
+def _scale_down(spec: Spec, current: int, memory: Observations, now: int, downs: Sequence[Rule]) -> RuleOutcome:
     cause = _names(downs) if downs else "Nothing fires"
     if current == spec.minimum:
         return RuleOutcome(
@@ -305,26 +315,26 @@ def _shrink(spec: Spec, current: int, memory: Observations, now: int, downs: Seq
         )
     if wait := _wait(spec.down, memory, memory.scaled_down, now):
         return replace(wait, sentence=f"{cause}. {wait.sentence}")
-    wish = current - min((rule.step for rule in downs), default=1)  # several that fire: the most careful counts
-    granted = max(wish, current - _allowance(spec.down, current, memory.scaled_down, now), spec.minimum)
+    requested = current - min((rule.step for rule in downs), default=1)  # several that fire: the most careful counts
+    granted = max(requested, current - _allowance(spec.down, current, memory.scaled_down, now), spec.minimum)
     return RuleOutcome(
-        ScalingReason.SCALE_DOWN, f"{_change(current, granted)}: {cause}.", granted, limited=granted > wish
+        ScalingReason.SCALE_DOWN, f"{_change(current, granted)}: {cause}.", granted, limited=granted > requested
     )
 
 
-# Tempering.
+# The limits of a change.
 
 
 def _wait(behavior: Behavior, memory: Observations, last: int | None, now: int) -> RuleOutcome | None:
-    """Why a change that is wished for may not come yet; None where it may."""
+    """Why a requested change has to wait; None where it has not."""
     if behavior.select is Select.DISABLED:
         return RuleOutcome(ScalingReason.DISABLED, "The behavior's selectPolicy is Disabled.", limited=True)
-    assert memory.leaning is not None  # noqa: S101 - or nothing were wished for
-    ripe = max(memory.leaning.since, memory.scaled_up or 0, memory.scaled_down or 0) + behavior.window
-    if now < ripe:
-        return RuleOutcome(ScalingReason.STABILIZING, f"Stabilizing until {_clock(ripe)}.")
-    free = [0 if last is None else last + policy.period for policy in behavior.policies]
-    earliest = max(free) if behavior.select is Select.MIN else min(free)
+    assert memory.pending is not None  # noqa: S101 - else no change were requested
+    stable = max(memory.pending.since, memory.scaled_up or 0, memory.scaled_down or 0) + behavior.window
+    if now < stable:
+        return RuleOutcome(ScalingReason.STABILIZING, f"Stabilizing until {_clock(stable)}.")
+    ends = [0 if last is None else last + policy.period for policy in behavior.policies]
+    earliest = max(ends) if behavior.select is Select.MIN else min(ends)
     if now < earliest:
         return RuleOutcome(
             ScalingReason.RATE_LIMITED, f"The last change's period lasts until {_clock(earliest)}.", limited=True
@@ -345,7 +355,7 @@ def _pods(policy: ScalingPolicy, current: int) -> int:
     return -(-current * policy.value // 100)  # rounded up, as the HPA does either way
 
 
-# Words.
+# Sentences.
 
 
 def _names(rules: Sequence[Rule]) -> str:

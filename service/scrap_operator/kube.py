@@ -1,7 +1,7 @@
 """The Kubernetes API, as little of it as the Role grants: one method, one request.
 
-kopf watches; these requests are ours, over an HTTP client of ours: kopf's own client is no public interface, and its
-retries (up to a minute) are not what a loop with a period wants. Its log-in is public and is what both use.
+kopf watches; these requests have an HTTP client of their own: kopf's is no public interface, and its retries (up to a
+minute) do not suit a loop with a period. Its log-in is public, and both use it.
 """
 
 import asyncio
@@ -16,17 +16,17 @@ import kopf
 from scrap_operator.manifest import GROUP, KIND, PLURAL, VERSION, Body
 from scrap_operator.model import Reference
 
-MANAGER = "scrap-operator"  # the field manager: who owns spec.replicas, by the API server's books
+MANAGER = "scrap-operator"  # the field manager of spec.replicas
 TIMEOUT = 10  # seconds for one request as a whole
 _TOKEN_LIFE = 60  # seconds after which a token is read again: the kubelet renews the file
 
 
 class KubeError(Exception):
-    """The API server did not do what was asked.
+    """A request to the API server failed.
 
     Args:
-        message: what was asked and what it said.
-        status: its HTTP status; None where there was no answer.
+        message: the request and the response's message.
+        status: its HTTP status; None where there was no response.
     """
 
     def __init__(self, message: str, status: int | None = None) -> None:
@@ -38,8 +38,8 @@ class NotFound(KubeError):
     """There is no such thing (404)."""
 
 
-class Stale(KubeError):
-    """Somebody else wrote first."""
+class WriteConflict(KubeError):
+    """Another client wrote first."""
 
 
 def log_in() -> kopf.ConnectionInfo:
@@ -84,7 +84,7 @@ def new_client(login: kopf.ConnectionInfo) -> httpx2.AsyncClient:
 
 
 class Kube:
-    """What the operator asks of one namespace. Every method raises `KubeError`."""
+    """The operator's requests in one namespace. Every method raises `KubeError`."""
 
     def __init__(self, client: httpx2.AsyncClient, namespace: str) -> None:
         self._client = client
@@ -92,39 +92,39 @@ class Kube:
         self._plurals: dict[tuple[str, str], str] = {}
 
     async def served(self) -> bool:
-        """Whether the API server knows AlertScalers."""
+        """Whether the API server has the CRD of AlertScalers."""
         try:
-            resources = await self._ask("GET", f"/apis/{GROUP}/{VERSION}")
+            resources = await self._request("GET", f"/apis/{GROUP}/{VERSION}")
         except NotFound:
             return False
         return any(resource["name"] == PLURAL for resource in resources["resources"])
 
     async def alert_scalers(self) -> list[Body]:
         """All of the namespace."""
-        items: list[Body] = (await self._ask("GET", self._scalers()))["items"]
+        items: list[Body] = (await self._request("GET", self._scalers()))["items"]
         return items
 
     async def horizontal_autoscalers(self) -> list[Body]:
         """All of the namespace; KEDA's ScaledObjects show as such, too."""
         path = f"/apis/autoscaling/v2/namespaces/{self._namespace}/horizontalpodautoscalers"
-        items: list[Body] = (await self._ask("GET", path))["items"]
+        items: list[Body] = (await self._request("GET", path))["items"]
         return items
 
     async def replicas(self, target: Reference) -> int:
-        """Reads how many a target is told to have, of its scale subresource.
+        """Reads how many replicas a target's spec asks for, from its scale subresource.
 
         See https://kubernetes.io/docs/reference/kubernetes-api/autoscaling/scale-v1/
         """
-        scale = await self._ask("GET", await self._scale_path(target))
+        scale = await self._request("GET", await self._scale_path(target))
         return int(scale["spec"].get("replicas", 0))
 
     async def write_replicas(self, target: Reference, replicas: int, *, instead_of: int) -> None:
-        """Writes how many a target shall have, if that is still what was read: RFC 6902, section 4.6.
+        """Writes how many replicas a target's spec asks for, if they are still what was read: RFC 6902, section 4.6.
 
-        A resourceVersion would ask for more: a target's own controller writes its status, many times while pods start.
+        A resourceVersion would be too strict: a target's own controller writes its status, many times while pods start.
 
         Raises:
-            Stale: it is not.
+            WriteConflict: they are not.
         """
         patch = [
             {"op": "test", "path": "/spec/replicas", "value": instead_of},
@@ -133,16 +133,16 @@ class Kube:
         try:
             await self._patch(await self._scale_path(target), patch, "json-patch")
         except KubeError as error:
-            # A test that fails and a number that the target's own schema refuses are told alike.
+            # A failed test and a number that the target's own schema rejects have the same status.
             if error.status != 422 or await self.replicas(target) == instead_of:
                 raise
-            raise Stale(str(error), error.status) from error
+            raise WriteConflict(str(error), error.status) from error
 
     async def write_status(self, name: str, status: Body) -> None:
         """Merges into an AlertScaler's status."""
         await self._patch(f"{self._scalers()}/{name}/status", {"status": status}, "merge-patch")
 
-    async def say(self, about: Body, reason: str, message: str, *, warning: bool) -> None:
+    async def post_event(self, about: Body, reason: str, message: str, *, warning: bool) -> None:
         """Posts an event about an AlertScaler."""
         now = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
         metadata = about["metadata"]
@@ -165,7 +165,7 @@ class Kube:
             "source": {"component": MANAGER},
             "reportingComponent": MANAGER,
         }
-        await self._ask("POST", f"/api/v1/namespaces/{self._namespace}/events", json=event)
+        await self._request("POST", f"/api/v1/namespaces/{self._namespace}/events", json=event)
 
     def _scalers(self) -> str:
         return f"/apis/{GROUP}/{VERSION}/namespaces/{self._namespace}/{PLURAL}"
@@ -179,7 +179,7 @@ class Kube:
         group = f"/apis/{target.api_version}" if "/" in target.api_version else f"/api/{target.api_version}"
         key = target.api_version, target.kind
         if key not in self._plurals:
-            resources = (await self._ask("GET", group))["resources"]
+            resources = (await self._request("GET", group))["resources"]
             names = {resource["name"] for resource in resources}
             plurals = [r["name"] for r in resources if r["kind"] == target.kind and f"{r['name']}/scale" in names]
             if not plurals:
@@ -188,32 +188,32 @@ class Kube:
         return f"{group}/namespaces/{self._namespace}/{self._plurals[key]}/{target.name}/scale"
 
     async def _patch(self, path: str, patch: object, form: str) -> None:
-        await self._ask(
+        await self._request(
             "PATCH",
             f"{path}?fieldManager={MANAGER}",
             json=patch,
             headers={"Content-Type": f"application/{form}+json"},
         )
 
-    async def _ask(self, method: str, path: str, **more: Any) -> Any:
-        asked = f"{method} {path.partition('?')[0]}"
+    async def _request(self, method: str, path: str, **more: Any) -> Any:
+        request = f"{method} {path.partition('?')[0]}"
         try:
             async with asyncio.timeout(TIMEOUT):
-                answer = await self._client.request(method, path, **more)
-            if answer.is_success:
-                return answer.json()
+                response = await self._client.request(method, path, **more)
+            if response.is_success:
+                return response.json()
         except TimeoutError:
-            raise KubeError(f"{asked}: no answer within {TIMEOUT} s") from None
+            raise KubeError(f"{request}: no response within {TIMEOUT} s") from None
         except (httpx2.HTTPError, ValueError) as error:
-            raise KubeError(f"{asked}: {type(error).__name__} {error}".rstrip()) from error
-        kinds = {404: NotFound, 409: Stale}
-        raise kinds.get(answer.status_code, KubeError)(f"{asked}: {_problem(answer)}", answer.status_code)
+            raise KubeError(f"{request}: {type(error).__name__} {error}".rstrip()) from error
+        kinds = {404: NotFound, 409: WriteConflict}
+        raise kinds.get(response.status_code, KubeError)(f"{request}: {_problem(response)}", response.status_code)
 
 
-def _problem(answer: httpx2.Response) -> str:
-    """What an answer of failure says: a Status object's message, or its text where it is none."""
+def _problem(response: httpx2.Response) -> str:
+    """The message of a failed response: a Status object's, or its text where it is none."""
     try:
-        message = answer.json()["message"]
+        message = response.json()["message"]
     except (KeyError, TypeError, ValueError):
-        message = answer.text[:200].strip()
-    return f"{answer.status_code} {message}"
+        message = response.text[:200].strip()
+    return f"{response.status_code} {message}"

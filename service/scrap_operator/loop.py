@@ -11,14 +11,14 @@ from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field, replace
 
 from scrap_operator import manifest
-from scrap_operator.decision import Decision, ScalingReason, decide, notice
-from scrap_operator.kube import Kube, KubeError, NotFound, Stale
+from scrap_operator.decision import Decision, ScalingReason, decide, record_replicas
+from scrap_operator.kube import Kube, KubeError, NotFound, WriteConflict
 from scrap_operator.manifest import Body, InvalidSpec
 from scrap_operator.model import Direction, Labels, Observation, Observations, ScaleTarget, Source, Spec
 from scrap_operator.telemetry import OperatorMetrics
 
-ATTEMPTS = 3  # to read, decide and write within one tick, where somebody else writes in between
-INTERVAL = 15  # seconds from tick to tick, where the spec cannot be asked
+ATTEMPTS = 3  # to read, decide and write within one tick, where another client writes in between
+INTERVAL = 15  # seconds from tick to tick, where the spec cannot be read
 
 _WARNINGS = {
     ScalingReason.TARGET_NOT_FOUND,
@@ -27,7 +27,7 @@ _WARNINGS = {
     ScalingReason.HEARTBEAT_MISSING,
     ScalingReason.AT_MAXIMUM,
 }
-# Reasons that come and go with a poll or a step: no event tells of them.
+# Reasons that come and go with a poll or a step: they get no event.
 _PASSING = {ScalingReason.SOURCE_FAILING, ScalingReason.RATE_LIMITED, ScalingReason.STABILIZING}
 
 _log = logging.getLogger(__name__)
@@ -37,7 +37,7 @@ Clock = Callable[[], float]
 
 
 class Gone(Exception):
-    """The AlertScaler was deleted, or is not ours any more."""
+    """The AlertScaler was deleted, or the selector does not match it any more."""
 
 
 @dataclass(slots=True)
@@ -63,7 +63,7 @@ class Scaler:
 
         Raises:
             Gone: there is no such AlertScaler any more.
-            KubeError: the API server did not answer.
+            KubeError: the API server did not respond.
         """
         scalers = [body for body in await self.kube.alert_scalers() if manifest.is_served(body, {})]
         body = next((body for body in scalers if body["metadata"]["name"] == self.name), None)
@@ -77,41 +77,41 @@ class Scaler:
             interval = spec.source.interval
             await self._act(body, spec, scalers)
         except InvalidSpec as invalid:
-            await self._give_up("InvalidSpec", f"The spec cannot be read: {invalid}.", body)
-        except KubeError as refused:
-            if refused.status is None:
+            await self._report_problem("InvalidSpec", f"The spec cannot be read: {invalid}.", body)
+        except KubeError as error:
+            if error.status is None:
                 raise
-            await self._give_up("Refused", f"The API server refused: {refused}.", body)
+            await self._report_problem("Refused", f"The API server refused: {error}.", body)
         return interval
 
     async def _act(self, body: Body, spec: Spec, scalers: list[Body]) -> None:
-        rivals = manifest.rivals_of(body, scalers, await self.kube.horizontal_autoscalers())
+        conflicting = manifest.conflicting_scalers(body, scalers, await self.kube.horizontal_autoscalers())
         started = time.monotonic()
         observation = await self.poll(spec.source, spec.alertnames)
         self.metrics.polled(self.name, time.monotonic() - started)
-        decision = await self._decide_and_write(spec, rivals, observation)
+        decision = await self._decide_and_write(spec, conflicting, observation)
         await self._report(body, spec, decision)
 
-    async def _decide_and_write(self, spec: Spec, rivals: tuple[str, ...], observation: Observation) -> Decision:
+    async def _decide_and_write(self, spec: Spec, conflicting: tuple[str, ...], observation: Observation) -> Decision:
         before = self._memory  # of the tick before: one poll is one poll, however often it is decided on
         for attempt in range(1, ATTEMPTS + 1):
             replicas = await self._replicas(spec)
-            target = ScaleTarget(replicas, rivals)
+            target = ScaleTarget(replicas, conflicting)
             decision = decide(spec, target, observation, before, self._now())
-            self._memory = decision.memory  # that a write is refused is no gap in what was seen
+            self._memory = decision.memory  # a rejected write is no gap in the polls
             self.metrics.wanted(self.name, decision.current, decision.desired)
             if not decision.writes or decision.desired is None or replicas is None:
                 return decision
             try:
                 await self.kube.write_replicas(spec.target, decision.desired, instead_of=replicas)
-            except Stale:
+            except WriteConflict:
                 _log.info("%s: another client wrote first, attempt %d of %d", self.name, attempt, ATTEMPTS)
                 continue
             direction = Direction.UP if decision.desired > replicas else Direction.DOWN
             self.metrics.scaled(self.name, direction, decision.desired)
-            self._memory = notice(decision.memory, decision.desired, self._now())
+            self._memory = record_replicas(decision.memory, decision.desired, self._now())
             return replace(decision, memory=self._memory)
-        raise Stale(f"{spec.target} was written by another client {ATTEMPTS} times in a row", 409)
+        raise WriteConflict(f"{spec.target} was written by another client {ATTEMPTS} times in a row", 409)
 
     async def _replicas(self, spec: Spec) -> int | None:
         try:
@@ -130,24 +130,24 @@ class Scaler:
                 decision.sentence,
                 extra={"alertscaler": self.name, "reason": decision.reason.value, "desired": decision.desired},
             )
-        if manifest.outdated(status, body, spec.source.settle // 4):
+        if manifest.outdated(status, body, spec.source.warm_up // 4):
             await self.kube.write_status(self.name, status)
         if decision.writes or news:
-            await self._say(body, decision.reason, decision.sentence, warning=decision.reason in _WARNINGS)
+            await self._post_event(body, decision.reason, decision.sentence, warning=decision.reason in _WARNINGS)
 
-    async def _give_up(self, reason: str, sentence: str, body: Body) -> None:
-        """Says that there is no decision, where even that may fail."""
+    async def _report_problem(self, reason: str, sentence: str, body: Body) -> None:
+        """Reports that there is no decision, where even that may fail."""
         self.metrics.failed(self.name)
         status = manifest.status_of_problem(reason, sentence, body, self._now())
         if manifest.outdated(status, body, 0):
             _log.warning("%s: %s", self.name, sentence, extra={"alertscaler": self.name, "reason": reason})
             await self.kube.write_status(self.name, status)
-            await self._say(body, reason, sentence, warning=True)
+            await self._post_event(body, reason, sentence, warning=True)
 
-    async def _say(self, body: Body, reason: str, sentence: str, *, warning: bool) -> None:
-        """Posts an event, where that is possible: the status says the same, and the replicas are written."""
+    async def _post_event(self, body: Body, reason: str, sentence: str, *, warning: bool) -> None:
+        """Posts an event; a failure is logged alone, for the status has the same, and the replicas are written."""
         try:
-            await self.kube.say(body, reason, sentence, warning=warning)
+            await self.kube.post_event(body, reason, sentence, warning=warning)
         except KubeError as error:
             _log.warning("%s: no event: %s", self.name, error, extra={"alertscaler": self.name})
 
@@ -167,7 +167,7 @@ class _Running:
 
 
 class Loops:
-    """The loops of all AlertScalers; what a watch sees goes in here."""
+    """The loops of all AlertScalers; a watch starts and ends them."""
 
     def __init__(self, new_scaler: Callable[[str], Scaler]) -> None:
         self._new_scaler = new_scaler
@@ -232,6 +232,6 @@ class Loops:
         except KubeError as error:
             scaler.metrics.failed(scaler.name)
             _log.warning("%s: %s", scaler.name, error, extra={"alertscaler": scaler.name})
-        except Exception:  # noqa: BLE001 - a mistake of ours must end neither this loop nor the others'
+        except Exception:  # noqa: BLE001 - a bug must end neither this loop nor the others
             scaler.metrics.failed(scaler.name)
             _log.exception("%s: the tick failed", scaler.name, extra={"alertscaler": scaler.name})

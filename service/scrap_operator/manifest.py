@@ -1,6 +1,6 @@
 """The AlertScaler as the API server holds it: its spec read, its status written, its memory both.
 
-The defaults of fields that are not there are the model's: a cluster may have an older definition than this operator,
+The defaults of fields that are not there are the model's: a cluster may have an older CRD than this operator,
 for Helm does not upgrade what is in `crds/`.
 """
 
@@ -18,9 +18,9 @@ from scrap_operator.model import (
     Direction,
     Effect,
     Labels,
-    Leaning,
     Mode,
     Observations,
+    PendingDirection,
     PolicyType,
     Reference,
     Rule,
@@ -40,7 +40,7 @@ Body = Mapping[str, Any]
 
 _DURATION = re.compile(r"(?:(\d+)h)?(?:(\d+)m)?(?:(\d+)s)?")
 _PORTS = {SourceKind.ALERTMANAGER: 9093, SourceKind.PROMETHEUS: 9090}
-# Decisions on which nothing is done, or nothing could be.
+# Reasons for which nothing is done, or nothing could be.
 _NOT_READY = {
     ScalingReason.SUSPENDED,
     ScalingReason.TARGET_NOT_FOUND,
@@ -48,16 +48,16 @@ _NOT_READY = {
     ScalingReason.SCALED_TO_ZERO,
     ScalingReason.SOURCE_UNAVAILABLE,
 }
-# Doubts in which the source and its heartbeat are there all the same.
-_AVAILABLE = {ScalingReason.SOURCE_FAILING, ScalingReason.SETTLING}
+# Reasons of inconclusive alerts for which source and heartbeat are there all the same.
+_AVAILABLE = {ScalingReason.SOURCE_FAILING, ScalingReason.WARMING_UP}
 
 
 class InvalidSpec(Exception):
-    """A spec that the schema should have refused: the cluster's definition is not this operator's."""
+    """A spec that the schema should have rejected: the cluster's CRD is not this operator's."""
 
 
 def is_served(body: Body, selector: Labels) -> bool:
-    """Whether an AlertScaler is an operator's to serve: it carries the labels, and nobody is deleting it."""
+    """Whether an AlertScaler is an operator's to serve: it carries the labels, and is not being deleted."""
     metadata = body["metadata"]
     return "deletionTimestamp" not in metadata and selector.items() <= metadata.get("labels", {}).items()
 
@@ -104,9 +104,8 @@ def _reference(reference: Body) -> Reference:
 def _source(source: Body, namespace: str) -> Source:
     kind = SourceKind(source.get("kind", SourceKind.ALERTMANAGER))
     url = _checked(source["url"]) if "url" in source else _service_url(source["service"], kind, namespace)
-    given: dict[str, Any] = {
-        name: _seconds(source[name]) for name in ("interval", "timeout", "settle") if name in source
-    }
+    names = {"interval": "interval", "timeout": "timeout", "settle": "warm_up"}
+    given: dict[str, Any] = {name: _seconds(source[field]) for field, name in names.items() if field in source}
     if "failureThreshold" in source:
         given["failure_threshold"] = int(source["failureThreshold"])
     if "heartbeat" in source:
@@ -115,7 +114,7 @@ def _source(source: Body, namespace: str) -> Source:
 
 
 def _checked(url: str) -> str:
-    """A base URL whose host and port can be ones, which no pattern can say."""
+    """A base URL with a valid port, which a pattern in the schema cannot check."""
     _ = urlsplit(url).port
     return url.rstrip("/")
 
@@ -157,13 +156,13 @@ def memory_of(body: Body) -> Observations:
     """Reads back what `status_of` wrote; an empty memory where nothing was."""
     status = body.get("status", {})
     source = status.get("source", {})
-    leaning = status.get("leaning")
+    pending = status.get("leaning")
     return Observations(
         replicas=status.get("currentReplicas"),
         polled=_time(source.get("lastPollTime")),
         failures=source.get("failures", 0),
-        heard_since=_time(source.get("heardSince")),
-        leaning=leaning and Leaning(Direction(leaning["direction"]), _from_text(leaning["since"])),
+        available_since=_time(source.get("heardSince")),
+        pending=pending and PendingDirection(Direction(pending["direction"]), _from_text(pending["since"])),
         scaled_up=_time(status.get("lastScaleUpTime")),
         scaled_down=_time(status.get("lastScaleDownTime")),
     )
@@ -185,14 +184,14 @@ def _text(time: int | None) -> str | None:
 
 
 def status_of(decision: Decision, body: Body, now: int) -> dict[str, Any]:
-    """The status that says a decision, as a merge patch (RFC 7396): None removes a field.
+    """The status of a decision, as a merge patch (RFC 7396): None removes a field.
 
     Args:
         decision: what was decided, its memory already that of any write.
         body: the AlertScaler that it was decided for; its conditions' transition times are kept.
         now: seconds since the epoch.
     """
-    memory, leaning = decision.memory, decision.memory.leaning
+    memory, pending = decision.memory, decision.memory.pending
     return {
         "observedGeneration": body["metadata"]["generation"],
         "currentReplicas": memory.replicas,
@@ -206,15 +205,15 @@ def status_of(decision: Decision, body: Body, now: int) -> dict[str, Any]:
         "source": {
             "lastPollTime": _text(memory.polled),
             "failures": memory.failures,
-            "heardSince": _text(memory.heard_since),
+            "heardSince": _text(memory.available_since),
         },
-        "leaning": leaning and {"direction": leaning.direction.value, "since": _text(leaning.since)},
+        "leaning": pending and {"direction": pending.direction.value, "since": _text(pending.since)},
         "conditions": _dated(_conditions(decision), body, now),
     }
 
 
 def status_of_problem(reason: str, sentence: str, body: Body, now: int) -> dict[str, Any]:
-    """The status that says that nothing could be decided or done; what else is known stays.
+    """The status where nothing could be decided or done; what else is known stays.
 
     Args:
         reason: the problem in a word.
@@ -228,9 +227,9 @@ def status_of_problem(reason: str, sentence: str, body: Body, now: int) -> dict[
 
 
 def outdated(status: dict[str, Any], body: Body, patience: int) -> bool:
-    """Whether a status says something that the AlertScaler's does not; the time of the last poll alone can wait.
+    """Whether a status differs from the AlertScaler's; the time of the last poll alone can wait.
 
-    `firingNames` follows `firing`: an older definition prunes it, so on its own it is no reason to write every tick.
+    `firingNames` follows `firing`: an older CRD prunes it, so on its own it is no reason to write every tick.
 
     Args:
         patience: seconds for which it can.
@@ -246,8 +245,8 @@ def outdated(status: dict[str, Any], body: Body, patience: int) -> bool:
     return late or any(new[name] != old.get(name) for name in ("failures", "heardSince"))
 
 
-def rivals_of(body: Body, scalers: Iterable[Body], autoscalers: Iterable[Body]) -> tuple[str, ...]:
-    """Who else scales an AlertScaler's target: an HPA, or another AlertScaler that writes."""
+def conflicting_scalers(body: Body, scalers: Iterable[Body], autoscalers: Iterable[Body]) -> tuple[str, ...]:
+    """What else scales an AlertScaler's target: an HPA, or another AlertScaler that writes."""
     writing = [
         other
         for other in scalers
@@ -260,7 +259,7 @@ def rivals_of(body: Body, scalers: Iterable[Body], autoscalers: Iterable[Body]) 
 
 
 def _identity(scaler: Body) -> tuple[str, str, str] | None:
-    """A target's group, kind and name: its version says nothing; None of a scaler that names none, and so has none."""
+    """A target's group, kind and name: its version does not matter; None of a scaler that names none."""
     try:
         target = _reference(scaler["spec"]["scaleTargetRef"])
         return target.api_version.rpartition("/")[0], target.kind, target.name
@@ -274,11 +273,14 @@ def conditions_of(status: Body) -> dict[str, bool]:
 
 
 def _conditions(decision: Decision) -> list[dict[str, Any]]:
-    reason, doubt = decision.reason, decision.doubt
+    reason, inconclusive = decision.reason, decision.inconclusive
     ready = _condition("Ready", ok=reason not in _NOT_READY, reason=reason, message=decision.sentence)
-    if doubt:
+    if inconclusive:
         available = _condition(
-            "SourceAvailable", ok=doubt.reason in _AVAILABLE, reason=doubt.reason, message=doubt.sentence
+            "SourceAvailable",
+            ok=inconclusive.reason in _AVAILABLE,
+            reason=inconclusive.reason,
+            message=inconclusive.sentence,
         )
     else:
         available = _condition(

@@ -1,4 +1,4 @@
-"""The nouns: what an AlertScaler asks for, what was seen, what is remembered.
+"""The nouns: what an AlertScaler asks for, what a poll found, what is remembered.
 
 Times are whole seconds since the epoch, durations seconds: what the status can hold, memory holds too, so a restart
 changes nothing.
@@ -13,7 +13,7 @@ class Mode(StrEnum):
     """What may be done with a decision."""
 
     ACTIVE = "Active"  # write it
-    DRY_RUN = "DryRun"  # decide and say so, write nothing
+    DRY_RUN = "DryRun"  # decide and report it, write nothing
     SUSPENDED = "Suspended"  # decide nothing
 
 
@@ -33,7 +33,7 @@ class Direction(StrEnum):
 
 
 class SourceKind(StrEnum):
-    """Whose alerts API is asked."""
+    """Whose alerts API is polled."""
 
     ALERTMANAGER = "Alertmanager"
     PROMETHEUS = "Prometheus"
@@ -63,7 +63,7 @@ class Alert:
 
     Attributes:
         labels: its labels.
-        silenced: a person muted it.
+        silenced: an Alertmanager silence matches it.
         fresh: its sender has repeated it lately; False in the second half of the time after which the source would
             take it for resolved. A heartbeat that is not fresh has a dead sender whose other alerts end first.
     """
@@ -74,8 +74,8 @@ class Alert:
 
 
 @dataclass(frozen=True, slots=True)
-class Seen:
-    """The source answered.
+class PollResult:
+    """The source responded.
 
     Attributes:
         alerts: everything that fires.
@@ -87,17 +87,17 @@ class Seen:
 
 
 @dataclass(frozen=True, slots=True)
-class Lost:
-    """The source did not answer, or not in a way that can be read.
+class PollFailed:
+    """The source did not respond, or with nothing that can be read.
 
     Attributes:
-        problem: what happened, for a person.
+        problem: what happened, in words.
     """
 
     problem: str
 
 
-Observation = Seen | Lost
+Observation = PollResult | PollFailed
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,16 +116,16 @@ class Rule:
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """Where the alerts are asked for, and when its silence may be believed.
+    """Where the alerts are polled, and when alerts that do not fire mean something.
 
     Attributes:
         url: the API's base URL.
         interval: seconds from poll to poll.
         timeout: seconds for one poll as a whole.
-        failure_threshold: polls that fail in a row until the source counts as gone.
-        heartbeat: labels of the alert that always fires; without it the alerts that do not fire say nothing.
-        settle: seconds for which source and heartbeat must have been there until their silence is believed; also the
-            longest gap between two polls that does not count as an outage.
+        failure_threshold: polls that fail in a row until the source counts as unavailable.
+        heartbeat: labels of the alert that always fires; without it, alerts that do not fire mean nothing.
+        warm_up: seconds for which source and heartbeat must have been there until alerts that do not fire mean
+            something; also the longest gap between two polls that does not count as an outage. The CRD's `settle`.
         heed_silences: a silenced alert counts as not firing. A silence mutes people, not load: off.
     """
 
@@ -135,7 +135,7 @@ class Source:
     timeout: int = 5
     failure_threshold: int = 3
     heartbeat: Labels = field(default_factory=lambda: {"alertname": "Watchdog"})
-    settle: int = 120
+    warm_up: int = 120
     heed_silences: bool = False
 
 
@@ -153,7 +153,7 @@ class Behavior:
     """How fast replicas go one way.
 
     Attributes:
-        window: seconds for which the wish must last without a break, and since the last change, before it is granted.
+        window: seconds for which a change must be requested, and the replicas unchanged, until it is granted.
         policies: how much may change how often.
         select: which policy counts.
     """
@@ -205,17 +205,17 @@ class ScaleTarget:
     """What is known of the target just now.
 
     Attributes:
-        replicas: how many it is told to have; None where it has no scale to read.
-        rivals: others that scale it, such as "HorizontalPodAutoscaler/scrap".
+        replicas: how many its spec asks for; None where it has no scale to read.
+        conflicting: others that scale it, such as "HorizontalPodAutoscaler/scrap".
     """
 
     replicas: int | None
-    rivals: tuple[str, ...] = ()
+    conflicting: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
-class Leaning:
-    """A wish that has lasted since a time."""
+class PendingDirection:
+    """The direction of a change that has been requested since a time."""
 
     direction: Direction
     since: int
@@ -227,18 +227,18 @@ class Observations:
 
     Attributes:
         replicas: the target's, last time.
-        polled: when the source was last asked, whatever it said.
+        polled: when the source was last polled, whatever the result.
         failures: polls that failed in a row, counted up to the threshold.
-        heard_since: since when source and heartbeat have been there without a break.
-        leaning: which way the alerts have asked to go, and since when.
-        scaled_up: when the replicas last grew, whoever did it.
+        available_since: since when source and heartbeat have been there without a break.
+        pending: the direction that the alerts request, and since when.
+        scaled_up: when the replicas last grew, by whichever client.
         scaled_down: when they last shrank.
     """
 
     replicas: int | None = None
     polled: int | None = None
     failures: int = 0
-    heard_since: int | None = None
-    leaning: Leaning | None = None
+    available_since: int | None = None
+    pending: PendingDirection | None = None
     scaled_up: int | None = None
     scaled_down: int | None = None

@@ -1,4 +1,4 @@
-"""What the operator says of itself, as metrics; no name of one is known elsewhere."""
+"""The operator's metrics: every name and label."""
 
 from collections.abc import Callable, Mapping
 
@@ -60,11 +60,11 @@ class OperatorMetrics:
         return generate_latest(self._registry)
 
     def polled(self, name: str, seconds: float) -> None:
-        """A source was asked."""
+        """A source was polled."""
         self._polls.labels(name).observe(seconds)
 
     def wanted(self, name: str, current: int | None, desired: int | None) -> None:
-        """What a target is told to have, and what it should have before anything is written; None: it is not there."""
+        """The replicas that a target's spec asks for, and those decided, before a write; None: it is not there."""
         for gauge, replicas in ((self._current, current), (self._desired, desired)):
             if replicas is None:
                 gauge.remove_by_labels({"alertscaler": name})

@@ -1,4 +1,4 @@
-"""What the kubelet and Prometheus ask: /healthz and /metrics."""
+"""/healthz for the kubelet and /metrics for Prometheus."""
 
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
@@ -25,8 +25,8 @@ async def serving(
 
     async def healthz(request: web.Request) -> web.Response:
         late = lateness()
-        answer = {"late_seconds": round(max(0.0, late), 3)}
-        return web.json_response(answer, status=503 if late > patience else 200)
+        body = {"late_seconds": round(max(0.0, late), 3)}
+        return web.json_response(body, status=503 if late > patience else 200)
 
     async def render(request: web.Request) -> web.Response:
         return web.Response(body=metrics.render(), headers={"Content-Type": CONTENT_TYPE})

@@ -16,7 +16,7 @@ VALUES: Object = {"monitoring": {"prometheusRule": {"enabled": True}}, "operator
 
 EVERYTHING = "everything"
 
-# What fires, and how gravely. Samples of ALERTS lose their other labels, so that a case says only what it is about.
+# What fires, and at which severity. Samples of ALERTS lose their other labels, so a case has only what it is about.
 FIRING = 'count by (alertname, severity) (ALERTS{alertstate="firing"})'
 
 

@@ -107,7 +107,7 @@ def alertmanager(folder: Path, slack: FakeSlack, *, warning: str = "warning", **
             process.terminate()
 
 
-def test_each_severity_is_delivered_and_told_to_be_over(
+def test_each_severity_is_delivered_and_resolved(
     tmp_path: Path, slack: FakeSlack, capsys: pytest.CaptureFixture[str]
 ) -> None:
     with alertmanager(tmp_path, slack) as url:

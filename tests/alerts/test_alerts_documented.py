@@ -53,7 +53,7 @@ def test_links_between_pages_lead_somewhere() -> None:
 
 
 def is_a_value(path: str) -> bool:
-    """Does the chart have it? What is in another object's own words has no schema of ours."""
+    """Does the chart have it? What another object has in its own words has no schema here."""
     schema = json.loads((CHART / "values.schema.json").read_text())
     for word in path.split("."):
         if "properties" not in schema:
@@ -104,7 +104,7 @@ def test_dashboards_that_alerts_link_to_are_there() -> None:
     assert {f"{uid}.json" for uid in linked} <= files
 
 
-# Rules of its own, so that it waits for none of ours: each can be switched off.
+# Rules of its own, so that it waits for none of the chart's: each can be switched off.
 ALONE: Object = {"operator": {"enabled": True, "alertScaler": {"rules": [{"name": "own", "effect": "Hold"}]}}}
 
 

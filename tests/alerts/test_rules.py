@@ -29,7 +29,7 @@ def test_every_alert_has_a_case_in_which_it_fires_and_one_in_which_it_does_not()
     assert silent == {name for name, _ in shown}
 
 
-def test_a_full_disk_is_told_of_where_filling_ones_are_not(tmp_path: Path) -> None:
+def test_a_full_disk_fires_where_filling_ones_are_not(tmp_path: Path) -> None:
     case = Case(
         "nodes", "flat at 5 %", "1m", {"node_filesystem_avail_bytes": 50}, {"1h": ["ScrapNodeDiskFull/warning"]}
     )

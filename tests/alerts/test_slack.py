@@ -83,7 +83,7 @@ def link(text: str, name: str) -> str:
         ([alert(DOWN, ended=True), alert({**DOWN, "job": "b"}, ended=True)], "✅ Resolved: 2 \u00d7 ScrapDown in shop"),
     ],
 )
-def test_the_title_says_how_grave_it_is_and_what(alerts: list[Object], title: str, tmp_path: Path) -> None:
+def test_the_title_has_the_severity_and_the_alert(alerts: list[Object], title: str, tmp_path: Path) -> None:
     assert shown("title", tmp_path, *alerts) == title
 
 
@@ -165,7 +165,7 @@ def configuration(**changes: Object) -> Object:
     return spec
 
 
-def test_a_route_and_a_receiver_for_each_grade() -> None:
+def test_a_route_and_a_receiver_for_each_severity() -> None:
     spec = configuration()
     routes = {route["receiver"]: route for route in spec["route"]["routes"]}
     assert list(routes) == ["critical", "warning"]

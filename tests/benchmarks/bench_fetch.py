@@ -42,7 +42,7 @@ ANSWER = (
 Fetch = Callable[[], Awaitable[None]]
 
 
-class Origin(asyncio.Protocol):
+class RawOrigin(asyncio.Protocol):
     """Answers everything with the page and closes."""
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
@@ -55,7 +55,7 @@ class Origin(asyncio.Protocol):
 
 
 async def serve() -> None:
-    server = await asyncio.get_running_loop().create_server(Origin, "127.0.0.1", 0, backlog=1024)
+    server = await asyncio.get_running_loop().create_server(RawOrigin, "127.0.0.1", 0, backlog=1024)
     print(server.sockets[0].getsockname()[1], flush=True)
     await server.serve_forever()
 

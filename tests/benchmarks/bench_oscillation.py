@@ -21,8 +21,8 @@ from collections import deque
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 
-from scrap_operator.decision import decide, notice
-from scrap_operator.model import Alert, Effect, Observations, Reference, Rule, ScaleTarget, Seen, Source, Spec
+from scrap_operator.decision import decide, record_replicas
+from scrap_operator.model import Alert, Effect, Observations, PollResult, Reference, Rule, ScaleTarget, Source, Spec
 
 HOURS = 4
 TICK = 15  # seconds: polls, and evaluations of the rules
@@ -111,9 +111,9 @@ def shipped(*, with_hold: bool, window: int | None = None) -> Way:
         alerts = [WATCHDOG]
         alerts += [Alert({"alertname": "Saturated"})] if saturated else []
         alerts += [Alert({"alertname": "Hold"})] if hold else []
-        decision = decide(spec, ScaleTarget(replicas), Seen(tuple(alerts), 86_400), memory, now)
+        decision = decide(spec, ScaleTarget(replicas), PollResult(tuple(alerts), 86_400), memory, now)
         assert decision.desired is not None
-        memory = notice(decision.memory, decision.desired, now)
+        memory = record_replicas(decision.memory, decision.desired, now)
         return decision.desired
 
     return way

@@ -30,7 +30,7 @@ SETTINGS = {
 
 
 @dataclass(frozen=True)
-class Scene:
+class ResourceScene:
     """One line of the table.
 
     Attributes:
@@ -45,11 +45,11 @@ class Scene:
 
 
 SCENES = (
-    Scene("started, nothing to do"),
-    Scene("300 calls a second, all from the cache", 300, "/page/1"),
-    Scene("100 calls a second, each a new page", 100, "/page/{}"),
+    ResourceScene("started, nothing to do"),
+    ResourceScene("300 calls a second, all from the cache", 300, "/page/1"),
+    ResourceScene("100 calls a second, each a new page", 100, "/page/{}"),
     *(
-        Scene(f"pages that hang, {word}", 50, f"/{word}/{{}}?ms=7000")
+        ResourceScene(f"pages that hang, {word}", 50, f"/{word}/{{}}?ms=7000")
         for word in (*(f"{coding}_60k" for coding in web.CODINGS), *web.CODINGS, "tree")
     ),
 )
@@ -63,7 +63,7 @@ async def places(service: Running, most: list[float]) -> None:
         await asyncio.sleep(0.3)
 
 
-async def measure(scene: Scene, port: int, seconds: float) -> str:
+async def measure(scene: ResourceScene, port: int, seconds: float) -> str:
     """Runs a scene; gives its line."""
     numbers, most = count(), [0.0]
     tally = Tally()

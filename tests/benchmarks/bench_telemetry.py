@@ -81,7 +81,7 @@ class SwitchedFanOut(FanOut):
         asyncio.get_running_loop().call_later(TURN, self._turn, now)
 
 
-class Origin(asyncio.Protocol):
+class PageOrigin(asyncio.Protocol):
     """Answers any request with the page and closes."""
 
     def connection_made(self, transport: Any) -> None:
@@ -93,7 +93,7 @@ class Origin(asyncio.Protocol):
 def origin() -> Iterator[str]:
     """Runs a web to fetch; gives its address."""
     loop = asyncio.new_event_loop()
-    listening = loop.run_until_complete(loop.create_server(Origin, "127.0.0.1", 0, backlog=1024))
+    listening = loop.run_until_complete(loop.create_server(PageOrigin, "127.0.0.1", 0, backlog=1024))
     threading.Thread(target=loop.run_forever, daemon=True).start()
     yield f"http://127.0.0.1:{listening.sockets[0].getsockname()[1]}"
     loop.call_soon_threadsafe(loop.stop)
@@ -109,8 +109,7 @@ def measure(switched: str, variables: dict[str, str], web: str, script: Path, se
         assert process.stderr
         found = next(filter(None, (re.search(OURS, line) for line in process.stdout)))
         with subprocess.Popen(["cat"], stdin=process.stdout, stdout=subprocess.DEVNULL):
-            url = f"{found[1]}/api/v1/scrap?url={quote(web + '/', safe='')}"
-            script.write_text(UNIQUE.format(next(STARTS), url.removeprefix(found[1])))
+            script.write_text(UNIQUE.format(next(STARTS), f"/api/v1/scrap?url={quote(web + '/', safe='')}"))
             subprocess.run(["wrk", "-t1", "-c4", f"-d{seconds}s", "-s", script, found[1]], check=True, stdout=pipe)
             process.terminate()
         turns = [(on, cpu / pages * 1e6) for on, pages, cpu in json.loads(process.stderr.read()) if pages > 20]

@@ -15,7 +15,7 @@ from pathlib import Path
 
 
 @dataclass(frozen=True)
-class Figures:
+class LoadFigures:
     """What wrk saw in one run."""
 
     per_second: float
@@ -40,7 +40,7 @@ class Running:
 
     Attributes:
         url: where.
-        management: the management port of ours; empty for another server.
+        management: the service's management port; empty for another server.
         pid: its process.
         log: what it says.
     """
@@ -61,7 +61,7 @@ class Running:
         return int(found[1]) / 1024
 
     def errors(self) -> list[str]:
-        """The lines that tell of failures of its own."""
+        """The lines about failures of the service."""
         with self.log.open() as lines:
             return [line for line in lines if '"level":"error"' in line or line.startswith("Traceback")]
 
@@ -94,14 +94,14 @@ def server(command: Sequence[str], environment: dict[str, str], ready: str) -> I
         yield it.url
 
 
-def wrk(url: str, *, seconds: float, connections: int = 32) -> Figures:
+def wrk(url: str, *, seconds: float, connections: int = 32) -> LoadFigures:
     """Calls a URL for a while, from core 1."""
     command = ["taskset", "-c", "1", "wrk", "-t1", f"-c{connections}", f"-d{seconds}s", url]
     text = subprocess.run(command, capture_output=True, text=True, check=True).stdout
     per_second = re.search(r"Requests/sec:\s+([\d.]+)", text)
     errors = re.search(r"Non-2xx or 3xx responses: (\d+)", text)
     assert per_second, text
-    return Figures(float(per_second[1]), int(errors[1]) if errors else 0)
+    return LoadFigures(float(per_second[1]), int(errors[1]) if errors else 0)
 
 
 def spread(values: Sequence[float], unit: str = "") -> str:

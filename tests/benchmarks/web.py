@@ -71,7 +71,7 @@ def page(port: int, number: int, *, hosts: int, ms: int = 0) -> str:
     return url(port, f"/page/{number}?ms={ms}&n={number}", number % hosts)
 
 
-class Web(asyncio.Protocol):
+class BenchmarkWeb(asyncio.Protocol):
     """One connection to it."""
 
     pages: list[bytes]
@@ -102,12 +102,12 @@ class Web(asyncio.Protocol):
 
 
 async def serve(hosts: int) -> None:
-    Web.pages, Web.large = answers(), large()
+    BenchmarkWeb.pages, BenchmarkWeb.large = answers(), large()
     loop = asyncio.get_running_loop()
-    first = await loop.create_server(Web, host(0), 0, backlog=4096)
+    first = await loop.create_server(BenchmarkWeb, host(0), 0, backlog=4096)
     port = first.sockets[0].getsockname()[1]
     for number in range(1, hosts):
-        await loop.create_server(Web, host(number), port, backlog=4096)
+        await loop.create_server(BenchmarkWeb, host(number), port, backlog=4096)
     print(port, flush=True)
     await first.serve_forever()
 

@@ -99,7 +99,7 @@ MATRIX: dict[str, Object] = {
             "annotations": {"a": "b"},
         },
     },
-    "an autoscaler by a metric of ours": {
+    "an autoscaler by saturation": {
         "autoscaling": {
             "enabled": True,
             "targetCPUUtilizationPercentage": None,

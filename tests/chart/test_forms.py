@@ -93,8 +93,8 @@ def test_the_operators_pod_has_a_form_of_its_own_or_the_services() -> None:
     assert pod["spec"]["tolerations"] == [{"operator": "Exists"}]
 
 
-def test_an_autoscaler_scales_by_a_metric_of_ours_beside_cpu_or_instead() -> None:
-    values = MATRIX["an autoscaler by a metric of ours"]
+def test_an_autoscaler_scales_by_saturation_beside_cpu_or_instead() -> None:
+    values = MATRIX["an autoscaler by saturation"]
     (metric,) = one(render(values), "HorizontalPodAutoscaler")["spec"]["metrics"]
     assert metric["pods"]["metric"] == {"name": "scrap_admission_saturation_ratio"}
     autoscaling = {**values["autoscaling"], "targetCPUUtilizationPercentage": 60}
@@ -302,7 +302,7 @@ def test_the_notes_say_how_a_pod_calls_the_service() -> None:
 
 
 @pytest.mark.parametrize(
-    ("flags", "is_told"),
+    ("flags", "is_printed"),
     [
         ("operator.enabled=true", False),
         ("operator.enabled=true,crds.upgrade=false", True),
@@ -312,10 +312,10 @@ def test_the_notes_say_how_a_pod_calls_the_service() -> None:
         ("crds.install=false", False),
     ],
 )
-def test_the_notes_say_how_to_upgrade_the_crd_where_no_hook_does(flags: str, is_told: bool) -> None:
+def test_the_notes_say_how_to_upgrade_the_crd_where_no_hook_does(flags: str, is_printed: bool) -> None:
     said = notes("--set", flags)
     line = "helm show crds charts/scrap | kubectl apply --server-side --force-conflicts -f -"
-    assert (line in said) is is_told
+    assert (line in said) is is_printed
 
 
 def test_the_notes_name_every_host_of_an_ingress() -> None:

@@ -17,7 +17,7 @@ WANTED = {"nothing that can be left out", "a network policy for OpenShift, with 
 ACCEPTED = {
     # A version is built once: the image that is there is the right one, and a registry that is down stops no rollout.
     "container-image-pull-policy",
-    # One process uses one core at most; a limit would only throttle its event loop, and with it every caller.
+    # One process uses one core at most; a limit would only throttle its event loop, and with it every client.
     "--ignore-container-cpu-limit",
 }
 

@@ -191,7 +191,7 @@ def test_the_operator_is_reached_by_prometheus_alone_and_reaches_the_api_server(
     assert "egress" not in operators["spec"]
 
 
-def test_who_calls() -> None:
+def test_the_clients() -> None:
     for peer in (NEIGHBOUR, STRANGER, Peer("203.0.113.9")):
         assert allows(policy({}), "ingress", peer, 8080)
     closed = policy({"networkPolicy": {"ingress": {"http": [{"podSelector": {"matchLabels": {"app": "shop"}}}]}}})

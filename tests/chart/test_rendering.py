@@ -292,7 +292,7 @@ def test_versions_and_kinds_render_the_same() -> None:
     assert template({}, knows=VERSIONS) == template({}, knows=MONITORING)
 
 
-def test_the_longest_name_leaves_room_for_every_suffix() -> None:
+def test_the_longest_name_has_space_for_every_suffix() -> None:
     """A release's name has up to 53 characters; names that Kubernetes makes labels and host names of have 63."""
     objects = render({"operator": {"enabled": True}}, knows=MONITORING, release="a" * 42 + "-b" + "c" * 9)
     names = {item["metadata"]["name"] for item in objects}
@@ -300,7 +300,7 @@ def test_the_longest_name_leaves_room_for_every_suffix() -> None:
     assert max(map(len, names)) <= 63
 
 
-def test_a_label_of_ours_stays_whoever_else_gives_it() -> None:
+def test_a_label_of_the_chart_stays_whoever_else_gives_it() -> None:
     values = {
         "commonLabels": {"release": "common", "app.kubernetes.io/component": "common", "team": "web"},
         "podLabels": {"app.kubernetes.io/component": "other", "team": "pods"},

@@ -43,7 +43,7 @@ def test_what_they_do_not_know_they_answer_with_their_use(script: str, arguments
 
 @pytest.mark.needs("helm")
 class TestSkaffold:
-    """Its own schema is not to be had by a test; what it says of this repository can be compared."""
+    """Its own schema cannot be fetched by a test; what it has of this repository can be compared."""
 
     artifact: Object = SKAFFOLD["build"]["artifacts"][0]
     release: Object = SKAFFOLD["deploy"]["helm"]["releases"][0]

@@ -33,7 +33,7 @@ class Seen:
     slowest: float = 0.0
 
 
-class Client:
+class LoadClient:
     """One caller with one connection, which it keeps for a while or until the service says otherwise."""
 
     def __init__(self, host: str, port: int, targets: Iterator[str], seen: Seen) -> None:
@@ -83,10 +83,10 @@ class Client:
         self._reader = self._writer = None
 
 
-async def _run(clients: list[Client], rate: float, stop: threading.Event) -> None:
+async def _run(clients: list[LoadClient], rate: float, stop: threading.Event) -> None:
     pause = len(clients) / rate
 
-    async def work(client: Client, delay: float) -> None:
+    async def work(client: LoadClient, delay: float) -> None:
         due = time.monotonic() + delay
         while not stop.is_set():
             await asyncio.sleep(max(0.0, due - time.monotonic()))
@@ -110,7 +110,7 @@ def load(host: str, port: int, targets: list[Iterator[str]], rate: float = 400.0
         rate: requests a second, all clients together.
     """
     seen, stop = Seen(), threading.Event()
-    clients = [Client(host, port, paths, seen) for paths in targets]
+    clients = [LoadClient(host, port, paths, seen) for paths in targets]
     thread = threading.Thread(target=lambda: asyncio.run(_run(clients, rate, stop)))
     thread.start()
     try:

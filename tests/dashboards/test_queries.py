@@ -105,7 +105,7 @@ def test_the_unit_is_that_of_the_query(panel: Panel, target: Target) -> None:
         ("histogram_quantile(0.5, sum by (le) (rate(a_seconds_bucket{}[5m])))", "seconds"),
     ],
 )
-def test_units_are_told_apart(expression: str, unit: str) -> None:
+def test_units_are_distinguished(expression: str, unit: str) -> None:
     assert measured(promql_parser.parse(expression)) == unit
 
 

@@ -132,6 +132,6 @@ def test_what_is_no_number_is_left_out(source: Prometheus) -> None:
     assert source.range("up", 0, 2, 1) == [Series({}, ((1, 1),))]
 
 
-def test_a_refusal_is_told(source: Prometheus) -> None:
+def test_an_error_is_reported(source: Prometheus) -> None:
     with pytest.raises(QueryError, match="parse error"):
         source.instant("(", 1)

@@ -1,4 +1,4 @@
-"""The calls since ever: exact over restarts, scale-in, gaps and what Prometheus forgets."""
+"""The requests since installation: exact over restarts, scale-in, gaps and what Prometheus forgets."""
 
 import subprocess
 from pathlib import Path

@@ -100,8 +100,8 @@ def _metric(selector: VectorSelector) -> str:
         return NUMBER  # always 1: multiplied by it, a series gets a name
     if name.startswith("scrap:node_filesystem_"):
         return RATIO  # of what is there; growth is that of an hour
-    endings = {"_seconds": "seconds", "_bytes": "bytes", "_ratio": RATIO, ":rate": "count/s"}
-    for ending, unit in endings.items():
+    suffixes = {"_seconds": "seconds", "_bytes": "bytes", "_ratio": RATIO, ":rate": "count/s"}
+    for ending, unit in suffixes.items():
         if name.endswith(ending):
             return unit
     return "count"

@@ -56,7 +56,7 @@ def test_get_says_what_went_wrong(url: str, code: int, words: str) -> None:
 def test_get_says_that_it_took_too_long() -> None:
     class Silent(running.Answer):
         def do_GET(self) -> None:
-            self.rfile.read()  # until the caller has gone
+            self.rfile.read()  # until the client has gone
 
     with running.origin(Silent) as origin:
         done = run("get", origin.url, "--deadline", "0.3", SCRAP_ALLOWED_PORTS=str(origin.server_port), **ALLOWED)

@@ -31,6 +31,6 @@ def test_every_page_says_what_it_says(service: running.Service, origin: running.
         properties = answer.json.get("properties", [])
         return answer.status != 200 or [pair for pair in properties if pair[0].startswith("og:")] != page.expected
 
-    with ThreadPoolExecutor(4) as callers:
-        wrong = [page.number for page, wrong in zip(pages, callers.map(differs, pages), strict=True) if wrong]
+    with ThreadPoolExecutor(4) as clients:
+        wrong = [page.number for page, wrong in zip(pages, clients.map(differs, pages), strict=True) if wrong]
     assert wrong == []

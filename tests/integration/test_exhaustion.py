@@ -50,12 +50,12 @@ class Open:
         stack.callback(self._connection.close)
         self.get("/")  # now it is accepted, and does not wait in the backlog
 
-    def get(self, path: str) -> client.Answer:
+    def get(self, path: str) -> client.ServiceResponse:
         self._connection.request("GET", path)
         answer = self._connection.getresponse()
-        return client.Answer(answer.status, answer.headers, answer.read())
+        return client.ServiceResponse(answer.status, answer.headers, answer.read())
 
-    def scrap(self, url: str) -> client.Answer:
+    def scrap(self, url: str) -> client.ServiceResponse:
         return self.get(f"/api/v1/scrap?url={quote(url, safe='')}")
 
 

@@ -44,9 +44,11 @@ def small() -> Iterator[running.Service]:
         yield service
 
 
-def fill(service: running.Service, stuck: running.Origin, callers: ThreadPoolExecutor) -> list[Future[client.Answer]]:
+def fill(
+    service: running.Service, stuck: running.Origin, callers: ThreadPoolExecutor
+) -> list[Future[client.ServiceResponse]]:
     """Takes all places and the waiting room, one after the other: of those who come at once one begins, a turn."""
-    calls: list[Future[client.Answer]] = []
+    calls: list[Future[client.ServiceResponse]] = []
     while len(calls) < 4:
         calls.append(callers.submit(client.scrap, service.url, f"{stuck.url}/{len(calls)}"))
         eventually(lambda: figure(service, "scrap_admission_in_flight") + waiting(service) == len(calls))

@@ -17,11 +17,11 @@ def test_the_answer_in_the_readme_is_what_such_a_page_gets(service: running.Serv
     metas = (f'<meta property="{name}" content="{html.escape(text)}">' for name, text in expected["properties"])
     page = "<!doctype html><head>" + "".join(metas)
 
-    class Page(running.Answer):
+    class ReadmePage(running.Answer):
         def do_GET(self) -> None:
             self.answer(200, page.encode(), {"Content-Type": "text/html"})
 
-    with running.origin(Page) as origin:
+    with running.origin(ReadmePage) as origin:
         answer = client.scrap(service.url, origin.url)
     assert answer.json == expected
     assert answer.body.startswith(b'{"title":"Open Graph protocol","type":"website","url":"https://ogp.me/",')

@@ -18,23 +18,23 @@ from hypothesis import given, settings
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
 from scrap_operator import manifest
-from scrap_operator.decision import ScalingReason, decide, notice
+from scrap_operator.decision import ScalingReason, decide, record_replicas
 from scrap_operator.model import (
     Alert,
     Behavior,
     Direction,
     Effect,
-    Leaning,
-    Lost,
     Mode,
     Observation,
     Observations,
+    PendingDirection,
     PolicyType,
+    PollFailed,
+    PollResult,
     Reference,
     Rule,
     ScaleTarget,
     ScalingPolicy,
-    Seen,
     Select,
     Source,
     Spec,
@@ -42,7 +42,7 @@ from scrap_operator.model import (
 from tests.benchmarks import bench_oscillation as oscillation
 from tests.unit.operator.api import Json, alert_scaler, merged
 
-EVALUATION = 30  # seconds between Prometheus' evaluations, as kube-prometheus-stack ships it
+EVALUATION = 30  # seconds between SimulatedPrometheus' evaluations, as kube-prometheus-stack ships it
 RESEND = 90  # seconds after which a firing alert is sent again: the first evaluation more than a minute later
 VALIDITY = 240  # seconds until Alertmanager takes one that is not repeated for resolved
 STARTUP = 30  # seconds until a pod works
@@ -67,7 +67,7 @@ SCALE_DOWN = Rule("idle", {"alertname": "Idle"}, Effect.SCALE_DOWN)
 
 
 @dataclass
-class Prometheus:
+class SimulatedPrometheus:
     """Evaluates two groups of rules, out of step, and sends what fires; dead, its last belief stands."""
 
     alive: bool = True
@@ -120,9 +120,9 @@ class World(RuleBasedStateMachine):
         self.noise = 0.0  # of the load, either way
         self.chance = random.Random(0)  # noqa: S311 - a simulation
         self.ready_at = [0, 0]
-        self.rival = False
+        self.conflict = False
         self.writes_refused = False
-        self.prometheus = Prometheus()
+        self.prometheus = SimulatedPrometheus()
         self.alertmanager: dict[str, int] | None = {}  # alert -> when it was last received; None: it is down
         self.alertmanager_started = self.time
         self.silenced = False
@@ -131,7 +131,7 @@ class World(RuleBasedStateMachine):
 
     @property
     def replicas(self) -> int:
-        """What the target is told to have."""
+        """The replicas of the target's spec."""
         return len(self.ready_at)
 
     def scale(self, replicas: int) -> None:
@@ -147,7 +147,7 @@ class World(RuleBasedStateMachine):
         phases=st.tuples(*[st.sampled_from([0, 30, 60])] * 4),
     )
     def begin(self, load: float, window: int, offset: int, phases: tuple[int, ...]) -> None:
-        """In a state that has settled; often without the window that would hide what the source's doubts must do."""
+        """In a steady state; often without the window that would hide what inconclusive alerts must do."""
         self.load = load
         self.prometheus.offset = offset
         self.prometheus.phases = dict(zip(("Watchdog", "Saturated", "Hold", "Idle"), phases, strict=True))
@@ -248,12 +248,12 @@ class World(RuleBasedStateMachine):
     @rule(there=st.booleans())
     def another_autoscaler_comes_or_goes(self, there: bool) -> None:
         """An HPA, say."""
-        self.rival = there
+        self.conflict = there
 
     # How it goes on.
 
     def world_goes_on(self) -> None:
-        """The load goes on; Prometheus evaluates and sends; Alertmanager forgets."""
+        """The load goes on; SimulatedPrometheus evaluates and sends; Alertmanager forgets."""
         self.load = min(12.0, max(0.0, self.load + 15 * self.slope))
         if self.prometheus.alive:
             working = sum(1 for ready in self.ready_at if ready <= self.time)
@@ -269,20 +269,20 @@ class World(RuleBasedStateMachine):
     def poll(self) -> Observation:
         """What the operator sees."""
         if self.alertmanager is None:
-            return Lost("connection refused")
+            return PollFailed("connection refused")
         alerts = (
             Alert({"alertname": name}, silenced=self.silenced, fresh=self.time - at < VALIDITY / 2)
             for name, at in self.alertmanager.items()
         )
-        return Seen(tuple(alerts), uptime=self.time - self.alertmanager_started)
+        return PollResult(tuple(alerts), uptime=self.time - self.alertmanager_started)
 
     def tick(self) -> None:
         """One poll, one decision, perhaps one write; and everything that must hold of them."""
         self.time += 15
         self.world_goes_on()
         now, before, observation = self.time + self.clock_error, self.replicas, self.poll()
-        rivals = ("HorizontalPodAutoscaler/scrap",) if self.rival else ()
-        decision = decide(self.spec, ScaleTarget(before, rivals), observation, self.memory, now)
+        conflicting = ("HorizontalPodAutoscaler/scrap",) if self.conflict else ()
+        decision = decide(self.spec, ScaleTarget(before, conflicting), observation, self.memory, now)
         self.memory = decision.memory
         self.assert_explained(decision.reason, decision.sentence)
         assert decision.desired is not None
@@ -297,10 +297,10 @@ class World(RuleBasedStateMachine):
         if decision.writes:
             self.scale(decision.desired)
             self.changes += 1
-            self.memory = notice(self.memory, decision.desired, now)
+            self.memory = record_replicas(self.memory, decision.desired, now)
             self.last[Direction.UP if decision.desired > before else Direction.DOWN] = now
         status = manifest.status_of(replace(decision, memory=self.memory), self.body, now)
-        self.report(status, self.spec.source.settle // 4)
+        self.report(status, self.spec.source.warm_up // 4)
 
     def report(self, status: Json, patience: int) -> None:
         """Writes the status as the loop does."""
@@ -318,16 +318,16 @@ class World(RuleBasedStateMachine):
         """Inside the bounds, hands off where they must be, and never down on unknown."""
         assert self.spec.minimum <= desired <= self.spec.maximum
         assert self.spec.mode is Mode.ACTIVE
-        assert not self.rival
+        assert not self.conflict
         assert before > 0
         if desired > before:
             assert reason is ScalingReason.BELOW_MINIMUM or "Saturated" in (self.alertmanager or {})
         elif reason is not ScalingReason.ABOVE_MAXIMUM:
-            assert isinstance(observation, Seen)
-            assert self.time - self.alertmanager_started >= self.spec.source.settle
+            assert isinstance(observation, PollResult)
+            assert self.time - self.alertmanager_started >= self.spec.source.warm_up
             if self.silenced and self.spec.source.heed_silences:
                 return  # the user's word against the alerts'
-            # Dead or alive, what Prometheus last believed was that a pod can be spared.
+            # Dead or alive, what SimulatedPrometheus last believed was that a pod can be spared.
             heeded = {rule.matchers["alertname"] for rule in self.spec.rules}
             assert self.prometheus.believes & heeded <= {"Idle"}
             assert "Watchdog" in self.prometheus.believes
@@ -342,7 +342,7 @@ class World(RuleBasedStateMachine):
     @invariant()
     def inside_the_bounds_or_zero(self) -> None:
         """Never outside [min, max] by the operator's own hand: the next tick brings a target back."""
-        free = self.spec.mode is Mode.ACTIVE and not self.rival and not self.writes_refused
+        free = self.spec.mode is Mode.ACTIVE and not self.conflict and not self.writes_refused
         if free and self.replicas:
             self.tick()
             assert self.spec.minimum <= self.replicas <= self.spec.maximum
@@ -351,7 +351,7 @@ class World(RuleBasedStateMachine):
         """When all is well again it converges, and then nothing changes any more."""
         if self.replicas == 0:
             return
-        self.rival = self.writes_refused = False
+        self.conflict = self.writes_refused = False
         self.slope = self.noise = 0.0
         self.silenced = False
         self.spec = replace(
@@ -368,9 +368,9 @@ class World(RuleBasedStateMachine):
             if calm == 240:  # an hour, many times of whatever repeats itself: so nothing will ever change
                 break
         assert calm >= 240
-        settled = self.replicas
-        enough = self.load <= SATURATED * settled or settled == self.spec.maximum
-        none_too_many = self.load > SATURATED * (settled - 1) or settled == self.spec.minimum
+        steady = self.replicas
+        enough = self.load <= SATURATED * steady or steady == self.spec.maximum
+        none_too_many = self.load > SATURATED * (steady - 1) or steady == self.spec.minimum
         assert enough
         assert none_too_many
 
@@ -397,11 +397,11 @@ class EditedWorld(World):
         hold=st.booleans(),
         scale_down=st.booleans(),
         heed=st.booleans(),
-        settle=st.sampled_from([120, 300]),
+        warm_up=st.sampled_from([120, 300]),
         threshold=st.integers(1, 5),
     )
     def the_user_edits_rules_and_source(
-        self, step: int, hold: bool, scale_down: bool, heed: bool, settle: int, threshold: int
+        self, step: int, hold: bool, scale_down: bool, heed: bool, warm_up: int, threshold: int
     ) -> None:
         """With a Hold rule or without, and with a ScaleDown rule that fires when a pod can be spared."""
         self.spec = replace(
@@ -411,7 +411,7 @@ class EditedWorld(World):
                 *([SPEC.rules[1]] if hold else []),
                 *([SCALE_DOWN] if scale_down else []),
             ),
-            source=replace(SPEC.source, heed_silences=heed, settle=settle, failure_threshold=threshold),
+            source=replace(SPEC.source, heed_silences=heed, warm_up=warm_up, failure_threshold=threshold),
         )
 
     @rule(pods=st.integers(1, 5), period=st.sampled_from([60, 300]), select=st.sampled_from(Select))
@@ -439,11 +439,11 @@ PHASES = [
 
 
 def world(offset: int, phases: tuple[int, ...], load: float = 5.0) -> World:
-    """One that has settled, its Hold rule firing, without a window that would hide what is tested."""
-    settled = World()
-    settled.begin(load, 0, offset, phases)
-    assert "Hold" in settled.prometheus.believes
-    return settled
+    """One that is steady, its Hold rule firing, without a window that would hide what is tested."""
+    steady = World()
+    steady.begin(load, 0, offset, phases)
+    assert "Hold" in steady.prometheus.believes
+    return steady
 
 
 def test_a_dead_prometheus_whose_alerts_end_one_by_one_never_scales_in() -> None:
@@ -483,8 +483,8 @@ times = st.none() | st.integers(0, 20_000)
 labels = st.fixed_dictionaries({"alertname": st.sampled_from(["Watchdog", "Up", "Down", "Hold", "Other"])})
 alerts = st.builds(Alert, labels, silenced=st.booleans(), fresh=st.booleans())
 observations = st.one_of(
-    st.builds(Lost, st.just("timed out")),
-    st.builds(Seen, st.lists(alerts, max_size=5).map(tuple), uptime=st.integers(0, 20_000)),
+    st.builds(PollFailed, st.just("timed out")),
+    st.builds(PollResult, st.lists(alerts, max_size=5).map(tuple), uptime=st.integers(0, 20_000)),
 )
 policies = st.builds(ScalingPolicy, st.sampled_from(PolicyType), st.integers(1, 200), st.integers(1, 1800))
 behaviors = st.builds(
@@ -495,8 +495,8 @@ memories = st.builds(
     replicas=st.none() | st.integers(0, 30),
     polled=times,
     failures=st.integers(0, 3),
-    heard_since=times,
-    leaning=st.none() | st.builds(Leaning, st.sampled_from(Direction), st.integers(0, 20_000)),
+    available_since=times,
+    pending=st.none() | st.builds(PendingDirection, st.sampled_from(Direction), st.integers(0, 20_000)),
     scaled_up=times,
     scaled_down=times,
 )
@@ -535,10 +535,10 @@ def test_from_any_state_a_decision_is_sound(
         return
     assert spec.minimum <= decision.desired <= spec.maximum
     if decision.desired < replicas <= spec.maximum:
-        assert isinstance(observation, Seen)
-        assert decision.doubt is None
+        assert isinstance(observation, PollResult)
+        assert decision.inconclusive is None
         assert any(alert.labels["alertname"] == "Watchdog" and alert.fresh for alert in observation.alerts)
-        assert memory.heard_since is not None
+        assert memory.available_since is not None
         assert spec.down.select is not Select.DISABLED
     if decision.desired > replicas >= spec.minimum:
         assert any(alert.labels["alertname"] == "Up" for alert in getattr(observation, "alerts", ()))
@@ -552,7 +552,9 @@ def test_the_same_again_right_after_a_write_writes_nothing(
 ) -> None:
     first = decide(spec, ScaleTarget(replicas), observation, memory, now)
     if first.writes:
-        again = decide(spec, ScaleTarget(first.desired), observation, notice(first.memory, first.desired, now), now)
+        again = decide(
+            spec, ScaleTarget(first.desired), observation, record_replicas(first.memory, first.desired, now), now
+        )
         assert not again.writes
 
 

@@ -1,4 +1,4 @@
-"""Whatever a caller or a redirect writes: one spelling comes out, or a known refusal."""
+"""Whatever a client or a redirect writes: one spelling comes out, or a known error."""
 
 import ipaddress
 from urllib.parse import urlsplit

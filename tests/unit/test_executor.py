@@ -7,13 +7,7 @@ from collections.abc import AsyncIterator, Callable
 import pytest
 
 from scrap.admission import Executor
-
-
-class Clock:
-    now = 0.0
-
-    def __call__(self) -> float:
-        return self.now
+from tests.clock import Clock
 
 
 class Work:

@@ -1,4 +1,4 @@
-"""What a caller may name, and what a redirect may."""
+"""Which URLs of clients and of redirects are read."""
 
 import pytest
 

@@ -8,7 +8,6 @@ from typing import Any
 
 import click
 import orjson
-import pytest
 
 from scrap import cli
 from scrap.api import openapi, problem
@@ -18,9 +17,8 @@ from scrap.telemetry import Metrics
 from scrap_operator import cli as operator_cli
 from scrap_operator.telemetry import OperatorMetrics
 from tests.unit.telemetry.owners import observed
-from tests.words import COINED, coined, without_code
+from tests.words import ROOT, coined, without_code
 
-ROOT = Path(__file__).parent.parent.parent
 # These pages describe the chart's alerts, messages and dashboards in the chart's own words.
 OF_THE_CHART = {"dashboards.md", "faults.md", "slack.md"}
 PAGES = [
@@ -28,11 +26,8 @@ PAGES = [
     *(page for page in (ROOT / "docs").glob("*.md") if page.name not in OF_THE_CHART),
     *(ROOT / "docs/decisions").glob("*.md"),
 ]
-# A coined word that a public text may have, and why: (text, word) -> reason. Ten at most.
-EXCEPTIONS = {("scrap-operator --help", "definition"): "the option --definition-wait is a stable name"}
-
-# What people read of a module's calls; besides, what it raises.
-SPEAKS = re.compile(r"_?log\.\w+|RuleOutcome|_condition|self\._give_up")
+# The calls of a module that write public text; besides, what it raises.
+WRITERS = re.compile(r"_?log\.\w+|RuleOutcome|_condition|self\._report_problem")
 
 
 def descriptions(schema: Any) -> Iterator[str]:
@@ -55,10 +50,10 @@ def helps(command: click.Command) -> str:
 
 
 def messages(source: Path) -> Iterator[str]:
-    """What a module logs, what its exceptions say and what the operator writes into a status: their string literals."""
+    """The string literals that a module logs, raises, or writes into a status."""
     for node in ast.walk(ast.parse(source.read_text())):
         call = node.exc if isinstance(node, ast.Raise) else node
-        if isinstance(call, ast.Call) and (isinstance(node, ast.Raise) or SPEAKS.fullmatch(ast.unparse(call.func))):
+        if isinstance(call, ast.Call) and (isinstance(node, ast.Raise) or WRITERS.fullmatch(ast.unparse(call.func))):
             for argument in (*call.args, *(keyword.value for keyword in call.keywords)):
                 yield from (
                     part.value
@@ -91,10 +86,7 @@ def texts() -> dict[str, str]:
 
 
 def test_public_text_has_no_coined_words() -> None:
-    found = {(where, word) for where, text in texts().items() for word in coined(text)}
-    assert found == set(EXCEPTIONS), "tests/words.py has the standard terms"
-    assert len(EXCEPTIONS) <= 10
-    assert all(EXCEPTIONS.values())
+    assert [(where, word) for where, text in texts().items() for word in coined(text)] == []
 
 
 def test_every_kind_of_text_is_read() -> None:
@@ -114,26 +106,3 @@ def test_every_kind_of_text_is_read() -> None:
         ("CHANGELOG.md", "Unreleased"),
     ]:
         assert part in read[where]
-
-
-@pytest.mark.parametrize(
-    ("text", "words"),
-    [
-        ("Who calls is told: the House is full.", ["told", "house"]),
-        ("Calls are turned away, or let two\nin.", ["turned away", "let two in"]),
-        ("The page cannot be had; callers wait for all places.", ["cannot be had", "callers", "all places"]),
-        ("A client waits for a slot in the first place; the queue is full.", []),
-        ("outcome caller_error, household, upgraded", []),
-    ],
-)
-def test_words_are_found_whole(text: str, words: list[str]) -> None:
-    assert coined(text) == words
-
-
-def test_code_is_no_text() -> None:
-    assert without_code("say `caller`\n\n    house\n\n```\ndoor\n```\nroom") == "say \n\n\n\n\nroom"
-
-
-def test_every_coined_word_has_a_standard_term() -> None:
-    assert all(COINED.values())
-    assert not coined(" ".join(COINED.values()))

@@ -1,4 +1,4 @@
-"""Signals out: what the core's events become. The only place that knows a metric's, span's or log field's name.
+"""Metrics, logs, traces and error reports, made from the core's events. No other package names a metric, span or field.
 
 `metrics` is Prometheus, `logs` is stdout, `otel` sends traces and the same metrics and lines over OTLP, `sentry` sends
 internal errors. Each is a sink; `FanOut` makes them one `Emit`. An event is handled when it happens, and no handler

@@ -1,4 +1,4 @@
-"""Log lines through a bounded queue: a reader that is too slow costs lines, and nothing waits for it."""
+"""Log lines through a bounded queue: lines that a slow reader leaves no space for are dropped, and nothing waits."""
 
 import contextlib
 import logging
@@ -21,11 +21,10 @@ class LineQueue(QueueHandler):
         self._limit, self._dropped = limit, dropped
 
     def prepare(self, record: logging.LogRecord) -> str:
-        """The record's line: made before it is queued, for its trace is known here."""
+        """Formats a record here, where its trace is known."""
         return self.format(record) + "\n"
 
     def enqueue(self, record: Any) -> None:
-        """Queues a line, or drops it."""
         if self.queue.qsize() < self._limit:  # type: ignore[attr-defined]  # a SimpleQueue has
             self.queue.put_nowait(record)
         else:
@@ -33,20 +32,19 @@ class LineQueue(QueueHandler):
 
 
 class LineWriter(QueueListener):
-    """Writes lines from a thread of its own: lets them gather for `interval` seconds, then all of them at once."""
+    """Writes lines from a thread of its own, in batches: those of `interval` seconds at once."""
 
     def __init__(self, queue: Any, fd: int, interval: float, dropped: Dropped) -> None:
         super().__init__(queue)
         self._fd, self._interval, self._dropped = fd, interval, dropped
 
     def handle(self, record: Any) -> None:
-        """Writes a line and those behind it."""
         time.sleep(self._interval)
         lines = [record]
         with contextlib.suppress(Empty):
             while isinstance(line := self.dequeue(block=False), str):
                 lines.append(line)
-            self.enqueue_sentinel()  # that was the end: `stop` waits for it
+            self.enqueue_sentinel()  # it ended the loop: `stop` waits for it
         data = memoryview("".join(lines).encode("utf-8", "backslashreplace"))
         try:
             while data:
@@ -58,7 +56,7 @@ class LineWriter(QueueListener):
 @contextlib.contextmanager
 def log_queue(fd: int, *, dropped: Dropped, limit: int = 8192, interval: float = 0.05) -> Iterator[LineQueue]:
     """A handler that writes to a file descriptor, with `limit` lines queued at most; its end takes 2 s at most."""
-    queue: SimpleQueue[Any] = SimpleQueue()  # a finalizer may log in the midst of a put: a Queue would deadlock
+    queue: SimpleQueue[Any] = SimpleQueue()  # a Queue deadlocks where a finalizer logs during a put
     (writer := LineWriter(queue, fd, interval, dropped)).start()
     try:
         yield LineQueue(queue, limit, dropped)

@@ -9,8 +9,8 @@ from typing import Literal
 
 from scrap.errors import Outcome
 from scrap.events import RequestEnded
-from scrap.telemetry.fields import level_of
-from scrap.telemetry.formatters import JsonFormatter, TextFormatter
+from scrap.telemetry.log_fields import RequestRecord, level_of
+from scrap.telemetry.log_formatters import JsonFormatter, TextFormatter
 from scrap.telemetry.sinks import Handlers
 
 Format = Literal["auto", "json", "text"]
@@ -24,14 +24,9 @@ _REJECTED_LINES = 10  # of rejected requests in a second: a line takes a quarter
 class LogSettings:
     """What is logged, and in which format."""
 
-    # "json": one object a line, for machines. "text": one line for a person. "auto": text on a terminal, else json.
-    format: Format = "auto"
-
-    # Lines below it are left out. At "warning" only internal errors and rejected requests are left.
+    format: Format = "auto"  # text on a terminal, else JSON
     level: Level = "info"
-
-    # Show the query of a target's URL, which may hold secrets of the client's or the page's.
-    queries: bool = False
+    queries: bool = False  # whether the queries of targets' URLs are shown: they may hold secrets
 
 
 def formatter_for(fd: int, settings: LogSettings) -> logging.Formatter:
@@ -41,7 +36,7 @@ def formatter_for(fd: int, settings: LogSettings) -> logging.Formatter:
 
 
 class RequestLog:
-    """Logs each request at its end; of rejected ones, ten a second. A sink; see `FanOut`."""
+    """Logs each request at its end; of the rejected ones, ten a second. A sink; see `FanOut`."""
 
     name = "log"
 
@@ -53,10 +48,8 @@ class RequestLog:
     def _request_ended(self, event: RequestEnded) -> None:
         if event.outcome is Outcome.SHED and not self._may_log(int(event.ended)):
             return
-        level = level_of(event.outcome)
-        if _log.isEnabledFor(level):  # without `log`, which walks the stack to find its caller
-            text = f"{event.method} {event.route} {event.status} {event.outcome}"
-            _log.handle(_log.makeRecord(_log.name, level, "", 0, text, (), None, extra={"request": event}))
+        if _log.isEnabledFor(level := level_of(event.outcome)):
+            _log.handle(RequestRecord(_log.name, level, event))
 
     def _may_log(self, second: int) -> bool:
         """Whether one more rejected request is logged in this second."""

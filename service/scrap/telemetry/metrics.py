@@ -1,12 +1,12 @@
 """Prometheus metrics: every name and label. docs/metrics.md says what each means; a test compares the two.
 
-Nothing that a client or a page chooses becomes a label value: all of them come from HTTP's or our own enumerations.
+Nothing that a client or a page chooses becomes a label value: each is of an enumeration, HTTP's or the service's.
 """
 
 import platform
 import time
 from collections.abc import Callable, Iterable, Mapping
-from functools import cache, partial
+from functools import cache, lru_cache, partial
 from http import HTTPMethod, HTTPStatus
 from itertools import product
 from typing import Final
@@ -23,7 +23,7 @@ from scrap.errors import Outcome, Reason
 from scrap.fetch.verdict import GuardVerdict
 from scrap.opengraph.document import Bound, FallbackReason
 from scrap.telemetry.buckets import BYTES, LAG_SECONDS, REDIRECTS, SECONDS
-from scrap.telemetry.fields import PHASES
+from scrap.telemetry.log_fields import PHASES
 from scrap.telemetry.sinks import Handlers
 from scrap.telemetry.sliding_maximum import SlidingMaximum
 from scrap.telemetry.trace import current_trace
@@ -32,17 +32,19 @@ DURATION: Final = "scrap_request_duration_seconds"
 OTHER: Final = "other"
 _NONE: Final = "none"
 
-# The library would take the version from the scraper's header; these two are understood everywhere.
 _TEXT: Final = choose_encoder("")
 _OPENMETRICS: Final = choose_encoder("application/openmetrics-text; version=1.0.0")
-
 _METHODS: Final = frozenset(map(str, HTTPMethod))
 _STATUSES: Final = {status: str(status) for status in (*map(int, HTTPStatus), 499)}  # 499 is nginx's: the client left
-# Series that begin at 0: what hosts usually respond, and the ways in which the shared cache may fail (its own
-# enumeration would import its whole library).
+# Series that begin at 0. The shared cache's own enumeration would import its whole library.
 _USUAL_STATUSES: Final = (200, 301, 302, 303, 307, 308, 400, 401, 403, 404, 410, 429, 500, 502, 503, 504)
 _SHARED_CACHE_FAILURES: Final = ("timeout", "connection", "auth", "refused", "protocol", "backlog", "entry")
 _BLOCKING: Final = tuple(verdict for verdict in GuardVerdict if verdict.reason)
+
+Clock = Callable[[], float]
+Known = Iterable[tuple[str, ...]]
+Counts = Mapping[tuple[str, ...], int]
+RequestSeries = tuple[prometheus.Counter, prometheus.Histogram, SlidingMaximum]
 
 
 def method_label(method: str) -> str:
@@ -64,14 +66,11 @@ def exemplar() -> dict[str, str] | None:
 class CountedElsewhere(Collector):
     """A counter whose values, by label values, are read from their owner at each scrape."""
 
-    def __init__(
-        self, name: str, help_text: str, labels: list[str], values: Callable[[], Mapping[tuple[str, ...], int]]
-    ) -> None:
-        self._new = partial(CounterMetricFamily, name, help_text, labels=labels)
+    def __init__(self, name: str, means: str, labels: list[str], values: Callable[[], Counts]) -> None:
+        self._new = partial(CounterMetricFamily, name, means, labels=labels)
         self._values = values
 
     def collect(self) -> Iterable[prometheus.Metric]:
-        """Yields the family, for the registry."""
         family = self._new()
         for labels, count in list(self._values().items()):
             family.add_metric(labels, count)
@@ -83,9 +82,7 @@ class Metrics:
 
     name = "metrics"
 
-    def __init__(
-        self, *, version: str, routes: Iterable[str] = (), clock: Callable[[], float] = time.monotonic
-    ) -> None:
+    def __init__(self, *, version: str, routes: Iterable[str] = (), clock: Clock = time.monotonic) -> None:
         prometheus.disable_created_metrics()  # type: ignore[no-untyped-call]  # a second series each, which nothing reads
         self.registry = prometheus.CollectorRegistry()
         self._clock = clock
@@ -119,40 +116,35 @@ class Metrics:
         return route if route in self._routes else "unmatched"
 
     def observe_admission(self, admission: Admission) -> None:
-        """Reads admission's state at each scrape."""
-        gauge = self._gauge
-        gauge("scrap_admission_in_flight", "Fetches that hold a slot.").set_function(lambda: admission.in_flight)
-        gauge("scrap_admission_waiting", "Fetches that wait for a slot.").set_function(lambda: admission.waiting)
-        gauge("scrap_admission_capacity", "Slots for fetches.").set_function(lambda: admission.capacity)
-        saturation = gauge("scrap_admission_saturation_ratio", "How saturated the service is, from 0 to 1.")
-        saturation.set_function(lambda: admission.saturation)
-        means = "Fetches rejected: the service was overloaded."
-        rejected = CountedElsewhere("scrap_admission_refused", means, [], lambda: {(): admission.refused})
-        self.registry.register(rejected)
+        self._read("scrap_admission_in_flight", "Fetches that hold a slot.", lambda: admission.in_flight)
+        self._read("scrap_admission_waiting", "Fetches that wait for a slot.", lambda: admission.waiting)
+        self._read("scrap_admission_capacity", "Slots for fetches.", lambda: admission.capacity)
+        means = "How saturated the service is, from 0 to 1."
+        self._read("scrap_admission_saturation_ratio", means, lambda: admission.saturation)
+        name, means = "scrap_admission_refused", "Fetches rejected: the service was overloaded."
+        self.registry.register(CountedElsewhere(name, means, [], lambda: {(): admission.refused}))
 
     def observe_cache(self, cache: Cache) -> None:
-        """Reads the cache's state at each scrape."""
-        self._gauge("scrap_cache_entries", "Pages in the memory level.").set_function(lambda: cache.stats().entries)
-        self._gauge("scrap_cache_bytes", "Size of the memory level.").set_function(lambda: cache.stats().used)
+        self._read("scrap_cache_entries", "Pages in the memory level.", lambda: cache.stats().entries)
+        self._read("scrap_cache_bytes", "Size of the memory level.", lambda: cache.stats().used)
         labels, means = ["level", "state"], "Cache look-ups, by level and result."
         self.registry.register(CountedElsewhere("scrap_cache_lookups", means, labels, lambda: cache.lookups))
         if cache.stats().shared_up is not None:
-            up = self._gauge("scrap_cache_shared_up", "1 while the shared level is in use, else 0.")
-            up.set_function(lambda: bool(cache.stats().shared_up))
+            means = "1 while the shared level is in use, else 0."
+            self._read("scrap_cache_shared_up", means, lambda: bool(cache.stats().shared_up))
 
     def note_lag(self, seconds: float) -> None:
-        """Observes how late the event loop was."""
         self._lag.observe(seconds)
         self._lag_max.observe(seconds, self._clock())
 
     def note_failed_sink(self, name: str) -> None:
-        """Counts that a sink raised."""
         self._sink_failures.labels(name).inc()
 
-    def _children(
-        self, name: str, means: str, labels: list[str], known: Iterable[tuple[str, ...]]
-    ) -> Callable[..., prometheus.Counter]:
-        """The children of a counter, looked up once; there are few, for every label value is bounded."""
+    def _read(self, name: str, means: str, value: Callable[[], float]) -> None:
+        self._gauge(name, means).set_function(value)
+
+    def _children(self, name: str, means: str, labels: list[str], known: Known) -> Callable[..., prometheus.Counter]:
+        """The children of a counter, looked up once; there are few, for label values come from short lists."""
         child = cache(self._counter(name, means, labels).labels)
         for values in known:  # PromQL sees no increase in a series that begins at 1
             child(*values)
@@ -160,25 +152,16 @@ class Metrics:
 
     def _make_request_metrics(self) -> None:
         labels = ["route", "method", "status", "outcome", "fault"]
-        pairs = list(product(sorted(self._routes), Outcome))
-        usual = ((route, "GET", status_label(o.status), o, o.fault or _NONE) for route, o in pairs)
-        self._requests = self._children("scrap_requests", "Requests answered.", labels, usual)
-        means = "Seconds from a request's headers to its response's end."
-        self._duration = cache(self._histogram(DURATION, means, ["route", "outcome"], buckets=SECONDS).labels)
+        self._requests = self._counter("scrap_requests", "Requests answered.", labels)
         self._in_flight = self._gauge("scrap_requests_in_flight", "Requests being answered.")
+        labels, means = ["route", "outcome"], "Seconds from a request's headers to its response's end."
+        self._duration = self._histogram(DURATION, means, labels, buckets=SECONDS)
         means = "Longest request of the last minute, in seconds."
-        longest = self._gauge("scrap_request_duration_max_seconds", means, ["route", "outcome"])
-
-        @cache
-        def maximum(route: str, outcome: Outcome) -> SlidingMaximum:
-            found = SlidingMaximum()
-            longest.labels(route, outcome).set_function(lambda: found.value(self._clock()))
-            return found
-
-        self._maximum = maximum
-        for route, outcome in pairs:
-            self._duration(route, outcome)
-            self._maximum(route, outcome)
+        self._longest = self._gauge("scrap_request_duration_max_seconds", means, labels)
+        self._maxima: dict[tuple[str, Outcome], SlidingMaximum] = {}
+        self._series_of = lru_cache(maxsize=256)(self._request_series)  # limited: a client chooses the method
+        for route, outcome in product(sorted(self._routes), Outcome):
+            self._series_of(route, "GET", outcome.status, outcome)
         labels, known = ["reason", "outcome", "fault"], ((reason, reason.outcome, reason.fault) for reason in Reason)
         self._failures = self._children("scrap_failures", "Requests that failed.", labels, known)
         self._joined = self._counter("scrap_flights_joined", "Requests that shared the fetch of another request.")
@@ -206,8 +189,8 @@ class Metrics:
         means = "Seconds by which the event loop ran a timer late."
         self._lag = self._histogram("scrap_event_loop_lag_seconds", means, buckets=LAG_SECONDS)
         self._lag_max = SlidingMaximum()
-        lag_max = self._gauge("scrap_event_loop_lag_max_seconds", "Largest lag of the last minute, in seconds.")
-        lag_max.set_function(lambda: self._lag_max.value(self._clock()))
+        means = "Largest lag of the last minute, in seconds."
+        self._read("scrap_event_loop_lag_max_seconds", means, lambda: self._lag_max.value(self._clock()))
         self.lines_dropped = self._counter("scrap_log_lines_dropped", "Log lines dropped: stdout was read too slowly.")
         self._sink_failures = self._counter("scrap_telemetry_failures", "Events that a sink failed on.", ["sink"])
         self._background_failures = self._counter("scrap_background_failures", "Internal errors outside of requests.")
@@ -217,15 +200,22 @@ class Metrics:
         prometheus.GCCollector(registry=self.registry)
 
     def _request_ended(self, event: events.RequestEnded) -> None:
-        route, outcome = self.route_label(event.route), event.outcome
-        labels = route, method_label(event.method), status_label(event.status), outcome, outcome.fault or _NONE
-        self._requests(*labels).inc()
+        requests, duration, maximum = self._series_of(event.route, event.method, event.status, event.outcome)
+        requests.inc()
         self._in_flight.dec()
         if reason := event.reason:
             self._failures(reason, reason.outcome, reason.fault).inc()
         if event.seconds is not None:  # rejected before it was read: a zero would lower the mean and the quantiles
-            self._duration(route, outcome).observe(event.seconds, exemplar())
-            self._maximum(route, outcome).observe(event.seconds, self._clock())
+            duration.observe(event.seconds, exemplar())
+            maximum.observe(event.seconds, self._clock())
+
+    def _request_series(self, route: str, method: str, status: int, outcome: Outcome) -> RequestSeries:
+        route = self.route_label(route)
+        if (route, outcome) not in self._maxima:
+            maximum = self._maxima[route, outcome] = SlidingMaximum()
+            self._longest.labels(route, outcome).set_function(lambda: maximum.value(self._clock()))
+        labels = route, method_label(method), status_label(status), outcome, outcome.fault or _NONE
+        return self._requests.labels(*labels), self._duration.labels(route, outcome), self._maxima[route, outcome]
 
     def _hop_ended(self, event: events.HopEnded) -> None:
         self._hops(status_label(event.status)).inc()

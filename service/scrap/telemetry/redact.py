@@ -3,13 +3,13 @@
 import re
 from urllib.parse import quote, unquote, urlsplit
 
-_WORD = re.compile(r"[^\s\"'<>]+")  # what is in none of them is in no URL, either
+_WORD = re.compile(r"[^\s\"'<>]+")  # no URL spans two of them
 _SEPARATOR = re.compile(r"[/?#]")
 _BEFORE_A_NAME = re.compile(r".*[(\[{,=]")
 
 
 def without_query(url: str) -> str:
-    """Takes the query out of a URL: it may hold a secret of the caller's or the page's."""
+    """Takes the query out of a URL: it may hold a secret of the client's or the page's."""
     path, question, _ = url.partition("?")
     return f"{path}?…" if question else url
 

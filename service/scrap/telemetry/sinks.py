@@ -34,7 +34,6 @@ class FanOut:
         self._reported: set[str] = set()
 
     def __call__(self, event: Event) -> None:
-        """Gives an event to all sinks that have a handler for it."""
         for handler, name in self._handlers.get(type(event), ()):
             try:
                 handler(event)

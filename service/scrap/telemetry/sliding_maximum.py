@@ -17,7 +17,7 @@ class SlidingMaximum:
         self._maxima: dict[int, float] = {}
 
     def observe(self, value: float, now: float) -> None:
-        """Observes a value at a time of the monotonic clock."""
+        """`now` is of a monotonic clock, in seconds."""
         slot = int(now // _SLOT)
         if slot not in self._maxima:
             self._maxima = {**{old: self._maxima[old] for old in self._maxima if old > slot - _SLOTS}, slot: value}
@@ -25,6 +25,5 @@ class SlidingMaximum:
             self._maxima[slot] = value
 
     def value(self, now: float) -> float:
-        """The largest value; 0 where there was none."""
         slot = int(now // _SLOT)
         return max((value for old, value in self._maxima.copy().items() if old > slot - _SLOTS), default=0.0)

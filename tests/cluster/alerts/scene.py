@@ -205,7 +205,7 @@ class Capture:
         ]
 
 
-class Callers:
+class AlertLoad:
     """Calls, each for another page, so that no cache answers.
 
     Attributes:

@@ -24,7 +24,7 @@ from tests.cluster.alerts.scene import (
     DISK,
     SELECTOR,
     WEB,
-    Callers,
+    AlertLoad,
     Capture,
     Disk,
     Message,
@@ -243,7 +243,7 @@ def test_an_alert_test_comes_to_each_channel_and_is_over(slack: Capture, capsys:
 
 @pytest.mark.usefixtures("disk_story")
 def test_the_web_is_gone(namespace: Namespace, slack: Capture) -> None:
-    with Callers(namespace, "page", workers=2, pause=0.1).calling():
+    with AlertLoad(namespace, "page", workers=2, pause=0.1).calling():
         time.sleep(5)
         namespace.kubectl("scale", "deployment/web", "--replicas=0")
         message = is_told(slack, "ScrapUpstreamFailing", "warning")
@@ -255,8 +255,8 @@ def test_the_web_is_gone(namespace: Namespace, slack: Capture) -> None:
 
 @pytest.mark.usefixtures("disk_story")
 def test_too_much_comes(namespace: Namespace, slack: Capture) -> None:
-    with Callers(namespace, "page", workers=1, pause=0.1).calling():
-        with Callers(namespace, "slow", workers=16, pause=0.2).calling():
+    with AlertLoad(namespace, "page", workers=1, pause=0.1).calling():
+        with AlertLoad(namespace, "slow", workers=16, pause=0.2).calling():
             message = is_told(slack, "ScrapErrorBudgetBurn", "critical")
             assert message.title.startswith("🔴 Act now: ")
             is_told(slack, "ScrapRejectingLoad", "warning")

@@ -77,7 +77,7 @@ def page(kind: str, number: int, namespace: str) -> str:
             return f"{host}/{kind}/{number}"
 
 
-class Callers:
+class DashboardLoad:
     """Calls at a steady pace, on a connection each; what is answered is for the dashboards to say.
 
     Args:
@@ -127,9 +127,9 @@ class Callers:
 
 
 @contextmanager
-def called(namespace: Namespace, pace: float = 15) -> Iterator[Callers]:
+def called(namespace: Namespace, pace: float = 15) -> Iterator[DashboardLoad]:
     """Has the service called within the block."""
-    callers = Callers(namespace.address(), namespace.name, pace)
+    callers = DashboardLoad(namespace.address(), namespace.name, pace)
     worker = threading.Thread(target=callers.work)
     worker.start()
     try:

@@ -9,7 +9,7 @@ import pytest
 from scripts.dashboards.prometheus import Prometheus, Series
 from scripts.dashboards.reading import Panel, View
 from tests.cluster.clusters import Namespace, hurry, start_web, until
-from tests.cluster.dashboards.scene import WEB, Callers, called, prometheus, values
+from tests.cluster.dashboards.scene import WEB, DashboardLoad, called, prometheus, values
 from tests.dashboards.boards import ANNOTATIONS, BOARDS, PANELS, QUERIES, VARIABLES
 from tests.dashboards.units import selectors
 
@@ -54,7 +54,7 @@ def source() -> Prometheus:
 
 
 @pytest.fixture(scope="module")
-def callers(namespace: Namespace) -> Iterator[Callers]:
+def callers(namespace: Namespace) -> Iterator[DashboardLoad]:
     start_web(namespace, WEB)
     namespace.install(values(namespace))
     with called(namespace) as found:
@@ -62,7 +62,7 @@ def callers(namespace: Namespace) -> Iterator[Callers]:
 
 
 @pytest.fixture(scope="module")
-def answers(callers: Callers, namespace: Namespace, source: Prometheus) -> Answers:
+def answers(callers: DashboardLoad, namespace: Namespace, source: Prometheus) -> Answers:
     """What they give as soon as all but the listed ones give something, or at last."""
     begun = time.time()
     variables = {**VARIABLES, "namespace": namespace.name}
@@ -160,7 +160,7 @@ def test_values_fit_their_unit(panel: Panel, answers: Answers) -> None:
             assert all(low <= value <= high for value in values_there), title
 
 
-def test_since_ever_is_every_call(callers: Callers, namespace: Namespace, source: Prometheus) -> None:
+def test_since_ever_is_every_call(callers: DashboardLoad, namespace: Namespace, source: Prometheus) -> None:
     """Pods have come and gone meanwhile; what one counted between its last scrape and its end is lost, and no more."""
     callers.stop()
     variables = {**VARIABLES, "namespace": namespace.name}

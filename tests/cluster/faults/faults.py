@@ -20,7 +20,7 @@ class Way(Enum):
 
 
 @dataclass(frozen=True)
-class Fault:
+class InjectedFault:
     """One thing that breaks.
 
     Attributes:
@@ -52,7 +52,7 @@ class Fault:
 FAILING = frozenset({"ScrapUpstreamFailing/warning"})
 
 FAULTS = (
-    Fault(
+    InjectedFault(
         "all origins dead",
         breaking.origins_dead,
         "ScrapUpstreamFailing",
@@ -63,7 +63,7 @@ FAULTS = (
         "no page can be had: 502 or 504",
         companions=FAILING,
     ),
-    Fault(
+    InjectedFault(
         "origins slow",
         breaking.origins_slow,
         "ScrapLatencyBudgetBurn",
@@ -73,7 +73,7 @@ FAULTS = (
         notices="every new page takes four seconds",
         first="ScrapUpstreamSlow/info",  # of which nobody is told: it may be the web
     ),
-    Fault(
+    InjectedFault(
         "cluster DNS dead",
         breaking.dns_dead,
         "ScrapUpstreamFailing",
@@ -86,7 +86,7 @@ FAULTS = (
         first="ScrapOperatorSourceDown/warning",
         companions=FAILING | {"ScrapSlackFailing/critical"},
     ),
-    Fault(
+    InjectedFault(
         "one pod crash-looping on a bad setting",
         breaking.bad_setting,
         "ScrapTooFewHealthyPods",
@@ -94,7 +94,7 @@ FAULTS = (
         90,
         r"(?:CrashLoopBackOff|Error)[\s\S]*SCRAP_MAX_FETCHES.*",
     ),
-    Fault(
+    InjectedFault(
         "one pod out of memory",
         breaking.memory_out,
         "ScrapOutOfMemory",
@@ -104,7 +104,7 @@ FAULTS = (
         (80, 100),
         "the calls in it have no answer",
     ),
-    Fault(
+    InjectedFault(
         "event loop blocked",
         breaking.loop_blocked,
         "ScrapEventLoopLag",
@@ -113,7 +113,7 @@ FAULTS = (
         r'\(pod, le\).*\n\{pod="POD"\} 0\.[3-9]',
         notices="calls to that pod take half a second longer",
     ),
-    Fault(
+    InjectedFault(
         "CPU saturated",
         breaking.cpu_saturated,
         "ScrapNodeCPU",
@@ -125,7 +125,7 @@ FAULTS = (
         companions=frozenset({"ScrapEventLoopLag/warning"}),
         prepared=breaking.idle,
     ),
-    Fault(
+    InjectedFault(
         "memory creeping to its limit",
         breaking.memory_creeps,
         "ScrapMemoryNearLimit",
@@ -133,7 +133,7 @@ FAULTS = (
         90,
         r'^\{pod="POD"\} 0\.9\d*$[\s\S]*^\{pod="POD"\} 0\.[1-4]\d*$',  # the container's, and the service's own
     ),
-    Fault(
+    InjectedFault(
         "disk filling abnormally fast",
         breaking.disk_fills,
         "ScrapNodeDiskFilling",
@@ -143,7 +143,7 @@ FAULTS = (
         first="ScrapNodeDiskGrowing/warning",
         prepared=breaking.usual,
     ),
-    Fault(
+    InjectedFault(
         "disk rather full and flat",
         breaking.disk_is_full,
         "ScrapNodeDiskFull",
@@ -152,7 +152,7 @@ FAULTS = (
         r"^[0-9]+ /mnt/scrap-disk/[0-9]+$",
         prepared=breaking.nearly_full,
     ),
-    Fault(
+    InjectedFault(
         "ServiceMonitor label wrong",
         breaking.wrong_label,
         "ScrapNotMeasured",
@@ -160,7 +160,7 @@ FAULTS = (
         90,
         r"^scrap .*release=monitoring\b[\s\S]*matchLabels:map\[release:kube-prometheus-stack\]",
     ),
-    Fault(
+    InjectedFault(
         "Slack Secret missing",
         breaking.secret_missing,
         "ScrapMonitoringRejected",
@@ -169,7 +169,7 @@ FAULTS = (
         r"scrap-slack",
         way=Way.SECOND,
     ),
-    Fault(
+    InjectedFault(
         "Slack answering 500",
         breaking.slack_fails,
         "ScrapSlackFailing",
@@ -178,7 +178,7 @@ FAULTS = (
         r"unexpected status code 500",
         way=Way.SECOND,
     ),
-    Fault(
+    InjectedFault(
         "operator dead",
         breaking.operator_dead,
         "ScrapOperatorDown",
@@ -186,7 +186,7 @@ FAULTS = (
         45,
         r"No resources found in scrap namespace",
     ),
-    Fault(
+    InjectedFault(
         "Alertmanager dead",
         breaking.alertmanager_dead,
         "ScrapOperatorSourceDown",
@@ -195,7 +195,7 @@ FAULTS = (
         r"SourceUnavailable",
         way=Way.HEARTBEAT,
     ),
-    Fault(
+    InjectedFault(
         "shared cache gone",
         breaking.cache_gone,
         "ScrapSharedCacheDown",
@@ -203,7 +203,7 @@ FAULTS = (
         60,
         r'\(kind\).*\n\{kind="connection"\} [1-9.]+[\s\S]*Connection refused',
     ),
-    Fault(
+    InjectedFault(
         "a wave of forbidden targets",
         breaking.forbidden_wave,
         "ScrapManyBlockedTargets",
@@ -212,7 +212,7 @@ FAULTS = (
         r'^\{verdict="link_local"\} [1-9]',
     ),
     # The last one: for two minutes the node's table of connections sends a new one, now and then, after a lost one.
-    Fault(
+    InjectedFault(
         "node unplugged",
         breaking.node_unplugged,
         "ScrapNodeNotReady",

@@ -145,7 +145,7 @@ class Pager:
         )
 
 
-class Cache:
+class CacheServer:
     """A Valkey of this machine's: no image can be pulled, so it runs beside the tests, at the node's address."""
 
     def __init__(self) -> None:
@@ -169,7 +169,7 @@ class Scene:
 
     namespace: Namespace
     stack: Stack
-    cache: Cache
+    cache: CacheServer
     disk: Disk
     traffic: Traffic
     observer: Observer
@@ -308,7 +308,7 @@ def arrived(stack: Stack) -> bool:
 @contextmanager
 def made() -> Iterator[Scene]:
     """The scene. It is left as it is: the cluster is made for it."""
-    stack, namespace, cache = Stack(), Namespace(NAME), Cache()
+    stack, namespace, cache = Stack(), Namespace(NAME), CacheServer()
     with ExitStack() as ending:
         cache.start()
         ending.callback(cache.kill)

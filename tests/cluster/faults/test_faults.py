@@ -14,7 +14,7 @@ import pytest
 from tests.cluster.alerts.scene import ALERTMANAGER, DISK, fetch
 from tests.cluster.clusters import STACK, Namespace, run, until
 from tests.cluster.faults import report, runbook
-from tests.cluster.faults.faults import FAULTS, Fault, Way
+from tests.cluster.faults.faults import FAULTS, InjectedFault, Way
 from tests.cluster.faults.observer import Fired
 from tests.cluster.faults.scene import CPU, PACE, SILENCE, Scene, made
 
@@ -44,7 +44,7 @@ def versions(scene: Scene) -> str:
     return f"Kubernetes {kubernetes}, Prometheus {prometheus}, Alertmanager {alertmanager}"
 
 
-def heard(scene: Scene, fault: Fault, since: float) -> str:
+def heard(scene: Scene, fault: InjectedFault, since: float) -> str:
     """Waits until a person has heard of it by the way that there is; what Slack got."""
 
     def told() -> bool:
@@ -66,7 +66,7 @@ def heard(scene: Scene, fault: Fault, since: float) -> str:
     return str(fault.way.value)
 
 
-def cause(fault: Fault, said: str, words: dict[str, str]) -> str:
+def cause(fault: InjectedFault, said: str, words: dict[str, str]) -> str:
     """What the runbook's check says of the cause.
 
     Raises:
@@ -86,7 +86,7 @@ def in_words(fired: list[Fired], since: float) -> str:
 
 
 @pytest.mark.parametrize("fault", FAULTS, ids=[fault.name.replace(" ", "-") for fault in FAULTS])
-def test_it_is_found(fault: Fault, scene: Scene, rows: dict[str, report.Row]) -> None:
+def test_it_is_found(fault: InjectedFault, scene: Scene, rows: dict[str, report.Row]) -> None:
     scene.calm()
     if fault.prepared:
         fault.prepared(scene)

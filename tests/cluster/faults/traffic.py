@@ -15,7 +15,7 @@ PATIENCE = 12.0  # seconds for which a caller waits for its answer; the service'
 
 
 @dataclass(frozen=True)
-class Answer:
+class TrafficResponse:
     """What one caller got.
 
     Attributes:
@@ -38,7 +38,7 @@ class Answer:
 class Noticed:
     """What the callers of some minutes noticed."""
 
-    answers: tuple[Answer, ...]
+    answers: tuple[TrafficResponse, ...]
 
     @property
     def share(self) -> float:
@@ -66,7 +66,7 @@ class Traffic:
         self._host = host
         self._target = target
         self._pace = pace
-        self._answers: list[Answer] = []
+        self._answers: list[TrafficResponse] = []
         self._stopped = threading.Event()
 
     def noticed(self, since: float, until: float) -> Noticed:
@@ -98,7 +98,7 @@ class Traffic:
         with suppress(OSError, TimeoutError, ValueError):
             async with asyncio.timeout(PATIENCE):
                 word = said(await self._ask(target))
-        self._answers.append(Answer(at, time.time() - at, word))
+        self._answers.append(TrafficResponse(at, time.time() - at, word))
 
     async def _ask(self, target: str) -> bytes:
         reader, writer = await asyncio.open_connection(self._host, 80)

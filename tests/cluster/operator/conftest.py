@@ -59,7 +59,7 @@ def kubectl(*arguments: str, given: Any = None, fails: bool = False) -> str:
 
 
 @dataclass
-class Namespace:
+class KubeNamespace:
     """A namespace of one test's own, with the operator's Role in it."""
 
     name: str
@@ -164,7 +164,7 @@ def deployment(name: str, replicas: int | None) -> Json:
     return {"apiVersion": "apps/v1", "kind": "Deployment", "metadata": {"name": name}, "spec": spec}
 
 
-def wait_for(namespace: Namespace, reason: str, name: str = "scrap", seconds: float = 15) -> None:
+def wait_for(namespace: KubeNamespace, reason: str, name: str = "scrap", seconds: float = 15) -> None:
     """Until an AlertScaler gives this reason."""
     eventually(lambda: namespace.reason(name) == reason, seconds)
 
@@ -180,11 +180,11 @@ def definition() -> None:
 
 
 @pytest.fixture
-def bare(tmp_path: Path) -> Iterator[Namespace]:
+def bare(tmp_path: Path) -> Iterator[KubeNamespace]:
     """A namespace with the operator's service account and Role, and no operator yet."""
     name = f"operator-{time.time_ns() // 1000}"
     kubectl("create", "namespace", name)
-    namespace = Namespace(name, tmp_path / "kubeconfig")
+    namespace = KubeNamespace(name, tmp_path / "kubeconfig")
     account = {"apiVersion": "v1", "kind": "ServiceAccount", "metadata": {"name": "scrap-operator"}}
     binding = {
         "apiVersion": "rbac.authorization.k8s.io/v1",
@@ -205,8 +205,8 @@ def bare(tmp_path: Path) -> Iterator[Namespace]:
 
 
 @pytest.fixture
-def namespace(bare: Namespace, definition: None) -> Namespace:
-    """The same, with the operator running and the definition there."""
+def namespace(bare: KubeNamespace, definition: None) -> KubeNamespace:
+    """The same, with the operator running and the CRD there."""
     bare.start()
     return bare
 
@@ -236,7 +236,7 @@ def own_alertmanager(tmp_path: Path) -> Iterator[Alertmanager]:
 
 
 @dataclass
-class Signals:
+class Firing:
     """The alerts of one test's namespace."""
 
     alertmanager: Alertmanager
@@ -252,13 +252,13 @@ class Signals:
 
 
 @pytest.fixture
-def signals(bare: Namespace, shared_alertmanager: Alertmanager) -> Signals:
+def signals(bare: KubeNamespace, shared_alertmanager: Alertmanager) -> Firing:
     """Alerts that this test's AlertScalers listen to."""
-    return Signals(shared_alertmanager, bare.name)
+    return Firing(shared_alertmanager, bare.name)
 
 
 @pytest.fixture
-def scaler(bare: Namespace, shared_alertmanager: Alertmanager) -> Callable[..., Json]:
+def scaler(bare: KubeNamespace, shared_alertmanager: Alertmanager) -> Callable[..., Json]:
     """Makes AlertScalers that poll each second and wait for nothing."""
 
     def make(name: str = "scrap", target: str = "scrap", **spec: Any) -> Json:

@@ -10,7 +10,7 @@ import pytest
 
 from scrap_operator import manifest
 from scrap_operator.model import DOWN_BY_DEFAULT, UP_BY_DEFAULT, Mode, Source
-from tests.cluster.operator.conftest import Json, Namespace, documented, kubectl
+from tests.cluster.operator.conftest import Json, KubeNamespace, documented, kubectl
 
 pytestmark = pytest.mark.usefixtures("definition")
 
@@ -74,7 +74,7 @@ def test_a_misspelt_field_is_refused() -> None:
     )
 
 
-def test_the_definitions_defaults_are_the_models(bare: Namespace) -> None:
+def test_the_defaults_of_the_crd_are_the_models(bare: KubeNamespace) -> None:
     bare.kubectl("create", "--filename", "-", given=documented("sample"))
     spec = manifest.spec_of(bare.get("alertscaler", "scrap"))
     assert spec.source == Source("http://kube-prometheus-stack-alertmanager.monitoring.svc:9093")
@@ -97,7 +97,7 @@ def test_explain_explains(field: str, says: str) -> None:
     assert says in " ".join(kubectl("explain", field).split())
 
 
-def test_the_rules_that_fire_are_printed_by_name(bare: Namespace) -> None:
+def test_the_rules_that_fire_are_printed_by_name(bare: KubeNamespace) -> None:
     bare.kubectl("create", "--filename", "-", given=documented("sample"))
     status = {"status": {"firing": ["saturated", "scale-in-unsafe"], "firingNames": "saturated,scale-in-unsafe"}}
     bare.kubectl("patch", "als", "scrap", "--subresource=status", "--type=merge", f"--patch={json.dumps(status)}")

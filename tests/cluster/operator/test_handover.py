@@ -8,12 +8,12 @@ import pytest
 from scrap_operator import kube
 from scrap_operator.model import Reference
 from tests.chart.rendering import CHART, tool
-from tests.cluster.operator.conftest import Namespace
+from tests.cluster.operator.conftest import KubeNamespace
 
 pytestmark = [pytest.mark.needs("helm", "helm3"), pytest.mark.usefixtures("definition")]
 
 
-def helm(program: str, namespace: Namespace, command: str, *, operated: bool) -> None:
+def helm(program: str, namespace: KubeNamespace, command: str, *, operated: bool) -> None:
     """Installs or upgrades the chart; nothing runs here, and nothing is waited for."""
     values = {"replicaCount": 3, "operator": {"enabled": operated}, "monitoring": {"lookup": False}}
     arguments = ["--namespace", namespace.name, command, "scrap", str(CHART), "--values", "-"]
@@ -24,7 +24,7 @@ def helm(program: str, namespace: Namespace, command: str, *, operated: bool) ->
 
 
 @pytest.fixture
-def released(bare: Namespace) -> Namespace:
+def released(bare: KubeNamespace) -> KubeNamespace:
     """Without the objects that the release brings itself."""
     for kind in ("rolebinding", "role", "serviceaccount"):
         bare.kubectl("delete", kind, "scrap-operator")
@@ -33,7 +33,7 @@ def released(bare: Namespace) -> Namespace:
 
 @pytest.mark.parametrize("program", ["helm", "helm3"])
 @pytest.mark.parametrize("before", [False, True], ids=["on later", "on from the start"])
-async def test_switching_it_off_gives_the_count_back(released: Namespace, program: str, before: bool) -> None:
+async def test_switching_it_off_gives_the_count_back(released: KubeNamespace, program: str, before: bool) -> None:
     helm(program, released, "install", operated=before)
     if not before:
         assert released.replicas() == 3

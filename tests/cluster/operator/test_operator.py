@@ -15,9 +15,9 @@ from scrap_operator.telemetry import OperatorMetrics
 from tests.cluster.operator.conftest import (
     DEFINITION,
     ROOT,
+    Firing,
     Json,
-    Namespace,
-    Signals,
+    KubeNamespace,
     deployment,
     documented,
     kubectl,
@@ -30,7 +30,7 @@ from tests.waiting import eventually
 Make = Callable[..., Json]
 
 
-def apply(namespace: Namespace, *objects: Json) -> None:
+def apply(namespace: KubeNamespace, *objects: Json) -> None:
     namespace.kubectl("apply", "--filename", "-", given=list(objects))
 
 
@@ -38,7 +38,7 @@ def apply(namespace: Namespace, *objects: Json) -> None:
 
 
 def test_a_firing_alert_becomes_replicas_within_an_interval_and_two_seconds(
-    namespace: Namespace, signals: Signals, scaler: Make
+    namespace: KubeNamespace, signals: Firing, scaler: Make
 ) -> None:
     namespace.deploy(replicas=3)
     apply(namespace, scaler())
@@ -74,7 +74,7 @@ def test_a_firing_alert_becomes_replicas_within_an_interval_and_two_seconds(
     assert (ours["subresource"], ours["fieldsV1"]) == ("scale", {"f:spec": {"f:replicas": {}}})
 
 
-def test_down_and_hold(namespace: Namespace, signals: Signals, scaler: Make) -> None:
+def test_down_and_hold(namespace: KubeNamespace, signals: Firing, scaler: Make) -> None:
     namespace.deploy(replicas=4)
     signals.fire("Hold", "Idle")
     apply(namespace, scaler())
@@ -84,7 +84,7 @@ def test_down_and_hold(namespace: Namespace, signals: Signals, scaler: Make) -> 
     eventually(lambda: namespace.replicas() == 3)
 
 
-def test_the_bounds_and_a_zero_by_hand(namespace: Namespace, scaler: Make) -> None:
+def test_the_bounds_and_a_zero_by_hand(namespace: KubeNamespace, scaler: Make) -> None:
     namespace.deploy(replicas=20)
     apply(namespace, scaler())
     eventually(lambda: namespace.replicas() == 9)
@@ -98,7 +98,7 @@ def test_the_bounds_and_a_zero_by_hand(namespace: Namespace, scaler: Make) -> No
 
 
 def test_a_dry_run_says_what_it_would_do_and_suspended_nothing(
-    namespace: Namespace, signals: Signals, scaler: Make
+    namespace: KubeNamespace, signals: Firing, scaler: Make
 ) -> None:
     namespace.deploy(replicas=3)
     signals.fire("Saturated")
@@ -117,7 +117,7 @@ def test_a_dry_run_says_what_it_would_do_and_suspended_nothing(
 # Rights.
 
 
-def test_the_role_grants_what_is_needed_and_nothing_else(bare: Namespace, definition: None) -> None:
+def test_the_role_grants_what_is_needed_and_nothing_else(bare: KubeNamespace, definition: None) -> None:
     review = {
         "apiVersion": "authorization.k8s.io/v1",
         "kind": "SelfSubjectRulesReview",
@@ -167,14 +167,14 @@ FORBIDDEN = [
 ]
 
 
-def test_everything_else_is_forbidden(bare: Namespace, definition: None) -> None:
+def test_everything_else_is_forbidden(bare: KubeNamespace, definition: None) -> None:
     as_operator = ["kubectl", "--kubeconfig", str(bare.kubeconfig), "--namespace", bare.name, "auth", "can-i"]
     for forbidden in FORBIDDEN:
         done = subprocess.run([*as_operator, *forbidden.split()], capture_output=True, text=True, check=False)
         assert done.stdout.strip() == "no", (forbidden, done)
 
 
-def test_a_target_that_the_role_does_not_name_is_said_to_be_refused(namespace: Namespace, scaler: Make) -> None:
+def test_a_target_that_the_role_does_not_name_is_said_to_be_refused(namespace: KubeNamespace, scaler: Make) -> None:
     namespace.deploy("other")
     apply(namespace, scaler(target="other"))
     wait_for(namespace, "Refused")
@@ -183,7 +183,7 @@ def test_a_target_that_the_role_does_not_name_is_said_to_be_refused(namespace: N
     assert namespace.ask("/healthz")[0] == 200
 
 
-def test_a_target_that_is_not_there_yet(namespace: Namespace, scaler: Make, signals: Signals) -> None:
+def test_a_target_that_is_not_there_yet(namespace: KubeNamespace, scaler: Make, signals: Firing) -> None:
     signals.fire("Saturated")
     apply(namespace, scaler())
     wait_for(namespace, "TargetNotFound")
@@ -196,7 +196,7 @@ def test_a_target_that_is_not_there_yet(namespace: Namespace, scaler: Make, sign
 
 
 def test_a_chart_that_renders_replicas_conflicts_and_one_that_does_not_leaves_them(
-    namespace: Namespace, signals: Signals, scaler: Make
+    namespace: KubeNamespace, signals: Firing, scaler: Make
 ) -> None:
     server_side = ("apply", "--server-side", "--field-manager=helm", "--filename", "-")
     namespace.kubectl(*server_side, given=deployment("scrap", 3))
@@ -209,7 +209,7 @@ def test_a_chart_that_renders_replicas_conflicts_and_one_that_does_not_leaves_th
     assert namespace.replicas() == 5
 
 
-def test_an_hpa_beside_it_is_a_conflict(namespace: Namespace, signals: Signals, scaler: Make) -> None:
+def test_an_hpa_beside_it_is_a_conflict(namespace: KubeNamespace, signals: Firing, scaler: Make) -> None:
     namespace.deploy(replicas=3)
     namespace.kubectl("autoscale", "deployment/scrap", "--min=1", "--max=9", "--name=by-cpu")
     signals.fire("Saturated")
@@ -223,7 +223,7 @@ def test_an_hpa_beside_it_is_a_conflict(namespace: Namespace, signals: Signals, 
     eventually(lambda: namespace.replicas() == 5)
 
 
-def test_of_two_on_one_target_neither_writes(namespace: Namespace, signals: Signals, scaler: Make) -> None:
+def test_of_two_on_one_target_neither_writes(namespace: KubeNamespace, signals: Firing, scaler: Make) -> None:
     namespace.deploy(replicas=3)
     apply(namespace, scaler("first"), scaler("second"))
     wait_for(namespace, "Conflict", "first")
@@ -237,7 +237,7 @@ def test_of_two_on_one_target_neither_writes(namespace: Namespace, signals: Sign
 
 
 class Interfering(kube.Kube):
-    """Lets somebody come between our read and our write, as often as it is told."""
+    """Writes between the operator's read and its write, so many times."""
 
     times = 1
 
@@ -260,7 +260,7 @@ class Annotating(Interfering):
 
 
 @pytest.fixture
-async def client(bare: Namespace, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[httpx2.AsyncClient]:
+async def client(bare: KubeNamespace, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[httpx2.AsyncClient]:
     """The operator's own, with its own rights, inside this process."""
     with monkeypatch.context() as patched:
         patched.setenv("KUBECONFIG", str(bare.kubeconfig))
@@ -274,7 +274,7 @@ async def tick(cluster: kube.Kube) -> None:
 
 
 @pytest.fixture
-def saturated(bare: Namespace, definition: None, signals: Signals, scaler: Make) -> Namespace:
+def saturated(bare: KubeNamespace, definition: None, signals: Firing, scaler: Make) -> KubeNamespace:
     """Three pods, and an alert by which they are to be two more."""
     bare.deploy(replicas=3)
     signals.fire("Saturated")
@@ -283,7 +283,7 @@ def saturated(bare: Namespace, definition: None, signals: Signals, scaler: Make)
 
 
 async def test_whoever_scales_meanwhile_is_read_again_and_decided_on_again(
-    saturated: Namespace, client: httpx2.AsyncClient
+    saturated: KubeNamespace, client: httpx2.AsyncClient
 ) -> None:
     await tick(Interfering(client, saturated.name))
     assert saturated.replicas() == 3 + 1 + 2  # theirs, then ours on top of it
@@ -291,7 +291,7 @@ async def test_whoever_scales_meanwhile_is_read_again_and_decided_on_again(
 
 
 async def test_after_three_times_it_gives_up_until_the_next_tick(
-    saturated: Namespace, client: httpx2.AsyncClient
+    saturated: KubeNamespace, client: httpx2.AsyncClient
 ) -> None:
     cluster = Interfering(client, saturated.name)
     cluster.times = 3
@@ -303,7 +303,7 @@ async def test_after_three_times_it_gives_up_until_the_next_tick(
 
 
 async def test_what_changes_but_the_replicas_is_not_its_business(
-    saturated: Namespace, client: httpx2.AsyncClient
+    saturated: KubeNamespace, client: httpx2.AsyncClient
 ) -> None:
     await tick(Annotating(client, saturated.name))
     assert saturated.get("deployment", "scrap")["metadata"]["annotations"]["noted"] == "1"
@@ -311,7 +311,7 @@ async def test_what_changes_but_the_replicas_is_not_its_business(
     assert saturated.reason() == "ScaleUp"
 
 
-async def test_anything_with_a_scale_can_be_a_target(bare: Namespace) -> None:
+async def test_anything_with_a_scale_can_be_a_target(bare: KubeNamespace) -> None:
     template = deployment("scrap", 2)["spec"]
     apply(
         bare,
@@ -325,7 +325,7 @@ async def test_anything_with_a_scale_can_be_a_target(bare: Namespace) -> None:
             assert await cluster.replicas(target) == 2
             await cluster.write_replicas(target, 3, instead_of=2)
             assert await cluster.replicas(target) == 3
-            with pytest.raises(kube.Stale):
+            with pytest.raises(kube.WriteConflict):
                 await cluster.write_replicas(target, 9, instead_of=2)
         with pytest.raises(kube.NotFound):
             await cluster.replicas(Reference("v1", "ConfigMap", "scrap"))
@@ -369,7 +369,7 @@ def fleets() -> Iterator[None]:
 
 
 def test_targets_that_the_role_names_are_scaled_whatever_they_are(
-    bare: Namespace, definition: None, fleets: None, signals: Signals, scaler: Make
+    bare: KubeNamespace, definition: None, fleets: None, signals: Firing, scaler: Make
 ) -> None:
     """With the Role's rules as the chart renders operator.targets."""
     role: Json = documented("role")
@@ -398,9 +398,9 @@ def test_targets_that_the_role_names_are_scaled_whatever_they_are(
 
 
 def test_each_operator_serves_those_that_carry_its_labels(
-    bare: Namespace, definition: None, signals: Signals, scaler: Make
+    bare: KubeNamespace, definition: None, signals: Firing, scaler: Make
 ) -> None:
-    other = Namespace(bare.name, bare.kubeconfig.with_name("other"))
+    other = KubeNamespace(bare.name, bare.kubeconfig.with_name("other"))
     other.kubeconfig.write_text(bare.kubeconfig.read_text())
     bare.deploy(replicas=3)
     bare.deploy("other", replicas=3)
@@ -427,7 +427,7 @@ def test_each_operator_serves_those_that_carry_its_labels(
 
 
 def test_deleting_it_leaves_the_replicas_and_hangs_nowhere(
-    namespace: Namespace, signals: Signals, scaler: Make
+    namespace: KubeNamespace, signals: Firing, scaler: Make
 ) -> None:
     namespace.deploy(replicas=3)
     signals.fire("Saturated")
@@ -444,7 +444,7 @@ def test_deleting_it_leaves_the_replicas_and_hangs_nowhere(
     eventually(lambda: namespace.replicas() == 7)
 
 
-def test_deleting_it_without_an_operator_hangs_nowhere_either(namespace: Namespace, scaler: Make) -> None:
+def test_deleting_it_without_an_operator_hangs_nowhere_either(namespace: KubeNamespace, scaler: Make) -> None:
     namespace.deploy(replicas=3)
     apply(namespace, scaler())
     eventually(namespace.reason)
@@ -453,7 +453,7 @@ def test_deleting_it_without_an_operator_hangs_nowhere_either(namespace: Namespa
     assert namespace.replicas() == 3
 
 
-def test_one_that_somebody_elses_finalizer_keeps_is_gone(namespace: Namespace, signals: Signals, scaler: Make) -> None:
+def test_one_that_a_finalizer_keeps_is_gone(namespace: KubeNamespace, signals: Firing, scaler: Make) -> None:
     namespace.deploy(replicas=3)
     dying = scaler("dying")
     dying["metadata"]["finalizers"] = ["example.com/hold"]
@@ -462,7 +462,7 @@ def test_one_that_somebody_elses_finalizer_keeps_is_gone(namespace: Namespace, s
     namespace.kubectl("delete", "alertscaler", "dying", "--wait=false")
     eventually(lambda: 'alertscaler="dying"' not in namespace.ask("/metrics")[1])
     signals.fire("Saturated")
-    apply(namespace, scaler())  # and no rival of this one
+    apply(namespace, scaler())  # and nothing that scales its target
     eventually(lambda: namespace.replicas() == 5)
     namespace.kubectl("patch", "alertscaler", "dying", "--type=merge", '--patch={"metadata":{"finalizers":null}}')
 
@@ -471,9 +471,9 @@ def test_one_that_somebody_elses_finalizer_keeps_is_gone(namespace: Namespace, s
 
 
 def test_an_alertmanager_that_hangs_dies_and_forgets(
-    namespace: Namespace, own_alertmanager: Alertmanager, scaler: Make
+    namespace: KubeNamespace, own_alertmanager: Alertmanager, scaler: Make
 ) -> None:
-    """Nothing goes down meanwhile, though nothing keeps it up but doubt; a silence mutes people alone."""
+    """Nothing goes down meanwhile, though nothing keeps it up but inconclusive alerts; a silence mutes people alone."""
     source = {"url": own_alertmanager.url, "interval": "1s", "timeout": "1s", "settle": "3s"}
     hold, idle = (
         {"name": name, "matchers": {"alertname": name}, "effect": e}
@@ -498,7 +498,7 @@ def test_an_alertmanager_that_hangs_dies_and_forgets(
     assert namespace.conditions()["SourceAvailable"] == ("False", "SourceUnavailable")
     own_alertmanager.start()
     wait_for(namespace, "HeartbeatMissing")  # it has forgotten everything
-    own_alertmanager.send("Watchdog", "Idle")  # and hears of some of it before the rest
+    own_alertmanager.send("Watchdog", "Idle")  # and gets some of it before the rest
     wait_for(namespace, "Settling")
     own_alertmanager.send("Hold")
     wait_for(namespace, "Held")
@@ -510,7 +510,7 @@ def test_an_alertmanager_that_hangs_dies_and_forgets(
 # Restarts.
 
 
-def test_an_operator_that_restarts_has_lost_nothing(namespace: Namespace, signals: Signals, scaler: Make) -> None:
+def test_an_operator_that_restarts_has_lost_nothing(namespace: KubeNamespace, signals: Firing, scaler: Make) -> None:
     namespace.deploy(replicas=4)
     signals.fire("Saturated")
     long = {"source": scaler()["spec"]["source"] | {"settle": "1m"}}
@@ -528,7 +528,7 @@ def test_an_operator_that_restarts_has_lost_nothing(namespace: Namespace, signal
     assert namespace.replicas() == 6
 
 
-def test_an_api_server_that_is_killed_under_it(namespace: Namespace, signals: Signals, scaler: Make) -> None:
+def test_an_api_server_that_is_killed_under_it(namespace: KubeNamespace, signals: Firing, scaler: Make) -> None:
     namespace.deploy(replicas=3)
     apply(namespace, scaler())
     wait_for(namespace, "Steady")
@@ -537,7 +537,7 @@ def test_an_api_server_that_is_killed_under_it(namespace: Namespace, signals: Si
         pytest.skip("no ../shared/cluster/restart to kill the API server with")
     subprocess.run([restart, "kube-apiserver", "15"], check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     signals.fire("Saturated")
-    assert namespace.ask("/healthz")[0] == 200  # nothing that a restart of ours would mend
+    assert namespace.ask("/healthz")[0] == 200  # nothing that a restart would fix
     assert namespace.metric('scrap_operator_problems_total{alertscaler="scrap"}') > 0
     eventually(api_server_is_back, 30)
     eventually(lambda: namespace.replicas() == 5, 10)
@@ -566,7 +566,7 @@ cli.main()
 
 
 def test_a_watch_that_the_api_server_ends_each_second(
-    bare: Namespace, definition: None, signals: Signals, scaler: Make
+    bare: KubeNamespace, definition: None, signals: Firing, scaler: Make
 ) -> None:
     bare.run(program=("-c", IMPATIENT))
     eventually(lambda: "watching the AlertScalers" in bare.written(), 20)
@@ -581,7 +581,7 @@ def test_a_watch_that_the_api_server_ends_each_second(
         eventually(lambda name=name: f'alertscaler="{name}"' not in bare.ask("/metrics")[1])  # type: ignore[misc]
 
 
-def test_it_waits_for_its_definition(bare: Namespace, scaler: Make, definition: None) -> None:
+def test_it_waits_for_its_crd(bare: KubeNamespace, scaler: Make, definition: None) -> None:
     kubectl("delete", "--filename", str(DEFINITION))
     bare.run()
     eventually(lambda: "is the CRD installed?" in bare.written(), 20)
@@ -593,7 +593,7 @@ def test_it_waits_for_its_definition(bare: Namespace, scaler: Make, definition: 
     eventually(lambda: bare.replicas() == 9)
 
 
-def applied(namespace: Namespace, body: Json) -> bool:
+def applied(namespace: KubeNamespace, body: Json) -> bool:
     """kubectl's own discovery may be a moment behind."""
     done = subprocess.run(
         ["kubectl", "--namespace", namespace.name, "apply", "--filename", "-"],
@@ -605,14 +605,14 @@ def applied(namespace: Namespace, body: Json) -> bool:
     return done.returncode == 0
 
 
-def test_it_needs_less_than_100_mib(namespace: Namespace, scaler: Make) -> None:
+def test_it_needs_less_than_100_mib(namespace: KubeNamespace, scaler: Make) -> None:
     namespace.deploy()
     apply(namespace, scaler())
     eventually(namespace.reason)
     assert namespace.metric("process_resident_memory_bytes") < 100 * 1024 * 1024
 
 
-def test_the_log_is_json_and_says_why(namespace: Namespace, signals: Signals, scaler: Make) -> None:
+def test_the_log_is_json_and_says_why(namespace: KubeNamespace, signals: Firing, scaler: Make) -> None:
     namespace.deploy(replicas=3)
     signals.fire("Saturated")
     apply(namespace, scaler())

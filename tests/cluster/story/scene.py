@@ -15,7 +15,7 @@ CALM, TWICE, HALVED, TOO_MUCH, ENOUGH = (share * CAPACITY for share in (0.4, 2.0
 
 
 @dataclass(frozen=True)
-class Pace:
+class Durations:
     """How long things take, in seconds.
 
     Attributes:
@@ -33,7 +33,7 @@ class Pace:
     whole: bool
 
 
-PACES = {"whole": Pace(120, 30, 45, 30, whole=True), "short": Pace(20, 15, 30, 30, whole=False)}
+PACES = {"whole": Durations(120, 30, 45, 30, whole=True), "short": Durations(20, 15, 30, 30, whole=False)}
 PACE = PACES[os.environ.get("STORY", "whole")]
 
 

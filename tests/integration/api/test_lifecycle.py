@@ -43,7 +43,7 @@ def test_sigterm_drains() -> None:
         kept = http.client.HTTPConnection(urlsplit(service.url).netloc)
         kept.request("GET", "/openapi.json")
         kept.getresponse().read()
-        answers: list[client.Answer] = []
+        answers: list[client.ServiceResponse] = []
         caller = threading.Thread(target=lambda: answers.append(client.scrap(service.url, origin.url)))
         caller.start()
         assert Origin.arrived.acquire(timeout=10)
@@ -77,7 +77,7 @@ def test_what_never_ends_is_told_so_at_the_shutdown_limit(linger: str) -> None:
         reader.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
         reader.connect((urlsplit(service.management).hostname, urlsplit(service.management).port))
         reader.sendall(b"GET /metrics HTTP/1.1\r\nHost: x\r\n\r\n" * 8)
-        answers: list[client.Answer] = []
+        answers: list[client.ServiceResponse] = []
         callers = [
             threading.Thread(target=lambda path=path: answers.append(client.scrap(service.url, f"{origin.url}/{path}")))
             for path in range(2)

@@ -82,7 +82,7 @@ class Alertmanager:
         """Sends alerts as Prometheus does, vouched for for `ends_in` seconds; not above 0 resolves them."""
         ends = datetime.now(UTC) + timedelta(seconds=ends_in)
         starts = min(ends, datetime.now(UTC)) - timedelta(minutes=1)
-        self._ask(
+        self._request(
             "/api/v2/alerts",
             [
                 {
@@ -109,11 +109,11 @@ class Alertmanager:
             "createdBy": "test",
             "comment": "test",
         }
-        self._ask("/api/v2/silences", silence)
+        self._request("/api/v2/silences", silence)
 
     def state(self, name: str) -> dict[str, Any]:
         """An alert's state, or {} where it does not fire."""
-        alerts = self._ask("/api/v2/alerts")
+        alerts = self._request("/api/v2/alerts")
         found: dict[str, Any] = next((a["status"] for a in alerts if a["labels"]["alertname"] == name), {})
         return found
 
@@ -124,7 +124,7 @@ class Alertmanager:
         except (urllib.error.URLError, ConnectionError):
             return False
 
-    def _ask(self, path: str, body: Any = None) -> Any:
+    def _request(self, path: str, body: Any = None) -> Any:
         request = urllib.request.Request(
             self.url + path,
             data=None if body is None else json.dumps(body).encode(),

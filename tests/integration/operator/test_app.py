@@ -50,7 +50,7 @@ WATCHDOG = {
 }
 
 
-class Server:
+class KubeServer:
     """An API server and an Alertmanager on one port; what happens to AlertScalers is put into `watched`."""
 
     def __init__(self, api: FakeApi) -> None:
@@ -78,7 +78,7 @@ class Server:
         self.loop.call_soon_threadsafe(self.ended.set)
 
     def happens(self, kind: str, body: Json) -> None:
-        """The watch is told of it."""
+        """The watch gets it."""
         self._put({"type": kind, "object": body})
 
     def ends_the_watch(self) -> None:
@@ -119,9 +119,9 @@ class Server:
 
 
 @pytest.fixture
-def server(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Server]:
+def server(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[KubeServer]:
     """In a thread: kopf ends what runs in its own loop."""
-    made = Server(FakeApi())
+    made = KubeServer(FakeApi())
     started = threading.Event()
     thread = threading.Thread(target=lambda: asyncio.run(made.serve(started)))
     thread.start()
@@ -144,7 +144,7 @@ def server(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Server]:
 @asynccontextmanager
 async def running(port: int) -> AsyncIterator[asyncio.Task[None]]:
     """The operator, until it has ended by the signal that the kubelet sends."""
-    task = asyncio.create_task(app.run(app.OperatorSettings(host="127.0.0.1", port=port, definition_wait=0.05)))
+    task = asyncio.create_task(app.run(app.OperatorSettings(host="127.0.0.1", port=port, crd_wait=0.05)))
     try:
         yield task
     finally:
@@ -161,7 +161,7 @@ async def until(look: Callable[[], Awaitable[bool]]) -> None:
     pytest.fail("not so within 10 s")
 
 
-async def test_from_the_definition_to_the_signal_that_ends_it(server: Server, caplog: pytest.LogCaptureFixture) -> None:
+async def test_from_the_crd_to_the_signal_that_ends_it(server: KubeServer, caplog: pytest.LogCaptureFixture) -> None:
     port = free_port()
 
     async def waits() -> bool:
@@ -187,7 +187,7 @@ async def test_from_the_definition_to_the_signal_that_ends_it(server: Server, ca
     assert server.api.scalers["scrap"]["metadata"].keys() == alert_scaler()["metadata"].keys()  # no finalizer, no note
 
 
-async def test_an_api_server_that_is_away_is_waited_for(server: Server, caplog: pytest.LogCaptureFixture) -> None:
+async def test_an_api_server_that_is_away_is_waited_for(server: KubeServer, caplog: pytest.LogCaptureFixture) -> None:
     server.served = server.away = True
 
     async def waits() -> bool:
@@ -205,8 +205,8 @@ async def test_an_api_server_that_is_away_is_waited_for(server: Server, caplog: 
 # Watches that end, and hang.
 
 
-def another(server: Server) -> Json:
-    """An AlertScaler that is there, though no watch has told of it."""
+def another(server: KubeServer) -> Json:
+    """An AlertScaler that is there, though no watch has reported it."""
     late = alert_scaler("late", target="elsewhere", source=server.api.scalers["scrap"]["spec"]["source"])
     server.api.scalers["late"] = late
     return late
@@ -220,14 +220,14 @@ async def until_served(port: int, name: str) -> None:
         await until(served)
 
 
-async def watches(server: Server, count: int) -> None:
+async def watches(server: KubeServer, count: int) -> None:
     async def begun() -> bool:
         return len(server.watches) >= count
 
     await until(begun)
 
 
-async def test_a_watch_that_the_server_ends_is_begun_anew(server: Server) -> None:
+async def test_a_watch_that_the_server_ends_is_begun_anew(server: KubeServer) -> None:
     server.served = True
     port = free_port()
     async with running(port):
@@ -238,7 +238,7 @@ async def test_a_watch_that_the_server_ends_is_begun_anew(server: Server) -> Non
         await until_served(port, "late")
 
 
-async def test_what_a_watch_missed_is_listed(server: Server) -> None:
+async def test_what_a_watch_missed_is_listed(server: KubeServer) -> None:
     server.served = True
     port = free_port()
 
@@ -258,7 +258,7 @@ async def test_what_a_watch_missed_is_listed(server: Server) -> None:
 
 
 async def test_a_watch_that_hangs_delays_no_edit_and_is_given_up(
-    server: Server, monkeypatch: pytest.MonkeyPatch
+    server: KubeServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     server.served = True
     port = free_port()
@@ -271,7 +271,7 @@ async def test_a_watch_that_hangs_delays_no_edit_and_is_given_up(
 
     async with running(port):
         await watches(server, 1)
-        server.api.scalers["scrap"]["spec"]["minReplicas"] = 6  # of which the watch never tells
+        server.api.scalers["scrap"]["spec"]["minReplicas"] = 6  # which the watch never reports
         await until(edited)
         await watches(server, 2)
 
@@ -279,13 +279,13 @@ async def test_a_watch_that_hangs_delays_no_edit_and_is_given_up(
 # The end before there is anything to end.
 
 
-def test_a_signal_before_the_definition_is_there_ends_it(server: Server) -> None:
+def test_a_signal_before_the_crd_is_there_ends_it(server: KubeServer) -> None:
     command = [sys.executable, "-m", "scrap_operator", "run", "--host=127.0.0.1", "--port=0"]
     with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as process:
         assert process.stderr
         assert "is the CRD installed?" in process.stderr.readline()
         process.terminate()
-        assert process.wait(4) == 0  # it looks for the definition every 5 s
+        assert process.wait(4) == 0  # it looks for the CRD every 5 s
         assert process.stderr.read() == ""
 
 

@@ -67,7 +67,7 @@ async def test_its_heartbeat_is_late_before_its_hold_ends(alertmanager: Alertman
         target=Reference("apps/v1", "Deployment", "scrap"),
         minimum=1,
         maximum=9,
-        source=Source(alertmanager.url, interval=1, settle=2),
+        source=Source(alertmanager.url, interval=1, warm_up=2),
         rules=(Rule("hold", {"alertname": "Hold"}, Effect.HOLD),),
         down=Behavior(0, (ScalingPolicy(PolicyType.PODS, 1, 1),)),
     )

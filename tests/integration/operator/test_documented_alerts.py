@@ -16,7 +16,7 @@ LABELS = {"severity": "none", "namespace": "shop"}
 
 
 def series(in_flight: str) -> list[dict[str, str]]:
-    """Three pods of 32 places each, one sample a minute; none where nothing is in flight to be scraped."""
+    """Three pods of 32 slots each, one sample a minute; none where nothing is in flight to be scraped."""
     if not in_flight:
         return []
     pods = [f'{{namespace="shop",pod="scrap-{number}"}}' for number in range(3)]

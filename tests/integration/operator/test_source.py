@@ -13,13 +13,13 @@ import pytest
 from scrap_operator.decision import ScalingReason, decide
 from scrap_operator.model import (
     Effect,
-    Lost,
     Observation,
     Observations,
+    PollFailed,
+    PollResult,
     Reference,
     Rule,
     ScaleTarget,
-    Seen,
     Source,
     SourceKind,
     Spec,
@@ -34,12 +34,12 @@ NOW = 1_800_000_000
 
 def by_name(observation: Observation) -> dict[str, tuple[bool, bool]]:
     """(silenced, fresh) of each alert."""
-    assert isinstance(observation, Seen), observation
+    assert isinstance(observation, PollResult), observation
     return {alert.labels["alertname"]: (alert.silenced, alert.fresh) for alert in observation.alerts}
 
 
 def problem(observation: Observation) -> str:
-    assert isinstance(observation, Lost), observation
+    assert isinstance(observation, PollFailed), observation
     return observation.problem
 
 
@@ -60,7 +60,7 @@ async def test_a_firing_alert(shared_alertmanager: Alertmanager, client: httpx2.
     shared_alertmanager.send("Firing", namespace="shop")
     observation = await poll(client, Source(shared_alertmanager.url))
     assert by_name(observation)["Firing"] == (False, True)
-    assert isinstance(observation, Seen)
+    assert isinstance(observation, PollResult)
     alert = next(alert for alert in observation.alerts if alert.labels["alertname"] == "Firing")
     assert alert.labels == {"alertname": "Firing", "severity": "none", "namespace": "shop"}
 
@@ -124,14 +124,14 @@ async def test_a_restarted_alertmanager_has_forgotten_and_says_that_it_is_young(
 
     async def old() -> bool:
         observation = await poll(client, Source(alertmanager.url))
-        return isinstance(observation, Seen) and observation.uptime >= 2
+        return isinstance(observation, PollResult) and observation.uptime >= 2
 
     await until(old)
     alertmanager.restart()
     alertmanager.send("Watchdog")  # Prometheus repeats this one first
     observation = await poll(client, Source(alertmanager.url))
     assert by_name(observation) == {"Watchdog": (False, True)}
-    assert isinstance(observation, Seen)
+    assert isinstance(observation, PollResult)
     assert observation.uptime < 2
 
 
@@ -149,16 +149,16 @@ async def test_what_a_restarted_alertmanager_does_not_say_is_not_believed(
             Rule("hold", {"alertname": "Hold"}, Effect.HOLD),
         ),
     )
-    calm = Observations(replicas=5, polled=NOW - 15, heard_since=NOW - 3600)
+    calm = Observations(replicas=5, polled=NOW - 15, available_since=NOW - 3600)
     alertmanager.send("Watchdog", "Hold")
     held = decide(spec, ScaleTarget(5), await poll(client, spec.source), calm, NOW)
     alertmanager.restart()
     alertmanager.send("Watchdog")
-    settling = decide(spec, ScaleTarget(5), await poll(client, spec.source), calm, NOW)
+    warm_up = decide(spec, ScaleTarget(5), await poll(client, spec.source), calm, NOW)
     alertmanager.send("Saturated")
     saturated = decide(spec, ScaleTarget(5), await poll(client, spec.source), calm, NOW)
-    reasons = [held.reason, settling.reason, saturated.reason]
-    assert reasons == [ScalingReason.SETTLING, ScalingReason.SETTLING, ScalingReason.SCALE_UP]
+    reasons = [held.reason, warm_up.reason, saturated.reason]
+    assert reasons == [ScalingReason.WARMING_UP, ScalingReason.WARMING_UP, ScalingReason.SCALE_UP]
 
 
 @pytest.mark.servers
@@ -172,10 +172,10 @@ async def test_an_alertmanager_that_is_gone(alertmanager: Alertmanager, client: 
 async def test_an_alertmanager_that_hangs(alertmanager: Alertmanager, client: httpx2.AsyncClient) -> None:
     freeze(alertmanager.process)
     try:
-        assert problem(await poll(client, Source(alertmanager.url, timeout=1))) == "no answer within 1 s"
+        assert problem(await poll(client, Source(alertmanager.url, timeout=1))) == "no response within 1 s"
     finally:
         thaw(alertmanager.process)
-    assert isinstance(await poll(client, Source(alertmanager.url)), Seen)
+    assert isinstance(await poll(client, Source(alertmanager.url)), PollResult)
 
 
 # Servers that are none.
@@ -295,7 +295,7 @@ async def test_polls_at_the_same_time_do_not_take_each_others_connections() -> N
     ask = poller()
     async with serving(answering("200 OK", ALERT, STARTED)) as url:
         seen = await asyncio.gather(*(ask(Source(url), ()) for _ in range(20)))
-    assert {type(each) for each in seen} == {Seen}
+    assert {type(each) for each in seen} == {PollResult}
 
 
 # As large as an answer may be, of what needs the most memory; an alert as stacks send them.
@@ -318,7 +318,7 @@ async def test_what_an_answer_takes_is_bounded(body: bytes, client: httpx2.Async
         finally:
             tracemalloc.stop()
     assert peak < 64 * 1024 * 1024  # the server in this process included
-    assert isinstance(observation, Seen) is (body is LARGE["alerts"])
+    assert isinstance(observation, PollResult) is (body is LARGE["alerts"])
 
 
 async def test_a_url_that_is_none(client: httpx2.AsyncClient) -> None:
@@ -328,13 +328,13 @@ async def test_a_url_that_is_none(client: httpx2.AsyncClient) -> None:
 async def test_a_well_formed_answer_is_one(client: httpx2.AsyncClient) -> None:
     async with serving(answering("200 OK", ALERT, STARTED)) as url:
         observation = await poll(client, Source(url))
-    assert observation == Seen(observation.alerts if isinstance(observation, Seen) else (), uptime=59)
+    assert observation == PollResult(observation.alerts if isinstance(observation, PollResult) else (), uptime=59)
     assert by_name(observation) == {"Watchdog": (False, True)}
 
 
 async def test_a_clock_that_was_set_back_makes_no_negative_age(client: httpx2.AsyncClient) -> None:
     async with serving(answering("200 OK", b"[]", b'{"uptime":"2026-11-23T11:00:00Z"}')) as url:
-        assert await poll(client, Source(url)) == Seen((), uptime=0)
+        assert await poll(client, Source(url)) == PollResult((), uptime=0)
 
 
 # Prometheus, as it is.
@@ -376,10 +376,10 @@ async def test_prometheus_own_alerts(prometheus: str, client: httpx2.AsyncClient
 
     async def beats() -> bool:
         observation = await poll(client, asked)
-        return isinstance(observation, Seen) and bool(observation.alerts)
+        return isinstance(observation, PollResult) and bool(observation.alerts)
 
     await until(beats)
     observation = await poll(client, asked)
     assert by_name(observation) == {"Watchdog": (False, True)}
-    assert isinstance(observation, Seen)
+    assert isinstance(observation, PollResult)
     assert 0 <= observation.uptime < 60

@@ -43,7 +43,7 @@ class Receiver:
 def receiver(answer: bytes = b"", *, status: Callable[[], int] = lambda: 200) -> Iterator[Receiver]:
     """Runs a receiver that answers every POST."""
 
-    class Handler(http.server.BaseHTTPRequestHandler):
+    class ReceiverHandler(http.server.BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
 
         def do_POST(self) -> None:
@@ -58,7 +58,7 @@ def receiver(answer: bytes = b"", *, status: Callable[[], int] = lambda: 200) ->
 
         def log_message(self, *args: object) -> None: ...
 
-    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), ReceiverHandler) as server:
         kept = Receiver(f"http://127.0.0.1:{server.server_port}")
         server.daemon_threads = True
         threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True).start()

@@ -10,14 +10,14 @@ PAGE = (Path(__file__).parents[3] / "docs/logs.md").read_text(encoding="utf-8")
 OF_THE_REQUEST = {"time", "request_id", "target", "target_host", "seconds"}
 
 
-class Site(running.Answer):
+class DocumentedSite(running.Answer):
     def do_GET(self) -> None:
         self.answer(200, b'<meta property="og:title" content="One">', {"Content-Type": "text/html"})
 
 
 def test_the_sample_is_the_line_of_a_page_that_was_fetched() -> None:
     (sample,) = re.findall(r"```json\n(.*?)\n```", PAGE)
-    with running.service({"SCRAP_ALLOWED_HOSTS": "localhost"}) as service, running.origin(Site) as origin:
+    with running.service({"SCRAP_ALLOWED_HOSTS": "localhost"}) as service, running.origin(DocumentedSite) as origin:
         client.scrap(service.url, f"http://localhost:{origin.server_port}/page?token=secret")
         service.stop()
     (written,) = (line for line in map(json.loads, service.log) if line["event"] == "request")

@@ -85,7 +85,7 @@ def test_a_line_does_not_wait_for_the_next() -> None:
         assert os.read(pipe.reader, 100) == b"alone\n"
 
 
-def test_lines_that_gather_are_one_write() -> None:
+def test_a_batch_of_lines_is_one_write() -> None:
     reader, fd = os.pipe2(os.O_DIRECT)  # a pipe that keeps what was written apart
     with log_queue(fd, dropped=lambda _: pytest.fail("lost"), interval=0.5) as lines:
         for number in range(3):

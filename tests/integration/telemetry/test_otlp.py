@@ -153,11 +153,11 @@ def test_a_call_is_a_trace(monkeypatch: pytest.MonkeyPatch) -> None:
     assert attributes(parse.attributes) == {"scrap.parser": "reference", "scrap.fallback_reason": "foreign"}
 
 
-def test_a_call_joins_its_callers_trace(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_request_joins_its_clients_trace(monkeypatch: pytest.MonkeyPatch) -> None:
     with receiver() as received:
         with exporting(received.url, monkeypatch) as (emit, _):
             call(emit, RequestStarted(f"00-{TRACE_ID}-{PARENT_ID}-01", "vendor=1"), ENDED)
-            call(emit, RequestStarted(f"00-{TRACE_ID}-{PARENT_ID}-00"), ENDED)  # the caller does not sample: nor do we
+            call(emit, RequestStarted(f"00-{TRACE_ID}-{PARENT_ID}-00"), ENDED)  # not sampled by the client
             call(emit, RequestStarted("nonsense", "=,;"), ENDED)
         joined, own = spans(received)
     assert (joined.trace_id.hex(), joined.parent_span_id.hex()) == (TRACE_ID, PARENT_ID)
@@ -247,20 +247,20 @@ def test_failures_are_marked(monkeypatch: pytest.MonkeyPatch) -> None:
     missing = replace(refused, status=404, reason=None)
     error = RuntimeError("cannot read https://example.org/?token=secret")
     internal = replace(FAILED, outcome=Outcome.INTERNAL_ERROR, reason=Reason.INTERNAL, status=500, error=error)
-    caller = replace(FAILED, outcome=Outcome.CALLER_ERROR, reason=Reason.URL_MISSING, status=400, target_host="")
+    unreadable = replace(FAILED, outcome=Outcome.CALLER_ERROR, reason=Reason.URL_MISSING, status=400, target_host="")
     with receiver() as received:
         with exporting(received.url, monkeypatch) as (emit, _):
             call(emit, RequestStarted(), refused, missing, FAILED)
             call(emit, RequestStarted(), PageParsed("fast", None, 1_700_000_000.0, 0.001), internal)
-            call(emit, RequestStarted(), replace(caller, cache=""))
-        hop, not_found, web, parse, ours, callers = spans(received)
+            call(emit, RequestStarted(), replace(unreadable, cache=""))
+        hop, not_found, web, parse, ours, clients_fault = spans(received)
     assert attributes(hop.attributes)["error.type"] == "dns_failed"
     assert attributes(not_found.attributes)["error.type"] == "404"
     assert attributes(web.attributes)["error.type"] == "dns_failed"
-    assert [span.status.code for span in (hop, not_found, web, ours, callers)] == [2, 2, 2, 2, 0]
+    assert [span.status.code for span in (hop, not_found, web, ours, clients_fault)] == [2, 2, 2, 2, 0]
     assert attributes(parse.attributes) == {"scrap.parser": "fast"}
-    assert "error.type" not in attributes(callers.attributes)
-    assert attributes(callers.attributes)["scrap.reason"] == "url_missing"
+    assert "error.type" not in attributes(clients_fault.attributes)
+    assert attributes(clients_fault.attributes)["scrap.reason"] == "url_missing"
     exception = attributes(ours.events[0].attributes)
     assert exception["exception.type"] == "RuntimeError"
     assert exception["exception.message"] == "cannot read https://example.org/?…"
@@ -376,7 +376,7 @@ def test_a_receiver_that_is_lost_costs_only_its_data(
         assert time.perf_counter() - started < 3
 
 
-class Broken(MetricExporter):
+class BrokenExporter(MetricExporter):
     """An exporter with a mistake in it."""
 
     def __init__(self) -> None:
@@ -394,7 +394,7 @@ class Broken(MetricExporter):
 
 
 def test_a_broken_exporter_is_tried_again(caplog: pytest.LogCaptureFixture) -> None:
-    broken = Broken()
+    broken = BrokenExporter()
     export = MetricsExport(Metrics(version="1"), broken, Resource.create(), "1", 0.001)
     assert broken.called.acquire(timeout=30)
     assert broken.called.acquire(timeout=30)

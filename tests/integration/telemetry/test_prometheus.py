@@ -27,7 +27,7 @@ ROUTE = "/api/v1/scrap"
 def serving(metrics: Metrics) -> Iterator[str]:
     """Serves /metrics on loopback."""
 
-    class Handler(http.server.BaseHTTPRequestHandler):
+    class ExpositionHandler(http.server.BaseHTTPRequestHandler):
         def do_GET(self) -> None:
             body, content_type = metrics.exposition(self.headers["Accept"])
             self.send_response(200)
@@ -37,7 +37,7 @@ def serving(metrics: Metrics) -> Iterator[str]:
 
         def log_message(self, *args: object) -> None: ...
 
-    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), ExpositionHandler) as server:
         threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True).start()
         try:
             yield f"127.0.0.1:{server.server_port}"

@@ -102,7 +102,7 @@ def test_a_failure_of_our_own_is_reported() -> None:
     assert error["stacktrace"]["frames"][-1]["function"] == "fail"
 
 
-def test_nothing_of_the_caller_and_no_query_is_in_it() -> None:
+def test_nothing_of_the_client_and_no_query_is_in_it() -> None:
     with receiver() as received:
         with reporting(received.url) as (emit, _):
             emit(failure())
@@ -114,7 +114,7 @@ def test_nothing_of_the_caller_and_no_query_is_in_it() -> None:
     assert not {"user", "request", "breadcrumbs", "modules"} & {key for key, value in event.items() if value}
 
 
-def test_the_webs_failures_and_the_callers_are_not() -> None:
+def test_the_webs_failures_and_the_clients_are_not() -> None:
     with receiver() as received, reporting(received.url) as (emit, _):
         for reason in set(Reason) - {Reason.INTERNAL}:
             emit(replace(failure(), reason=reason, outcome=reason.outcome))

@@ -104,14 +104,14 @@ def test_every_figure_is_what_was_sent(web: running.Origin, tmp_path: Path) -> N
         assert client.scrap(service.url, f"{web.url}/old").status == 200  # stale; the refresh behind it is a fetch
         assert server.comes_to('scrap_hops_total{status="200"}', 31)
 
-        # A full house: two fetches under way, a caller who joins one, a caller who waits, and one too many.
+        # Saturated: two fetches under way, a request that joins one, one that waits, and one too many.
         released.clear()
-        with ThreadPoolExecutor(4) as callers:
-            held = [callers.submit(client.scrap, service.url, f"{web.url}/held/{number}") for number in (0, 1)]
+        with ThreadPoolExecutor(4) as clients:
+            held = [clients.submit(client.scrap, service.url, f"{web.url}/held/{number}") for number in (0, 1)]
             assert server.comes_to("scrap_admission_in_flight", 2)
-            held.append(callers.submit(client.scrap, service.url, f"{web.url}/held/0"))
+            held.append(clients.submit(client.scrap, service.url, f"{web.url}/held/0"))
             assert server.comes_to("scrap_flights_joined_total", 1)
-            held.append(callers.submit(client.scrap, service.url, f"{web.url}/held/2"))
+            held.append(clients.submit(client.scrap, service.url, f"{web.url}/held/2"))
             assert server.comes_to("scrap_admission_waiting", 1)
             assert server.comes_to("scrap_requests_in_flight", 4)
             assert server.comes_to("scrap_admission_saturation_ratio", 1)
@@ -167,7 +167,7 @@ def test_every_figure_is_what_was_sent(web: running.Origin, tmp_path: Path) -> N
             - 1
             - 3,  # two named no page, one was refused
             "scrap_flights_joined_total": 1,
-            # All pages but the broken one, and what was not to be had but for ourselves.
+            # All pages but the broken one, and what failed by a fault of the service.
             "scrap_cache_entries": (pages - 1 - 1) + 3 + 1 + 1,
             "scrap_cache_bytes > bool 0": 1,
             'scrap_phase_duration_seconds_count{phase="wait"}': pages + 3 + 1 + 1,
@@ -209,9 +209,9 @@ def test_every_figure_is_what_was_sent(web: running.Origin, tmp_path: Path) -> N
     assert maximum == shown.longest == pytest.approx(max(line["seconds"] for line in asked), abs=1e-6)
     assert took == pytest.approx(sum(line["seconds"] for line in asked), abs=1e-6 * calls)
     # The refresh behind a stale answer has phases and no line; what two clients share has one of each.
-    told = {phase: sum(line.get(phase, 0.0) for line in asked) for phase in ("dns", "first_byte")}
+    logged = {phase: sum(line.get(phase, 0.0) for line in asked) for phase in ("dns", "first_byte")}
     found = {dict(labels)["phase"]: seconds for labels, seconds in phases.items()}
-    assert found["dns"] == pytest.approx(told["dns"], abs=1e-6 * calls)
+    assert found["dns"] == pytest.approx(logged["dns"], abs=1e-6 * calls)
     assert found["first_byte"] >= 0.5  # the stuck one's
 
 
@@ -254,7 +254,7 @@ ODD = b"PROPFIND MKCOL COPY LOCK REPORT MKACTIVITY MERGE M-SEARCH NOTIFY SUBSCRI
 
 
 def malformed(service: running.Service) -> float:
-    """Requests that were none, as the metrics tell."""
+    """Malformed requests, by the metrics."""
     return Exposition(scrape(service)).sum("scrap_failures_total", reason="request_malformed")
 
 
@@ -262,7 +262,7 @@ OF_EACH = 10_000  # hosts, paths and methods
 
 
 def test_a_flood_of_names_moves_no_series_and_a_log_that_nobody_reads_costs_no_call() -> None:
-    with running.service(is_heard=False) as service:  # the pipe holds 64 KiB, the queue 8,192 lines
+    with running.service(is_read=False) as service:  # the pipe holds 64 KiB, the queue 8,192 lines
         flood(service, 0, 100)
         eventually(lambda: malformed(service))
         series = len(scrape(service).splitlines())

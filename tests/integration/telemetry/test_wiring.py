@@ -39,7 +39,7 @@ def web() -> Iterator[running.Origin]:
         yield origin
 
 
-def test_a_real_call_is_a_trace_that_no_origin_hears_of(web: running.Origin) -> None:
+def test_a_real_call_is_a_trace_that_no_origin_receives(web: running.Origin) -> None:
     with receiver() as collector:
         with running.service({"OTEL_EXPORTER_OTLP_ENDPOINT": collector.url}) as service:
             assert client.scrap(service.url, f"{web.url}/moved", headers=CONTEXT).status == 200

@@ -11,24 +11,16 @@ from scrap.cache.freshness import Freshness, FreshnessPolicy
 from scrap.cache.remote import Remote
 from scrap.errors import InvalidURL, Outcome, Overloaded, Reason, UpstreamError
 from scrap.events import Event, ignore
+from tests.clock import Clock
 
 KEY = "https://example.com/"
-
-
-class Clock:
-    """A wall clock that the test turns."""
-
-    now = 1_800_000_000.0
-
-    def __call__(self) -> float:
-        return self.now
 
 
 class Kit:
     """A cache without a shared level, its clock and its events."""
 
     def __init__(self) -> None:
-        self.clock = Clock()
+        self.clock = Clock(1_800_000_000.0)
         self.events: list[Event] = []
         self.cache = Cache(CacheLimits(memory=10_000), Remote(), emit=self.events.append, clock=self.clock)
 

@@ -7,15 +7,7 @@ import pytest
 from scrap.errors import Overloaded, UpstreamError
 from scrap.fetch import FetchLimits
 from scrap.fetch.host_limits import HostSlots, Refusals
-
-
-class Clock:
-    """Time that passes when it is told to."""
-
-    now = 1000.0
-
-    def __call__(self) -> float:
-        return self.now
+from tests.clock import Clock
 
 
 async def test_places_are_handed_over_in_order() -> None:

@@ -4,23 +4,23 @@ from dataclasses import replace
 
 import pytest
 
-from scrap_operator.decision import Decision, ScalingReason, decide, notice
+from scrap_operator.decision import Decision, ScalingReason, decide, record_replicas
 from scrap_operator.model import (
     Alert,
     Behavior,
     Direction,
     Effect,
-    Leaning,
-    Lost,
     Mode,
     Observation,
     Observations,
+    PendingDirection,
     PolicyType,
+    PollFailed,
+    PollResult,
     Reference,
     Rule,
     ScaleTarget,
     ScalingPolicy,
-    Seen,
     Select,
     Source,
     Spec,
@@ -47,15 +47,17 @@ SPEC = Spec(
     down=Behavior(300, (ScalingPolicy(PolicyType.PODS, 100, 60),)),
 )
 WITH_SCALE_DOWN = replace(SPEC, rules=(SATURATED, HOLD, IDLE, ASLEEP))
-# Heard for a day, quiet for a day: everything that time can grant is granted.
-CALM = Observations(replicas=5, polled=NOW - 15, heard_since=LONG_AGO, leaning=Leaning(Direction.DOWN, LONG_AGO))
-BUSY = replace(CALM, leaning=Leaning(Direction.UP, LONG_AGO))
-LOST = Lost("connection refused")
+# Available for a day, quiet for a day: everything that time can grant is granted.
+CALM = Observations(
+    replicas=5, polled=NOW - 15, available_since=LONG_AGO, pending=PendingDirection(Direction.DOWN, LONG_AGO)
+)
+BUSY = replace(CALM, pending=PendingDirection(Direction.UP, LONG_AGO))
+LOST = PollFailed("connection refused")
 
 
-def seen(*names: str, heartbeat: Alert | None = WATCHDOG, silenced: bool = False, uptime: int = LONG_UP) -> Seen:
+def seen(*names: str, heartbeat: Alert | None = WATCHDOG, silenced: bool = False, uptime: int = LONG_UP) -> PollResult:
     alerts = tuple(Alert({"alertname": name, "namespace": "shop"}, silenced=silenced) for name in names)
-    return Seen(alerts + ((heartbeat,) if heartbeat else ()), uptime)
+    return PollResult(alerts + ((heartbeat,) if heartbeat else ()), uptime)
 
 
 def decided(
@@ -64,12 +66,12 @@ def decided(
     spec: Spec = SPEC,
     memory: Observations = CALM,
     replicas: int | None = 5,
-    rivals: tuple[str, ...] = (),
+    conflicting: tuple[str, ...] = (),
     now: int = NOW,
 ) -> Decision:
     if memory.replicas == CALM.replicas:  # unless a test says otherwise, nobody touched the target
         memory = replace(memory, replicas=replicas)
-    return decide(spec, ScaleTarget(replicas, rivals), observation, memory, now)
+    return decide(spec, ScaleTarget(replicas, conflicting), observation, memory, now)
 
 
 def stays(decision: Decision, reason: ScalingReason) -> None:
@@ -103,13 +105,13 @@ def test_a_target_that_is_not_there() -> None:
 
 
 def test_another_autoscaler_is_a_conflict_and_named() -> None:
-    decision = decided(seen("ScrapSaturated"), rivals=("HorizontalPodAutoscaler/scrap",))
+    decision = decided(seen("ScrapSaturated"), conflicting=("HorizontalPodAutoscaler/scrap",))
     stays(decision, ScalingReason.CONFLICT)
     assert "HorizontalPodAutoscaler/scrap" in decision.sentence
 
 
 def test_a_conflict_stops_even_the_clamp() -> None:
-    stays(decided(seen(), replicas=50, rivals=("AlertScaler/other",)), ScalingReason.CONFLICT)
+    stays(decided(seen(), replicas=50, conflicting=("AlertScaler/other",)), ScalingReason.CONFLICT)
 
 
 def test_zero_by_hand_stays_zero() -> None:
@@ -145,7 +147,7 @@ def test_as_many_lost_polls_as_the_threshold_are_an_outage() -> None:
     decision = decided(LOST, memory=replace(CALM, failures=2))
     stays(decision, ScalingReason.SOURCE_UNAVAILABLE)
     assert "connection refused" in decision.sentence
-    assert (decision.memory.heard_since, decision.memory.leaning) == (None, None)
+    assert (decision.memory.available_since, decision.memory.pending) == (None, None)
 
 
 def test_failures_are_counted_no_further_than_the_threshold() -> None:
@@ -179,7 +181,7 @@ def test_scaling_up_needs_no_heartbeat(heartbeat: Alert | None) -> None:
     goes(decided(seen("ScrapSaturated", heartbeat=heartbeat)), ScalingReason.SCALE_UP, 7)
 
 
-def test_scaling_up_needs_no_settling() -> None:
+def test_scaling_up_needs_no_warm_up() -> None:
     goes(decided(seen("ScrapSaturated"), memory=Observations()), ScalingReason.SCALE_UP, 7)
 
 
@@ -204,24 +206,24 @@ def test_the_heartbeat_is_known_by_all_its_labels() -> None:
     goes(decided(seen(heartbeat=Alert(heartbeat)), spec=spec), ScalingReason.SCALE_DOWN, 4)
 
 
-def test_a_source_that_is_just_back_must_settle() -> None:
-    decision = decided(seen(), memory=replace(CALM, heard_since=NOW - 119))
-    stays(decision, ScalingReason.SETTLING)
+def test_a_source_that_is_just_back_must_warm_up() -> None:
+    decision = decided(seen(), memory=replace(CALM, available_since=NOW - 119))
+    stays(decision, ScalingReason.WARMING_UP)
     assert "2027-01-15T08:00:01Z" in decision.sentence
 
 
-def test_a_source_that_was_back_for_the_settle_time_is_believed() -> None:
-    assert decided(seen(), memory=replace(CALM, heard_since=NOW - 120)).reason is ScalingReason.SCALE_DOWN
+def test_a_source_that_was_back_for_the_warm_up_is_believed() -> None:
+    assert decided(seen(), memory=replace(CALM, available_since=NOW - 120)).reason is ScalingReason.SCALE_DOWN
 
 
-def test_a_source_that_restarted_between_two_polls_must_settle() -> None:
-    stays(decided(seen(uptime=7)), ScalingReason.SETTLING)
+def test_a_source_that_restarted_between_two_polls_must_warm_up() -> None:
+    stays(decided(seen(uptime=7)), ScalingReason.WARMING_UP)
 
 
-def test_the_first_look_ever_settles_from_now_on() -> None:
+def test_the_first_poll_starts_the_warm_up() -> None:
     decision = decided(seen(), memory=Observations())
-    stays(decision, ScalingReason.SETTLING)
-    assert decision.memory.heard_since == NOW
+    stays(decision, ScalingReason.WARMING_UP)
+    assert decision.memory.available_since == NOW
 
 
 def test_a_hold_rule_holds() -> None:
@@ -234,7 +236,7 @@ def test_a_hold_rule_outweighs_a_scale_down_rule() -> None:
     stays(decided(seen("ScrapScaleInUnsafe", "ScrapIdle"), spec=WITH_SCALE_DOWN), ScalingReason.HELD)
 
 
-def test_with_scale_down_rules_silence_is_no_wish() -> None:
+def test_with_scale_down_rules_silence_requests_nothing() -> None:
     stays(decided(seen(), spec=WITH_SCALE_DOWN), ScalingReason.STEADY)
 
 
@@ -264,31 +266,31 @@ def test_an_alert_must_carry_every_label_of_a_rule() -> None:
 # Where two rows apply the upper one decides.
 
 SUSPENDED = replace(SPEC, mode=Mode.SUSPENDED)
-RIVALS = ("HorizontalPodAutoscaler/scrap",)
-UNSETTLED = replace(CALM, heard_since=NOW - 1)
+CONFLICTING = ("HorizontalPodAutoscaler/scrap",)
+UNSETTLED = replace(CALM, available_since=NOW - 1)
 OFF = replace(SPEC, up=replace(SPEC.up, select=Select.DISABLED), down=replace(SPEC.down, select=Select.DISABLED))
 SLOW = replace(SPEC, up=Behavior(300, (ScalingPolicy(PolicyType.PODS, 1, 600),)))
-JUST_UP = replace(BUSY, leaning=Leaning(Direction.UP, NOW), scaled_up=NOW - 400)
+JUST_UP = replace(BUSY, pending=PendingDirection(Direction.UP, NOW), scaled_up=NOW - 400)
 
 PAIRS = {
     (ScalingReason.SUSPENDED, ScalingReason.TARGET_NOT_FOUND): decided(seen(), spec=SUSPENDED, replicas=None),
-    (ScalingReason.TARGET_NOT_FOUND, ScalingReason.CONFLICT): decided(seen(), replicas=None, rivals=RIVALS),
-    (ScalingReason.CONFLICT, ScalingReason.SCALED_TO_ZERO): decided(seen(), replicas=0, rivals=RIVALS),
+    (ScalingReason.TARGET_NOT_FOUND, ScalingReason.CONFLICT): decided(seen(), replicas=None, conflicting=CONFLICTING),
+    (ScalingReason.CONFLICT, ScalingReason.SCALED_TO_ZERO): decided(seen(), replicas=0, conflicting=CONFLICTING),
     (ScalingReason.SCALED_TO_ZERO, ScalingReason.BELOW_MINIMUM): decided(seen(), replicas=0),
     (ScalingReason.BELOW_MINIMUM, ScalingReason.SOURCE_FAILING): decided(LOST, replicas=1),
     (ScalingReason.ABOVE_MAXIMUM, ScalingReason.SOURCE_FAILING): decided(LOST, replicas=11),
     (ScalingReason.BELOW_MINIMUM, ScalingReason.SCALE_UP): decided(seen("ScrapSaturated"), replicas=1),
     (ScalingReason.ABOVE_MAXIMUM, ScalingReason.AT_MAXIMUM): decided(seen("ScrapSaturated"), replicas=11),
     (ScalingReason.SCALE_UP, ScalingReason.HEARTBEAT_MISSING): decided(seen("ScrapSaturated", heartbeat=None)),
-    (ScalingReason.SCALE_UP, ScalingReason.SETTLING): decided(seen("ScrapSaturated"), memory=UNSETTLED),
+    (ScalingReason.SCALE_UP, ScalingReason.WARMING_UP): decided(seen("ScrapSaturated"), memory=UNSETTLED),
     (ScalingReason.HEARTBEAT_MISSING, ScalingReason.HELD): decided(seen("ScrapScaleInUnsafe", heartbeat=None)),
-    (ScalingReason.SETTLING, ScalingReason.HELD): decided(seen("ScrapScaleInUnsafe"), memory=UNSETTLED),
-    (ScalingReason.SETTLING, ScalingReason.STEADY): decided(seen(), spec=WITH_SCALE_DOWN, memory=UNSETTLED),
+    (ScalingReason.WARMING_UP, ScalingReason.HELD): decided(seen("ScrapScaleInUnsafe"), memory=UNSETTLED),
+    (ScalingReason.WARMING_UP, ScalingReason.STEADY): decided(seen(), spec=WITH_SCALE_DOWN, memory=UNSETTLED),
     (ScalingReason.HELD, ScalingReason.STEADY): decided(seen("ScrapScaleInUnsafe"), spec=WITH_SCALE_DOWN),
     (ScalingReason.HELD, ScalingReason.AT_MINIMUM): decided(seen("ScrapScaleInUnsafe"), replicas=2),
     (ScalingReason.AT_MAXIMUM, ScalingReason.DISABLED): decided(seen("ScrapSaturated"), spec=OFF, replicas=10),
     (ScalingReason.AT_MINIMUM, ScalingReason.DISABLED): decided(seen(), spec=OFF, replicas=2),
-    (ScalingReason.DISABLED, ScalingReason.STABILIZING): decided(seen(), spec=OFF, memory=replace(CALM, leaning=None)),
+    (ScalingReason.DISABLED, ScalingReason.STABILIZING): decided(seen(), spec=OFF, memory=replace(CALM, pending=None)),
     (ScalingReason.STABILIZING, ScalingReason.RATE_LIMITED): decided(seen("ScrapSaturated"), spec=SLOW, memory=JUST_UP),
     (ScalingReason.RATE_LIMITED, ScalingReason.SCALE_UP): decided(
         seen("ScrapSaturated"), spec=SLOW, memory=replace(BUSY, scaled_up=NOW - 400)
@@ -320,7 +322,7 @@ def test_a_silenced_alert_acts_all_the_same() -> None:
     goes(decided(seen("ScrapSaturated", silenced=True)), ScalingReason.SCALE_UP, 7)
 
 
-def test_silences_are_heeded_where_that_is_wished() -> None:
+def test_silences_are_heeded_where_the_spec_asks_for_it() -> None:
     spec = replace(SPEC, source=replace(SPEC.source, heed_silences=True))
     decision = decided(seen("ScrapSaturated", silenced=True), spec=spec)
     assert decision.firing == ()
@@ -364,7 +366,7 @@ def test_the_last_step_down_is_cut_at_the_minimum() -> None:
 
 
 @pytest.mark.parametrize("observation", [seen("ScrapSaturated"), seen()], ids=["up", "down"])
-def test_a_disabled_direction_is_never_taken(observation: Seen) -> None:
+def test_a_disabled_direction_is_never_taken(observation: PollResult) -> None:
     off = replace(SPEC.up, select=Select.DISABLED)
     decision = decided(observation, spec=replace(SPEC, up=off, down=off))
     stays(decision, ScalingReason.DISABLED)
@@ -372,9 +374,9 @@ def test_a_disabled_direction_is_never_taken(observation: Seen) -> None:
 
 
 def test_scaling_down_waits_out_its_window() -> None:
-    wish = replace(CALM, leaning=Leaning(Direction.DOWN, NOW - 299))
-    stays(decided(seen(), memory=wish), ScalingReason.STABILIZING)
-    goes(decided(seen(), memory=wish, now=NOW + 1), ScalingReason.SCALE_DOWN, 4)
+    requested = replace(CALM, pending=PendingDirection(Direction.DOWN, NOW - 299))
+    stays(decided(seen(), memory=requested), ScalingReason.STABILIZING)
+    goes(decided(seen(), memory=requested, now=NOW + 1), ScalingReason.SCALE_DOWN, 4)
 
 
 def test_scaling_up_waits_out_its_window_too() -> None:
@@ -388,7 +390,7 @@ def test_a_hold_in_between_starts_the_window_anew() -> None:
     held = decided(seen("ScrapScaleInUnsafe")).memory
     again = decided(seen(), memory=held, now=NOW + 15)
     stays(again, ScalingReason.STABILIZING)
-    assert again.memory.leaning == Leaning(Direction.DOWN, NOW + 15)
+    assert again.memory.pending == PendingDirection(Direction.DOWN, NOW + 15)
 
 
 def test_each_step_down_waits_out_the_window_since_the_last_change() -> None:
@@ -460,12 +462,12 @@ def test_a_dry_run_decides_the_same_and_writes_nothing() -> None:
 # Time.
 
 
-def test_a_gap_longer_than_settle_is_an_outage() -> None:
+def test_a_gap_longer_than_the_warm_up_is_an_outage() -> None:
     assert decided(seen(), memory=replace(CALM, polled=NOW - 120)).reason is ScalingReason.SCALE_DOWN
-    stays(decided(seen(), memory=replace(CALM, polled=NOW - 121)), ScalingReason.SETTLING)
+    stays(decided(seen(), memory=replace(CALM, polled=NOW - 121)), ScalingReason.WARMING_UP)
 
 
-def test_a_wish_from_before_a_gap_has_not_lasted() -> None:
+def test_a_request_from_before_a_gap_has_not_lasted() -> None:
     patient = replace(SPEC, up=replace(SPEC.up, window=30))
     gap = replace(BUSY, polled=NOW - 121)
     stays(decided(seen("ScrapSaturated"), spec=patient, memory=gap), ScalingReason.STABILIZING)
@@ -476,15 +478,15 @@ def test_a_clock_that_jumps_back_is_an_outage_and_blocks_nothing_for_longer() ->
     decision = decided(seen("ScrapSaturated"), memory=ahead)
     stays(decision, ScalingReason.RATE_LIMITED)
     goes(decided(seen("ScrapSaturated"), memory=decision.memory, now=NOW + 60), ScalingReason.SCALE_UP, 7)
-    stays(decided(seen(), memory=ahead), ScalingReason.SETTLING)
+    stays(decided(seen(), memory=ahead), ScalingReason.WARMING_UP)
 
 
 def test_a_write_is_noticed_at_once() -> None:
-    memory = notice(replace(CALM, replicas=5), 7, NOW)
+    memory = record_replicas(replace(CALM, replicas=5), 7, NOW)
     assert (memory.replicas, memory.scaled_up, memory.scaled_down) == (7, NOW, None)
-    assert notice(memory, 6, NOW + 15).scaled_down == NOW + 15
+    assert record_replicas(memory, 6, NOW + 15).scaled_down == NOW + 15
 
 
 def test_a_target_that_comes_back_is_no_change() -> None:
-    memory = notice(notice(CALM, None, NOW), 3, NOW + 15)
+    memory = record_replicas(record_replicas(CALM, None, NOW), 3, NOW + 15)
     assert (memory.scaled_up, memory.scaled_down) == (None, None)

@@ -9,7 +9,7 @@ import kopf
 import pytest
 
 from scrap_operator import kube
-from scrap_operator.kube import KubeError, NotFound, Stale
+from scrap_operator.kube import KubeError, NotFound, WriteConflict
 from scrap_operator.model import Reference
 from tests.unit.operator.api import SCALE, FakeApi
 
@@ -23,7 +23,7 @@ def answering(response: httpx2.Response) -> kube.Kube:
 
 
 @pytest.mark.parametrize(
-    ("status", "error"), [(404, NotFound), (409, Stale), (403, KubeError), (500, KubeError), (302, KubeError)]
+    ("status", "error"), [(404, NotFound), (409, WriteConflict), (403, KubeError), (500, KubeError), (302, KubeError)]
 )
 async def test_an_error_has_its_status_and_message(status: int, error: type[KubeError]) -> None:
     with pytest.raises(error, match=f"GET .*: {status} no such luck") as raised:
@@ -51,7 +51,7 @@ async def test_a_hanging_api_server_is_not_waited_for(monkeypatch: pytest.Monkey
         raise AssertionError
 
     client = httpx2.AsyncClient(base_url="https://kubernetes.test", transport=httpx2.MockTransport(hang))
-    with pytest.raises(KubeError, match="no answer within"):
+    with pytest.raises(KubeError, match="no response within"):
         await kube.Kube(client, "shop").alert_scalers()
 
 
@@ -79,7 +79,7 @@ async def test_a_write_over_somebody_elses_is_stale() -> None:
     api = FakeApi()
     cluster = api.kube()
     await cluster.write_replicas(TARGET, 4, instead_of=3)
-    with pytest.raises(Stale):
+    with pytest.raises(WriteConflict):
         await cluster.write_replicas(TARGET, 5, instead_of=3)
     assert api.replicas == 4
 
@@ -90,7 +90,7 @@ async def test_a_number_that_the_target_refuses_is_not_stale() -> None:
     api.refuse = lambda method, path: refusal if method == "PATCH" else None
     with pytest.raises(KubeError, match="less than or equal") as raised:
         await api.kube().write_replicas(TARGET, 4, instead_of=3)
-    assert not isinstance(raised.value, Stale)
+    assert not isinstance(raised.value, WriteConflict)
 
 
 async def test_no_replicas_in_a_scale_are_none() -> None:  # the API server omits a zero

@@ -10,20 +10,20 @@ import pytest
 
 from scrap_operator.kube import KubeError
 from scrap_operator.loop import ATTEMPTS, Gone, Loops, Scaler
-from scrap_operator.model import Alert, Lost, Observation, Seen, Source
+from scrap_operator.model import Alert, Observation, PollFailed, PollResult, Source
 from scrap_operator.telemetry import OperatorMetrics
 from tests.unit.operator.api import EVENTS, HPAS, SCALE, SCALERS, FakeApi, Json, alert_scaler
 
 WATCHDOG = Alert({"alertname": "Watchdog"})
 
 
-class World:
+class LoopWorld:
     """A scaler, what it sees, and a clock that goes on by 15 s a tick."""
 
     def __init__(self, *scalers: Json, replicas: int | None = 3) -> None:
         self.api = FakeApi(*(scalers or (alert_scaler(),)), replicas=replicas)
         self.now = 1_800_000_000.5
-        self.alerts: Observation = Seen((WATCHDOG,), uptime=9999)
+        self.alerts: Observation = PollResult((WATCHDOG,), uptime=9999)
         self.metrics = OperatorMetrics(lambda: 0.0)
         self.scaler = self.new_scaler()
 
@@ -35,7 +35,7 @@ class World:
         return self.alerts
 
     def fire(self, *names: str) -> None:
-        self.alerts = Seen((WATCHDOG, *(Alert({"alertname": name}) for name in names)), uptime=9999)
+        self.alerts = PollResult((WATCHDOG, *(Alert({"alertname": name}) for name in names)), uptime=9999)
 
     async def tick(self) -> Json:
         """The status after it."""
@@ -64,7 +64,7 @@ def refusing(status: int, wanted: str, text: str | None = None) -> Callable[[str
 
 
 async def test_it_scales_says_so_and_remembers() -> None:
-    world = World()
+    world = LoopWorld()
     world.fire("Saturated")
     status = await world.tick()
     assert world.api.replicas == 5
@@ -80,7 +80,7 @@ async def test_it_scales_says_so_and_remembers() -> None:
 
 
 async def test_what_it_may_come_to_count_is_there_at_zero() -> None:
-    world = World()
+    world = LoopWorld()
     await world.tick()
     for counter in (
         'scalings_total{alertscaler="scrap",direction="Up"}',
@@ -91,7 +91,7 @@ async def test_what_it_may_come_to_count_is_there_at_zero() -> None:
 
 
 async def test_a_new_process_goes_on_where_the_old_one_ended() -> None:
-    world = World()
+    world = LoopWorld()
     world.fire("Saturated")
     await world.tick()
     world.scaler = world.new_scaler()
@@ -99,7 +99,7 @@ async def test_a_new_process_goes_on_where_the_old_one_ended() -> None:
 
 
 async def test_the_same_name_anew_is_another_one() -> None:
-    world = World()
+    world = LoopWorld()
     world.fire("Saturated")
     await world.tick()
     anew = alert_scaler()
@@ -108,8 +108,8 @@ async def test_the_same_name_anew_is_another_one() -> None:
     assert (await world.tick())["reason"] == "ScaleUp"
 
 
-async def test_scaling_in_takes_settle_and_window_and_is_counted() -> None:
-    world = World()
+async def test_scaling_in_takes_warm_up_and_window_and_is_counted() -> None:
+    world = LoopWorld()
     for _ in range((120 + 300) // 15 + 1):
         assert world.api.replicas == 3
         await world.tick()
@@ -119,18 +119,18 @@ async def test_scaling_in_takes_settle_and_window_and_is_counted() -> None:
 
 
 async def test_a_steady_state_writes_a_status_now_and_then_and_nothing_else() -> None:
-    world = World(replicas=1)
+    world = LoopWorld(replicas=1)
     for _ in range(12):
         await world.tick()
     written = []
     for _ in range(8):
         await world.tick()
         written += world.writes()
-    assert written == [f"{SCALERS}/scrap/status"] * 4  # each settle / 4
+    assert written == [f"{SCALERS}/scrap/status"] * 4  # each warm-up / 4
 
 
 async def test_somebody_else_writes_first() -> None:
-    world = World()
+    world = LoopWorld()
     world.fire("Saturated")
     interfered = 0
 
@@ -145,7 +145,7 @@ async def test_somebody_else_writes_first() -> None:
 
 
 async def test_somebody_else_writes_again_and_again() -> None:
-    world = World()
+    world = LoopWorld()
     world.fire("Saturated")
     world.api.refuse = refusing(409, f"PATCH {SCALE}")
     assert (await world.tick())["reason"] == "Refused"
@@ -159,7 +159,7 @@ async def test_somebody_else_writes_again_and_again() -> None:
 
 @pytest.mark.parametrize("refused", [f"GET {SCALE}", f"PATCH {SCALE}", f"GET {HPAS}"])
 async def test_a_right_that_is_missing_is_said(refused: str) -> None:
-    world = World()
+    world = LoopWorld()
     await world.tick()
     world.fire("Saturated")
     world.api.refuse = refusing(403, refused)
@@ -173,7 +173,7 @@ async def test_a_right_that_is_missing_is_said(refused: str) -> None:
 
 
 async def test_what_is_refused_for_an_hour_is_said_to_be_for_an_hour() -> None:
-    world = World()
+    world = LoopWorld()
     for _ in range((120 + 300) // 15):
         await world.tick()
     world.api.refuse = refusing(403, f"PATCH {SCALE}")
@@ -185,8 +185,8 @@ async def test_what_is_refused_for_an_hour_is_said_to_be_for_an_hour() -> None:
     assert gauges(world) == {"desired": 2, "current": 2}
 
 
-def gauges(world: World) -> dict[str, float]:
-    """The replicas that the metrics tell of."""
+def gauges(world: LoopWorld) -> dict[str, float]:
+    """The replicas in the metrics."""
     lines = [line.split() for line in world.metrics.render().decode().splitlines() if not line.startswith("#")]
     values = {series: float(value) for series, value in lines}
     names = {name: f'scrap_operator_{name}_replicas{{alertscaler="scrap"}}' for name in ("desired", "current")}
@@ -194,15 +194,15 @@ def gauges(world: World) -> dict[str, float]:
 
 
 async def test_a_dry_run_shows_what_it_would_do() -> None:
-    world = World(alert_scaler(mode="DryRun"))
+    world = LoopWorld(alert_scaler(mode="DryRun"))
     world.fire("Saturated")
     await world.tick()
     assert gauges(world) == {"desired": 5, "current": 3}
 
 
 async def test_one_lost_poll_is_one_however_often_somebody_else_writes_first() -> None:
-    world = World(replicas=20)  # above the maximum, which needs no alerts
-    world.alerts = Lost("timed out")
+    world = LoopWorld(replicas=20)  # above the maximum, which needs no alerts
+    world.alerts = PollFailed("timed out")
     world.api.refuse = refusing(409, f"PATCH {SCALE}")
     await world.tick()
     world.api.refuse = lambda method, path: None
@@ -210,7 +210,7 @@ async def test_one_lost_poll_is_one_however_often_somebody_else_writes_first() -
 
 
 async def test_events_that_are_forbidden_cost_nothing_but_themselves(caplog: pytest.LogCaptureFixture) -> None:
-    world = World()
+    world = LoopWorld()
     world.fire("Saturated")
     world.api.refuse = refusing(403, f"POST {EVENTS}")
     status = await world.tick()
@@ -220,7 +220,7 @@ async def test_events_that_are_forbidden_cost_nothing_but_themselves(caplog: pyt
 
 
 async def test_an_api_server_that_is_away_is_raised() -> None:
-    world = World()
+    world = LoopWorld()
 
     def away(method: str, path: str) -> httpx2.Response:
         raise httpx2.ConnectError("refused")
@@ -231,7 +231,7 @@ async def test_an_api_server_that_is_away_is_raised() -> None:
 
 
 async def test_an_api_server_that_goes_away_in_the_middle_is_raised() -> None:
-    world = World()
+    world = LoopWorld()
 
     def away(method: str, path: str) -> httpx2.Response | None:
         if path == SCALE:
@@ -244,15 +244,15 @@ async def test_an_api_server_that_goes_away_in_the_middle_is_raised() -> None:
 
 
 async def test_a_spec_that_cannot_be_read_is_said() -> None:
-    world = World(alert_scaler(mode="Sometimes"))
+    world = LoopWorld(alert_scaler(mode="Sometimes"))
     status = await world.tick()
     assert status["reason"] == "InvalidSpec"
     assert "Sometimes" in status["message"]
     assert [each["reason"] for each in status["conditions"]] == ["InvalidSpec"]
 
 
-async def test_rivals_are_a_conflict_and_a_warning() -> None:
-    world = World()
+async def test_other_scalers_are_a_conflict_and_a_warning() -> None:
+    world = LoopWorld()
     world.api.hpas = [alert_scaler("by-cpu")]
     world.fire("Saturated")
     assert (await world.tick())["reason"] == "Conflict"
@@ -261,7 +261,7 @@ async def test_rivals_are_a_conflict_and_a_warning() -> None:
 
 
 async def test_a_target_that_is_not_there() -> None:
-    world = World(replicas=None)
+    world = LoopWorld(replicas=None)
     status = await world.tick()
     assert status["reason"] == "TargetNotFound"
     assert "currentReplicas" not in status
@@ -269,7 +269,7 @@ async def test_a_target_that_is_not_there() -> None:
 
 
 async def test_a_target_that_is_gone_has_no_replicas_any_more() -> None:
-    world = World()
+    world = LoopWorld()
     await world.tick()
     assert gauges(world) == {"desired": 3, "current": 3}
     world.api.replicas = None
@@ -278,9 +278,9 @@ async def test_a_target_that_is_gone_has_no_replicas_any_more() -> None:
 
 
 async def test_a_lost_poll_is_no_event() -> None:
-    world = World()
+    world = LoopWorld()
     await world.tick()
-    world.alerts = Lost("timed out")
+    world.alerts = PollFailed("timed out")
     assert (await world.tick())["reason"] == "SourceFailing"
     await world.tick()
     assert (await world.tick())["reason"] == "SourceUnavailable"
@@ -289,7 +289,7 @@ async def test_a_lost_poll_is_no_event() -> None:
 
 
 async def test_it_is_gone() -> None:
-    world = World(alert_scaler("other"))
+    world = LoopWorld(alert_scaler("other"))
     with pytest.raises(Gone):
         await world.scaler.tick()
 
@@ -301,23 +301,23 @@ def dying(scaler: Json) -> Json:
 
 
 async def test_one_that_is_being_deleted_is_gone() -> None:
-    world = World(dying(alert_scaler()), replicas=20)
+    world = LoopWorld(dying(alert_scaler()), replicas=20)
     with pytest.raises(Gone):
         await world.scaler.tick()
     assert world.writes() == []
 
 
-async def test_one_that_is_being_deleted_is_no_rival() -> None:
-    world = World(alert_scaler(), dying(alert_scaler("other")))
+async def test_one_that_is_being_deleted_is_no_conflict() -> None:
+    world = LoopWorld(alert_scaler(), dying(alert_scaler("other")))
     world.fire("Saturated")
     assert (await world.tick())["reason"] == "ScaleUp"
 
 
-async def test_one_without_our_labels_is_not_ours_and_a_rival_all_the_same() -> None:
+async def test_one_without_our_labels_is_not_served_and_a_conflict_all_the_same() -> None:
     ours, other = alert_scaler(), alert_scaler("other")
     ours["metadata"]["labels"] = {"release": "one", "team": "web"}
     other["metadata"]["labels"] = {"release": "two"}
-    world = World(ours, other)
+    world = LoopWorld(ours, other)
     world.scaler.selector = {"release": "one"}
     assert (await world.tick())["reason"] == "Conflict"
     world.scaler.selector = {"release": "two"}
@@ -326,7 +326,7 @@ async def test_one_without_our_labels_is_not_ours_and_a_rival_all_the_same() -> 
 
 
 async def test_another_that_cannot_be_read_breaks_nobody_else() -> None:
-    world = World(
+    world = LoopWorld(
         alert_scaler(), {**alert_scaler("bad"), "spec": {}}, {**alert_scaler("worse"), "spec": {"scaleTargetRef": 7}}
     )
     world.api.hpas = [{"metadata": {"name": "odd"}, "spec": {}}]
@@ -335,7 +335,7 @@ async def test_another_that_cannot_be_read_breaks_nobody_else() -> None:
 
 
 async def test_requests_have_one_field_manager_and_the_right_patch() -> None:
-    world = World()
+    world = LoopWorld()
     world.fire("Saturated")
     await world.tick()
     patches = [
@@ -351,7 +351,7 @@ async def test_requests_have_one_field_manager_and_the_right_patch() -> None:
 
 
 class Ticking(Scaler):
-    """Counts its ticks, and does in them what it is told."""
+    """Counts its ticks, and runs `does` in each."""
 
     ticks = 0
     ticked: asyncio.Event
@@ -449,5 +449,5 @@ async def test_a_loop_that_misses_its_tick_is_late() -> None:
 
 
 def test_nothing_in_a_status_is_lost_on_its_way_through_json() -> None:
-    status: dict[str, Any] = asyncio.run(World().tick())
+    status: dict[str, Any] = asyncio.run(LoopWorld().tick())
     assert json.loads(json.dumps(status)) == status

@@ -16,16 +16,16 @@ from scrap_operator.model import (
     Behavior,
     Direction,
     Effect,
-    Leaning,
-    Lost,
     Mode,
     Observations,
+    PendingDirection,
     PolicyType,
+    PollFailed,
+    PollResult,
     Reference,
     Rule,
     ScaleTarget,
     ScalingPolicy,
-    Seen,
     Select,
     Source,
     SourceKind,
@@ -74,7 +74,7 @@ def test_everything_that_can_be_said() -> None:
         timeout=10,
         failure_threshold=5,
         heartbeat={"alertname": "Alive"},
-        settle=3723,
+        warm_up=3723,
         heed_silences=True,
     )
     assert spec.up == Behavior(10, (ScalingPolicy(PolicyType.PERCENT, 50, 30),), Select.MIN)
@@ -123,8 +123,8 @@ memories = st.builds(
     replicas=st.none() | st.integers(0, 100),
     polled=times,
     failures=st.integers(0, 3),
-    heard_since=times,
-    leaning=st.none() | st.builds(Leaning, st.sampled_from(Direction), st.integers(0, 4_000_000_000)),
+    available_since=times,
+    pending=st.none() | st.builds(PendingDirection, st.sampled_from(Direction), st.integers(0, 4_000_000_000)),
     scaled_up=times,
     scaled_down=times,
 )
@@ -143,13 +143,13 @@ def test_the_rules_that_fire_are_a_list_and_a_text_for_the_printer_column() -> N
     body = alert_scaler()
     spec = manifest.spec_of(body)
     alerts = tuple(Alert(rule.matchers) for rule in spec.rules)
-    decision = decide(spec, ScaleTarget(3), Seen(alerts, uptime=0), Observations(), NOW)
+    decision = decide(spec, ScaleTarget(3), PollResult(alerts, uptime=0), Observations(), NOW)
     status = manifest.status_of(decision, body, NOW)
     assert (status["firing"], status["firingNames"]) == (["saturated", "hold"], "saturated,hold")
     assert manifest.status_of(_decision(Observations()), body, NOW)["firingNames"] == ""
 
 
-def test_a_definition_without_the_text_is_not_written_to_at_every_tick() -> None:
+def test_a_crd_without_the_text_is_not_written_to_at_every_tick() -> None:
     body = alert_scaler()
     status = manifest.status_of(_decision(Observations(polled=NOW)), body, NOW)
     body["status"] = {name: value for name, value in status.items() if name != "firingNames"}  # pruned
@@ -157,7 +157,7 @@ def test_a_definition_without_the_text_is_not_written_to_at_every_tick() -> None
 
 
 def _decision(memory: Observations) -> Any:
-    decided = decide(manifest.spec_of(alert_scaler()), ScaleTarget(3), Lost("gone"), Observations(), NOW)
+    decided = decide(manifest.spec_of(alert_scaler()), ScaleTarget(3), PollFailed("gone"), Observations(), NOW)
     return type(decided)(**{name: getattr(decided, name) for name in decided.__slots__} | {"memory": memory})
 
 
@@ -168,7 +168,7 @@ def test_no_status_is_no_memory() -> None:
 def status_at(now: int, before: Json | None = None) -> tuple[Json, Json]:
     """A status, and an AlertScaler that has it."""
     body = before or alert_scaler()
-    decision = decide(manifest.spec_of(body), ScaleTarget(3), Lost("gone"), manifest.memory_of(body), now)
+    decision = decide(manifest.spec_of(body), ScaleTarget(3), PollFailed("gone"), manifest.memory_of(body), now)
     status = manifest.status_of(decision, body, now)
     return status, body | {"status": merged(body.get("status", {}), status)}
 
@@ -207,7 +207,7 @@ def test_a_problem_leaves_the_other_conditions() -> None:
     assert not manifest.outdated(status, body | {"status": merged(body["status"], status)}, 0)
 
 
-def test_rivals_are_others_that_write_to_the_same_target() -> None:
+def test_conflicting_scalers_are_others_that_write_to_the_same_target() -> None:
     own = alert_scaler()
     scalers = [
         own,
@@ -216,7 +216,9 @@ def test_rivals_are_others_that_write_to_the_same_target() -> None:
         alert_scaler("second", scaleTargetRef={"apiVersion": "apps/v1beta9", "kind": "Deployment", "name": "scrap"}),
         alert_scaler("another-kind", scaleTargetRef={"apiVersion": "apps/v1", "kind": "StatefulSet", "name": "scrap"}),
     ]
-    assert manifest.rivals_of(own, scalers, [alert_scaler("by-cpu"), alert_scaler("of-other", target="other")]) == (
+    assert manifest.conflicting_scalers(
+        own, scalers, [alert_scaler("by-cpu"), alert_scaler("of-other", target="other")]
+    ) == (
         "AlertScaler/second",
         "HorizontalPodAutoscaler/by-cpu",
     )

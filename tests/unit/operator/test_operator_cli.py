@@ -11,7 +11,7 @@ from scrap_operator.kube import KubeError
 
 
 @pytest.fixture
-def told(monkeypatch: pytest.MonkeyPatch) -> list[app.OperatorSettings]:
+def received(monkeypatch: pytest.MonkeyPatch) -> list[app.OperatorSettings]:
     """What the application is started with."""
     settings: list[app.OperatorSettings] = []
 
@@ -26,42 +26,42 @@ def told(monkeypatch: pytest.MonkeyPatch) -> list[app.OperatorSettings]:
     return settings
 
 
-def test_the_defaults_are_the_settings_own(told: list[app.OperatorSettings]) -> None:
+def test_the_defaults_are_the_settings_own(received: list[app.OperatorSettings]) -> None:
     assert CliRunner().invoke(main, ["run"], catch_exceptions=False).exit_code == 0
-    assert told == [app.OperatorSettings()]
+    assert received == [app.OperatorSettings()]
 
 
-def test_flags_and_variables(told: list[app.OperatorSettings]) -> None:
+def test_flags_and_variables(received: list[app.OperatorSettings]) -> None:
     variables = {"SCRAP_OPERATOR_NAMESPACE": "shop", "SCRAP_OPERATOR_PORT": "9000", "SCRAP_OPERATOR_LOG_LEVEL": "debug"}
     arguments = ["run", "--port", "9001", "--selector", "team=web,example.com/release=one"]
     CliRunner(env=variables).invoke(main, arguments, catch_exceptions=False)
     selector = {"team": "web", "example.com/release": "one"}
-    assert told == [app.OperatorSettings(namespace="shop", port=9001, selector=selector)]
+    assert received == [app.OperatorSettings(namespace="shop", port=9001, selector=selector)]
 
 
 @pytest.mark.parametrize("selector", ["team", "=web", "team=web,shop"])
-def test_a_selector_is_names_and_values(told: list[app.OperatorSettings], selector: str) -> None:
+def test_a_selector_is_names_and_values(received: list[app.OperatorSettings], selector: str) -> None:
     done = CliRunner().invoke(main, ["run", "--selector", selector])
-    assert (done.exit_code, told) == (2, [])
+    assert (done.exit_code, received) == (2, [])
     assert "is not name=value,name=value" in done.output
 
 
-def test_a_variable_that_is_no_number_is_refused(told: list[app.OperatorSettings]) -> None:
+def test_a_variable_that_is_no_number_is_refused(received: list[app.OperatorSettings]) -> None:
     done = CliRunner(env={"SCRAP_OPERATOR_PATIENCE": "long"}).invoke(main, ["run"])
     assert done.exit_code == 2
     assert "'long' is not a valid float" in done.output
-    assert told == []
+    assert received == []
 
 
 @pytest.mark.parametrize(("form", "begins"), [("json", "{"), ("text", "[")])
-def test_the_log(told: list[app.OperatorSettings], form: str, begins: str) -> None:
+def test_the_log(received: list[app.OperatorSettings], form: str, begins: str) -> None:
     done = CliRunner().invoke(main, ["run", "--log-format", form], catch_exceptions=False)
     assert done.stderr.startswith(begins)
     assert "started" in done.stderr
 
 
 def test_nothing_to_log_in_with_is_said_in_a_line(
-    monkeypatch: pytest.MonkeyPatch, told: list[app.OperatorSettings]
+    monkeypatch: pytest.MonkeyPatch, received: list[app.OperatorSettings]
 ) -> None:
     async def run(given: app.OperatorSettings) -> None:
         raise KubeError("neither a service account nor a kubeconfig")

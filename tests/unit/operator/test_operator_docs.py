@@ -11,13 +11,13 @@ from prometheus_client.parser import text_string_to_metric_families
 from scrap_operator import manifest
 from scrap_operator.cli import main
 from scrap_operator.decision import ScalingReason, decide
-from scrap_operator.model import Direction, Lost, Observations, ScaleTarget
+from scrap_operator.model import Direction, Observations, PollFailed, ScaleTarget
 from scrap_operator.telemetry import OperatorMetrics
 from tests.unit.operator.api import alert_scaler
 
 ROOT = Path(__file__).parents[3]
 DOCUMENT = (ROOT / "docs/operator.md").read_text()
-DEFINITION = yaml.safe_load((ROOT / "charts/scrap/crds/alertscalers.yaml").read_text())
+CRD = yaml.safe_load((ROOT / "charts/scrap/crds/alertscalers.yaml").read_text())
 
 
 def test_every_reason_is_documented() -> None:
@@ -28,7 +28,7 @@ def metrics() -> OperatorMetrics:
     """With a series of each."""
     body = alert_scaler()
     made = OperatorMetrics(lambda: 1.5)
-    decision = decide(manifest.spec_of(body), ScaleTarget(3), Lost("gone"), Observations(), 1_800_000_000)
+    decision = decide(manifest.spec_of(body), ScaleTarget(3), PollFailed("gone"), Observations(), 1_800_000_000)
     conditions = manifest.conditions_of(manifest.status_of(decision, body, 0))
     made.polled("scrap", 0.1)
     made.wanted("scrap", 3, 5)
@@ -50,7 +50,7 @@ def test_a_rule_that_is_no_more_has_no_series() -> None:
     assert b'scrap_operator_rule_firing{alertscaler="scrap",rule="hold"}' in made.render()
     body = alert_scaler()
     body["spec"]["rules"].pop()
-    decision = decide(manifest.spec_of(body), ScaleTarget(None), Lost("gone"), Observations(), 1_800_000_000)
+    decision = decide(manifest.spec_of(body), ScaleTarget(None), PollFailed("gone"), Observations(), 1_800_000_000)
     made.decided("scrap", manifest.spec_of(body), decision, {"SourceAvailable": False})
     assert b'rule="hold"' not in made.render()
 
@@ -65,12 +65,12 @@ def test_every_option_is_in_the_help_with_its_variable() -> None:
     text = CliRunner().invoke(main, ["run", "--help"], terminal_width=200).output
     run = main.commands["run"]
     for option in run.params:
-        variable = f"SCRAP_OPERATOR_{str(option.name).upper()}"
+        variable = f"SCRAP_OPERATOR_{option.opts[-1].removeprefix('--').replace('-', '_').upper()}"
         assert option.name == "help" or variable in text, option.name
 
 
-def test_every_field_of_the_definition_explains_itself() -> None:
-    schema = DEFINITION["spec"]["versions"][0]["schema"]["openAPIV3Schema"]
+def test_every_field_of_the_crd_explains_itself() -> None:
+    schema = CRD["spec"]["versions"][0]["schema"]["openAPIV3Schema"]
     assert list(unexplained(schema["properties"]["spec"], "spec")) == []
 
 
@@ -83,11 +83,11 @@ def unexplained(schema: dict[str, Any], path: str) -> Any:
         yield from unexplained(child, f"{path}.{name}")
 
 
-def test_the_definition_is_the_one_that_the_operator_asks_for() -> None:
-    names = DEFINITION["spec"]["names"]
-    assert (DEFINITION["spec"]["group"], names["plural"], names["kind"]) == (
+def test_the_crd_is_the_one_that_the_operator_asks_for() -> None:
+    names = CRD["spec"]["names"]
+    assert (CRD["spec"]["group"], names["plural"], names["kind"]) == (
         manifest.GROUP,
         manifest.PLURAL,
         manifest.KIND,
     )
-    assert [version["name"] for version in DEFINITION["spec"]["versions"]] == [manifest.VERSION]
+    assert [version["name"] for version in CRD["spec"]["versions"]] == [manifest.VERSION]

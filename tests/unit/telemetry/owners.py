@@ -8,7 +8,7 @@ from scrap.cache import Stats
 from scrap.errors import Reason
 from scrap.events import PageNotes, RequestEnded, Timings
 from scrap.telemetry import Metrics
-from scrap.telemetry.fields import level_of
+from scrap.telemetry.log_fields import RequestRecord, level_of
 from tests.unit.telemetry.events import ENDED, FAILED
 
 
@@ -43,8 +43,9 @@ def observed(metrics: Metrics, admission: FakeAdmission | None = None, cache: Fa
 
 def record_of(event: RequestEnded, **more: Any) -> logging.LogRecord:
     """The record of a request's line."""
-    level = level_of(event.outcome)
-    return logging.makeLogRecord({"levelno": level, "levelname": logging.getLevelName(level), "request": event, **more})
+    record = RequestRecord("scrap.requests", level_of(event.outcome), event)
+    record.__dict__ |= more
+    return record
 
 
 # Lines that have every field there is, together.

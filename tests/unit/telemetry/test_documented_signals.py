@@ -9,7 +9,7 @@ import pytest
 
 from scrap.errors import Outcome
 from scrap.telemetry import FanOut, Metrics
-from scrap.telemetry.fields import fields_of
+from scrap.telemetry.log_fields import fields_of
 from scrap.telemetry.trace import Trace
 from tests.exposition import Exposition
 from tests.unit.telemetry.events import ENDED, EVENTS
@@ -70,13 +70,13 @@ def test_every_metric_has_a_help_text() -> None:
 def test_every_field_of_a_log_line_is_documented() -> None:
     trace = Trace("a" * 32, "b" * 16, sampled=True)
     fields = {name for line in LINES for name in fields_of(line, trace, queries=False)}
-    assert {row[0].strip("`") for row in rows("logs.md")[1:]} == {"time", *fields}
+    assert {row[0].strip("`") for row in rows("logs.md")[1:]} == fields
 
 
 def test_the_sample_of_a_log_line_can_occur() -> None:
     (sample,) = re.findall(r"```json\n(.*?)\n```", (DOCS / "logs.md").read_text(encoding="utf-8"))
     line = record_of(replace(ENDED, timings=replace(ENDED.timings, wait=0.0001)))
-    assert list(json.loads(sample)) == ["time", *fields_of(line, None, queries=False)]
+    assert list(json.loads(sample)) == list(fields_of(line, None, queries=False))
 
 
 def test_no_metric_is_named_outside_of_telemetry() -> None:

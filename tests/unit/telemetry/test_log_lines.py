@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 
 from scrap.errors import Outcome, Reason
 from scrap.events import PageNotes, RequestEnded
-from scrap.telemetry.fields import fields_of, level_of
-from scrap.telemetry.formatters import JsonFormatter, TextFormatter
+from scrap.telemetry.log_fields import fields_of, level_of
+from scrap.telemetry.log_formatters import JsonFormatter, TextFormatter
 from scrap.telemetry.trace import Trace, current_trace
 from tests.unit.telemetry.events import ENDED, FAILED
 from tests.unit.telemetry.owners import record_of
@@ -166,7 +166,7 @@ def test_a_line_says_what_its_fields_say(
 ) -> None:
     made = record_of(replace(ENDED, **more, **texts), created=at)
     said = json.loads(formatted(JsonFormatter(queries=queries), made, trace))
-    assert datetime.fromisoformat(said.pop("time")).timestamp() == pytest.approx(at, abs=0.0011)
+    assert datetime.fromisoformat(said["time"]).timestamp() == pytest.approx(at, abs=0.0011)
     assert said == json.loads(json.dumps(fields_of(made, trace, queries=queries)))
 
 

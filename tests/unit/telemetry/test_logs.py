@@ -14,7 +14,7 @@ import pytest
 from scrap.errors import Outcome, Reason
 from scrap.events import Event
 from scrap.telemetry import FanOut, LogSettings, RequestLog, capture_logging, formatter_for, log_queue
-from scrap.telemetry.formatters import JsonFormatter, TextFormatter
+from scrap.telemetry.log_formatters import JsonFormatter, TextFormatter
 from scrap.telemetry.logs import Level
 from scrap.telemetry.trace import Trace, current_trace
 from tests.unit.telemetry.events import ENDED, FAILED

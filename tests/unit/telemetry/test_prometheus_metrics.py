@@ -13,18 +13,12 @@ from scrap.fetch.verdict import GuardVerdict
 from scrap.opengraph.document import Bound, FallbackReason
 from scrap.telemetry import FanOut, Metrics
 from scrap.telemetry.trace import Trace, current_trace
+from tests.clock import Clock
 from tests.exposition import Exposition
 from tests.unit.telemetry.events import ENDED, EVENTS, FAILED, HOP
 from tests.unit.telemetry.owners import FakeAdmission, FakeCache, observed
 
 ROUTES = ("/api/v1/scrap", "/openapi.json")
-
-
-class Clock:
-    now = 1000.0
-
-    def __call__(self) -> float:
-        return self.now
 
 
 def metrics_after(*events: Event, clock: Clock | None = None) -> Metrics:

@@ -1,18 +1,10 @@
 """How many reports of one error are enough."""
 
-import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from scrap.telemetry.sentry import SentrySettings
 from scrap.telemetry.sentry.reporting import ReportLimiter
-
-
-class Clock:
-    now = 100.0
-
-    def __call__(self) -> float:
-        return self.now
+from tests.clock import Clock
 
 
 def test_a_burst_of_one_kind_is_cut_off_and_counted() -> None:
@@ -45,9 +37,3 @@ def test_whatever_comes_so_many_pass_in_any_window(takes: list[tuple[float, int]
         assert len(window) <= 7
         assert all(window.count(kind) <= 3 for kind in window)
     assert len(passed) + limiter.suppressed == len(takes)
-
-
-@pytest.mark.parametrize("rate", [-0.1, 1.1])
-def test_a_share_is_a_share(rate: float) -> None:
-    with pytest.raises(ValueError, match="has to be 0 to 1"):
-        SentrySettings(traces_sample_rate=rate)

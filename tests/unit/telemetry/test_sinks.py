@@ -17,7 +17,7 @@ class Notes:
         self.handlers: Handlers = {kind: self.events.append}
 
 
-class Broken:
+class BrokenSink:
     name = "broken"
 
     def __init__(self) -> None:
@@ -36,14 +36,14 @@ def test_each_sink_gets_what_it_takes() -> None:
 
 def test_a_broken_sink_costs_only_its_own_data(caplog: pytest.LogCaptureFixture) -> None:
     failures: list[str] = []
-    healthy, told = Notes("healthy", RequestStarted), Notes("told", BackgroundFailed)
-    emit = FanOut(Broken(), healthy, told, failed=failures.append)
+    healthy, background = Notes("healthy", RequestStarted), Notes("background", BackgroundFailed)
+    emit = FanOut(BrokenSink(), healthy, background, failed=failures.append)
     with caplog.at_level(logging.ERROR):
         emit(RequestStarted())
         emit(RequestStarted())
     assert failures == ["broken"] * 3  # two starts, and that it had failed
     assert len(healthy.events) == 2
-    assert len(told.events) == 1
+    assert len(background.events) == 1
     assert len(caplog.records) == 1  # said once, counted each time
 
 

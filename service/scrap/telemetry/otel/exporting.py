@@ -25,21 +25,16 @@ from scrap.telemetry.sinks import Sink
 class Exporting:
     """Sends signals over OTLP until it is closed; `queries` shows queries of URLs in log records.
 
-    The SDK queues spans and log records within bounds and sends them from threads of its own; a queue that is full
-    drops what comes. Nothing global of OpenTelemetry is set.
-
-    Attributes:
-        sinks: to be called before any other, which may want to know a request's trace.
-        log_handlers: for the standard logging.
+    The SDK queues spans and log records within limits, drops what exceeds them, and sends from its own threads. Nothing
+    global of OpenTelemetry is set. `sinks` come before all others, which use a request's trace.
     """
 
     def __init__(self, signals: Signals, *, version: str, metrics: Metrics, queries: bool = False) -> None:
-        # OTEL_RESOURCE_ATTRIBUTES and OTEL_SERVICE_NAME, over our own name and version.
         given = OTELResourceDetector().detect().attributes
         resource = Resource.create({"service.name": "scrap", "service.version": version, **given})
         self.sinks: list[Sink] = []
         self.log_handlers: list[logging.Handler] = []
-        # Of each signal: what sends all that is queued, for as long as that takes, and what ends that.
+        # Of each signal: what sends all that is queued, however long that takes, and what aborts it.
         self._closings: list[tuple[Callable[[], None], Callable[[], None]]] = []
         if signals.traces:
             tracers = TracerProvider(resource=resource, shutdown_on_exit=False)
@@ -66,7 +61,7 @@ class Exporting:
         threads = [threading.Thread(target=flush, daemon=True) for flush, _ in closings]
         for thread in threads:
             thread.start()
-        for thread, (_, abandon) in zip(threads, closings, strict=True):
+        for thread, (_, abort) in zip(threads, closings, strict=True):
             thread.join(max(0.0, deadline - time.monotonic()))
             if thread.is_alive():
-                abandon()
+                abort()

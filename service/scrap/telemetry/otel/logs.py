@@ -5,7 +5,7 @@ from typing import Final
 
 from opentelemetry._logs import Logger, SeverityNumber
 
-from scrap.telemetry.fields import fields_of
+from scrap.telemetry.log_fields import fields_of
 
 # What semantic conventions have a name for; any other field is scrap.FIELD.
 _NAMES: Final = {
@@ -27,8 +27,8 @@ class OTLPHandler(logging.Handler):
         self.addFilter(lambda record: not record.name.startswith(_EXPORTERS))
 
     def emit(self, record: logging.LogRecord) -> None:
-        """Queues a record."""
         fields = fields_of(record, None, queries=self._queries)
+        del fields["time"]
         level = fields.pop("level").upper()
         self._logger.emit(
             timestamp=int(record.created * 1e9),

@@ -1,7 +1,7 @@
 """The Prometheus metrics over OTLP: the registry is read as a scrape reads it, and sent cumulatively.
 
-Names that semantic conventions have are theirs; ours lose what OTLP carries elsewhere (`_total`, the unit), so that a
-backend that makes Prometheus names of them makes our names again.
+Names that semantic conventions have are theirs; the others lose what OTLP carries elsewhere (`_total`, the unit), so
+that a backend that makes Prometheus names of them makes the original names again.
 """
 
 import logging
@@ -64,13 +64,13 @@ class MetricsExport:
         labels = ["route", "method", "scheme", "status", "outcome", "error"]
         self._duration = Histogram(DURATION, "Duration of requests.", labels, buckets=SECONDS, registry=None)
         self.handlers: Handlers = {RequestEnded: self._request_ended}
-        self._ending = threading.Event()
+        self._stopping = threading.Event()
         (thread := threading.Thread(target=self._run, name="otlp-metrics", daemon=True)).start()
         self._join = thread.join
 
     def shutdown(self) -> None:
         """Sends the last values and ends; waits for as long as the exporter does."""
-        self._ending.set()
+        self._stopping.set()
         self._join()
         self._exporter.shutdown()
 
@@ -84,7 +84,7 @@ class MetricsExport:
     def _run(self) -> None:
         is_last = False
         while not is_last:
-            is_last = self._ending.wait(self._interval)
+            is_last = self._stopping.wait(self._interval)
             try:
                 self._exporter.export(self._data())
             except Exception:

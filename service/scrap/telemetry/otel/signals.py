@@ -20,18 +20,16 @@ class Signals:
 def signals_of(environment: Mapping[str, str]) -> Signals:
     """Reads the standard variables (OpenTelemetry specification, SDK environment variables).
 
-    A signal is on once it has an endpoint, its own or the common one, unless its exporter is `none`.
-
-    Raises:
-        ValueError: a variable asks for what is not supported; the message names it.
+    A signal is on once it has an endpoint, its own or the common one, unless its exporter is `none`. ValueError: a
+    variable has a value that is not supported; the message names it.
     """
     if environment.get("OTEL_SDK_DISABLED", "").strip().lower() == "true":
         return Signals()
     interval = environment.get("OTEL_METRIC_EXPORT_INTERVAL") or "60000"
     if not interval.isdecimal() or not int(interval):
         raise ValueError(f"OTEL_METRIC_EXPORT_INTERVAL is {interval!r}: it has to be a number of milliseconds")
-    traces, metrics, logs = (_is_on(environment, signal) for signal in ("TRACES", "METRICS", "LOGS"))
-    return Signals(traces, metrics, logs, int(interval) / 1000)
+    on = {signal.lower(): _is_on(environment, signal) for signal in ("TRACES", "METRICS", "LOGS")}
+    return Signals(**on, metric_interval=int(interval) / 1000)
 
 
 def _is_on(environment: Mapping[str, str], signal: str) -> bool:

@@ -1,7 +1,7 @@
 """Traces: a server span for each request, and under it one for each hop, the body and the parse.
 
-They find their request by OpenTelemetry's context, which a fetch inherits; a fetch that several requests share belongs
-to the one that began it. Trace context (W3C) is read from the client's request and never written to a page's host.
+Their parent is that of OpenTelemetry's context, which a fetch inherits; a fetch that several requests share belongs to
+the first of them. Trace context (W3C) is read from the client's request and never sent to a page's host.
 """
 
 import time
@@ -20,7 +20,7 @@ from scrap.telemetry.redact import redact_text, without_query
 from scrap.telemetry.sinks import Handlers
 from scrap.telemetry.trace import Trace, current_trace
 
-OTHER_METHOD: Final = "_OTHER"  # what the conventions call a method that HTTP does not register
+OTHER_METHOD: Final = "_OTHER"  # the conventions' value for a method that HTTP does not register
 _ROOT: Final = Context()
 _INTERNAL: Final = SpanKind.INTERNAL
 

@@ -20,21 +20,20 @@ from scrap.telemetry.trace import current_trace
 if TYPE_CHECKING:
     from sentry_sdk.types import Event, Hint
 
+Clock = Callable[[], float]
+
 log = logging.getLogger(__name__)
 
 
 class ReportLimiter:
-    """Lets `each` reports of a kind through in any window of `window` seconds, and `overall` of all kinds."""
+    """Admits `each` reports of a kind in any window of `window` seconds, and `overall` of all kinds."""
 
-    def __init__(
-        self, *, each: int = 5, overall: int = 30, window: float = 60.0, clock: Callable[[], float] = time.monotonic
-    ) -> None:
+    def __init__(self, *, each: int = 5, overall: int = 30, window: float = 60, clock: Clock = time.monotonic) -> None:
         self._each, self._overall, self._window, self._clock = each, overall, window, clock
         self._passed: deque[tuple[float, Hashable]] = deque()  # within the last window: when, and of what kind
-        self.suppressed = 0  # since the last that was let through
+        self.suppressed = 0  # since the last that was admitted
 
     def take(self, kind: Hashable) -> bool:
-        """Whether one more of this kind may pass."""
         now = self._clock()
         while self._passed and self._passed[0][0] <= now - self._window:
             self._passed.popleft()
@@ -48,8 +47,8 @@ class ReportLimiter:
 class Reporting:
     """Reports the exceptions behind `INTERNAL_ERROR`, and those outside of any request. A sink; see `FanOut`.
 
-    With each goes what helps to find the request and nothing of the client; of URLs in a message only the hosts are
-    left. The SDK queues within bounds and sends from a thread of its own. ValueError: the DSN is none.
+    A report has the request's id and route and nothing of the client; of URLs in a message only the hosts are left. The
+    SDK queues within limits and sends from a thread of its own. ValueError: the DSN is none.
     """
 
     name = "sentry"
@@ -62,12 +61,12 @@ class Reporting:
                 release=f"scrap@{version}",
                 environment=settings.environment,
                 before_send=_before_send,
-                default_integrations=False,  # one would send log lines, arguments, requests and what it hooks into next
+                default_integrations=False,  # they send log lines, arguments and requests
                 auto_enabling_integrations=False,
                 include_local_variables=False,  # they hold URLs with their queries, and headers
                 send_client_reports=False,
                 enable_backpressure_handling=False,
-                transport_queue_size=100,  # reports that may wait for Sentry; more are dropped
+                transport_queue_size=100,  # more reports are dropped
             )
         except BadDsn as error:
             raise ValueError(f"SENTRY_DSN is no Sentry address: {error}") from error
@@ -79,7 +78,6 @@ class Reporting:
         }
 
     def close(self, timeout: float = 2.0) -> None:
-        """Sends what is queued, for `timeout` seconds at most."""
         sentry_sdk.get_client().close(timeout)
 
     def _request_ended(self, event: RequestEnded) -> None:
@@ -109,5 +107,4 @@ def _before_send(event: "Event", hint: "Hint") -> "Event | None":
 
 def _kind(error: BaseException) -> Hashable:
     """What makes two errors the same: the type, and the line that raised."""
-    where = traceback.extract_tb(error.__traceback__)[-1:]
-    return (type(error), *((frame.filename, frame.lineno) for frame in where))
+    return type(error), *((frame.filename, frame.lineno) for frame in traceback.extract_tb(error.__traceback__)[-1:])

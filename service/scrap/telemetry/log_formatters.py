@@ -2,11 +2,10 @@
 
 import json
 import logging
-from datetime import UTC, datetime
 
 import orjson
 
-from scrap.telemetry.fields import Fields, fields_of
+from scrap.telemetry.log_fields import Fields, fields_of
 from scrap.telemetry.trace import current_trace
 
 
@@ -18,13 +17,9 @@ class JsonFormatter(logging.Formatter):
         self._queries = queries
 
     def format(self, record: logging.LogRecord) -> str:
-        """The record's line, without the last newline."""
-        time = datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds")
-        return self.line(time[:23], fields_of(record, current_trace.get(), queries=self._queries))
+        return self.line(fields_of(record, current_trace.get(), queries=self._queries))
 
-    def line(self, time: str, fields: Fields) -> str:
-        """A line of fields, at a time in UTC (ISO 8601)."""
-        fields = {"time": f"{time}Z", **fields}
+    def line(self, fields: Fields) -> str:
         try:
             return orjson.dumps(fields).decode()
         except TypeError:  # a lone surrogate, which UTF-8 cannot encode; JSON's escapes can
@@ -34,12 +29,12 @@ class JsonFormatter(logging.Formatter):
 class TextFormatter(JsonFormatter):
     """A line for a person, and those of its traceback; nothing in it can steer a terminal."""
 
-    def line(self, time: str, fields: Fields) -> str:
-        """Likewise."""
-        level, event, exception = fields.pop("level"), fields.pop("event"), fields.pop("exception", "")
+    def line(self, fields: Fields) -> str:
+        time, level, event = map(fields.pop, ("time", "level", "event"))
+        exception = fields.pop("exception", "")
         text = _request_text(fields) if event == "request" else f"{fields.pop('logger')}: {fields.pop('message')}"
         rest = (f"{name}={value}" for name, value in fields.items())
-        first = " ".join([time[11:], f"{level:<7}", _printable(text), *map(_printable, rest)])
+        first = " ".join([time[11:23], f"{level:<7}", _printable(text), *map(_printable, rest)])
         return "\n".join([first, *(f"    {_printable(line)}" for line in exception.splitlines())])
 
 

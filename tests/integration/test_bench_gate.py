@@ -1,0 +1,56 @@
+"""The regression gate, for real: it finds 500 µs a page, and nothing between two equal checkouts."""
+
+import shutil
+from pathlib import Path
+
+import pytest
+
+from tests.benchmarks.bench_gate import ROOT, Checkout, main, measure
+
+ROUNDS = {"http": 5}
+SLOWER = """
+
+def _slowed(parse):
+    import time
+
+    def parse_later(*arguments, **options):
+        end = time.thread_time_ns() + 500_000
+        while time.thread_time_ns() < end:
+            pass
+        return parse(*arguments, **options)
+
+    return parse_later
+
+
+parse = _slowed(parse)
+"""
+
+
+@pytest.fixture
+def copied(tmp_path: Path) -> Path:
+    """A second checkout."""
+    shutil.copytree(ROOT / "service", tmp_path / "service", ignore=shutil.ignore_patterns("__pycache__"))
+    return tmp_path
+
+
+def test_an_equal_checkout_passes(copied: Path) -> None:
+    found = measure(Checkout(ROOT), Checkout(copied), repetitions=2, rounds=ROUNDS)["http"]
+    assert not found.is_slower, found
+
+
+def test_a_slowed_checkout_fails(copied: Path) -> None:
+    with (copied / "service/scrap/urls.py").open("a") as urls:
+        urls.write(SLOWER)
+    found = measure(Checkout(ROOT), Checkout(copied), repetitions=1, rounds=ROUNDS)["http"]
+    assert found.is_slower, found
+
+
+def test_without_git_it_says_so_and_passes(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    monkeypatch.setenv("PATH", "")
+    assert main([]) == 0
+    assert capsys.readouterr().out.count("\n") == 1
+
+
+def test_a_checkout_that_would_run_another_service_is_an_error(tmp_path: Path) -> None:
+    with pytest.raises(RuntimeError, match="would run"):
+        measure(Checkout(ROOT), Checkout(tmp_path), repetitions=1, rounds=ROUNDS)
