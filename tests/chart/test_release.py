@@ -153,6 +153,17 @@ class TestDryRun:
         assert "kubectl -n demo create secret generic scrap-slack" in text
         assert not re.search(r"charts/scrap(?! --version)|\bmake |repository's root", text)
 
+    @pytest.mark.parametrize("helm", [pytest.param(name, marks=pytest.mark.needs(name)) for name in ("helm", "helm3")])
+    def test_its_crd_comes_first_or_alone(self, helm: str, run: tuple[Path, str]) -> None:
+        package = str(run[0] / "dist" / "scrap-0.1.0.tgz")
+        committed = yaml.safe_load((CHART / "crds" / "alertscalers.yaml").read_text())
+        program = str(tool(helm))
+        alone = subprocess.run([program, "show", "crds", package], capture_output=True, text=True, check=True).stdout
+        assert yaml.safe_load(alone) == committed
+        command = [program, "template", "scrap", package, "--include-crds"]
+        first = subprocess.run(command, capture_output=True, text=True, check=True).stdout
+        assert next(yaml.load_all(first, Loader=yaml.CSafeLoader)) == committed
+
     def test_its_readme_needs_no_clone(self, run: tuple[Path, str]) -> None:
         readme = packaged(run[0], "README.md")
         assert "helm install scrap oci://ghcr.io/some/repo/charts/scrap --version 0.1.0 --namespace scrap" in readme

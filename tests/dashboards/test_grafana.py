@@ -29,7 +29,7 @@ class FakeGrafana(ThreadingHTTPServer):
     """
 
     def __init__(self, boards: list[Object], empty: tuple[str, ...] = (), broken: str = "") -> None:
-        super().__init__(("127.0.0.1", 0), _Api)
+        super().__init__(("127.0.0.1", 0), _GrafanaApi)
         self.boards = {board["uid"]: board for board in boards}
         self.empty = empty
         self.broken = broken
@@ -51,7 +51,7 @@ class FakeGrafana(ThreadingHTTPServer):
         return {"frames": [{"data": {"values": [times, values]}}]}
 
 
-class _Api(BaseHTTPRequestHandler):
+class _GrafanaApi(BaseHTTPRequestHandler):
     def do_GET(self) -> None:
         self._respond(None)
 
