@@ -58,7 +58,7 @@ class Checkout:
 
 
 @dataclass(frozen=True)
-class Measured:
+class GateResult:
     """One scheme: CPU of `mine` in terms of `base`, of each pair, by repetition; and µs of CPU a page of either."""
 
     ratios: list[list[float]]
@@ -216,7 +216,7 @@ def cost(pid: int, port: int, base: str, tag: str) -> float:
 
 def measure(
     base: Checkout, mine: Checkout, *, repetitions: int = REPETITIONS, rounds: dict[str, int] = ROUNDS
-) -> dict[str, Measured]:
+) -> dict[str, GateResult]:
     """Compares two checkouts, by scheme."""
     services_core, load_core = cores()
     before = os.sched_getaffinity(0)
@@ -251,13 +251,13 @@ def _pair(base: tuple[int, int], mine: tuple[int, int], url: str, number: int) -
     return costs[base], costs[mine]
 
 
-def _measured(pairs: list[list[tuple[float, float]]]) -> Measured:
+def _measured(pairs: list[list[tuple[float, float]]]) -> GateResult:
     every = [pair for repetition in pairs for pair in repetition]
     base, mine = (statistics.median(side) for side in zip(*every, strict=True))
-    return Measured([[mine / base for base, mine in repetition] for repetition in pairs], base, mine)
+    return GateResult([[mine / base for base, mine in repetition] for repetition in pairs], base, mine)
 
 
-def report(found: dict[str, Measured]) -> bool:
+def report(found: dict[str, GateResult]) -> bool:
     """Prints the result; returns whether no scheme is slower."""
     for scheme, measured in found.items():
         medians = " ".join(f"{median:.3f}" for median in measured.medians)

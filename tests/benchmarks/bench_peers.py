@@ -60,7 +60,7 @@ SETTINGS = {
 
 
 @dataclass(frozen=True)
-class Peer:
+class BenchPeer:
     """One of the services.
 
     Attributes:
@@ -80,19 +80,19 @@ class Peer:
 
 SCRAP, UNFURL, BARE = "scrap", "unfurl", "fetch-aiohttp"
 PEERS = [
-    Peer(BARE, "aiohttp, whole pages fetched, nothing parsed", 9123),
-    Peer(SCRAP, "**scrap**", PORT, ("title", "description")),
-    Peer("lexbor-aiohttp", "lexbor on aiohttp", 9114, ("og.og:title.0", "og.og:description.0")),
-    Peer(UNFURL, "unfurl.js", 9104, ("open_graph.title", "open_graph.description")),
-    Peer("linkpreview", "link-preview-js", 9103, ("title", "description"), is_slow=True),
-    Peer("metascraper", "metascraper", 9102, ("title", "description"), is_slow=True),
-    Peer("fastapi-bs4", "the course's original", 9111, ("scrap.title", "scrap.description"), is_slow=True),
-    Peer("ogs", "open-graph-scraper", 9101, ("ogTitle", "ogDescription"), is_slow=True),
+    BenchPeer(BARE, "aiohttp, whole pages fetched, nothing parsed", 9123),
+    BenchPeer(SCRAP, "**scrap**", PORT, ("title", "description")),
+    BenchPeer("lexbor-aiohttp", "lexbor on aiohttp", 9114, ("og.og:title.0", "og.og:description.0")),
+    BenchPeer(UNFURL, "unfurl.js", 9104, ("open_graph.title", "open_graph.description")),
+    BenchPeer("linkpreview", "link-preview-js", 9103, ("title", "description"), is_slow=True),
+    BenchPeer("metascraper", "metascraper", 9102, ("title", "description"), is_slow=True),
+    BenchPeer("fastapi-bs4", "the course's original", 9111, ("scrap.title", "scrap.description"), is_slow=True),
+    BenchPeer("ogs", "open-graph-scraper", 9101, ("ogTitle", "ogDescription"), is_slow=True),
 ]
 
 
 @dataclass(frozen=True)
-class Row:
+class PeerRow:
     """One run of wrk.
 
     Attributes:
@@ -128,7 +128,7 @@ class Results:
     date: str
     commit: str
     seconds: int
-    rows: list[Row] = field(default_factory=list)
+    rows: list[PeerRow] = field(default_factory=list)
     right: dict[str, tuple[int, int]] = field(default_factory=dict)
     half: list[tuple[str, float, int, int, float]] = field(default_factory=list)
     memory: list[tuple[int, float]] = field(default_factory=list)
@@ -137,7 +137,7 @@ class Results:
     def read(cls, file: Path) -> "Results":
         """Reads them again."""
         found = json.loads(file.read_text())
-        return cls(**found | {"rows": [Row(**row) for row in found["rows"]]})
+        return cls(**found | {"rows": [PeerRow(**row) for row in found["rows"]]})
 
     def write(self, file: Path) -> None:
         """Keeps them in a file."""
@@ -299,10 +299,10 @@ def base(mode: str) -> str:
 
 
 @dataclass(frozen=True)
-class Target:
+class BenchTarget:
     """A peer that runs; it is stopped except for its turn."""
 
-    peer: Peer
+    peer: BenchPeer
     pid: int
 
     @contextlib.contextmanager
@@ -333,7 +333,7 @@ class Target:
 
 
 @contextlib.contextmanager
-def running(peer: Peer) -> Iterator[Target]:
+def running(peer: BenchPeer) -> Iterator[BenchTarget]:
     """Starts a peer on core 0."""
     environment = os.environ | {"SSL_CERT_FILE": str(SHM / "ca.pem"), "NODE_EXTRA_CA_CERTS": str(SHM / "ca.pem")}
     if peer.name == SCRAP:
@@ -347,7 +347,7 @@ def running(peer: Peer) -> Iterator[Target]:
                 if process.poll() is not None:
                     raise RuntimeError(f"{peer.name} ended")
                 time.sleep(0.1)
-            yield Target(peer, process.pid)
+            yield BenchTarget(peer, process.pid)
         finally:
             process.kill()
 
@@ -356,7 +356,7 @@ def running(peer: Peer) -> Iterator[Target]:
 
 
 @dataclass(frozen=True)
-class Load:
+class PeerLoad:
     """What wrk measured; latencies in ms."""
 
     requests: int
@@ -366,20 +366,20 @@ class Load:
     errors: int
 
 
-def parse_wrk(output: str) -> Load:
+def parse_wrk(output: str) -> PeerLoad:
     """Reads the line that the kit's script makes wrk print."""
     found = re.search(r"^KIT (\{.*\})$", output, re.MULTILINE)
     if not found:
         raise ValueError(f"wrk did not report:\n{output}")
     line = json.loads(found[1])
     errors = sum(count for name, count in line.items() if name.startswith("e_"))
-    return Load(line["requests"], line["us"] / 1e6, line["p50"] / 1000, line["p99"] / 1000, errors)
+    return PeerLoad(line["requests"], line["us"] / 1e6, line["p50"] / 1000, line["p99"] / 1000, errors)
 
 
 TAGS = itertools.count()  # every URL is new
 
 
-def wrk(target: Target, mode: str, seconds: float) -> Load:
+def wrk(target: BenchTarget, mode: str, seconds: float) -> PeerLoad:
     """Loads a peer from core 1."""
     environment = {
         "KIT_TAG": f"{os.getpid()}-{next(TAGS)}-",
@@ -393,14 +393,14 @@ def wrk(target: Target, mode: str, seconds: float) -> Load:
     return parse_wrk(done.stdout)
 
 
-def run(target: Target, mode: str, seconds: float, number: int) -> Row:
+def run(target: BenchTarget, mode: str, seconds: float, number: int) -> PeerRow:
     """One run."""
     with target.turn():
         before = cpu(target.pid)
         load = wrk(target, mode, seconds)
         spent = cpu(target.pid) - before
         good = load.requests - load.errors
-        return Row(
+        return PeerRow(
             round=number,
             mode=mode,
             peer=target.peer.name,
@@ -413,7 +413,7 @@ def run(target: Target, mode: str, seconds: float, number: int) -> Row:
         )
 
 
-def one_round(results: Results, peers: Sequence[Peer], chosen: Sequence[str], number: int, *, warm: float) -> None:
+def one_round(results: Results, peers: Sequence[BenchPeer], chosen: Sequence[str], number: int, *, warm: float) -> None:
     """Every peer in every mode; the order alternates."""
     order = peers if number % 2 else peers[::-1]
     with contextlib.ExitStack() as stack:
@@ -447,7 +447,7 @@ def at(document: Any, path: str) -> str:
 
 
 def is_right(found: Any, fields: Sequence[str], pairs: Sequence[Sequence[str | None]]) -> bool | None:
-    """Whether a response has the page's og:title and og:description, white space aside; None where it has neither."""
+    """Whether a response has the page's og:title and og:description but for white space; None where it has neither."""
     expected = []
     for name in ("og:title", "og:description"):
         texts = {" ".join(pair[1].split()) for pair in pairs if pair[0] == name and pair[1]}
@@ -458,7 +458,7 @@ def is_right(found: Any, fields: Sequence[str], pairs: Sequence[Sequence[str | N
     return all(not texts or value in texts for value, texts in zip(values, expected, strict=True))
 
 
-def right_answers(peer: Peer, numbers: Sequence[int]) -> tuple[int, int]:
+def right_answers(peer: BenchPeer, numbers: Sequence[int]) -> tuple[int, int]:
     """How many of the pages that have any a peer reads as html5lib does, by the kit's oracle."""
     lines = map(json.loads, (CORPUS / "expected.jsonl").read_text().splitlines())
     pairs = {line["n"]: line["pairs"] for line in lines}
@@ -470,7 +470,7 @@ def right_answers(peer: Peer, numbers: Sequence[int]) -> tuple[int, int]:
 # Latency at half of the capacity; memory.
 
 
-def at_rate(peer: Peer, pages: Sequence[int], rate: float, seconds: float) -> tuple[str, float, int, int, float]:
+def at_rate(peer: BenchPeer, pages: Sequence[int], rate: float, seconds: float) -> tuple[str, float, int, int, float]:
     """Requests that come at their times, a Poisson process, whatever became of those before."""
     urls = (f"{base('p')}{page}?half{number}" for number, page in enumerate(itertools.cycle(pages)))
     with running(peer) as target:

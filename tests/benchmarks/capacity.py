@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
-from tests.benchmarks.fleet import Arrangement, Fleet, Traffic, groups, model, simulate
+from tests.benchmarks.fleet import Arrangement, Fleet, FleetTraffic, groups, model, simulate
 
 DOCUMENT = Path(__file__).parents[2] / "docs/capacity.md"
 
@@ -46,7 +46,7 @@ SERIES_OF_PROMETHEUS = 2_000_000
 Table = tuple[Sequence[str], Sequence[Sequence[str]]]
 
 
-def cores(rate: float, traffic: Traffic) -> float:
+def cores(rate: float, traffic: FleetTraffic) -> float:
     """Cores that are busy with a load over https."""
     page = (PAGE_US + HANDSHAKE_US) * traffic.fetches
     return (page + LOOKUP_US * traffic.reads + HIT_US * (rate - traffic.fetches)) / 1e6
@@ -63,7 +63,7 @@ class Plan:
 
     rate: int
     fleet: Fleet
-    traffic: Traffic
+    traffic: FleetTraffic
 
     @property
     def cores(self) -> float:

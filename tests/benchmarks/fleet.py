@@ -1,7 +1,7 @@
 """A fleet of pods behind one Service: how often is a page fetched? As a simulation, and as a model for larger fleets.
 
-Requests are a Poisson process. Page k of N is requested with the probability ln(1 + 1/k) / ln(N + 1): a Zipf law with
-exponent 1. A preview is fresh for `ttl` seconds after a fetch of `fetch` seconds. Every pod keeps `entries` of
+Requests are a Poisson process. Page k of N is requested with the probability ln(1 + 1/k) / ln(N + 1), a Zipf distribution
+of exponent 1. A preview is fresh for `ttl` seconds after a fetch of `fetch` seconds. Every pod keeps `entries` of
 them, the least recently used is evicted first, and it fetches a page once at a time (single flight). A shared cache
 keeps all. Five arrangements:
 
@@ -64,7 +64,7 @@ class Fleet:
 
 
 @dataclass(frozen=True)
-class Traffic:
+class FleetTraffic:
     """What the requests of a second come to.
 
     Attributes:
@@ -80,7 +80,7 @@ class Traffic:
     busiest: float
 
 
-def simulate(fleet: Fleet, seconds: float, seed: int = 1) -> Traffic:
+def simulate(fleet: Fleet, seconds: float, seed: int = 1) -> FleetTraffic:
     """Request by request; counts `seconds` after one `ttl`."""
     rng = random.Random(seed)  # noqa: S311 - the same requests every time
     # Entries are (available, fresh until): before the first, the page is in flight.
@@ -120,10 +120,10 @@ def simulate(fleet: Fleet, seconds: float, seed: int = 1) -> Traffic:
         if len(memory) > fleet.entries:
             memory.popitem(last=False)
     busiest = max(requests) / (sum(requests) / fleet.pods)
-    return Traffic(fetches / seconds, duplicates / seconds, reads / seconds, busiest)
+    return FleetTraffic(fetches / seconds, duplicates / seconds, reads / seconds, busiest)
 
 
-def model(fleet: Fleet) -> Traffic:
+def model(fleet: Fleet) -> FleetTraffic:
     """The same in closed form, page by page."""
     pods = 1 if fleet.is_hashed else fleet.pods
     kept = fleet.entries * fleet.pods // pods
@@ -144,7 +144,7 @@ def model(fleet: Fleet) -> Traffic:
         reads += count * rate * (1 + math.expm1(-of_pod * evicted_after) * (1 - is_first))
     most = math.log(2) / math.log(fleet.pages + 1)
     busiest = fleet.pods * most + (1 - most) if fleet.is_hashed else 1.0
-    return Traffic(fetches, duplicates, reads, busiest)
+    return FleetTraffic(fetches, duplicates, reads, busiest)
 
 
 def groups(fleet: Fleet) -> Iterator[tuple[int, float]]:

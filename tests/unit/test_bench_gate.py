@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 import pytest
 
-from tests.benchmarks.bench_gate import Measured, find_base, report
+from tests.benchmarks.bench_gate import GateResult, find_base, report
 from tests.benchmarks.bench_gate_origin import PAGES, page, response
 
 Git = Callable[..., str | None]
@@ -48,14 +48,14 @@ def test_what_is_compared_with(git: Git, commit: str, reason: str) -> None:
     ],
 )
 def test_most_repetitions_have_to_agree(medians: list[float], is_slower: bool) -> None:
-    assert Measured([[median] * 3 for median in medians], 1000, 1000).is_slower is is_slower
+    assert GateResult([[median] * 3 for median in medians], 1000, 1000).is_slower is is_slower
 
 
 def test_a_disturbed_pair_does_not_count(capsys: pytest.CaptureFixture[str]) -> None:
-    measured = Measured([[1.0, 9.0, 1.0, 0.1, 1.0]] * 3, 1000, 1000)
+    measured = GateResult([[1.0, 9.0, 1.0, 0.1, 1.0]] * 3, 1000, 1000)
     assert measured.medians == [1.0, 1.0, 1.0]
     assert report({"http": measured})
-    assert not report({"http": measured, "https": Measured([[1.2]], 1000, 1200)})
+    assert not report({"http": measured, "https": GateResult([[1.2]], 1000, 1200)})
     assert "SLOWER" in capsys.readouterr().out
 
 

@@ -10,8 +10,8 @@ from tests.benchmarks.bench_peers import (
     BEGIN,
     END,
     PEERS,
+    PeerRow,
     Results,
-    Row,
     at,
     half,
     is_right,
@@ -31,8 +31,8 @@ KIT {"requests":636,"us":3000000,"p50":120500,"p99":310000,"e_connect":1,"e_read
 """
 
 
-def row(number: int, peer: str, per_second: float, mode: str = "p") -> Row:
-    return Row(number, mode, peer, per_second, p50=10, p99=20, cpu=1e6 / per_second, rss=50, errors=0)
+def row(number: int, peer: str, per_second: float, mode: str = "p") -> PeerRow:
+    return PeerRow(number, mode, peer, per_second, p50=10, p99=20, cpu=1e6 / per_second, rss=50, errors=0)
 
 
 @pytest.fixture
