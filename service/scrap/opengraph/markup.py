@@ -172,6 +172,8 @@ LONG_META = _compile(rf"""
 # The beginning of a tag that may have a say, wherever it stands: for where TOKEN's grammar may not hold.
 ANYWHERE = _compile(rf"<({_names('meta', *DECLARING)}) ([^<>]*+) (>?)")
 
+APPARENT = _compile(f"<{_names('meta', *DECLARING, 'frameset')}")
+
 _COMPLETE = _compile(_ATTRIBUTES)
 _ATTRIBUTE = _compile(rf"""
     [{_S}/]*+ ({_ATTRIBUTE_NAME})

@@ -31,6 +31,7 @@ _DOUBTS = {
 # of its own, and works elsewhere.
 _LONG = 16 * 1024
 _DONE = object()
+_SIGHT = 32 * 1024
 _TOKENS = 192  # that matter, in one step: the dearest, metas with references, take 20 µs each
 
 _OBJECTS = 160  # bytes of memory of a tuple and two `bytes`, their contents not counted
@@ -74,6 +75,9 @@ class Scanner:
         self._longest = _MAX_CHARACTER * (limits.value_chars + 1)  # bytes of a content that certainly is too long
         self._at = 0  # what is before was read
         self._retry = 1  # the length at which there is something to read
+        self._seen = 0
+        self._sought = 0
+        self._candidate = -1
         self._next = 1  # that, or the place to stop, if it comes first
         self._text: bytes | None = None  # the text that we are in
         self._tag: bytes | None = None  # the state in a long tag that we are in
@@ -137,7 +141,7 @@ class Scanner:
             self._unsure = self._doubt
 
     def _step(self) -> None:
-        end = self._read(min(len(self.data), self._stop, self._at + markup.LONGEST))
+        end = self._read(min(len(self.data), self._stop))
         self._judge()
         if end == self._stop:
             if self._has_title and self._has_more:
@@ -148,8 +152,11 @@ class Scanner:
         self._next = self._retry if self._retry < self._stop else self._stop
         self.is_behind = len(self.data) >= self._next and not self.enough
 
-    def _read(self, end: int) -> int:
+    def _read(self, limit: int) -> int:
         """Reads up to there, or less; returns how far it looked."""
+        if not self._in_head and not self._tag and not self._is_in_sight(limit):
+            return self._seen
+        end = min(limit, self._at + markup.LONGEST)
         if self._tag:
             if not self._leave_tag(end):
                 return end
@@ -182,7 +189,10 @@ class Scanner:
                 self._text = b"comment"
             elif kind == markup.END_OF_HEAD:
                 self._end_head()
-                end = min(end, self._stop)
+                limit = min(limit, self._stop)
+                if not self._is_in_sight(limit):
+                    return self._seen
+                end = min(end, limit)
             elif kind == markup.DECLARATION:
                 self._declaration(token[markup.DECLARATION - 1].lower(), token[markup.DECLARATION])
             elif kind == markup.DOUBT:
@@ -192,6 +202,18 @@ class Scanner:
                 self._text = b"comment"
         self._retry = 0
         return self._at
+
+    def _is_in_sight(self, limit: int) -> bool:
+        start = max(self._at, self._sought)
+        if self._candidate < self._at:
+            self._seen = min(limit, start + _SIGHT)
+            found = markup.APPARENT.search(self.data, start, self._seen)
+            if not found:
+                self._sought = self._seen - 9
+                self._retry = self._seen + 1
+                return False
+            self._candidate = found.start()
+        return True
 
     def _end_head(self) -> None:
         if self._in_head:
