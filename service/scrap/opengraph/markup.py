@@ -13,7 +13,7 @@ from scrap.opengraph.document import NAMESPACES
 
 RAW_TEXT = ("script", "style", "title", "textarea", "iframe", "noframes", "noembed", "xmp")
 DECLARING = ("base", "html", "head")
-DOUBTFUL = ("svg", "math", "select", "table", "template", "frameset", "plaintext")
+DIVERGING = ("svg", "math", "select", "table", "template", "frameset", "plaintext")
 
 # A group as often as it can be, for good. Before Python 3.11.5 a possessive group is read wrongly (gh-106052); an
 # atomic one is right everywhere and makes the scanner a fifth slower.
@@ -51,32 +51,36 @@ _ATTRIBUTES = rf"""
 _KNOWN = f"(?:{'|'.join(map(_any_case, sorted(NAMESPACES)))}):"
 _NAMED = r'(?:property|name)="{}"'.format
 
-# A meta has no say if none of its attributes has: the most of them, and this is how to leave them behind at once.
-_MUTE_ATTRIBUTE = rf"""
+# A meta does not count if none of its attributes does. Most do not, and this skips them at once.
+_IRRELEVANT_ATTRIBUTE = rf"""
     [{_S}]++ (?:
         (?: content | data-[a-z-]++ | itemprop | id | class ) ="[^"]*+"
         | {_NAMED(rf'(?!{_KNOWN})[^"&{_S}]*+')}
         | http-equiv="(?!{_any_case("content")}-{_any_case("type")}")[^"&]*+"
     )
 """
-_MUTE_META = rf"""{_names("meta")} {_MANY} {_MUTE_ATTRIBUTE} {_DONE} [{_S}/]*+"""
+_IRRELEVANT_META = rf"""{_names("meta")} {_MANY} {_IRRELEVANT_ATTRIBUTE} {_DONE} [{_S}/]*+"""
 
 # Short texts, read at once; most scripts and all titles are.
 _SHORT_TEXT = "|".join(
-    rf"{_names(name)} {_ATTRIBUTES} > [^<]{{0,300}}+ </{_any_case(name)}>" for name in ("script", "style", "title")
+    rf"{_names(name)} {_ATTRIBUTES} > [^<]{{0,1000}}+ </{_any_case(name)}>" for name in ("script", "style", "title")
 )
 
-_SPECIAL = ("meta", *RAW_TEXT, *DECLARING, *DOUBTFUL)
+_SPECIAL = ("meta", *RAW_TEXT, *DECLARING, *DIVERGING)
 _PLAIN = "".join(sorted(set(ascii_lowercase) - {name[0] for name in _SPECIAL}))  # letters that begin none of these
 
-# Everything that is neither a meta with a say nor changes how the rest is read.
+# Of html and head, only prefix and xmlns: matter.
+_IRRELEVANT_DECLARATION = rf"""{_names("html", "head")} {_MANY} \x20(?!prefix)[a-z-]++="[^"]*+" {_DONE} >"""
+
+# Everything that neither counts nor changes how the rest is read.
 _IRRELEVANT = rf"""{_MANY}
     [^<]++
     | <(?:
         / (?!{_names("head")}) [a-zA-Z][^{_S}/>]*+ {_ATTRIBUTES} >
         | (?: [{_PLAIN}] | (?!{_names(*_SPECIAL)}) [a-zA-Z] ) [^{_S}/>]*+ {_ATTRIBUTES} >
-        | {_MUTE_META} >
+        | {_IRRELEVANT_META} >
         | {_SHORT_TEXT}
+        | {_IRRELEVANT_DECLARATION}
         | !-- (?: -?+> | (?!-?+\0) {_MANY} [^-]++ | -(?!-) {_DONE} --> )    # comments with no -- inside
         | (?: !(?!--) | \? | /(?![a-zA-Z]) ) [^>]*+ >   # doctype and bogus comments
         | (?=[^a-zA-Z!/?])                      # text after all
@@ -88,20 +92,24 @@ def _usual_meta(key: str) -> str:
     return rf"""{_names("meta")} [{_S}]++ {_NAMED(f"({key})")} [{_S}]++ content="([^"]*+)" [{_S}/]*+ >"""
 
 
-# What matters, once all of it is there; else nothing. `lastindex` says what it is. Most metas with a say follow one
-# another, so that is tried first: to find that nothing irrelevant is there costs more than to read it.
-TOKEN = _compile(rf"""[{_S}]*+ <{_usual_meta(rf'{_KNOWN}[^"&]*+')} | {_IRRELEVANT} (?> (?: <(?:
+_KNOWN_META = rf"""[{_S}]*+ <{_usual_meta(f'{_KNOWN}[^"&]*+')}"""
+KNOWN_META = _compile(_KNOWN_META)
+_ANY_KNOWN_META = _KNOWN_META.replace("(", "(?:").replace("(?:?", "(?")  # without groups
+
+# What matters, once all of it is there; else nothing. `lastindex` says what it is. Most metas that count follow one
+# another: they are tried first, and all at once.
+TOKEN = _compile(rf"""({_ANY_KNOWN_META} {_MANY} {_ANY_KNOWN_META} {_DONE}) | {_IRRELEVANT} (?> (?: <(?:
     {_usual_meta('[^"&]*+')}
     | {_names("meta")} ({_ATTRIBUTES}) >
     | ({_names(*RAW_TEXT)}) {_ATTRIBUTES} >
     | (!--) (?= -?+[^\0-] | -- )
     | /{_names("head")} ({_ATTRIBUTES}) >
     | ({_names(*DECLARING)}) ({_ATTRIBUTES}) >
-    | ({_names(*DOUBTFUL)}) {_ATTRIBUTES} >
+    | ({_names(*DIVERGING)}) {_ATTRIBUTES} >
     | (!---?+\0)
 ) )? )""")
-# Of a usual meta, the group before is its property or name; that of a known one begins with a known namespace.
-(_, KNOWN_META, _, USUAL_META, META, RAW, COMMENT, END_OF_HEAD, _, DECLARATION, DOUBT, _) = range(1, 13)
+# Of a usual meta, the group before is its property or name.
+(KNOWN_METAS, _, USUAL_META, META, RAW, COMMENT, END_OF_HEAD, _, DECLARATION, DIVERGENCE, _) = range(1, 12)
 
 # Text without tags: the first byte of what to look for, if there is one (to get there fast); what to look for; and for
 # each group of that: the text to go on in (None: among tags), and how far from the match's end. An end tag is read
@@ -166,13 +174,13 @@ TAG_STATES: dict[bytes, tuple[re.Pattern[bytes], tuple[bytes | None, ...]]] = {
 }
 # The long metas of which something is known without reading attributes: (property or name, and content), or mute.
 LONG_META = _compile(rf"""
-    < (?: {_usual_meta('[^"&]{0,1024}+')} | {_names("meta")} (?> (?: {_MUTE_ATTRIBUTE} ){{1,16}} ) [{_S}/]*+ > )
+    < (?: {_usual_meta('[^"&]{0,1024}+')} | {_names("meta")} (?> (?: {_IRRELEVANT_ATTRIBUTE} ){{1,16}} ) [{_S}/]*+ > )
 """)
 
-# The beginning of a tag that may have a say, wherever it stands: for where TOKEN's grammar may not hold.
-ANYWHERE = _compile(rf"<({_names('meta', *DECLARING)}) ([^<>]*+) (>?)")
-
-APPARENT = _compile(f"<{_names('meta', *DECLARING, 'frameset')}")
+# What may count behind the head, wherever it stands: where nothing looks like this, be it tag, text or value, nothing
+# counts. It is also how to look where the tree may differ from TOKEN's grammar.
+APPARENT = _compile(rf"<(?=[mMbBhHfF]) ({_names('meta', *DECLARING, 'frameset')}) ([^<>]*+) (>?)")
+LONGEST_NAME = len("<frameset")
 
 _COMPLETE = _compile(_ATTRIBUTES)
 _ATTRIBUTE = _compile(rf"""
@@ -201,12 +209,12 @@ def attributes(written: bytes) -> dict[bytes, bytes]:
     return {name.lower(): double or single or bare for name, double, single, bare in reversed(found)}
 
 
-def names_known(written: bytes) -> bool:
+def has_known_name(written: bytes) -> bool:
     """Says whether a token of an attribute without references is of a known namespace."""
     return _KNOWN_TOKEN.search(written) is not None
 
 
-def may_rename(written: bytes) -> bool:
+def may_declare(written: bytes) -> bool:
     """Says whether a tag may give a namespace a name that is not its own."""
     if b"ogp.me" in written and b"'" not in written:
         written = _OWN_NAME.sub(b"", written)

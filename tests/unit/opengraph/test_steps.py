@@ -36,7 +36,7 @@ def looked_at(monkeypatch: pytest.MonkeyPatch) -> list[int]:
     """The bytes that each search looked at."""
     found: list[int] = []
     monkeypatch.setattr(markup, "TOKEN", Counted(markup.TOKEN, found))
-    monkeypatch.setattr(markup, "ANYWHERE", Counted(markup.ANYWHERE, found))
+    monkeypatch.setattr(markup, "APPARENT", Counted(markup.APPARENT, found))
     states = {name: (Counted(pattern, found), nexts) for name, (pattern, nexts) in markup.TAG_STATES.items()}
     monkeypatch.setattr(markup, "TAG_STATES", states)
     return found
