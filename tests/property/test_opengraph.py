@@ -13,7 +13,6 @@ from hypothesis import HealthCheck, Phase, assume, given, settings
 from hypothesis import strategies as st
 
 from scrap.opengraph import Document, ParseLimits, markup, open_graph, read_with_html5lib, scanner, tree
-from scrap.opengraph.document import Metas
 from tests import corpus
 from tests.law import PATIENT, assert_lawful, read
 from tests.soup import mutations, soups
@@ -53,7 +52,7 @@ def test_a_tree_of_soup_without_text_has_the_elements_of_html5libs_own(page: str
         root = html5lib.parse(page, scripting=False)
     except Exception:  # noqa: BLE001 - html5lib's own assertions fail on pages that are odd enough
         assume(False)
-    assert read_with_html5lib(page, PATIENT) == tree._document(root, Metas(PATIENT))
+    assert read_with_html5lib(page, PATIENT) == tree._document(root, PATIENT)
 
 
 _OWN = [path.read_bytes() for path in sorted((corpus.REPOSITORY / "tests" / "pages").glob("*.html"))]

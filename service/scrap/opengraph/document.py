@@ -67,34 +67,20 @@ class Document:
     bound: Bound | None = None
 
 
-class Metas:
-    """Collects the metas of a page, as many as the limits allow.
-
-    Attributes:
-        found: those within the limits, in order.
-        bound: the first limit that was exceeded.
-    """
-
-    __slots__ = ("_left", "_limits", "bound", "found")
-
-    def __init__(self, limits: ParseLimits, bound: Bound | None = None) -> None:
-        self.found: list[Meta] = []
-        self.bound = bound
-        self._limits = limits
-        self._left = limits.properties
-
-    def add(self, names: Iterable[str], content: str | None) -> None:
-        """Adds the properties that one meta gives a content to."""
-        is_long = content is not None and len(content) > self._limits.value_chars
-        for name in names:
-            if not self._left:
-                self.bound = self.bound or Bound.PROPERTIES
-                return
-            self._left -= 1
-            if is_long or len(name) > self._limits.name_chars:
-                self.bound = self.bound or Bound.LENGTH
-            else:
-                self.found.append((name, content))
+def limited(
+    metas: Iterable[Meta], limits: ParseLimits, bound: Bound | None = None
+) -> tuple[list[Meta], Bound | None]:
+    """Returns the metas that are within the limits, in order, and the first limit that was exceeded, if not `bound`."""
+    found = []
+    for number, meta in enumerate(metas):
+        if number == limits.properties:
+            return found, bound or Bound.PROPERTIES
+        name, content = meta
+        if len(name) > limits.name_chars or (content is not None and len(content) > limits.value_chars):
+            bound = bound or Bound.LENGTH
+        else:
+            found.append(meta)
+    return found, bound
 
 
 def properties(value: str, namespaces: Container[str] = NAMESPACES) -> list[str]:

@@ -74,8 +74,7 @@ _IRRELEVANT_DECLARATION = rf"""{_names("html", "head")} {_MANY} \x20(?!prefix)[a
 
 # Everything that neither counts nor changes how the rest is read.
 _IRRELEVANT = rf"""{_MANY}
-    [^<]++
-    | <(?:
+    [^<]*+ <(?:
         / (?!{_names("head")}) [a-zA-Z][^{_S}/>]*+ {_ATTRIBUTES} >
         | (?: [{_PLAIN}] | (?!{_names(*_SPECIAL)}) [a-zA-Z] ) [^{_S}/>]*+ {_ATTRIBUTES} >
         | {_IRRELEVANT_META} >
@@ -85,11 +84,14 @@ _IRRELEVANT = rf"""{_MANY}
         | (?: !(?!--) | \? | /(?![a-zA-Z]) ) [^>]*+ >   # doctype and bogus comments
         | (?=[^a-zA-Z!/?])                      # text after all
     )
-{_DONE}"""
+{_DONE} [^<]*+"""
 
 
 def _usual_meta(key: str) -> str:
-    return rf"""{_names("meta")} [{_S}]++ {_NAMED(f"({key})")} [{_S}]++ content="([^"]*+)" [{_S}/]*+ >"""
+    return rf"""
+        {_names("meta")} (?> (?: [{_S}]++ (?:data-[a-z-]++|itemprop|id|class)="[^"]*+" )? )
+        [{_S}]++ {_NAMED(f"({key})")} [{_S}]++ content="([^"]*+)" [{_S}/]*+ >
+    """
 
 
 _KNOWN_META = rf"""[{_S}]*+ <{_usual_meta(f'{_KNOWN}[^"&]*+')}"""
@@ -195,7 +197,6 @@ _OWN_NAME = _compile(rf"""
     (?<![^{_S}"]) (?: {_NAMES}:[{_S}]++{_OF_OGP} | fb:[{_S}]++https?://ogp\.me/ns/fb )
     | (?<=[{_S}]xmlns:) (?: {_NAMES}="{_OF_OGP} | fb="https?://ogp\.me/ns/fb )
 """)
-_KNOWN_TOKEN = _compile(rf"(?<![^{_S}]){_KNOWN}")
 
 
 def is_complete(written: bytes) -> bool:
@@ -207,11 +208,6 @@ def attributes(written: bytes) -> dict[bytes, bytes]:
     """Reads the attributes of a complete tag: names in lower case, the first of each counts, values as written."""
     found = _ATTRIBUTE.findall(written)
     return {name.lower(): double or single or bare for name, double, single, bare in reversed(found)}
-
-
-def has_known_name(written: bytes) -> bool:
-    """Says whether a token of an attribute without references is of a known namespace."""
-    return _KNOWN_TOKEN.search(written) is not None
 
 
 def may_declare(written: bytes) -> bool:

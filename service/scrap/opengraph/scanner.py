@@ -12,12 +12,13 @@ between their head and the place to stop, which is half of what is read.
 """
 
 import sys
-from collections.abc import Callable, Generator, Iterator
+from collections.abc import Callable, Generator, Iterator, Sequence
+from functools import lru_cache
 
 from scrap.opengraph import charset as charsets
 from scrap.opengraph import markup
 from scrap.opengraph.charset import Charset
-from scrap.opengraph.document import Document, FallbackReason, Metas, declared_prefixes, properties
+from scrap.opengraph.document import Document, FallbackReason, Meta, declared_prefixes, limited, properties
 from scrap.opengraph.limits import ParseLimits
 from scrap.opengraph.references import unescape
 
@@ -38,6 +39,7 @@ _TOKENS = 192  # that matter, in one step: the slowest, metas with references, t
 _AHEAD = 32 * 1024  # bytes that are searched for something that may count, in one step: 1 ms at most
 _DONE = object()
 
+_USUAL_KEY = 64  # bytes; the names of a longer key are not remembered
 _OBJECTS = 160  # bytes of memory of a tuple and two `bytes`, their contents not counted
 _MAX_CHARACTER = 4  # bytes, in every charset of the Encoding Standard
 _NO_CARD, _CARD = 0, 3  # bits: og:title was found; another property of og: was
@@ -46,17 +48,6 @@ _NO_CARD, _CARD = 0, 3  # bits: og:title was found; another property of og: was
 _USUAL_CHARSETS = {
     b'charset="utf-8"': charsets.UTF_8,
     b'http-equiv="content-type" content="text/html; charset=utf-8"': charsets.UTF_8,
-}
-# The names that nearly all metas have, as they are written and as they are meant.
-_USUAL = {
-    name.encode(): (name,)
-    for name in (
-        *("og:title", "og:type", "og:url", "og:description", "og:site_name", "og:locale", "og:locale:alternate"),
-        *("og:image", "og:image:url", "og:image:secure_url", "og:image:type", "og:image:width", "og:image:height"),
-        *("og:image:alt", "og:video", "og:video:url", "og:video:secure_url", "og:video:type", "og:video:width"),
-        *("og:video:height", "og:video:tag", "og:updated_time", "article:published_time", "article:modified_time"),
-        *("article:author", "article:section", "article:tag", "article:publisher"),
-    )
 }
 
 
@@ -193,7 +184,7 @@ class Scanner:
                     self._find(key, content)
             elif kind == markup.USUAL_META:
                 key, content = token.group(kind - 1, kind)
-                if key in _USUAL or markup.has_known_name(key):
+                if _names(key):
                     self._find(key, content)
             elif kind == markup.META:
                 self._meta(token[markup.META])
@@ -271,7 +262,7 @@ class Scanner:
         known = markup.LONG_META.match(self.data, self._tag_at, self._at)
         if not known:
             self._meta(bytes(self.data[start : self._at - 1]))
-        elif known[1] is not None and markup.has_known_name(known[1]):
+        elif known[1] and _names(known[1]):
             self._find(known[1], known[2])
 
     def _leave_text(self, limit: int) -> int:
@@ -310,11 +301,11 @@ class Scanner:
     def _find(self, key: bytes, content: bytes | None) -> None:
         if len(key) > _LONG or (content and len(content) > _LONG and b"&" in content):
             self._fallback = self._fallback or FallbackReason.LENGTH
-        elif len(self._found) <= self._limits.properties:  # one more than is read, so that `Metas` sees it
+        elif len(self._found) <= self._limits.properties:  # one more than is read, so that `limited` sees it
             self._found.append((key, content))
             self.weight += len(key) + len(content or b"")
             if self._card != _CARD:
-                for name in _USUAL.get(key) or properties(_value(key, _latin_1)):
+                for name in _names(key):
                     self._card |= 1 if name == "og:title" else 2 * name.startswith("og:")
 
     def _declaration(self, name: bytes, written: bytes) -> None:
@@ -356,26 +347,38 @@ class Scanner:
             yield
 
     def _document(self, decode: Callable[[bytes], str]) -> Document:
-        metas = Metas(self._limits)
+        metas, bound = limited(self._metas(decode), self._limits)
+        return Document(metas, None if self._base is None else _value(self._base, decode), bound=bound)
+
+    def _metas(self, decode: Callable[[bytes], str]) -> Iterator[Meta]:
         longest = _MAX_CHARACTER * (self._limits.value_chars + 1)  # bytes of a content that is too long for certain
         for key, content in self._found:
             text = None if content is None else _value(content[:longest], decode)
-            metas.add(_USUAL.get(key) or properties(_value(key, decode)), text)
-        base = None if self._base is None else _value(self._base, decode)
-        return Document(metas.found, base, bound=metas.bound)
+            for name in _names(key, decode):
+                yield name, text
 
 
 def _key(attributes: dict[bytes, bytes]) -> bytes | None:
     """The attribute by which a meta counts: `property`, or else `name`."""
     for name in (b"property", b"name"):
         key = attributes.get(name)
-        if key and (properties(_value(key, _latin_1)) if b"&" in key else markup.has_known_name(key)):
+        if key and _names(key):
             return key
     return None
 
 
 def _latin_1(data: bytes) -> str:
     return data.decode("latin-1")
+
+
+def _names(key: bytes, decode: Callable[[bytes], str] = _latin_1) -> Sequence[str]:
+    """The tokens of a key that are in a known namespace, in lower case."""
+    return _usual_names(key) if len(key) <= _USUAL_KEY and key.isascii() else properties(_value(key, decode))
+
+
+@lru_cache(1024)
+def _usual_names(key: bytes) -> Sequence[str]:
+    return properties(_value(key, _latin_1))
 
 
 def _value(written: bytes, decode: Callable[[bytes], str]) -> str:

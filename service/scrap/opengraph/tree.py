@@ -1,7 +1,7 @@
 """The law: what counts in a page is what html5lib's tree says, read within bounds."""
 
 import time
-from collections.abc import Iterator
+from collections.abc import Container, Iterator
 from typing import Any
 
 from html5lib import HTMLParser
@@ -9,7 +9,7 @@ from html5lib._tokenizer import HTMLTokenizer
 from html5lib.constants import namespaces
 from html5lib.treebuilders import getTreeBuilder
 
-from scrap.opengraph.document import NAMESPACES, Bound, Document, Metas, declared_prefixes, properties
+from scrap.opengraph.document import NAMESPACES, Bound, Document, Meta, declared_prefixes, limited, properties
 from scrap.opengraph.limits import ParseLimits
 
 _HTML = "{" + namespaces["html"] + "}"
@@ -138,24 +138,26 @@ def read_with_html5lib(text: str, limits: ParseLimits = ParseLimits()) -> Docume
         bound = reached.bound
     except Exception:  # noqa: BLE001 - html5lib's assertions and int() fail on pages that are odd enough
         bound = Bound.CRASH
-    return _document(parser.tree.getDocument(), Metas(limits, bound))
+    return _document(parser.tree.getDocument(), limits, bound)
 
 
-def _document(root: Any, metas: Metas) -> Document:
+def _document(root: Any, limits: ParseLimits, bound: Bound | None = None) -> Document:
     elements = [] if root is None else _elements(root)
     prefixes: dict[str, str] = {}
     for element in elements:
         if element.tag != _HTML + "base":
             prefixes |= declared_prefixes(element.attrib)
-    known = NAMESPACES | prefixes.keys()
-    base = None
+    bases = (element.get("href") for element in elements if element.tag == _HTML + "base" and "href" in element.attrib)
+    metas, bound = limited(_metas(elements, NAMESPACES | prefixes.keys()), limits, bound)
+    return Document(metas, next(bases, None), prefixes, bound)
+
+
+def _metas(elements: list[Any], known: Container[str]) -> Iterator[Meta]:
     for element in elements:
         if element.tag == _HTML + "meta":
             names = properties(element.get("property", ""), known) or properties(element.get("name", ""), known)
-            metas.add(names, element.get("content"))
-        elif element.tag == _HTML + "base" and base is None:
-            base = element.get("href")
-    return Document(metas.found, base, prefixes, metas.bound)
+            for name in names:
+                yield name, element.get("content")
 
 
 def _elements(root: Any) -> list[Any]:
