@@ -70,16 +70,15 @@ _SPECIAL = ("meta", *RAW_TEXT, *DECLARING, *DIVERGING)
 _PLAIN = "".join(sorted(set(ascii_lowercase) - {name[0] for name in _SPECIAL}))  # letters that begin none of these
 
 # Of html and head, only prefix and xmlns: matter.
-_IRRELEVANT_DECLARATION = rf"""{_names("html", "head")} {_MANY} \x20(?!prefix)[a-z-]++="[^"]*+" {_DONE} >"""
+_IRRELEVANT_DECLARATION = rf"""{_names("html", "head")} {_MANY} \x20(?!prefix)[a-z-]++="[^"]*+" {_DONE} [{_S}/]*+"""
 
 # Everything that neither counts nor changes how the rest is read.
 _IRRELEVANT = rf"""{_MANY}
     [^<]*+ <(?:
         / (?!{_names("head")}) [a-zA-Z][^{_S}/>]*+ {_ATTRIBUTES} >
         | (?: [{_PLAIN}] | (?!{_names(*_SPECIAL)}) [a-zA-Z] ) [^{_S}/>]*+ {_ATTRIBUTES} >
-        | {_IRRELEVANT_META} >
+        | (?: {_IRRELEVANT_META} | {_IRRELEVANT_DECLARATION} ) >
         | {_SHORT_TEXT}
-        | {_IRRELEVANT_DECLARATION}
         | !-- (?: -?+> | (?!-?+\0) {_MANY} [^-]++ | -(?!-) {_DONE} --> )    # comments with no -- inside
         | (?: !(?!--) | \? | /(?![a-zA-Z]) ) [^>]*+ >   # doctype and bogus comments
         | (?=[^a-zA-Z!/?])                      # text after all
@@ -183,6 +182,7 @@ LONG_META = _compile(rf"""
 # counts. It is also how to look where the tree may differ from TOKEN's grammar.
 APPARENT = _compile(rf"<(?=[mMbBhHfF]) ({_names('meta', *DECLARING, 'frameset')}) ([^<>]*+) (>?)")
 LONGEST_NAME = len("<frameset")
+IRRELEVANT_TAG = _compile(f"<(?: {_IRRELEVANT_META} | {_IRRELEVANT_DECLARATION} ) >")  # of these
 
 _COMPLETE = _compile(_ATTRIBUTES)
 _ATTRIBUTE = _compile(rf"""

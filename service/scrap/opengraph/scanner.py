@@ -159,9 +159,9 @@ class Scanner:
         for _ in range(_TOKENS):
             if not self._in_head:
                 limit = min(limit, self._stop)
-                ahead = self._look_ahead(limit)
-                if ahead:
-                    return ahead, ahead + 1
+                nothing = self._look_ahead(limit)
+                if nothing:
+                    return nothing
                 end = min(end, limit)
             if self._text is not None:
                 seen = self._leave_text(limit)
@@ -203,18 +203,24 @@ class Scanner:
                 self._text = b"comment"
         return self._at, 0
 
-    def _look_ahead(self, limit: int) -> int:
-        """Finds the next place that may count; returns how far it looked if there is none."""
+    def _look_ahead(self, limit: int) -> tuple[int, int] | None:
+        """Finds the next place that may count; returns what `_read` does if there is none."""
         if self._apparent >= self._at:
-            return 0
+            return None
         start = max(self._at, self._ahead)
         end = min(limit, start + _AHEAD)
-        found = markup.APPARENT.search(self.data, start, end)
-        if not found:
-            self._ahead = end - markup.LONGEST_NAME
-            return end
-        self._apparent = found.start()
-        return 0
+        for number, tag in enumerate(markup.APPARENT.finditer(self.data, start, end)):
+            # It is judged by so many bytes, or all of the page, lest the pieces in which they come matter.
+            at = self._ahead = tag.start()
+            if number == _TOKENS:
+                return at, 0
+            if limit < min(at + markup.LONGEST, self._stop) and not self._ending:
+                return at, at + markup.LONGEST
+            if not markup.IRRELEVANT_TAG.match(self.data, at, min(limit, at + markup.LONGEST)):
+                self._apparent = at
+                return None
+        self._ahead = max(start, end - markup.LONGEST_NAME)
+        return end, end + 1
 
     def _end_head(self) -> None:
         if self._in_head:
@@ -329,10 +335,12 @@ class Scanner:
         looked_at = 0
         while True:
             end = start + markup.LONGEST
-            for tag in markup.APPARENT.finditer(self.data, start, end):
-                if tag.end() == end and tag.start() > start:  # there may be more of it
+            for number, tag in enumerate(markup.APPARENT.finditer(self.data, start, end)):
+                if number == _TOKENS or (tag.end() == end and tag.start() > start):  # there may be more of it
                     start = tag.start()
                     break
+                if markup.IRRELEVANT_TAG.match(self.data, tag.start(), tag.start() + markup.LONGEST):
+                    continue
                 name, written, closed = tag.groups()
                 looked_at += len(tag[0])
                 if not closed or not markup.is_complete(written) or looked_at > _LONG:
