@@ -20,7 +20,7 @@ Meta = tuple[str, str | None]
 
 
 class FallbackReason(StrEnum):
-    """Why the express lane cannot vouch for what it found: what came before a meta that counts."""
+    """Why the reference parser has to read a page: what came before a meta that counts."""
 
     FOREIGN = "foreign"  # svg, math: other rules for tokens
     SELECT = "select"  # drops the metas inside
@@ -31,11 +31,11 @@ class FallbackReason(StrEnum):
     COMMENT = "comment"  # one that begins with NUL, which html5lib ends elsewhere
     PREFIX = "prefix"  # a namespace has another name here
     ERROR = "error"  # the fast path itself failed
-    LENGTH = "length"  # a tag so long that to read its attributes here would hold others up
+    LENGTH = "length"  # a tag so long that reading its attributes would hold up the event loop
 
 
 class Bound(StrEnum):
-    """Which limit a page exceeded first, so that a part of it was left out."""
+    """The first limit that a page exceeded, so that a part of it was left out."""
 
     # html5lib stopped; what it had found by then counts.
     SECONDS = "seconds"
@@ -67,11 +67,9 @@ class Document:
     bound: Bound | None = None
 
 
-def limited(
-    metas: Iterable[Meta], limits: ParseLimits, bound: Bound | None = None
-) -> tuple[list[Meta], Bound | None]:
+def limited(metas: Iterable[Meta], limits: ParseLimits, bound: Bound | None = None) -> tuple[list[Meta], Bound | None]:
     """Returns the metas that are within the limits, in order, and the first limit that was exceeded, if not `bound`."""
-    found = []
+    found: list[Meta] = []
     for number, meta in enumerate(metas):
         if number == limits.properties:
             return found, bound or Bound.PROPERTIES

@@ -86,21 +86,21 @@ _IRRELEVANT = rf"""{_MANY}
 {_DONE} [^<]*+"""
 
 
-def _usual_meta(key: str) -> str:
+def _usual_meta(key: str, content: str = '([^"]*+)') -> str:
     return rf"""
-        {_names("meta")} (?> (?: [{_S}]++ (?:data-[a-z-]++|itemprop|id|class)="[^"]*+" )? )
-        [{_S}]++ {_NAMED(f"({key})")} [{_S}]++ content="([^"]*+)" [{_S}/]*+ >
+        {_names("meta")} [{_S}]++ (?> (?: (?:data-[a-z-]++|itemprop|id|class)="[^"]*+" [{_S}]++ )? )
+        {_NAMED(key)} [{_S}]++ content="{content}" [{_S}/]*+ >
     """
 
 
-_KNOWN_META = rf"""[{_S}]*+ <{_usual_meta(f'{_KNOWN}[^"&]*+')}"""
-KNOWN_META = _compile(_KNOWN_META)
-_ANY_KNOWN_META = _KNOWN_META.replace("(", "(?:").replace("(?:?", "(?")  # without groups
+_KNOWN_KEY = f'{_KNOWN}[^"&]*+'
+_KNOWN_META = f"""[{_S}]*+ <{_usual_meta(_KNOWN_KEY, '[^"]*+')}"""
+KNOWN_META = _compile(f"<{_usual_meta(f'({_KNOWN_KEY})')}")
 
-# What matters, once all of it is there; else nothing. `lastindex` says what it is. Most metas that count follow one
+# What matters, once all of it is there; else nothing. `lastindex` is its kind. Most metas that count follow one
 # another: they are tried first, and all at once.
-TOKEN = _compile(rf"""({_ANY_KNOWN_META} {_MANY} {_ANY_KNOWN_META} {_DONE}) | {_IRRELEVANT} (?> (?: <(?:
-    {_usual_meta('[^"&]*+')}
+TOKEN = _compile(rf"""({_KNOWN_META} {_MANY} {_KNOWN_META} {_DONE}) | {_IRRELEVANT} (?> (?: <(?:
+    {_usual_meta('([^"&]*+)')}
     | {_names("meta")} ({_ATTRIBUTES}) >
     | ({_names(*RAW_TEXT)}) {_ATTRIBUTES} >
     | (!--) (?= -?+[^\0-] | -- )
@@ -142,7 +142,7 @@ LONGEST_END = len("</textarea ")  # so much of a text is looked at again when th
 # A tag (or a comment that is none) of more than LONGEST bytes is not matched as a whole, for C code holds everything
 # else up. It is read on from where it was left, in a state as the standard's tokenizer has them (HTML, section
 # 13.2.5.8 following). TOKEN is given no more than LONGEST bytes, so that the same tags are long in whatever pieces they
-# come; its dearest bytes take 0.1 µs each.
+# come; its slowest bytes take 0.1 µs each.
 LONGEST = 24 * 1024
 LONG_TAG = _compile(rf"<(?: ( /{_names('head')} | {_names(*_SPECIAL)} ) | /?[a-zA-Z] | ([!?/]) )")
 # What belongs to a state and what ends it; for each group of that: the next state (None: the tag has ended). A value
@@ -173,9 +173,9 @@ TAG_STATES: dict[bytes, tuple[re.Pattern[bytes], tuple[bytes | None, ...]]] = {
     b"unquoted": (_compile(rf"[^{_S}>]*+ (?: ([{_S}]) | (>) )?"), (b"attributes", None)),
     b"bogus comment": (_compile("[^>]*+ (>)?"), (None,)),
 }
-# The long metas of which something is known without reading attributes: (property or name, and content), or mute.
+# The long metas that need no reading of attributes: (property or name, and content), or none, for they do not count.
 LONG_META = _compile(rf"""
-    < (?: {_usual_meta('[^"&]{0,1024}+')} | {_names("meta")} (?> (?: {_IRRELEVANT_ATTRIBUTE} ){{1,16}} ) [{_S}/]*+ > )
+    < (?: {_usual_meta('([^"&]{0,1024}+)')} | {_names("meta")} (?> (?: {_IRRELEVANT_ATTRIBUTE} ){{1,16}} ) [{_S}/]*+ > )
 """)
 
 # What may count behind the head, wherever it stands: where nothing looks like this, be it tag, text or value, nothing
@@ -200,7 +200,7 @@ _OWN_NAME = _compile(rf"""
 
 
 def is_complete(written: bytes) -> bool:
-    """Says whether what stands between a tag's name and a `>` is all of its attributes: no quote is open."""
+    """Returns whether what stands between a tag's name and a `>` is all of its attributes: no quote is open."""
     return _COMPLETE.fullmatch(written) is not None
 
 
@@ -211,7 +211,7 @@ def attributes(written: bytes) -> dict[bytes, bytes]:
 
 
 def may_declare(written: bytes) -> bool:
-    """Says whether a tag may give a namespace a name that is not its own."""
+    """Returns whether a tag may give a namespace a name that is not its own."""
     if b"ogp.me" in written and b"'" not in written:
         written = _OWN_NAME.sub(b"", written)
     return b"ogp.me" in written or b"opengraphprotocol" in written or b"&" in written

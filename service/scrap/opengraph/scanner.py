@@ -23,13 +23,8 @@ from scrap.opengraph.limits import ParseLimits
 from scrap.opengraph.references import unescape
 
 _DIVERGING = {
-    b"svg": FallbackReason.FOREIGN,
-    b"math": FallbackReason.FOREIGN,
-    b"select": FallbackReason.SELECT,
-    b"table": FallbackReason.TABLE,
-    b"template": FallbackReason.TEMPLATE,
-    b"frameset": FallbackReason.FRAMESET,
-    b"plaintext": FallbackReason.PLAINTEXT,
+    name.encode(): FallbackReason.FOREIGN if name in ("svg", "math") else FallbackReason(name)
+    for name in markup.DIVERGING
 }
 
 # Bytes of attributes, or of apparent tags behind a diverging one, that are read at once: 4 ms at most. html5lib has

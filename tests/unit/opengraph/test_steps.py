@@ -6,7 +6,7 @@ from collections.abc import Iterator
 import pytest
 
 from scrap.opengraph import Bound, FallbackReason, PageReader, markup
-from tests.law import assert_lawful, finished, read
+from tests.reference import assert_agrees, finished, read
 
 TITLE = '<meta property="og:title" content="T">'
 SIZE = 8 * markup.LONGEST
@@ -56,10 +56,10 @@ PAGES = {
     "tag's name without end": ("<", "x"),
     "bogus comment without end": ("<?", "x"),
     "attributes of a script": ("<script ", "a=b "),
-    "doubtful attributes": ("<svg><meta ", "a "),
-    "doubtful tags": ("<svg>", "<base a>"),
-    "doubtful text": ("<svg>", "x"),
-    "doubtful less than": ("<svg>", "<"),
+    "attributes that may count": ("<svg><meta ", "a "),
+    "tags that may count": ("<svg>", "<base a>"),
+    "text behind a diverging element": ("<svg>", "x"),
+    "less than behind a diverging element": ("<svg>", "<"),
 }
 
 
@@ -109,7 +109,7 @@ def steps_of(reader: PageReader) -> int:
     return steps
 
 
-def test_a_step_reads_few_of_the_tokens_that_are_dear() -> None:
+def test_a_step_reads_few_of_the_tokens_that_are_slow() -> None:
     reader = PageReader(charset="utf-8")
     reader.feed(b"<meta a:>" * 2000)
     assert steps_of(reader) >= 5
@@ -194,7 +194,7 @@ HIDDEN = "<meta property='og:type' content='hidden'>"
     ],
 )
 def test_a_long_tag_is_read_as_html5lib_reads_it(long: str) -> None:
-    reading = assert_lawful(long + TITLE)
+    reading = assert_agrees(long + TITLE)
     assert reading.document
     assert reading.document.metas == [("og:title", "T")]
     data = (long + TITLE).encode()
@@ -216,12 +216,12 @@ def test_a_long_tag_is_read_as_html5lib_reads_it(long: str) -> None:
         (f'<meta {"id=x " * len(LONG)} property="og:type">', FallbackReason.LENGTH),
     ],
 )
-def test_a_long_tag_may_be_a_doubt(long: str, why: FallbackReason) -> None:
-    assert assert_lawful(long + TITLE).fallback_reason is why
+def test_a_long_tag_may_need_a_fallback(long: str, why: FallbackReason) -> None:
+    assert assert_agrees(long + TITLE).fallback_reason is why
 
 
 def test_a_long_usual_meta_counts() -> None:
-    reading = assert_lawful(f'<meta property="og:image" content="data:{LONG}">' + TITLE)
+    reading = assert_agrees(f'<meta property="og:image" content="data:{LONG}">' + TITLE)
     assert reading.document
     assert reading.document.metas == [("og:title", "T")]  # a content that long is left out
     assert reading.document.bound is Bound.LENGTH
@@ -229,7 +229,7 @@ def test_a_long_usual_meta_counts() -> None:
 
 def test_a_long_tag_without_end_hides_what_follows() -> None:
     for beginning in ("<a title='", "<meta content='", "<?", "<a ", "<a b="):
-        reading = assert_lawful(TITLE + beginning + LONG + TITLE.replace(">", ""))
+        reading = assert_agrees(TITLE + beginning + LONG + TITLE.replace(">", ""))
         assert reading.document
         assert reading.document.metas == [("og:title", "T")]
 
