@@ -94,7 +94,6 @@ class Scanner:
         """Takes the next bytes and does a step; returns whether enough was read."""
         if not self.enough:
             self.data += data
-            # An incomplete tag is read again from its beginning: only when twice as much is there, to stay linear.
             if len(self.data) >= self._next_size:
                 self._step()
         return self.enough
@@ -173,7 +172,8 @@ class Scanner:
                 if incomplete >= markup.LONGEST:
                     self._enter_tag()
                     return end, 0
-                return end, min(end + (incomplete or 1), self._at + markup.LONGEST)
+                # There may be more of it already; else it is read again when twice as much is there, to stay linear.
+                return end, 0 if end < limit else min(end + (incomplete or 1), self._at + markup.LONGEST)
             if kind == markup.KNOWN_METAS:
                 for key, content in markup.KNOWN_META.findall(data, token.start(), self._at):
                     self._find(key, content)

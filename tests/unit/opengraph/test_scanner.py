@@ -318,7 +318,7 @@ def test_a_meta_behind_the_head_counts_and_what_looks_like_one_does_not(hiding: 
 
 
 def test_no_tokens_are_read_behind_a_head_that_nothing_may_count_after(monkeypatch: pytest.MonkeyPatch) -> None:
-    ends = []
+    ends: list[int] = []
 
     class Noted:
         def match(self, data: bytearray, start: int, end: int) -> re.Match[bytes] | None:

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from scrap.opengraph import Bound, FallbackReason, PageReader, markup
+from scrap.opengraph import Bound, Document, FallbackReason, PageReader, markup
 from tests.reference import assert_agrees, finished, read
 
 TITLE = '<meta property="og:title" content="T">'
@@ -238,3 +238,9 @@ def test_a_long_end_of_the_head_is_one() -> None:
     page = TITLE + TITLE.replace("title", "type") + f"</head {LONG}>"
     reading = read([(page + " " * 3 * markup.LONGEST).encode()], charset="utf-8")
     assert len(reading.data) == len(page) + 16 * 1024
+
+
+def test_a_tag_that_crosses_the_end_of_a_step_is_read_at_the_end_of_the_page() -> None:
+    for size in range(markup.LONGEST - 200, markup.LONGEST + 100):
+        page = "</head>" + "x" * size + TITLE
+        assert read([page.encode()], charset="utf-8").document == Document([("og:title", "T")])
