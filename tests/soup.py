@@ -43,7 +43,7 @@ _DECLARATIONS = [
     *(f"xmlns:{name}={quote}{_IRIS[0]}{quote}" for name in ["og", "x:og", '"og', "article"] for quote in ["'", '"']),
 ]
 _RENAMED = [('"og', "'"), ("'og", '"'), ('prefix="og', "'"), ("x:og", ""), ('xmlns:og="', "'")]
-_DOUBTFUL = [
+_DIVERGING = [
     *("<svg>", "</svg>", "<svg/>", "<math>", "<select>", "</select>", "<table>", "</table>", "<template>"),
     *("</template>", "<frameset>", "<plaintext>", "<!--\0", "<!---\0", "<html prefix='x: https://ogp.me/ns#'>"),
     *("<head xmlns:y='http://ogp.me/ns/book#'>", "<meta property='x:title' content='renamed'>"),
@@ -63,12 +63,12 @@ _METAS = [
     for attributes in [(f"{name}={quote}{key}{quote}", f"content={quote}{content}{quote}")]
 ]
 _PLAIN = [*_PIECES, *_METAS[::7]]
-_ALL = [*_PLAIN * 3, *_DOUBTFUL]
+_ALL = [*_PLAIN * 3, *_DIVERGING]
 
 
-def soups(*, doubtful: bool = True, size: int = 24) -> st.SearchStrategy[str]:
-    """Pages of up to `size` pieces, with or without the elements that the express lane leaves to html5lib."""
-    table = _ALL if doubtful else _PLAIN
+def soups(*, diverging: bool = True, size: int = 24) -> st.SearchStrategy[str]:
+    """Pages of up to `size` pieces, with or without the elements that the fast path leaves to html5lib."""
+    table = _ALL if diverging else _PLAIN
     # One draw of bytes is some ten times faster than a list of draws, and shrinks as well.
     return st.binary(max_size=2 * size).map(lambda drawn: "".join(_pieces(drawn, table)))
 

@@ -14,7 +14,7 @@ import uvloop
 
 from scrap.app import SWITCH_INTERVAL
 from scrap.opengraph import PageReader, open_graph, read_with_html5lib
-from tests.law import finished
+from tests.reference import finished
 
 PAGES = 20  # read one after the other, while the loop is watched
 TICK = 0.001  # seconds between two looks

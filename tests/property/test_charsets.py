@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from scrap.opengraph.charset import labelled
-from tests.law import read
+from tests.reference import read
 
 _TIMES = int(os.environ.get("SCRAP_FUZZ", "1"))
 _NAMES = sorted(set(webencodings.labels.LABELS.values()))

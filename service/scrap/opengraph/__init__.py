@@ -1,4 +1,4 @@
-"""Reads the Open Graph of a page: bytes in, what ogp.me says they mean out. No I/O.
+"""Reads the Open Graph of a page: bytes in, their meaning by ogp.me out. No I/O.
 
 reader = PageReader(charset="utf-8")
 while not reader.feed(await next_bytes()):

@@ -29,8 +29,8 @@ _OPAQUE = frozenset({"utf-16be", "utf-16le", "iso-2022-jp", "replacement"})
 _MULTIBYTE = frozenset(
     {"utf-8", "utf-16be", "utf-16le", "gbk", "gb18030", "big5", "euc-jp", "iso-2022-jp", "shift_jis", "euc-kr"}
 )
-_JUDGED = 64 * 1024  # bytes that are tried as UTF-8 in one call
-_PIECE = 16 * 1024  # bytes that are decoded in one call of C code: 3 ms for the dearest, surrogates alone in UTF-16
+_TRIED = 64 * 1024  # bytes that are tried as UTF-8 in one call
+_PIECE = 16 * 1024  # bytes that are decoded in one call of C code: 3 ms for the slowest, surrogates alone in UTF-16
 
 _IN_CONTENT = re.compile(
     rb"""[cC][hH][aA][rR][sS][eE][tT][\t\n\f\r ]*=[\t\n\f\r ]*(?:"([^"]*)"|'([^']*)'|([^"'\t\n\f\r ;][^\t\n\f\r ;]*))"""
@@ -52,7 +52,7 @@ class Charset:
     opaque: bool
 
     def decode(self, data: bytes | bytearray) -> str:
-        """Decodes; what is malformed becomes U+FFFD. Other threads have their turn after every 16 KiB."""
+        """Decodes; what is malformed becomes U+FFFD. Other threads may run after every 16 KiB."""
         if len(data) <= _PIECE:
             return self.codec.decode(data, "replace")[0]
         return "".join(self._pieces(data))
@@ -134,12 +134,15 @@ def declared(attributes: Mapping[bytes, bytes]) -> Charset | None:
 
 
 def undeclared(data: bytearray) -> Generator[None, None, Charset]:
-    """Judges a page that says nothing: UTF-8 where all of it is, but for a character cut at the end. 64 KiB a step."""
+    """Finds the charset of a page that declares none: UTF-8 if all of it is, but for a character cut at the end.
+
+    It tries 64 KiB in a step.
+    """
     at = 0
     try:
         while True:
-            read = codecs.utf_8_decode(data[at : at + _JUDGED], "strict", False)[1]
-            if at + _JUDGED >= len(data):
+            read = codecs.utf_8_decode(data[at : at + _TRIED], "strict", False)[1]
+            if at + _TRIED >= len(data):
                 return UTF_8
             at += read
             yield

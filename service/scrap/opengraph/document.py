@@ -20,7 +20,7 @@ Meta = tuple[str, str | None]
 
 
 class FallbackReason(StrEnum):
-    """Why the express lane cannot vouch for what it found: what came before a meta that counts."""
+    """Why the reference parser has to read a page: what came before a meta that counts."""
 
     FOREIGN = "foreign"  # svg, math: other rules for tokens
     SELECT = "select"  # drops the metas inside
@@ -31,11 +31,11 @@ class FallbackReason(StrEnum):
     COMMENT = "comment"  # one that begins with NUL, which html5lib ends elsewhere
     PREFIX = "prefix"  # a namespace has another name here
     ERROR = "error"  # the fast path itself failed
-    LENGTH = "length"  # a tag so long that to read its attributes here would hold others up
+    LENGTH = "length"  # a tag so long that reading its attributes would hold up the event loop
 
 
 class Bound(StrEnum):
-    """Which limit a page exceeded first, so that a part of it was left out."""
+    """The first limit that a page exceeded, so that a part of it was left out."""
 
     # html5lib stopped; what it had found by then counts.
     SECONDS = "seconds"
@@ -67,34 +67,18 @@ class Document:
     bound: Bound | None = None
 
 
-class Metas:
-    """Collects the metas of a page, as many as the limits allow.
-
-    Attributes:
-        found: those within the limits, in order.
-        bound: the first limit that was exceeded.
-    """
-
-    __slots__ = ("_left", "_limits", "bound", "found")
-
-    def __init__(self, limits: ParseLimits, bound: Bound | None = None) -> None:
-        self.found: list[Meta] = []
-        self.bound = bound
-        self._limits = limits
-        self._left = limits.properties
-
-    def add(self, names: Iterable[str], content: str | None) -> None:
-        """Adds the properties that one meta gives a content to."""
-        is_long = content is not None and len(content) > self._limits.value_chars
-        for name in names:
-            if not self._left:
-                self.bound = self.bound or Bound.PROPERTIES
-                return
-            self._left -= 1
-            if is_long or len(name) > self._limits.name_chars:
-                self.bound = self.bound or Bound.LENGTH
-            else:
-                self.found.append((name, content))
+def limited(metas: Iterable[Meta], limits: ParseLimits, bound: Bound | None = None) -> tuple[list[Meta], Bound | None]:
+    """Returns the metas that are within the limits, in order, and the first limit that was exceeded, if not `bound`."""
+    found: list[Meta] = []
+    for number, meta in enumerate(metas):
+        if number == limits.properties:
+            return found, bound or Bound.PROPERTIES
+        name, content = meta
+        if len(name) > limits.name_chars or (content is not None and len(content) > limits.value_chars):
+            bound = bound or Bound.LENGTH
+        else:
+            found.append(meta)
+    return found, bound
 
 
 def properties(value: str, namespaces: Container[str] = NAMESPACES) -> list[str]:

@@ -1,15 +1,15 @@
-"""How much of a page is read, how much html5lib is given, and how much is answered."""
+"""How much of a page is read, how much html5lib is given, and how large the response may be."""
 
 from dataclasses import dataclass
 
 
 @dataclass(frozen=True, slots=True)
 class ParseLimits:
-    """Bounds of reading one page; the cap on its bytes is the fetch's.
+    """Limits of reading one page; the limit on its bytes is the fetch's.
 
     Attributes:
         after_head: bytes read on after the first `</head>`, before a page whose Open Graph is there may stop.
-            Less loses tags that a stray element pushed out of the head; more reads bytes that say nothing.
+            Less loses tags that a stray element pushed out of the head; more reads bytes for nothing.
         seconds: CPU time that html5lib may take. Of 579 real pages, the two that need html5lib take 0.04 and 0.08 s;
             the heaviest of the others, of 1 MiB, would take 0.4 to 0.7 s.
         tokens: tags, comments, texts and errors that html5lib may find; 1 MiB of comments has 150,000, which cost time

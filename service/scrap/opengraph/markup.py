@@ -13,7 +13,7 @@ from scrap.opengraph.document import NAMESPACES
 
 RAW_TEXT = ("script", "style", "title", "textarea", "iframe", "noframes", "noembed", "xmp")
 DECLARING = ("base", "html", "head")
-DOUBTFUL = ("svg", "math", "select", "table", "template", "frameset", "plaintext")
+DIVERGING = ("svg", "math", "select", "table", "template", "frameset", "plaintext")
 
 # A group as often as it can be, for good. Before Python 3.11.5 a possessive group is read wrongly (gh-106052); an
 # atomic one is right everywhere and makes the scanner a fifth slower.
@@ -51,57 +51,66 @@ _ATTRIBUTES = rf"""
 _KNOWN = f"(?:{'|'.join(map(_any_case, sorted(NAMESPACES)))}):"
 _NAMED = r'(?:property|name)="{}"'.format
 
-# A meta has no say if none of its attributes has: the most of them, and this is how to leave them behind at once.
-_MUTE_ATTRIBUTE = rf"""
+# A meta does not count if none of its attributes does. Most do not, and this skips them at once.
+_IRRELEVANT_ATTRIBUTE = rf"""
     [{_S}]++ (?:
         (?: content | data-[a-z-]++ | itemprop | id | class ) ="[^"]*+"
         | {_NAMED(rf'(?!{_KNOWN})[^"&{_S}]*+')}
         | http-equiv="(?!{_any_case("content")}-{_any_case("type")}")[^"&]*+"
     )
 """
-_MUTE_META = rf"""{_names("meta")} {_MANY} {_MUTE_ATTRIBUTE} {_DONE} [{_S}/]*+"""
+_IRRELEVANT_META = rf"""{_names("meta")} {_MANY} {_IRRELEVANT_ATTRIBUTE} {_DONE} [{_S}/]*+"""
 
 # Short texts, read at once; most scripts and all titles are.
 _SHORT_TEXT = "|".join(
-    rf"{_names(name)} {_ATTRIBUTES} > [^<]{{0,300}}+ </{_any_case(name)}>" for name in ("script", "style", "title")
+    rf"{_names(name)} {_ATTRIBUTES} > [^<]{{0,1000}}+ </{_any_case(name)}>" for name in ("script", "style", "title")
 )
 
-_SPECIAL = ("meta", *RAW_TEXT, *DECLARING, *DOUBTFUL)
+_SPECIAL = ("meta", *RAW_TEXT, *DECLARING, *DIVERGING)
 _PLAIN = "".join(sorted(set(ascii_lowercase) - {name[0] for name in _SPECIAL}))  # letters that begin none of these
 
-# Everything that is neither a meta with a say nor changes how the rest is read.
+# Of html and head, only prefix and xmlns: matter.
+_IRRELEVANT_DECLARATION = rf"""{_names("html", "head")} {_MANY} \x20(?!prefix)[a-z-]++="[^"]*+" {_DONE} [{_S}/]*+"""
+
+# Everything that neither counts nor changes how the rest is read.
 _IRRELEVANT = rf"""{_MANY}
-    [^<]++
-    | <(?:
+    [^<]*+ <(?:
         / (?!{_names("head")}) [a-zA-Z][^{_S}/>]*+ {_ATTRIBUTES} >
         | (?: [{_PLAIN}] | (?!{_names(*_SPECIAL)}) [a-zA-Z] ) [^{_S}/>]*+ {_ATTRIBUTES} >
-        | {_MUTE_META} >
+        | (?: {_IRRELEVANT_META} | {_IRRELEVANT_DECLARATION} ) >
         | {_SHORT_TEXT}
         | !-- (?: -?+> | (?!-?+\0) {_MANY} [^-]++ | -(?!-) {_DONE} --> )    # comments with no -- inside
         | (?: !(?!--) | \? | /(?![a-zA-Z]) ) [^>]*+ >   # doctype and bogus comments
         | (?=[^a-zA-Z!/?])                      # text after all
     )
-{_DONE}"""
+{_DONE} [^<]*+"""
 
 
-def _usual_meta(key: str) -> str:
-    return rf"""{_names("meta")} [{_S}]++ {_NAMED(f"({key})")} [{_S}]++ content="([^"]*+)" [{_S}/]*+ >"""
+def _usual_meta(key: str, content: str = '([^"]*+)') -> str:
+    return rf"""
+        {_names("meta")} [{_S}]++ (?> (?: (?:data-[a-z-]++|itemprop|id|class)="[^"]*+" [{_S}]++ )? )
+        {_NAMED(key)} [{_S}]++ content="{content}" [{_S}/]*+ >
+    """
 
 
-# What matters, once all of it is there; else nothing. `lastindex` says what it is. Most metas with a say follow one
-# another, so that is tried first: to find that nothing irrelevant is there costs more than to read it.
-TOKEN = _compile(rf"""[{_S}]*+ <{_usual_meta(rf'{_KNOWN}[^"&]*+')} | {_IRRELEVANT} (?> (?: <(?:
-    {_usual_meta('[^"&]*+')}
+_KNOWN_KEY = f'{_KNOWN}[^"&]*+'
+_KNOWN_META = f"""[{_S}]*+ <{_usual_meta(_KNOWN_KEY, '[^"]*+')}"""
+KNOWN_META = _compile(f"<{_usual_meta(f'({_KNOWN_KEY})')}")
+
+# What matters, once all of it is there; else nothing. `lastindex` is its kind. Most metas that count follow one
+# another: they are tried first, and all at once.
+TOKEN = _compile(rf"""({_KNOWN_META} {_MANY} {_KNOWN_META} {_DONE}) | {_IRRELEVANT} (?> (?: <(?:
+    {_usual_meta('([^"&]*+)')}
     | {_names("meta")} ({_ATTRIBUTES}) >
     | ({_names(*RAW_TEXT)}) {_ATTRIBUTES} >
     | (!--) (?= -?+[^\0-] | -- )
     | /{_names("head")} ({_ATTRIBUTES}) >
     | ({_names(*DECLARING)}) ({_ATTRIBUTES}) >
-    | ({_names(*DOUBTFUL)}) {_ATTRIBUTES} >
+    | ({_names(*DIVERGING)}) {_ATTRIBUTES} >
     | (!---?+\0)
 ) )? )""")
-# Of a usual meta, the group before is its property or name; that of a known one begins with a known namespace.
-(_, KNOWN_META, _, USUAL_META, META, RAW, COMMENT, END_OF_HEAD, _, DECLARATION, DOUBT, _) = range(1, 13)
+# Of a usual meta, the group before is its property or name.
+(KNOWN_METAS, _, USUAL_META, META, RAW, COMMENT, END_OF_HEAD, _, DECLARATION, DIVERGENCE, _) = range(1, 12)
 
 # Text without tags: the first byte of what to look for, if there is one (to get there fast); what to look for; and for
 # each group of that: the text to go on in (None: among tags), and how far from the match's end. An end tag is read
@@ -133,7 +142,7 @@ LONGEST_END = len("</textarea ")  # so much of a text is looked at again when th
 # A tag (or a comment that is none) of more than LONGEST bytes is not matched as a whole, for C code holds everything
 # else up. It is read on from where it was left, in a state as the standard's tokenizer has them (HTML, section
 # 13.2.5.8 following). TOKEN is given no more than LONGEST bytes, so that the same tags are long in whatever pieces they
-# come; its dearest bytes take 0.1 µs each.
+# come; its slowest bytes take 0.1 µs each.
 LONGEST = 24 * 1024
 LONG_TAG = _compile(rf"<(?: ( /{_names('head')} | {_names(*_SPECIAL)} ) | /?[a-zA-Z] | ([!?/]) )")
 # What belongs to a state and what ends it; for each group of that: the next state (None: the tag has ended). A value
@@ -164,13 +173,16 @@ TAG_STATES: dict[bytes, tuple[re.Pattern[bytes], tuple[bytes | None, ...]]] = {
     b"unquoted": (_compile(rf"[^{_S}>]*+ (?: ([{_S}]) | (>) )?"), (b"attributes", None)),
     b"bogus comment": (_compile("[^>]*+ (>)?"), (None,)),
 }
-# The long metas of which something is known without reading attributes: (property or name, and content), or mute.
+# The long metas that need no reading of attributes: (property or name, and content), or none, for they do not count.
 LONG_META = _compile(rf"""
-    < (?: {_usual_meta('[^"&]{0,1024}+')} | {_names("meta")} (?> (?: {_MUTE_ATTRIBUTE} ){{1,16}} ) [{_S}/]*+ > )
+    < (?: {_usual_meta('([^"&]{0,1024}+)')} | {_names("meta")} (?> (?: {_IRRELEVANT_ATTRIBUTE} ){{1,16}} ) [{_S}/]*+ > )
 """)
 
-# The beginning of a tag that may have a say, wherever it stands: for where TOKEN's grammar may not hold.
-ANYWHERE = _compile(rf"<({_names('meta', *DECLARING)}) ([^<>]*+) (>?)")
+# What may count behind the head, wherever it stands: where nothing looks like this, be it tag, text or value, nothing
+# counts. It is also how to look where the tree may differ from TOKEN's grammar.
+APPARENT = _compile(rf"<(?=[mMbBhHfF]) ({_names('meta', *DECLARING, 'frameset')}) ([^<>]*+) (>?)")
+LONGEST_NAME = len("<frameset")
+IRRELEVANT_TAG = _compile(f"<(?: {_IRRELEVANT_META} | {_IRRELEVANT_DECLARATION} ) >")  # of these
 
 _COMPLETE = _compile(_ATTRIBUTES)
 _ATTRIBUTE = _compile(rf"""
@@ -185,11 +197,10 @@ _OWN_NAME = _compile(rf"""
     (?<![^{_S}"]) (?: {_NAMES}:[{_S}]++{_OF_OGP} | fb:[{_S}]++https?://ogp\.me/ns/fb )
     | (?<=[{_S}]xmlns:) (?: {_NAMES}="{_OF_OGP} | fb="https?://ogp\.me/ns/fb )
 """)
-_KNOWN_TOKEN = _compile(rf"(?<![^{_S}]){_KNOWN}")
 
 
 def is_complete(written: bytes) -> bool:
-    """Says whether what stands between a tag's name and a `>` is all of its attributes: no quote is open."""
+    """Returns whether what stands between a tag's name and a `>` is all of its attributes: no quote is open."""
     return _COMPLETE.fullmatch(written) is not None
 
 
@@ -199,13 +210,8 @@ def attributes(written: bytes) -> dict[bytes, bytes]:
     return {name.lower(): double or single or bare for name, double, single, bare in reversed(found)}
 
 
-def names_known(written: bytes) -> bool:
-    """Says whether a token of an attribute without references is of a known namespace."""
-    return _KNOWN_TOKEN.search(written) is not None
-
-
-def may_rename(written: bytes) -> bool:
-    """Says whether a tag may give a namespace a name that is not its own."""
+def may_declare(written: bytes) -> bool:
+    """Returns whether a tag may give a namespace a name that is not its own."""
     if b"ogp.me" in written and b"'" not in written:
         written = _OWN_NAME.sub(b"", written)
     return b"ogp.me" in written or b"opengraphprotocol" in written or b"&" in written

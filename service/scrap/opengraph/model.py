@@ -1,4 +1,4 @@
-"""The model of ogp.me: from a page's ordered metas to the answer. Field by field in docs/json.md.
+"""The model of ogp.me: from a page's ordered metas to the response. Field by field in docs/json.md.
 
 One pass, in the order of the page. A root (`og:image`) opens an object and closes the one before; what is written
 beneath it (`og:image:width`) belongs to the object that is open, and opens one where there is none.
@@ -31,7 +31,7 @@ FIELDS = (
     *("article", "book", "profile", "music", "video", "payment"),
 )
 _LONGEST_SIZE = 9  # digits; beyond, it is no size
-_FRAME = orjson.dumps({**{field: [] for field in FIELDS}, "properties": []})  # what a response holds beside values
+_FRAME = orjson.dumps({**{field: [] for field in FIELDS}, "properties": []})  # what a response holds besides values
 
 
 class OpenGraph(NamedTuple):
@@ -47,10 +47,10 @@ class OpenGraph(NamedTuple):
 
 
 def open_graph(document: Document, url: str, limits: ParseLimits = ParseLimits()) -> OpenGraph:  # noqa: B008 - frozen
-    """Says what a page's Open Graph means.
+    """Makes the model of a page's Open Graph.
 
     Args:
-        document: what the page says.
+        document: the page's Open Graph as it is written.
         url: where it was found, after redirects; relative URLs are made absolute by its `<base>`, or this.
         limits: `url_chars` and `response_bytes`. The first property that would not fit into the response ends it.
     """
@@ -100,7 +100,7 @@ class _Graph:
         return None
 
     def fields(self) -> dict[str, Any]:
-        """What was said, in the order of docs/json.md; nothing that is empty."""
+        """The fields, in the order of docs/json.md; none that is empty."""
         for kind, plural in _MEDIA.items():
             items = [item for item in self._fields.get(plural, ()) if item]
             self._fields[plural] = items

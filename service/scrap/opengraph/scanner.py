@@ -1,56 +1,53 @@
-"""The express lane: finds what html5lib would find, by jumping from one tag that matters to the next.
+"""The fast path: finds what html5lib would find, from one tag that matters to the next.
 
 html5lib puts every meta into its tree in the order of the page, except in and after the elements of
-`markup.DOUBTFUL`; and until the first of them, tokens follow from the bytes alone. So up to there, the scanner's list
-is the tree's. Beyond, it reads on as if nothing had happened, to know where to stop; and if anything there could
-count, in whatever way it is read, it says that it is not sure.
+`markup.DIVERGING`. Up to the first of them, tokens follow from the bytes alone, and the scanner's list is the tree's.
+Beyond, it reads on as if nothing had happened, to find where to stop; if anything there could count, in whatever way
+it is read, the result is a fallback reason.
+
+Behind the head, tokens are read only up to the last `markup.APPARENT`: bytes that look like a tag that may count. A
+tag that counts is one of them; it is looked for in all bytes, be they tags, text or values. So what follows the last
+one cannot count, whichever tokens it has, and what comes before it is read as ever. Of 557 real pages whose head ends,
+541 have none behind it, and what is behind it is half of what is read.
 """
 
 import sys
-from collections.abc import Callable, Generator, Iterator
+from collections.abc import Callable, Generator, Iterator, Sequence
+from functools import lru_cache
 
 from scrap.opengraph import charset as charsets
 from scrap.opengraph import markup
 from scrap.opengraph.charset import Charset
-from scrap.opengraph.document import Document, FallbackReason, Metas, declared_prefixes, properties
+from scrap.opengraph.document import Document, FallbackReason, Meta, declared_prefixes, limited, properties
 from scrap.opengraph.limits import ParseLimits
 from scrap.opengraph.references import unescape
 
-_DOUBTS = {
-    b"svg": FallbackReason.FOREIGN,
-    b"math": FallbackReason.FOREIGN,
-    b"select": FallbackReason.SELECT,
-    b"table": FallbackReason.TABLE,
-    b"template": FallbackReason.TEMPLATE,
-    b"frameset": FallbackReason.FRAMESET,
-    b"plaintext": FallbackReason.PLAINTEXT,
+_DIVERGING = {
+    name.encode(): FallbackReason.FOREIGN if name in ("svg", "math") else FallbackReason(name)
+    for name in markup.DIVERGING
 }
 
-
-# Bytes of attributes, or of the tags behind a doubt, that are read at once: some 4 ms at the worst. html5lib has bounds
-# of its own, and works elsewhere.
+# Bytes of attributes, or of apparent tags behind a diverging one, that are read at once: 4 ms at most. html5lib has
+# limits of its own, and runs in a thread.
 _LONG = 16 * 1024
+_TOKENS = 192  # that matter, in one step: the slowest, metas with references, take 20 µs each
+_AHEAD = 32 * 1024  # bytes that are searched for something that may count, in one step: 1 ms at most
 _DONE = object()
-_TOKENS = 192  # that matter, in one step: the dearest, metas with references, take 20 µs each
 
+_USUAL_KEY = 64  # bytes; the names of a longer key are not remembered
 _OBJECTS = 160  # bytes of memory of a tuple and two `bytes`, their contents not counted
 _MAX_CHARACTER = 4  # bytes, in every charset of the Encoding Standard
+_NO_CARD, _CARD = 0, 3  # bits: og:title was found; another property of og: was
 
-# The names that nearly all metas have, as they are written and as they are meant.
-_USUAL = {
-    name.encode(): (name,)
-    for name in (
-        *("og:title", "og:type", "og:url", "og:description", "og:site_name", "og:locale", "og:locale:alternate"),
-        *("og:image", "og:image:url", "og:image:secure_url", "og:image:type", "og:image:width", "og:image:height"),
-        *("og:image:alt", "og:video", "og:video:url", "og:video:secure_url", "og:video:type", "og:video:width"),
-        *("og:video:height", "og:video:tag", "og:updated_time", "article:published_time", "article:modified_time"),
-        *("article:author", "article:section", "article:tag", "article:publisher"),
-    )
+# The charset declarations of most pages, in lower case.
+_USUAL_CHARSETS = {
+    b'charset="utf-8"': charsets.UTF_8,
+    b'http-equiv="content-type" content="text/html; charset=utf-8"': charsets.UTF_8,
 }
 
 
 class Scanner:
-    """Reads a page from bytes, as they come, in steps: each reads up to 24 KiB and takes a few ms at the worst.
+    """Reads a page from bytes, as they come, in steps: each takes 4 ms at most.
 
     Args:
         charset: the page's, where it is known; else the first that a meta declares is taken.
@@ -61,7 +58,7 @@ class Scanner:
         enough: whether that place was reached.
         is_behind: whether there is a step to do that needs no more bytes.
         charset: the page's charset, as far as it is known; once it is closed, it is.
-        weight: bytes that count: how much work it will be to say what they mean.
+        weight: bytes that count: how much work it will be to make a document of them.
     """
 
     def __init__(self, charset: Charset | None, limits: ParseLimits) -> None:
@@ -71,24 +68,22 @@ class Scanner:
         self.charset = charset
         self.weight = 0
         self._limits = limits
-        self._longest = _MAX_CHARACTER * (limits.value_chars + 1)  # bytes of a content that certainly is too long
-        self._at = 0  # what is before was read
-        self._retry = 1  # the length at which there is something to read
-        self._next = 1  # that, or the place to stop, if it comes first
-        self._text: bytes | None = None  # the text that we are in
-        self._tag: bytes | None = None  # the state in a long tag that we are in
+        self._at = 0  # the tokens before were read
+        self._next_size = 1  # of the data, at which there is a step to do
+        self._text: bytes | None = None  # the text that `_at` is in
+        self._tag: bytes | None = None  # the state in a long tag that `_at` is in
         self._tag_at = 0  # where that tag begins
         self._in_head = True
-        self._stop = sys.maxsize  # where to ask whether that is enough
+        self._stop = sys.maxsize  # where the page may be enough
+        self._apparent = -1  # behind the head: the next place that may count, if it is not before `_at`
+        self._ahead = 0  # there is none from `_at` up to here
         self._found: list[tuple[bytes, bytes | None]] = []  # property or name, and content, as written
-        self._has_title = False
-        self._has_more = False  # another property of og:
-        self._judged = 0  # so many of what was found were looked at for that
+        self._card = _NO_CARD
         self._base: bytes | None = None
-        self._doubt: FallbackReason | None = None
-        self._doubt_at = 0
-        self._unsure: FallbackReason | None = None
-        self._ending: Iterator[None] | None = None  # the steps that are left, once no more comes
+        self._diverging: FallbackReason | None = None
+        self._diverging_at = 0
+        self._fallback: FallbackReason | None = None
+        self._ending: Iterator[None] | None = None  # the steps that are left, once no more bytes come
 
     @property
     def held(self) -> int:
@@ -99,8 +94,7 @@ class Scanner:
         """Takes the next bytes and does a step; returns whether enough was read."""
         if not self.enough:
             self.data += data
-            # An incomplete tag is read again from its beginning: only when twice as much is there, to stay linear.
-            if len(self.data) >= self._next:
+            if len(self.data) >= self._next_size:
                 self._step()
         return self.enough
 
@@ -113,15 +107,15 @@ class Scanner:
         return self.enough
 
     def end(self) -> None:
-        """Says that no more comes, and does a step of what is left to do."""
+        """Takes the end of the page, and does a step of what is left to do."""
         self._ending = self._end()
         self.is_behind = True
         self.advance()
 
     def close(self) -> Document | FallbackReason:
-        """Says what was found, after the last step."""
+        """Returns what was found, after the last step."""
         assert self.charset  # noqa: S101 - the last steps found it
-        return self._unsure or self._document(self.charset.decode)
+        return self._fallback or self._document(self.charset.decode)
 
     def _end(self) -> Iterator[None]:
         if not self.enough:
@@ -133,32 +127,42 @@ class Scanner:
             del self.data[self._stop :]
         if self.charset is None:
             self.charset = yield from charsets.undeclared(self.data)
-        if self._doubt and not self._unsure and (yield from self._may_follow(self._doubt_at)):
-            self._unsure = self._doubt
+        if self._diverging and not self._fallback and (yield from self._may_count(self._diverging_at)):
+            self._fallback = self._diverging
 
     def _step(self) -> None:
-        end = self._read(min(len(self.data), self._stop, self._at + markup.LONGEST))
-        self._judge()
-        if end == self._stop:
-            if self._has_title and self._has_more:
-                self.enough = True
-            else:
+        seen, next_size = self._read(min(len(self.data), self._stop))
+        if seen == self._stop:
+            self.enough = self._card == _CARD
+            if not self.enough:
                 self._stop = sys.maxsize
-                self._retry = 0
-        self._next = self._retry if self._retry < self._stop else self._stop
-        self.is_behind = len(self.data) >= self._next and not self.enough
+                next_size = 0
+        self._next_size = min(next_size, self._stop)
+        self.is_behind = len(self.data) >= self._next_size and not self.enough
 
-    def _read(self, end: int) -> int:
-        """Reads up to there, or less; returns how far it looked."""
-        if self._tag:
-            if not self._leave_tag(end):
-                return end
-            end = min(end, self._stop)
+    def _read(self, limit: int) -> tuple[int, int]:
+        """Reads up to a limit, or less.
+
+        Returns:
+            How far it looked, and the size of the data at which there is more to read.
+        """
+        end = min(limit, self._at + markup.LONGEST)
+        if self._tag and not self._leave_tag(end):
+            return end, end + 1
         next_token, data = markup.TOKEN.match, self.data
         for _ in range(_TOKENS):
-            if self._text is not None and not self._leave_text(end):
-                self._retry = end + 1
-                return end
+            if not self._in_head:
+                limit = min(limit, self._stop)
+                nothing = self._look_ahead(limit)
+                if nothing:
+                    return nothing
+                end = min(end, limit)
+            if self._text is not None:
+                seen = self._leave_text(limit)
+                if seen:
+                    return seen, seen + 1
+                if self._at >= end:
+                    break
             token = next_token(data, self._at, end)
             assert token  # noqa: S101 - it matches always, if nothing
             self._at = token.end()
@@ -167,12 +171,15 @@ class Scanner:
                 incomplete = end - self._at
                 if incomplete >= markup.LONGEST:
                     self._enter_tag()
-                else:
-                    self._retry = min(end + (incomplete or 1), self._at + markup.LONGEST)
-                return end
-            if kind <= markup.USUAL_META:
+                    return end, 0
+                # There may be more of it already; else it is read again when twice as much is there, to stay linear.
+                return end, 0 if end < limit else min(end + (incomplete or 1), self._at + markup.LONGEST)
+            if kind == markup.KNOWN_METAS:
+                for key, content in markup.KNOWN_META.findall(data, token.start(), self._at):
+                    self._find(key, content)
+            elif kind == markup.USUAL_META:
                 key, content = token.group(kind - 1, kind)
-                if kind == markup.KNOWN_META or key in _USUAL or markup.names_known(key):
+                if _names(key):
                     self._find(key, content)
             elif kind == markup.META:
                 self._meta(token[markup.META])
@@ -182,16 +189,33 @@ class Scanner:
                 self._text = b"comment"
             elif kind == markup.END_OF_HEAD:
                 self._end_head()
-                end = min(end, self._stop)
             elif kind == markup.DECLARATION:
                 self._declaration(token[markup.DECLARATION - 1].lower(), token[markup.DECLARATION])
-            elif kind == markup.DOUBT:
-                self._wonder(_DOUBTS[token[markup.DOUBT].lower()])
+            elif kind == markup.DIVERGENCE:
+                self._diverge(_DIVERGING[token[markup.DIVERGENCE].lower()])
             else:  # a comment that begins with NUL
-                self._wonder(FallbackReason.COMMENT)
+                self._diverge(FallbackReason.COMMENT)
                 self._text = b"comment"
-        self._retry = 0
-        return self._at
+        return self._at, 0
+
+    def _look_ahead(self, limit: int) -> tuple[int, int] | None:
+        """Finds the next place that may count; returns what `_read` does if there is none."""
+        if self._apparent >= self._at:
+            return None
+        start = max(self._at, self._ahead)
+        end = min(limit, start + _AHEAD)
+        for number, tag in enumerate(markup.APPARENT.finditer(self.data, start, end)):
+            # It is judged by so many bytes, or all of the page, lest the pieces in which they come matter.
+            at = self._ahead = tag.start()
+            if number == _TOKENS:
+                return at, 0
+            if limit < min(at + markup.LONGEST, self._stop) and not self._ending:
+                return at, at + markup.LONGEST
+            if not markup.IRRELEVANT_TAG.match(self.data, at, min(limit, at + markup.LONGEST)):
+                self._apparent = at
+                return None
+        self._ahead = max(start, end - markup.LONGEST_NAME)
+        return end, end + 1
 
     def _end_head(self) -> None:
         if self._in_head:
@@ -204,7 +228,6 @@ class Scanner:
         self._tag_at = self._at
         self._tag = b"bogus comment" if opening[2] else b"tag name"
         self._at = opening.end()
-        self._retry = 0
 
     def _leave_tag(self, end: int) -> bool:
         while self._tag is not None:
@@ -213,10 +236,8 @@ class Scanner:
             assert found  # noqa: S101 - it matches always, if nothing
             self._at = found.end()
             if found.lastindex is None:
-                self._retry = end + 1
                 return False
             self._tag = nexts[found.lastindex - 1]
-        self._retry = 0
         self._long_tag()
         return True
 
@@ -231,10 +252,10 @@ class Scanner:
             self._long_meta(opening.end())
         elif name == b"/head":
             self._end_head()
-        elif name in _DOUBTS:
-            self._wonder(_DOUBTS[name])
+        elif name in _DIVERGING:
+            self._diverge(_DIVERGING[name])
         elif name.decode() in markup.DECLARING:
-            self._unsure = self._unsure or FallbackReason.LENGTH
+            self._fallback = self._fallback or FallbackReason.LENGTH
         else:
             self._text = name
 
@@ -242,29 +263,32 @@ class Scanner:
         known = markup.LONG_META.match(self.data, self._tag_at, self._at)
         if not known:
             self._meta(bytes(self.data[start : self._at - 1]))
-        elif known[1] is not None and markup.names_known(known[1]):
+        elif known[1] and _names(known[1]):
             self._find(known[1], known[2])
 
-    def _leave_text(self, end: int) -> bool:
+    def _leave_text(self, limit: int) -> int:
+        """Skips text that has no tags; returns how far it looked if the text may go on there."""
+        end = 0
         while self._text is not None:
             first, pattern, nexts = markup.TEXTS[self._text]
-            start = self.data.find(first, self._at, end)
+            start = self.data.find(first, self._at, limit)
+            end = end or min(limit, start + markup.LONGEST)
             found = None if start < 0 else pattern.search(self.data, start, end)
             if not found:
-                self._at = max(self._at, end - markup.LONGEST_END)
-                return False
+                seen = limit if start < 0 else end
+                self._at = max(self._at, seen - markup.LONGEST_END)
+                return seen
             self._text, offset = nexts[(found.lastindex or 1) - 1]
             self._at = found.end() + offset
-        return True
+        return 0
 
     def _meta(self, written: bytes) -> None:
+        if self.charset is None:
+            self.charset = _USUAL_CHARSETS.get(written.strip(b" /").lower())
         if self.charset and b":" not in written and b"&" not in written:
             return  # it can name no namespace
         if len(written) > _LONG:
-            self._unsure = self._unsure or FallbackReason.LENGTH
-            return
-        if written.strip(b" /").lower() == b'charset="utf-8"':  # as most pages have it
-            self.charset = self.charset or charsets.UTF_8
+            self._fallback = self._fallback or FallbackReason.LENGTH
             return
         attributes = markup.attributes(written)
         if self.charset is None:
@@ -272,91 +296,92 @@ class Scanner:
         key = _key(attributes)
         if key:
             self._find(key, attributes.get(b"content"))
-        if markup.may_rename(written) and _renames(attributes):
-            self._unsure = self._unsure or FallbackReason.PREFIX
+        if markup.may_declare(written) and _declares(attributes):
+            self._fallback = self._fallback or FallbackReason.PREFIX
 
     def _find(self, key: bytes, content: bytes | None) -> None:
         if len(key) > _LONG or (content and len(content) > _LONG and b"&" in content):
-            self._unsure = self._unsure or FallbackReason.LENGTH
-        elif len(self._found) <= self._limits.properties:  # one more than is read, so that `Metas` sees it
-            self._found.append((key, content and content[: self._longest]))
+            self._fallback = self._fallback or FallbackReason.LENGTH
+        elif len(self._found) <= self._limits.properties:  # one more than is read, so that `limited` sees it
+            self._found.append((key, content))
             self.weight += len(key) + len(content or b"")
+            if self._card != _CARD:
+                for name in _names(key):
+                    self._card |= 1 if name == "og:title" else 2 * name.startswith("og:")
 
     def _declaration(self, name: bytes, written: bytes) -> None:
         if len(written) > _LONG:
-            self._unsure = self._unsure or FallbackReason.LENGTH
+            self._fallback = self._fallback or FallbackReason.LENGTH
         elif name == b"base":
             if self._base is None:
                 self._base = markup.attributes(written).get(b"href")
                 self.weight += len(self._base or b"")
-        elif written and markup.may_rename(written) and _renames(markup.attributes(written)):
-            self._unsure = self._unsure or FallbackReason.PREFIX
+        elif written and markup.may_declare(written) and _declares(markup.attributes(written)):
+            self._fallback = self._fallback or FallbackReason.PREFIX
 
-    def _wonder(self, why: FallbackReason) -> None:
-        if why is FallbackReason.FRAMESET:  # the only one that takes back what came before
-            self._unsure = self._unsure or why
-        elif not self._doubt:
-            self._doubt, self._doubt_at = why, self._at
+    def _diverge(self, reason: FallbackReason) -> None:
+        if reason is FallbackReason.FRAMESET:  # the only one that takes back what came before
+            self._fallback = self._fallback or reason
+        elif not self._diverging:
+            self._diverging, self._diverging_at = reason, self._at
 
-    def _may_follow(self, start: int) -> Generator[None, None, bool]:
-        """Says whether anything from there on could count, if tags began anywhere."""
+    def _may_count(self, start: int) -> Generator[None, None, bool]:
+        """Looks for anything from there on that could count, if tags began anywhere."""
         looked_at = 0
         while True:
             end = start + markup.LONGEST
-            for tag in markup.ANYWHERE.finditer(self.data, start, end):
-                if tag.end() == end and tag.start() > start:  # there may be more of it
+            for number, tag in enumerate(markup.APPARENT.finditer(self.data, start, end)):
+                if number == _TOKENS or (tag.end() == end and tag.start() > start):  # there may be more of it
                     start = tag.start()
                     break
+                if markup.IRRELEVANT_TAG.match(self.data, tag.start(), tag.start() + markup.LONGEST):
+                    continue
                 name, written, closed = tag.groups()
                 looked_at += len(tag[0])
                 if not closed or not markup.is_complete(written) or looked_at > _LONG:
                     return True
                 attributes = markup.attributes(written)
-                if b"href" in attributes if name.lower() == b"base" else _key(attributes) or _renames(attributes):
+                if b"href" in attributes if name.lower() == b"base" else _key(attributes) or _declares(attributes):
                     return True
             else:
                 if end >= len(self.data):
                     return False
-                start = end - len("<base")
+                start = end - markup.LONGEST_NAME
             yield
 
-    def _judge(self) -> None:
-        """The stop rule: were og:title and another og: property seen?"""
-        while self._judged < len(self._found) and not (self._has_title and self._has_more):
-            key, _ = self._found[self._judged]
-            for name in _USUAL.get(key) or properties(_value(key, _latin_1)):
-                if name == "og:title":
-                    self._has_title = True
-                elif name.startswith("og:"):
-                    self._has_more = True
-            self._judged += 1
-
     def _document(self, decode: Callable[[bytes], str]) -> Document:
-        metas = Metas(self._limits)
+        metas, bound = limited(self._metas(decode), self._limits)
+        return Document(metas, None if self._base is None else _value(self._base, decode), bound=bound)
+
+    def _metas(self, decode: Callable[[bytes], str]) -> Iterator[Meta]:
+        longest = _MAX_CHARACTER * (self._limits.value_chars + 1)  # bytes of a content that is too long for certain
         for key, content in self._found:
-            text = None if content is None else _value(content, decode)
-            metas.add(_USUAL.get(key) or properties(_value(key, decode)), text)
-        base = None if self._base is None else _value(self._base, decode)
-        return Document(metas.found, base, bound=metas.bound)
+            text = None if content is None else _value(content[:longest], decode)
+            for name in _names(key, decode):
+                yield name, text
 
 
 def _key(attributes: dict[bytes, bytes]) -> bytes | None:
     """The attribute by which a meta counts: `property`, or else `name`."""
     for name in (b"property", b"name"):
         key = attributes.get(name)
-        if key and _counts(key):
+        if key and _names(key):
             return key
     return None
 
 
-def _counts(key: bytes) -> bool:
-    if b"&" in key:
-        return bool(properties(_value(key, _latin_1)))
-    return markup.names_known(key)
-
-
 def _latin_1(data: bytes) -> str:
     return data.decode("latin-1")
+
+
+def _names(key: bytes, decode: Callable[[bytes], str] = _latin_1) -> Sequence[str]:
+    """The tokens of a key that are in a known namespace, in lower case."""
+    return _usual_names(key) if len(key) <= _USUAL_KEY and key.isascii() else properties(_value(key, decode))
+
+
+@lru_cache(1024)
+def _usual_names(key: bytes) -> Sequence[str]:
+    return properties(_value(key, _latin_1))
 
 
 def _value(written: bytes, decode: Callable[[bytes], str]) -> str:
@@ -370,8 +395,8 @@ def _value(written: bytes, decode: Callable[[bytes], str]) -> str:
     return unescape(text) if "&" in text else text
 
 
-def _renames(attributes: dict[bytes, bytes]) -> bool:
-    """Says whether a tag gives a namespace a name that is not its own."""
+def _declares(attributes: dict[bytes, bytes]) -> bool:
+    """Returns whether a tag gives a namespace a name that is not its own."""
     if b"prefix" not in attributes and not any(name.startswith(b"xmlns:") for name in attributes):
         return False
     return bool(declared_prefixes({_latin_1(name): _value(value, _latin_1) for name, value in attributes.items()}))

@@ -1,7 +1,7 @@
-"""The law: what counts in a page is what html5lib's tree says, read within bounds."""
+"""The reference parser: what counts in a page is what html5lib's tree has, built within limits."""
 
 import time
-from collections.abc import Iterator
+from collections.abc import Container, Iterator
 from typing import Any
 
 from html5lib import HTMLParser
@@ -9,13 +9,13 @@ from html5lib._tokenizer import HTMLTokenizer
 from html5lib.constants import namespaces
 from html5lib.treebuilders import getTreeBuilder
 
-from scrap.opengraph.document import NAMESPACES, Bound, Document, Metas, declared_prefixes, properties
+from scrap.opengraph.document import NAMESPACES, Bound, Document, Meta, declared_prefixes, limited, properties
 from scrap.opengraph.limits import ParseLimits
 
 _HTML = "{" + namespaces["html"] + "}"
-_SPEAKING = frozenset(_HTML + name for name in ("html", "head", "base", "meta"))
-_SLICE = 2048  # characters between two looks at the clock
-_LOOK = 64  # tokens between two looks: one may move an element past thousands of others
+_RELEVANT = frozenset(_HTML + name for name in ("html", "head", "base", "meta"))
+_SLICE = 2048  # characters between two checks of the clock
+_CHECK = 64  # tokens between two checks: one may move an element past thousands of others
 _TreeBuilder: Any = getTreeBuilder("etree")
 
 
@@ -30,13 +30,13 @@ class _Clock:
     def __init__(self, seconds: float) -> None:
         self._end = time.thread_time() + seconds
 
-    def look(self) -> None:
+    def check(self) -> None:
         if time.thread_time() > self._end:
             raise _Reached(Bound.SECONDS)
 
 
 class _Slices:
-    """Hands text to html5lib in slices, as long as there is time: its tokenizer may take long over one tag."""
+    """Gives html5lib a text in slices, as long as there is time: its tokenizer may take long over one tag."""
 
     def __init__(self, text: str, clock: _Clock) -> None:
         self._text = text
@@ -44,7 +44,7 @@ class _Slices:
         self._clock = clock
 
     def read(self, size: int = _SLICE, /) -> str:
-        self._clock.look()
+        self._clock.check()
         text = self._text[self._at : self._at + min(size, _SLICE)]
         self._at += len(text)
         return text
@@ -56,7 +56,7 @@ class _Tokens(HTMLTokenizer):
     def __init__(self, text: str, limits: ParseLimits, parser: HTMLParser) -> None:
         self._clock = _Clock(limits.seconds)
         super().__init__(_Slices(text, self._clock), parser)
-        # Nobody asks for the characters that should not be there, and to list them takes the square of their number.
+        # No list of invalid characters is needed, and to make it takes the square of their number.
         self.stream.reportCharacterErrors = None  # type: ignore[assignment]  # as html5lib itself does, on narrow builds
         self._limit = limits.tokens
 
@@ -64,13 +64,13 @@ class _Tokens(HTMLTokenizer):
         for number, token in enumerate(super().__iter__()):
             if number == self._limit:
                 raise _Reached(Bound.TOKENS)
-            if number % _LOOK == 0:
-                self._clock.look()
+            if number % _CHECK == 0:
+                self._clock.check()
             yield token
 
 
 class _Parser(HTMLParser):
-    """html5lib's parser, within bounds."""
+    """html5lib's parser, within limits."""
 
     def __init__(self, limits: ParseLimits) -> None:
         super().__init__(_builder(limits))
@@ -127,8 +127,8 @@ def read_with_html5lib(text: str, limits: ParseLimits = ParseLimits()) -> Docume
 
     Args:
         text: the page.
-        limits: how much html5lib may build and how long it may take. Where it reaches a bound, or fails, the tree
-            that stands by then counts, and the document says which bound it was.
+        limits: how much html5lib may build and how long it may take. Where it reaches a limit, or fails, the tree
+            built by then counts, and the document has that limit as its `bound`.
     """
     parser = _Parser(limits)
     bound = None
@@ -138,24 +138,26 @@ def read_with_html5lib(text: str, limits: ParseLimits = ParseLimits()) -> Docume
         bound = reached.bound
     except Exception:  # noqa: BLE001 - html5lib's assertions and int() fail on pages that are odd enough
         bound = Bound.CRASH
-    return _document(parser.tree.getDocument(), Metas(limits, bound))
+    return _document(parser.tree.getDocument(), limits, bound)
 
 
-def _document(root: Any, metas: Metas) -> Document:
+def _document(root: Any, limits: ParseLimits, bound: Bound | None = None) -> Document:
     elements = [] if root is None else _elements(root)
     prefixes: dict[str, str] = {}
     for element in elements:
         if element.tag != _HTML + "base":
             prefixes |= declared_prefixes(element.attrib)
-    known = NAMESPACES | prefixes.keys()
-    base = None
+    bases = (element.get("href") for element in elements if element.tag == _HTML + "base" and "href" in element.attrib)
+    metas, bound = limited(_metas(elements, NAMESPACES | prefixes.keys()), limits, bound)
+    return Document(metas, next(bases, None), prefixes, bound)
+
+
+def _metas(elements: list[Any], known: Container[str]) -> Iterator[Meta]:
     for element in elements:
         if element.tag == _HTML + "meta":
             names = properties(element.get("property", ""), known) or properties(element.get("name", ""), known)
-            metas.add(names, element.get("content"))
-        elif element.tag == _HTML + "base" and base is None:
-            base = element.get("href")
-    return Document(metas.found, base, prefixes, metas.bound)
+            for name in names:
+                yield name, element.get("content")
 
 
 def _elements(root: Any) -> list[Any]:
@@ -166,7 +168,7 @@ def _elements(root: Any) -> list[Any]:
         element = left.pop()
         if element.tag == _HTML + "template":
             continue
-        if element.tag in _SPEAKING:
+        if element.tag in _RELEVANT:
             found.append(element)
         left.extend(reversed(element))
     return found

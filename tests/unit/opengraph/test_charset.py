@@ -6,7 +6,7 @@ import webencodings.labels
 from scrap.opengraph import charset as charsets
 from scrap.opengraph.charset import declared, labelled
 from tests import vectors
-from tests.law import read
+from tests.reference import read
 
 _META = b'<meta property="og:title" content="%s">'
 

@@ -1,4 +1,4 @@
-"""579 real pages: what the express lane says of them, whole, in pieces and cut off."""
+"""579 real pages: what the fast path finds in them, whole, in pieces and cut off."""
 
 import os
 import random
@@ -7,7 +7,7 @@ import pytest
 
 from scrap.opengraph import Document, Reading, read_with_html5lib
 from tests import corpus
-from tests.law import assert_lawful, read
+from tests.reference import assert_agrees, read
 
 pytestmark = corpus.required
 
@@ -38,7 +38,7 @@ def test_every_page_has_the_open_graph_of_its_tree(readings: dict[int, Reading])
     assert wrong == []
 
 
-def test_nearly_every_page_takes_the_express_lane(readings: dict[int, Reading]) -> None:
+def test_nearly_every_page_takes_the_fast_path(readings: dict[int, Reading]) -> None:
     sure = sum(reading.document is not None for reading in readings.values())
     assert sure >= 0.98 * len(readings)
 
@@ -60,10 +60,10 @@ def test_pages_that_are_cut_off_are_read_as_html5lib_reads_them(part: slice) -> 
     chance = _chance(33)
     for page in corpus.pages()[part]:
         body = page.body
-        assert_lawful(body[: chance.randint(0, min(len(body), 30_000))], charset=None)
+        assert_agrees(body[: chance.randint(0, min(len(body), 30_000))], charset=None)
 
 
 @pytest.mark.parametrize("part", _PARTS)
 def test_whole_pages_are_read_as_html5lib_reads_them(part: slice) -> None:
     for page in corpus.pages()[part] if _ALL_WHOLE else corpus.pages()[part][:1]:
-        assert_lawful(page.body, charset=None)
+        assert_agrees(page.body, charset=None)

@@ -6,14 +6,14 @@ import re
 
 from scrap.opengraph import Bound, ParseLimits, model, open_graph
 from tests.corpus import REPOSITORY
-from tests.law import assert_lawful
+from tests.reference import assert_agrees
 
 TEXT = (REPOSITORY / "docs" / "json.md").read_text()
 
 
 def test_its_example_is_answered_as_it_says() -> None:
     page, answer = re.findall(r"```(?:html|json)\n(.*?)```", TEXT, re.DOTALL)
-    document = assert_lawful(page).document
+    document = assert_agrees(page).document
     assert document
     found = open_graph(document, "https://example.com/").fields
     assert list(found.items()) == list(json.loads(answer).items())

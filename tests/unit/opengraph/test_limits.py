@@ -4,7 +4,7 @@ import orjson
 import pytest
 
 from scrap.opengraph import Bound, Document, OpenGraph, ParseLimits, open_graph, read_with_html5lib
-from tests.law import assert_lawful
+from tests.reference import assert_agrees
 
 URL = "https://example.com/a/page.html"
 LIMITS = ParseLimits()
@@ -13,7 +13,7 @@ TITLE = '<meta property="og:title" content="t">'
 
 def graph(page: str, url: str = URL) -> OpenGraph:
     """What a page says, by the fast path and by the reference, which agree."""
-    reading = assert_lawful(page)
+    reading = assert_agrees(page)
     document = reading.document or read_with_html5lib(reading.text)
     return open_graph(document, url)
 

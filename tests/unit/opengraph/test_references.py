@@ -36,5 +36,5 @@ def test_a_reference_means_what_the_standard_says_of_attributes(written: str, me
     assert unescape(written) == meant
 
 
-def test_the_names_are_those_of_the_law() -> None:
+def test_the_names_are_those_of_html5lib() -> None:
     assert html5 == constants.entities

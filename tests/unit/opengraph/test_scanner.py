@@ -1,16 +1,18 @@
-"""The express lane: what it finds, where it stops, when it is not sure."""
+"""The fast path: what it finds, where it stops, when it falls back."""
+
+import re
 
 import pytest
 
-from scrap.opengraph import FallbackReason, PageReader, ParseLimits
-from tests.law import assert_lawful, finished, read
+from scrap.opengraph import FallbackReason, PageReader, ParseLimits, markup
+from tests.reference import assert_agrees, finished, read
 
 TITLE = '<meta property="og:title" content="T">'
 TYPE = '<meta property="og:type" content="website">'
 
 
 def metas(page: str) -> list[tuple[str, str | None]]:
-    document = assert_lawful(page).document
+    document = assert_agrees(page).document
     assert document
     return document.metas
 
@@ -143,7 +145,7 @@ def test_values_are_what_html5lib_makes_of_them() -> None:
     ],
 )
 def test_the_first_base_with_an_address_counts(page: str, base: str | None) -> None:
-    document = assert_lawful(page + TITLE).document
+    document = assert_agrees(page + TITLE).document
     assert document
     assert document.base == base
 
@@ -169,14 +171,14 @@ def test_the_first_base_with_an_address_counts(page: str, base: str | None) -> N
         ("<html " + "x " * 8192 + ">", FallbackReason.LENGTH),
     ],
 )
-def test_it_is_not_sure_of_what_follows(beginning: str, why: FallbackReason) -> None:
-    reading = assert_lawful(TYPE + beginning + TITLE)
+def test_it_falls_back_for_what_follows(beginning: str, why: FallbackReason) -> None:
+    reading = assert_agrees(TYPE + beginning + TITLE)
     assert reading.fallback_reason is why
     assert reading.text == TYPE + beginning + TITLE
 
 
 @pytest.mark.parametrize(
-    "doubtful",
+    "following",
     [
         "<meta property=og:title",
         "<meta property=og:title content='>'>",
@@ -190,8 +192,8 @@ def test_it_is_not_sure_of_what_follows(beginning: str, why: FallbackReason) -> 
         "<META\fPROPERTY='OG:x'>",
     ],
 )
-def test_anything_that_could_count_is_a_doubt(doubtful: str) -> None:
-    assert assert_lawful(TITLE + "<svg>" + doubtful).fallback_reason in (FallbackReason.FOREIGN, FallbackReason.PREFIX)
+def test_anything_that_could_count_is_a_reason_to_fall_back(following: str) -> None:
+    assert assert_agrees(TITLE + "<svg>" + following).fallback_reason in (FallbackReason.FOREIGN, FallbackReason.PREFIX)
 
 
 @pytest.mark.parametrize(
@@ -210,11 +212,11 @@ def test_anything_that_could_count_is_a_doubt(doubtful: str) -> None:
         "<meta x=y>" * 1600,
     ],
 )
-def test_what_cannot_count_is_no_doubt(harmless: str) -> None:
+def test_what_cannot_count_is_no_reason_to_fall_back(harmless: str) -> None:
     assert metas(TITLE + "<svg>" + harmless) == [("og:title", "T")]
 
 
-def test_the_usual_prefixes_are_no_doubt() -> None:
+def test_the_usual_prefixes_need_no_fallback() -> None:
     page = "<html xmlns='http://www.w3.org/1999/xhtml' xmlns:og='http://ogp.me/ns#' prefix='og: http://ogp.me/ns#'>"
     assert metas(page + TITLE) == [("og:title", "T")]
     page = "<html xmlns='http://ogp.me/ns#' xmlnsx='http://ogp.me/ns#'><meta property='x:title'>"
@@ -238,7 +240,7 @@ def test_the_usual_prefixes_are_no_doubt() -> None:
 def test_a_name_that_only_ends_like_a_namespace_is_another(declaration: str) -> None:
     for tag in ("html", "head", "meta"):
         assert (
-            assert_lawful(f"<{tag} {declaration}><meta property='\"og:title' content=x>").fallback_reason
+            assert_agrees(f"<{tag} {declaration}><meta property='\"og:title' content=x>").fallback_reason
             is FallbackReason.PREFIX
         )
 
@@ -284,6 +286,55 @@ def test_it_reads_on_otherwise(page: str) -> None:
     assert stops(page) is None
 
 
+HIDDEN = TYPE.replace('"', "'")
+
+
+@pytest.mark.parametrize(
+    "hiding",
+    [
+        f'<a title="{HIDDEN}">',
+        f"<script>{HIDDEN}</script>",
+        f"<style>a{HIDDEN}</style>",
+        f"<!-- {HIDDEN} -->",
+        f"<!--{TYPE}--><script>'</head>'{TYPE}</script>",
+        f"<title>{TYPE}</title>",
+        f"<a b='>{TYPE}'>",
+        f"<p {HIDDEN}",
+        f"<? {HIDDEN}",
+        "<metadata property='og:type' content='x'>",
+        "<meta>" * 200 + "<meta itemprop='image' content='og:x'>",
+        '<meta itemprop="name" content="a > b"><html lang="en"><head>',
+        "<meta http-equiv='Content-Type' content='text/html; charset=utf-8'>",
+        '<svg><meta itemprop="a"></svg><table><html>',
+    ],
+)
+def test_a_meta_behind_the_head_counts_and_what_looks_like_one_does_not(hiding: str) -> None:
+    assert metas(TITLE + "</head><p>text</p>" + hiding) == [("og:title", "T")]
+    if "<svg>" not in hiding:
+        assert metas("</head><p>text</p>" + hiding + TITLE + "<p>" + hiding) == [("og:title", "T")]
+    data = (TITLE + "</head>" + hiding + TITLE + hiding).encode()
+    for at in range(len(data)):
+        assert read([data[:at], data[at:]], charset="utf-8") == read([data], charset="utf-8")
+
+
+def test_no_tokens_are_read_behind_a_head_that_nothing_may_count_after(monkeypatch: pytest.MonkeyPatch) -> None:
+    ends: list[int] = []
+
+    class Noted:
+        def match(self, data: bytearray, start: int, end: int) -> re.Match[bytes] | None:
+            found = token.match(data, start, end)
+            ends.append(found.end() if found else start)
+            return found
+
+    token = markup.TOKEN
+    monkeypatch.setattr(markup, "TOKEN", Noted())
+    head = TITLE + TYPE + "</head>"
+    body = "<body><p class='x'>text</p><script>'<a>'</script><svg></svg><meta itemprop='i'>" * 100
+    assert metas(head + body.replace("'i'", '"i"')) == [("og:title", "T"), ("og:type", "website")]
+    assert max(ends) == len(head)
+    assert assert_agrees(head + body + TITLE).fallback_reason is FallbackReason.FOREIGN
+
+
 def test_what_is_beyond_the_place_to_stop_does_not_count() -> None:
     page = TITLE + TYPE + "</head>" + " " * (MARGIN - len(TITLE) + 1) + TITLE
     reading = read([page.encode()], limits=_LIMITS)
@@ -291,23 +342,23 @@ def test_what_is_beyond_the_place_to_stop_does_not_count() -> None:
     assert [name for name, _ in reading.document.metas] == ["og:title", "og:type"]
 
 
-def test_what_comes_after_the_place_to_stop_raises_no_doubt() -> None:
+def test_what_comes_after_the_place_to_stop_needs_no_fallback() -> None:
     page = TITLE + TYPE + "</head>" + " " * MARGIN + "<svg>" + TITLE
     assert read([page.encode()], limits=_LIMITS).fallback_reason is None
 
 
-def test_who_has_enough_takes_no_more() -> None:
+def test_a_reader_that_has_enough_takes_no_more() -> None:
     reader = PageReader(limits=_LIMITS)
     assert reader.feed((TITLE + TYPE + "</head>" + " " * MARGIN).encode())
     assert reader.feed(b" " * 1000)
     assert len(finished(reader).data) == len(TITLE + TYPE + "</head>") + MARGIN
 
 
-def test_so_many_tags_behind_a_doubt_are_a_doubt() -> None:
+def test_too_many_tags_behind_a_diverging_element_are_a_reason_to_fall_back() -> None:
     assert read([b"<svg>" + b"<meta x=y>" * 2000]).fallback_reason is FallbackReason.FOREIGN
 
 
-def test_a_long_content_is_no_doubt() -> None:
+def test_a_long_content_needs_no_fallback() -> None:
     content = "data:image/png;base64," + "A" * 16_000
     assert metas(f'<meta property="og:image" content="{content}">') == [("og:image", content)]
     assert metas(f'<meta property="og:image" content="{content * 7}">') == []  # nor one that is too long to be kept
@@ -316,7 +367,7 @@ def test_a_long_content_is_no_doubt() -> None:
 @pytest.mark.parametrize(
     "heavy", [TITLE * 900, f'<meta property="og:title" content="{"&amp;" * 2000}">', f'<base href="{"x" * 9000}">']
 )
-def test_what_says_much_is_not_light(heavy: str) -> None:
+def test_a_page_with_much_open_graph_is_not_light(heavy: str) -> None:
     reader = PageReader()
     assert reader.is_light
     reader.feed((TITLE * 100).encode())

@@ -1,18 +1,18 @@
-"""What other readers of Open Graph fell into, from bytes to answer; on pages of our own."""
+"""What other readers of Open Graph fell into, from bytes to response; on pages of our own."""
 
 from typing import Any
 
 import pytest
 
 from scrap.opengraph import open_graph, read_with_html5lib
-from tests.law import assert_lawful
+from tests.reference import assert_agrees
 
 URL = "https://example.com/final/page"
 
 
 def answer(page: str | bytes, *, charset: str | None = None) -> dict[str, Any]:
-    """The answer, by whichever lane: both say the same where both say something."""
-    reading = assert_lawful(page, charset=charset)
+    """The response, by whichever parser: both find the same where the fast path does not fall back."""
+    reading = assert_agrees(page, charset=charset)
     return open_graph(reading.document or read_with_html5lib(reading.text), URL).fields
 
 

@@ -1,4 +1,4 @@
-"""The law, within its bounds."""
+"""The reference parser, within its limits."""
 
 import pickle
 import tracemalloc
@@ -66,19 +66,19 @@ def test_characters_that_should_not_be_there_cost_nothing() -> None:
     assert read_with_html5lib(page, ParseLimits(tokens=20)) == read_with_html5lib(META + META)
 
 
-def test_the_clock_is_looked_at_between_tokens_and_within_them(monkeypatch: pytest.MonkeyPatch) -> None:
-    looks = 0
+def test_the_clock_is_checked_between_tokens_and_within_them(monkeypatch: pytest.MonkeyPatch) -> None:
+    checks = 0
 
-    def look(_: object) -> None:
-        nonlocal looks
-        looks += 1
+    def check(_: object) -> None:
+        nonlocal checks
+        checks += 1
 
-    monkeypatch.setattr(tree._Clock, "look", look)
+    monkeypatch.setattr(tree._Clock, "check", check)
     read_with_html5lib("<br>" * 500)
-    assert looks >= 500 // tree._LOOK
-    looks = 0
+    assert checks >= 500 // tree._CHECK
+    checks = 0
     read_with_html5lib("<a b='" + "x" * 100 * tree._SLICE + "'>")
-    assert looks >= 100
+    assert checks >= 100
 
 
 @pytest.mark.parametrize(

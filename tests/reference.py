@@ -1,4 +1,4 @@
-"""The express lane beside the law."""
+"""The fast path beside the reference parser."""
 
 from collections.abc import Iterable
 from dataclasses import replace
@@ -22,18 +22,20 @@ def read(pieces: Iterable[bytes], *, charset: str | None = None, limits: ParseLi
 
 
 def finished(reader: PageReader) -> Reading:
-    """Does what is left to do when no more bytes come."""
+    """Does the steps that are left when no more bytes come."""
     reader.end()
     while reader.is_behind:
         reader.advance()
     return reader.close()
 
 
-def assert_lawful(page: str | bytes, *, charset: str | None = "utf-8", limits: ParseLimits = _USUAL) -> Reading:
-    """Asserts that the express lane says of a page what html5lib says of the same text, or that it is not sure."""
+def assert_agrees(page: str | bytes, *, charset: str | None = "utf-8", limits: ParseLimits = _USUAL) -> Reading:
+    """Asserts that the fast path finds in a page what html5lib finds in the same text, or falls back."""
     reading = read([page.encode() if isinstance(page, str) else page], charset=charset, limits=limits)
     if reading.document is not None:
-        law = read_with_html5lib(reading.text, replace(limits, seconds=60, tokens=10**9, elements=10**9, nesting=10**9))
-        if law.bound is not Bound.CRASH:
-            assert reading.document == law, reading.text
+        expected = read_with_html5lib(
+            reading.text, replace(limits, seconds=60, tokens=10**9, elements=10**9, nesting=10**9)
+        )
+        if expected.bound is not Bound.CRASH:
+            assert reading.document == expected, reading.text
     return reading
