@@ -1,9 +1,9 @@
 """A fleet of pods behind one Service: how often is a page fetched? As a simulation, and as a model for larger fleets.
 
 Requests are a Poisson process. Page k of N is requested with the probability ln(1 + 1/k) / ln(N + 1), a Zipf
-distribution of exponent 1. A preview is fresh for `ttl` seconds after a fetch of `fetch` seconds. Every pod keeps `entries` of
-them, the least recently used is evicted first, and it fetches a page once at a time (single flight). A shared cache
-keeps all. Five arrangements:
+distribution of exponent 1. A preview is fresh for `ttl` seconds after a fetch of `fetch` seconds. Every pod keeps
+`entries` of them, the least recently used is evicted first, and it fetches a page once at a time (single flight). A
+shared cache keeps all. Five arrangements:
 
 - `MEMORY`: each pod has its memory alone;
 - `SHARED`: and all have the shared cache;
