@@ -253,7 +253,7 @@ GROUPS: Mapping[str, tuple[Setting, ...]] = {
         Setting(
             "max-wait",
             admission.AdmissionLimits,
-            "patience",
+            "max_wait",
             _SECONDS,
             "Seconds that a burst may wait; where the queue was not empty for longer, it is shortened, and more "
             "fetches are answered 503.",

@@ -7,7 +7,6 @@ import time
 from http import HTTPStatus
 from typing import Final
 
-from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from scrap.api.problem import problem
@@ -32,6 +31,17 @@ def request_id_of(scope: Scope) -> str:
     return new_request_id()
 
 
+def _trace_of(scope: Scope) -> tuple[str, str]:
+    """The traceparent and tracestate that a request brings; a repeated field is one list (RFC 9110, section 5.3)."""
+    parents, states = [], []
+    for name, value in scope["headers"]:
+        if name == b"traceparent":
+            parents.append(value.decode("latin-1"))
+        elif name == b"tracestate":
+            states.append(value.decode("latin-1"))
+    return (parents[0], ", ".join(states)) if parents else ("", "")
+
+
 class RequestContext:
     """ASGI middleware: gives each request its summary, `request.state.summary`, and emits it at the end.
 
@@ -44,14 +54,10 @@ class RequestContext:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answers one request."""
-        headers = Headers(scope=scope)
         request_id = request_id_of(scope)
         summary = RequestEnded(request_id, scope["method"], UNMATCHED, 200, Outcome.OK, 0.0, path=scope["path"])
         scope.setdefault("state", {})["summary"] = summary
-        traceparent = headers.get("traceparent", "")
-        # Repeated fields are one list (RFC 9110, section 5.3).
-        tracestate = ", ".join(headers.getlist("tracestate")) if traceparent else ""
-        self._emit(RequestStarted(traceparent, tracestate))
+        self._emit(RequestStarted(*_trace_of(scope)))
         started = time.perf_counter()
 
         async def send_with_id(message: Message) -> None:

@@ -127,7 +127,7 @@ class Metrics:
         saturation = gauge("scrap_admission_saturation_ratio", "How saturated the service is, from 0 to 1.")
         saturation.set_function(lambda: admission.saturation)
         means = "Fetches rejected: the service was overloaded."
-        rejected = CountedElsewhere("scrap_admission_refused", means, [], lambda: {(): admission.refused})
+        rejected = CountedElsewhere("scrap_admission_refused", means, [], lambda: {(): admission.rejected})
         self.registry.register(rejected)
 
     def observe_cache(self, cache: Cache) -> None:

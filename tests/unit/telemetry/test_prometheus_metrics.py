@@ -201,7 +201,7 @@ def test_state_is_read_at_the_scrape() -> None:
         ("scrap_cache_shared_up", 1),
     ):
         assert found.value(name) == value, name
-    admission.in_flight, admission.refused, cache.up = 2, 6, False
+    admission.in_flight, admission.rejected, cache.up = 2, 6, False
     cache.lookups["shared", "miss"] = 1
     found = read(metrics)
     assert found.value("scrap_admission_in_flight") == 2

@@ -1,17 +1,18 @@
-"""How busy the process is."""
+"""How much of its CPU the process uses."""
 
 import asyncio
 import time
 from collections import deque
 from collections.abc import Callable
 
-_LOOKS = 5
+_SAMPLES = 5
 
 
-class Busy:
+class CPUUsage:
     """The share of its CPU that this process used in the last five to six seconds, 0.0 to 1.0.
 
-    One event loop uses one core at most, so that core is the whole; a process that may have less of it is busy sooner.
+    One event loop uses one core at most, so that core is the whole; a process that may use less of it is saturated
+    sooner.
 
     Args:
         cores: what the process may use, 1.0 or less.
@@ -29,27 +30,27 @@ class Busy:
         self._cores = cores
         self._clock = clock
         self._used = used
-        self._looks = deque([(clock(), used())], maxlen=_LOOKS + 1)
+        self._samples = deque([(clock(), used())], maxlen=_SAMPLES + 1)
         self._timer: asyncio.TimerHandle | None = None
 
     @property
     def share(self) -> float:
         """The share; 0.0 before any time has passed."""
-        since, used = self._looks[0]
+        since, used = self._samples[0]
         seconds = self._clock() - since
         return min(1.0, (self._used() - used) / (seconds * self._cores)) if seconds > 0 else 0.0
 
     def start(self) -> None:
-        """Begins to look, once a second, on the running loop."""
+        """Takes a sample each second, on the running loop."""
         self.stop()
-        self._timer = asyncio.get_running_loop().call_later(1.0, self._look)
+        self._timer = asyncio.get_running_loop().call_later(1.0, self._sample)
 
     def stop(self) -> None:
-        """Ends it."""
+        """Takes no more samples."""
         if self._timer:
             self._timer.cancel()
             self._timer = None
 
-    def _look(self) -> None:
-        self._looks.append((self._clock(), self._used()))
+    def _sample(self) -> None:
+        self._samples.append((self._clock(), self._used()))
         self.start()
