@@ -170,7 +170,9 @@ class Previewer:
         hit: Hit | None = None
         try:
             async with asyncio.timeout(self._deadline):
-                if not self._admission.is_saturated:  # else it is refused below, and that does not wait for another server
+                if (
+                    not self._admission.is_saturated
+                ):  # else it is refused below, and that does not wait for another server
                     hit = await self._cache.get(target.href)
                 if hit and hit.state and not (hit.state is EntryState.STALE and only_fresh):
                     return _found(hit, timings)

@@ -135,7 +135,7 @@ async def flights(rounds: int) -> None:
 
 
 async def places(rounds: int) -> None:
-    admission = Admission(AdmissionLimits(capacity=64, waiting=2_000, patience=60))
+    admission = Admission(AdmissionLimits(capacity=64, waiting=2_000, max_wait=60))
     semaphore = asyncio.Semaphore(64)
 
     async def enter(times: int) -> None:

@@ -1,15 +1,13 @@
-"""Admission: slots, a short queue, and a fixed number of new fetches in each iteration of the event loop.
+"""Admission: slots, a short queue before them, and few new fetches in each iteration of the event loop.
 
-*Slots* bound the fetches that wait for the web. *Memory* is bounded by a budget (`Slot`). *The CPU*: one event loop
-has one core, and where requests come faster than it can work, its iterations become longer. So in each iteration one
-fetch begins. An iteration serves all that is ready of the fetches under way, so excess work waits in the queue, before
-any of it is done, where it can be rejected. An iteration that is long for other reasons (cached responses, new
-connections, rejections) lets one more begin for every `AdmissionLimits.iteration` seconds.
+*Slots* limit the fetches that wait for the web, and a budget their *memory*. *The CPU*: one event loop has one core,
+and where requests come faster than it can work, its iterations become longer. So one fetch begins in each iteration.
+An iteration serves all that is ready of the fetches under way, so excess work waits in the queue, where none of it is
+done yet and it can be rejected.
 
-The queue is for bursts. A queue that stands only adds its length to every latency: after `max_wait` seconds without an
-empty queue only `standing` fetches may wait. Once a request was rejected, as in CoDel (RFC 8289), the load shedder
-admits none while the first in the queue has waited for more than `target`, and else as many in an iteration as may
-begin in one. docs/decisions/0009-load-shedding.md has the figures, docs/caching.md those of the queue's order.
+The queue is for bursts; one that stands only adds its length to every latency. Once a request was rejected, as in CoDel
+(RFC 8289), the load shedder admits none while the first in the queue has waited for more than `target`, and else as
+many in an iteration as may begin in one. docs/decisions/0009-load-shedding.md has the figures.
 """
 
 import asyncio
@@ -18,20 +16,14 @@ from collections import OrderedDict
 from collections.abc import Callable
 
 from scrap.admission.limits import AdmissionLimits
-from scrap.admission.slot import MemoryBudget, Slot
+from scrap.admission.slot import Slot
 from scrap.errors import Overloaded
 
 _SATURATED_SECONDS = 5.0  # after a rejection, for scrapes
 
 
-def _unused() -> float:
-    return 0.0
-
-
 class Admission:
-    """The slots for fetches and the queue before them, first in, first out.
-
-    Every operation takes constant time. A slot that is released goes to the first in the queue directly.
+    """The slots for fetches and the queue before them, first in, first out; every operation takes constant time.
 
     Args:
         limits: how many and how long.
@@ -47,7 +39,7 @@ class Admission:
         self,
         limits: AdmissionLimits,
         *,
-        cpu_usage: Callable[[], float] = _unused,
+        cpu_usage: Callable[[], float] = lambda: 0.0,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self.in_flight = 0
@@ -55,16 +47,12 @@ class Admission:
         self._limits = limits
         self._cpu_usage = cpu_usage
         self._clock = clock
-        self._memory = MemoryBudget(
-            own=limits.own_bytes, shared=limits.shared_bytes, step=limits.step_bytes, reject=self.reject
-        )
-        # In order, with the time when each came. The result is whether it has a slot (True) or waited too long (False).
-        self._queue: OrderedDict[asyncio.Future[bool], float] = OrderedDict()
+        self._shared_bytes = limits.shared_bytes  # left
+        self._queue: OrderedDict[asyncio.Future[None], float] = OrderedDict()  # in order, and when each came
         self._may_begin = 1  # fetches, in this iteration of the event loop
         self._may_admit = 1  # requests, by the load shedder
         self._counting = False  # the next iteration is scheduled
         self._rejected_before = 0  # this iteration
-        self._last_empty = float("-inf")  # when the queue was empty and no request rejected the last time
         self._last_rejection = float("-inf")
 
     @property
@@ -82,7 +70,7 @@ class Admission:
         """The larger of the shares of slots and of the CPU that are in use, 0.0 to 1.0.
 
         Both are proportional to the load, so the value with one replica fewer is n / (n - 1) times as large, which an
-        autoscaler needs. It is 1 for some seconds after a rejection: a process does not see what others take of its
+        autoscaler needs. It is 1 for some seconds after a rejection: a process cannot measure what others take of its
         core.
         """
         if self._clock() - self._last_rejection < _SATURATED_SECONDS:
@@ -92,12 +80,9 @@ class Admission:
     @property
     def is_saturated(self) -> bool:
         """Whether one more fetch would be rejected at once."""
-        limits, waiting = self._limits, len(self._queue)
-        if not waiting:
-            return not limits.waiting and self.in_flight >= limits.capacity
-        if waiting >= limits.waiting:
-            return True
-        return waiting >= limits.standing and self._clock() - self._last_empty > limits.max_wait
+        if self._limits.waiting:
+            return len(self._queue) >= self._limits.waiting
+        return self.in_flight >= self._limits.capacity
 
     @property
     def is_overloaded(self) -> bool:
@@ -107,7 +92,7 @@ class Admission:
     def admit(self) -> bool:
         """Whether a request may have a fetch, in an overload; to be asked once for each that needs one.
 
-        It gets to `enter` some iterations later: without this all requests of an iteration would find the same queue.
+        It enters some iterations later: without a limit all requests of an iteration would find the same short queue.
         """
         if self._may_admit <= 0 or self.is_saturated:
             return False
@@ -125,31 +110,49 @@ class Admission:
         return Overloaded(retry_after=self._limits.retry_after)
 
     def enter(self) -> Slot:
-        """The slot for one fetch, as an asynchronous context manager.
+        """A slot for the length of an `async with`.
 
-        Entering raises `Overloaded` at once where the queue is full, or after `AdmissionLimits.max_wait` seconds.
+        To enter it raises `Overloaded`: at once where the queue is full, or after `AdmissionLimits.max_wait` seconds.
         """
-        return Slot(self, self._memory)
+        return Slot(self, self._limits.own_bytes)
 
     def acquire_now(self) -> bool:
-        """Takes a slot if it needs no wait."""
+        """Takes a slot if that needs no wait."""
         if self._queue or not self._has_slot():
             return False
-        now = self._clock()
-        if now - self._last_rejection >= self._limits.max_wait:
-            self._last_empty = now
         self._begin()
         return True
 
     async def acquire(self) -> None:
-        """Waits for a slot; raises Overloaded where there is none in time."""
-        if self.is_saturated or not await self._wait():
+        """Waits for a slot; raises `Overloaded` where there is none in time."""
+        if self.is_saturated:
             raise self.reject()
+        waiter: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._queue[waiter] = self._clock()
+        try:
+            async with asyncio.timeout(self._limits.max_wait):
+                await waiter
+        except (TimeoutError, asyncio.CancelledError) as error:
+            if waiter.done() and not waiter.cancelled():
+                self.release()  # the slot came in the same iteration
+            if isinstance(error, TimeoutError):
+                raise self.reject() from None
+            raise
+        finally:
+            self._queue.pop(waiter, None)
 
-    def release(self) -> None:
-        """Returns a slot."""
+    def release(self, shared_bytes: int = 0) -> None:
+        """Returns a slot, and what it took of the shared memory."""
+        self._shared_bytes += shared_bytes
         self.in_flight -= 1
         self._begin_next()
+
+    def take_memory(self) -> int:
+        """Takes a step of the shared memory; returns its bytes, or raises `Overloaded`."""
+        if self._limits.step_bytes > self._shared_bytes:
+            raise self.reject()
+        self._shared_bytes -= self._limits.step_bytes
+        return self._limits.step_bytes
 
     def _has_slot(self) -> bool:
         """Whether a fetch may begin in this iteration."""
@@ -160,6 +163,14 @@ class Admission:
         self._may_begin -= 1
         self._count_iteration()
 
+    def _begin_next(self) -> None:
+        """Lets the first in the queue begin, if it may."""
+        while self._queue and self._has_slot():
+            waiter, _ = self._queue.popitem(last=False)
+            if not waiter.done():
+                waiter.set_result(None)
+                self._begin()
+
     def _count_iteration(self) -> None:
         if not self._counting:
             self._counting = True
@@ -168,36 +179,7 @@ class Admission:
     def _next_iteration(self, since: float) -> None:
         self._counting = False
         seconds, rejections = self._clock() - since, self.rejected - self._rejected_before
-        self._rejected_before = self.rejected
         more = int(seconds / self._limits.iteration) + rejections // self._limits.rejections
         self._may_begin = self._may_admit = 1 + more
+        self._rejected_before = self.rejected
         self._begin_next()
-
-    def _begin_next(self) -> None:
-        """Lets the first in the queue begin."""
-        while self._queue and self._has_slot():
-            waiter, _ = self._queue.popitem(last=False)
-            if not waiter.done():
-                waiter.set_result(True)
-                self._begin()
-
-    async def _wait(self) -> bool:
-        """Waits in the queue; returns whether there was a slot in time."""
-        loop = asyncio.get_running_loop()
-        waiter: asyncio.Future[bool] = loop.create_future()
-        self._queue[waiter] = self._clock()
-        timer = loop.call_later(self._limits.max_wait, _expire, waiter)
-        try:
-            return await waiter
-        except asyncio.CancelledError:
-            if waiter.done() and not waiter.cancelled() and waiter.result():
-                self.release()  # the slot came in the same iteration
-            raise
-        finally:
-            timer.cancel()
-            self._queue.pop(waiter, None)
-
-
-def _expire(waiter: asyncio.Future[bool]) -> None:
-    if not waiter.done():
-        waiter.set_result(False)

@@ -1,4 +1,4 @@
-"""How much of its CPU the process uses."""
+"""How much of its core the process uses: one event loop cannot use another."""
 
 import asyncio
 import time
@@ -9,25 +9,16 @@ _SAMPLES = 5
 
 
 class CPUUsage:
-    """The share of its CPU that this process used in the last five to six seconds, 0.0 to 1.0.
-
-    One event loop uses one core at most, so that core is the whole; a process that may use less of it is saturated
-    sooner.
+    """The share of one core that this process used in the last five to six seconds, 0.0 to 1.0.
 
     Args:
-        cores: what the process may use, 1.0 or less.
         clock: monotonic seconds.
         used: seconds of CPU that the process has used.
     """
 
     def __init__(
-        self,
-        cores: float = 1.0,
-        *,
-        clock: Callable[[], float] = time.monotonic,
-        used: Callable[[], float] = time.process_time,
+        self, *, clock: Callable[[], float] = time.monotonic, used: Callable[[], float] = time.process_time
     ) -> None:
-        self._cores = cores
         self._clock = clock
         self._used = used
         self._samples = deque([(clock(), used())], maxlen=_SAMPLES + 1)
@@ -38,7 +29,7 @@ class CPUUsage:
         """The share; 0.0 before any time has passed."""
         since, used = self._samples[0]
         seconds = self._clock() - since
-        return min(1.0, (self._used() - used) / (seconds * self._cores)) if seconds > 0 else 0.0
+        return min(1.0, (self._used() - used) / seconds) if seconds > 0 else 0.0
 
     def start(self) -> None:
         """Takes a sample each second, on the running loop."""

@@ -17,12 +17,9 @@ class AdmissionLimits:
     capacity: int = 256
     # Fetches that may wait in the queue. More: larger bursts are smoothed. 0: no queue, and no limit per iteration.
     waiting: int = 128
-    # Seconds that a fetch waits at most; a queue that was not empty for longer is no burst. CoDel's interval.
+    # Seconds that a fetch waits at most, and that an overload lasts after a rejection. CoDel's interval.
     max_wait: float = 0.25
-    # Fetches that may wait in a queue that is no burst. Fewer: rejections for steady clients on so many connections.
-    standing: int = 64
-    # Seconds that the first in the queue may have waited while others are admitted, in an overload. More: latency.
-    # Less than a fetch takes of the CPU: idle moments. CoDel's target.
+    # Seconds that the first in the queue may have waited while others are admitted, in an overload. CoDel's target.
     target: float = 0.025
     # Seconds of an iteration of the event loop for which one more fetch may begin in the next, beside a flood of other
     # requests. It has to be much more than a fetch takes of the CPU, else long iterations make longer ones.

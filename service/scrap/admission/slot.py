@@ -1,43 +1,24 @@
-"""A slot for a fetch, and the memory budget of all fetches."""
+"""The slot of one fetch, and the memory that it may hold."""
 
-from collections.abc import Callable
 from types import TracebackType
 from typing import TYPE_CHECKING
-
-from scrap.errors import Overloaded
 
 if TYPE_CHECKING:
     from scrap.admission.admission import Admission
 
 
-class MemoryBudget:
-    """The memory that fetches share beyond the bytes that each has of its own.
+class Slot:
+    """The slot of one fetch: an asynchronous context manager, entered once.
 
-    Args:
-        own: bytes that each may hold in any case.
-        shared: bytes that all together may hold beyond.
-        step: bytes that one takes of it at once.
-        reject: makes the error for a fetch that exceeds the budget.
+    Attributes:
+        shared: bytes taken of the memory that all fetches share.
     """
 
-    __slots__ = ("left", "own", "reject", "step")
+    __slots__ = ("_admission", "_limit", "shared")
 
-    def __init__(self, *, own: int, shared: int, step: int, reject: Callable[[], Overloaded]) -> None:
-        self.own = own
-        self.left = shared
-        self.step = step
-        self.reject = reject
-
-
-class Slot:
-    """The slot of one fetch: an asynchronous context manager, entered once; entering raises Overloaded."""
-
-    __slots__ = ("_admission", "_budget", "_limit", "shared")
-
-    def __init__(self, admission: "Admission", budget: MemoryBudget) -> None:
-        self.shared = 0  # bytes taken of the shared memory
-        self._limit = budget.own  # bytes that it may hold
-        self._budget = budget
+    def __init__(self, admission: "Admission", own_bytes: int) -> None:
+        self.shared = 0
+        self._limit = own_bytes  # that it may hold
         self._admission = admission
 
     async def __aenter__(self) -> "Slot":
@@ -48,19 +29,15 @@ class Slot:
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
-        self._budget.left += self.shared
-        self._admission.release()
+        self._admission.release(self.shared)
 
     def hold(self, size: int) -> None:
         """Notes that the fetch holds so many bytes now.
 
         Raises:
-            Overloaded: the budget does not have so many left.
+            Overloaded: the shared memory does not have so many left.
         """
-        budget = self._budget
         while size > self._limit:
-            if budget.step > budget.left:
-                raise budget.reject()
-            budget.left -= budget.step
-            self.shared += budget.step
-            self._limit += budget.step
+            step = self._admission.take_memory()
+            self.shared += step
+            self._limit += step

@@ -186,7 +186,7 @@ def test_every_other_event_is_counted() -> None:
 
 
 def test_state_is_read_at_the_scrape() -> None:
-    admission, cache = FakeAdmission(in_flight=3, refused=5), FakeCache(lookups={("memory", "fresh"): 5})
+    admission, cache = FakeAdmission(in_flight=3, rejected=5), FakeCache(lookups={("memory", "fresh"): 5})
     metrics = observed(metrics_after(), admission, cache)
     found = read(metrics)
     for name, value in (
