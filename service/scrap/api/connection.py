@@ -103,10 +103,12 @@ class Connection(HttpToolsProtocol):
             What is behind it.
         """
         if not self._head_open:
-            if self._is_responding() and self.cycle.more_body:  # content, whose connection ends with the response
+            cycle = self.cycle
+            if cycle and cycle.more_body and not cycle.response_complete:  # its connection is closed after the response
                 super().data_received(data)
                 return b""
             data = data.lstrip(b"\r\n")  # empty lines before a request are no part of it (RFC 9112, section 2.2)
+            self._head_open = bool(data)
         end = (self._head_tail + data).find(b"\r\n\r\n")  # the parser accepts no bare LF for an end
         size = len(data) if end < 0 else end + 4 - len(self._head_tail)
         self._head_bytes += size
@@ -133,11 +135,6 @@ class Connection(HttpToolsProtocol):
         self._start_timer(_PROBE_SECONDS, self._probe)
         return True
 
-    def on_message_begin(self) -> None:
-        """Begins a head, at its first byte."""
-        super().on_message_begin()
-        self._head_open = True
-
     def on_headers_complete(self) -> None:
         """Ends a head.
 
@@ -145,7 +142,8 @@ class Connection(HttpToolsProtocol):
             ValueError: it has not one valid Host; the parser treats it as an error of the message, which is a 400.
         """
         self._head_open = False
-        self._stop_timer()
+        if self._timer is not None:
+            self._stop_timer()
         if len(self.pipeline) >= self._limits.pipelined:
             self.transport.abort()
             raise asyncio.LimitOverrunError("too many pipelined requests", len(self.pipeline))

@@ -10,7 +10,7 @@ from typing import Final
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from scrap.api.problem import rendered
-from scrap.api.request_context import request_id_of
+from scrap.api.request_context import identify
 from scrap.api.scrap import PATH, remembered
 from scrap.events import Emit, RequestEnded, RequestStarted, Timings
 from scrap.preview import Previewer
@@ -45,10 +45,11 @@ class LoadShedder:
         return (target is not None and self._previewer.knows(target)) or self._previewer.admit()
 
     async def _reject(self, scope: Scope, send: Send) -> None:
-        self._emit(RequestStarted())
+        request_id, traceparent, tracestate = identify(scope)
+        self._emit(RequestStarted(traceparent, tracestate))
         started = time.perf_counter()
         error = self._previewer.reject()
-        reason, request_id = error.reason, request_id_of(scope)
+        reason = error.reason
         problem = rendered(reason, error.retry_after)
         headers, body = problem.of(request_id)
         await send({"type": "http.response.start", "status": problem.status, "headers": headers})

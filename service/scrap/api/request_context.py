@@ -23,23 +23,23 @@ def new_request_id() -> str:
     return f"{_ids.getrandbits(64):016x}"
 
 
-def request_id_of(scope: Scope) -> str:
-    """The id that a request brings in `X-Request-ID`, if it is safe in logs and headers; else a new one."""
-    for name, value in scope["headers"]:
-        if name == b"x-request-id":
-            return str(value, "ascii") if _SAFE_REQUEST_ID.fullmatch(value) else new_request_id()
-    return new_request_id()
+def identify(scope: Scope) -> tuple[str, str, str]:
+    """The id of a request and the trace that it continues, from its headers.
 
-
-def _trace_of(scope: Scope) -> tuple[str, str]:
-    """The traceparent and tracestate that a request brings; a repeated field is one list (RFC 9110, section 5.3)."""
-    parents, states = [], []
+    Returns:
+        `X-Request-ID` if it is safe in logs and headers, else a new id; traceparent and tracestate, a list if it is
+        repeated (RFC 9110, section 5.3), each "" where there is none.
+    """
+    request_id, parents, states = "", [], []
     for name, value in scope["headers"]:
-        if name == b"traceparent":
+        if name == b"x-request-id" and not request_id:
+            request_id = value.decode() if _SAFE_REQUEST_ID.fullmatch(value) else new_request_id()
+        elif name == b"traceparent":
             parents.append(value.decode("latin-1"))
         elif name == b"tracestate":
             states.append(value.decode("latin-1"))
-    return (parents[0], ", ".join(states)) if parents else ("", "")
+    request_id = request_id or new_request_id()
+    return (request_id, parents[0], ", ".join(states)) if parents else (request_id, "", "")
 
 
 class RequestContext:
@@ -54,10 +54,10 @@ class RequestContext:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answers one request."""
-        request_id = request_id_of(scope)
+        request_id, traceparent, tracestate = identify(scope)
         summary = RequestEnded(request_id, scope["method"], UNMATCHED, 200, Outcome.OK, 0.0, path=scope["path"])
         scope.setdefault("state", {})["summary"] = summary
-        self._emit(RequestStarted(*_trace_of(scope)))
+        self._emit(RequestStarted(traceparent, tracestate))
         started = time.perf_counter()
 
         async def send_with_id(message: Message) -> None:

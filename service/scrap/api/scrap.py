@@ -91,8 +91,10 @@ class ScrapEndpoint:
             await response(scope, receive, send)
             return
         summary.outcome = entry.outcome
-        tags = [value.decode("latin-1") for name, value in scope["headers"] if name == b"if-none-match"]
-        is_known = bool(tags) and matches(", ".join(tags), entry.etag)  # RFC 9110, section 13.1.2
+        is_known = False
+        for name, value in scope["headers"]:
+            if name == b"if-none-match":  # RFC 9110, section 13.1.2
+                is_known = is_known or matches(value.decode("latin-1"), entry.etag)
         headers = [*entry.headers, (b"age", b"%d" % age(entry, now)), (b"server-timing", server_timing(summary))]
         if not is_known:
             headers += (b"content-type", b"application/json"), (b"content-length", b"%d" % len(entry.body))
