@@ -279,17 +279,24 @@ async def test_an_overload_ends_a_while_after_the_last_rejection() -> None:
     assert not is_overloaded(admission)
 
 
-async def test_in_an_overload_one_request_is_admitted_in_an_iteration() -> None:
-    admission = make(capacity=9, waiting=9)
+async def test_in_an_overload_few_requests_are_admitted_in_an_iteration() -> None:
+    admission = make(waiting=9)
     for _ in range(3):
-        assert [admission.admit() for _ in range(3)] == [True, False, False]
+        assert sum(admission.admit() for _ in range(4)) == 2  # the queue is empty
         await asyncio.sleep(0)
+    fetches = [HeldFetch(admission) for _ in range(2)]
+    await settle()
+    for _ in range(3):
+        assert sum(admission.admit() for _ in range(4)) == 1  # a fetch waits
+        await asyncio.sleep(0)
+    for fetch in fetches:
+        await fetch.end()
 
 
 async def test_rejections_let_one_more_be_admitted_so_that_they_do_not_take_the_cpu_from_pages() -> None:
     limits = AdmissionLimits(capacity=9, waiting=9, rejections=10)
     admission = Admission(limits, clock=lambda: 0.0)
-    for rejections, admitted in ((0, 1), (9, 1), (10, 2), (39, 4), (0, 1)):
+    for rejections, admitted in ((0, 2), (9, 2), (10, 3), (39, 5), (0, 2)):
         for _ in range(rejections):
             admission.reject()
         admission.admit()

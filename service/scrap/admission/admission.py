@@ -7,7 +7,8 @@ done yet and it can be rejected.
 
 The queue is for bursts; one that stands only adds its length to every latency. Once a request was rejected, as in CoDel
 (RFC 8289), the load shedder admits none while the first in the queue has waited for more than `target`, and else as
-many in an iteration as may begin in one. docs/decisions/0009-load-shedding.md has the figures.
+many in an iteration as may begin in one, and one more while the queue is empty: without it the clients that a service
+can serve are rejected on and on if they retry at once. docs/decisions/0009-load-shedding.md has the figures.
 """
 
 import asyncio
@@ -50,7 +51,7 @@ class Admission:
         self._shared_bytes = limits.shared_bytes  # left
         self._queue: OrderedDict[asyncio.Future[None], float] = OrderedDict()  # in order, and when each came
         self._may_begin = 1  # fetches, in this iteration of the event loop
-        self._may_admit = 1  # requests, by the load shedder
+        self._may_admit = 2  # requests, by the load shedder
         self._counting = False  # the next iteration is scheduled
         self._rejected_before = 0  # this iteration
         self._last_rejection = float("-inf")
@@ -180,6 +181,7 @@ class Admission:
         self._counting = False
         seconds, rejections = self._clock() - since, self.rejected - self._rejected_before
         more = int(seconds / self._limits.iteration) + rejections // self._limits.rejections
-        self._may_begin = self._may_admit = 1 + more
+        self._may_begin = 1 + more
+        self._may_admit = self._may_begin + (not self._queue)
         self._rejected_before = self.rejected
         self._begin_next()
