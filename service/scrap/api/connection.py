@@ -19,12 +19,12 @@ from scrap.errors import Overloaded, Reason, ScrapError
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ConnectionLimits:
-    """What one client may cost before its first request is even read."""
+    """What a client may cost before its request is read."""
 
-    connections: int = 1024  # open at once; one more is answered 503 and closed; each costs about 10 KiB
-    head_bytes: int = 16_384  # of a request's line and headers; more is answered 431
-    head_seconds: float = 10.0  # from its first byte to the end of a request's head; slower is answered 408
-    pipelined: int = 8  # requests sent ahead on one connection; one more and the connection is aborted
+    connections: int = 1024  # open at once, 10 KiB each; the response to one more is 503, and it is closed
+    head_bytes: int = 16_384  # of a request's line and headers; the response to more is 431
+    head_seconds: float = 10.0  # from the first byte to the end of a head; the response to a slower one is 408
+    pipelined: int = 8  # requests sent ahead on one connection; at one more it is aborted
 
 
 _BODY_HEADERS: Final = frozenset({b"content-length", b"transfer-encoding"})
@@ -39,13 +39,7 @@ _HOST: Final = re.compile(
 
 
 class ConnectionConfig(uvicorn.Config):
-    """uvicorn's configuration, with our limits.
-
-    Args:
-        limits: of each connection.
-        reject: makes the response to what is not yet a request.
-        options: uvicorn's own.
-    """
+    """uvicorn's configuration, with limits and the function that renders the response to what is not yet a request."""
 
     def __init__(self, *, limits: ConnectionLimits, reject: Callable[[ScrapError], bytes], **options: Any) -> None:
         super().__init__(http=Connection, **options)
@@ -97,11 +91,7 @@ class Connection(HttpToolsProtocol):
             self._start_timer(self._limits.head_seconds, self._head_is_late)
 
     def _read(self, data: bytes) -> bytes:
-        """Reads up to the next empty line, where alone a head can end, so that each head is measured by itself.
-
-        Returns:
-            What is behind it.
-        """
+        """Reads up to the next empty line, where alone a head can end, to measure each by itself; returns the rest."""
         if not self._head_open:
             cycle = self.cycle
             if cycle and cycle.more_body and not cycle.response_complete:  # its connection is closed after the response
@@ -123,11 +113,7 @@ class Connection(HttpToolsProtocol):
         return data[size:]
 
     def eof_received(self) -> bool:  # type: ignore[override]  # uvicorn's keeps none; asyncio's may
-        """Closes an idle connection; else keeps it for the responses under way: the client may read on (RFC 9293, 3.6).
-
-        Returns:
-            Whether it is kept.
-        """
+        """Keeps a connection (True) for the responses under way: its client may read on (RFC 9293, section 3.6)."""
         if not self._is_responding():
             return False
         if not self._rejection:
@@ -136,11 +122,7 @@ class Connection(HttpToolsProtocol):
         return True
 
     def on_headers_complete(self) -> None:
-        """Ends a head.
-
-        Raises:
-            ValueError: it has not one valid Host; the parser treats it as an error of the message, which is a 400.
-        """
+        """Checks a head; an error raised here is one of the message to the parser, and the response is 400."""
         self._head_open = False
         if self._timer is not None:
             self._stop_timer()

@@ -1,4 +1,4 @@
-"""Errors as clients see them: RFC 9457 problem details, made of nothing but the reason's own words."""
+"""Problem details (RFC 9457), made of nothing but the reason."""
 
 import math
 from functools import cache
@@ -14,7 +14,7 @@ from scrap.events import RequestEnded, Timings
 from scrap.preview import MISS
 
 MEDIA_TYPE = "application/problem+json"
-# Problem types are tag URIs (RFC 4151): stable names that nobody has to serve; docs/problems.md explains each.
+# Problem types are tag URIs (RFC 4151), which need no server; docs/problems.md explains each.
 _TYPE_PREFIX = "tag:scrap.dev,2026:"
 
 # The status of a reason where it is not its outcome's.
@@ -23,7 +23,7 @@ _STATUS = {
     Reason.METHOD_NOT_ALLOWED: 405,
     Reason.REQUEST_TIMEOUT: 408,
     Reason.REQUEST_TOO_LARGE: 431,
-    Reason.CALLER_LEFT: 499,  # nginx's number: nobody reads it but the log
+    Reason.CALLER_LEFT: 499,  # nginx's number, for the log
 }
 
 _TITLES: dict[Reason | Outcome, str] = {
@@ -42,26 +42,22 @@ _TITLES: dict[Reason | Outcome, str] = {
 
 
 def type_of(reason: Reason) -> str:
-    """The stable `type` URI of a reason's problem."""
+    """The `type` of a reason's problem, a stable URI."""
     return _TYPE_PREFIX + (reason if reason in _STATUS else reason.outcome).replace("_", "-")
 
 
 def title_of(reason: Reason) -> str:
-    """The `title` of a reason's problem: the same for every problem of its type."""
+    """The `title` of a reason's problem, the same for each of its type."""
     return _TITLES.get(reason) or _TITLES[reason.outcome]
 
 
 def status_of(reason: Reason) -> int:
-    """The HTTP status that answers a reason."""
+    """The HTTP status of a reason."""
     return _STATUS.get(reason, reason.outcome.status)
 
 
 class RenderedProblem:
-    """A problem without members of its own: rendered once, for all requests but for their ids.
-
-    Attributes:
-        status: its HTTP status.
-    """
+    """A response that differs in the request's id alone, and is rendered once."""
 
     def __init__(self, reason: Reason, retry_after: float | None) -> None:
         self.status = status_of(reason)
@@ -72,13 +68,13 @@ class RenderedProblem:
         self._before, self._after = orjson.dumps(members).split(b"\\u0000")
 
     def of(self, request_id: str) -> tuple[list[tuple[bytes, bytes]], bytes]:
-        """Headers and body for one request, whose id needs no escapes in JSON."""
+        """Headers and body; an id needs no escapes in JSON."""
         name = request_id.encode()
         body = self._before + name + self._after
         return [*self._headers, (b"content-length", b"%d" % len(body)), (b"x-request-id", name)], body
 
 
-rendered = cache(RenderedProblem)  # a few reasons, each with the same seconds
+rendered = cache(RenderedProblem)  # of few reasons, each with the same seconds
 
 
 def _members(reason: Reason, request_id: str) -> dict[str, object]:
@@ -97,7 +93,7 @@ def _members(reason: Reason, request_id: str) -> dict[str, object]:
 def problem(
     summary: RequestEnded, reason: Reason, *, upstream_status: int | None = None, retry_after: float | None = None
 ) -> Response:
-    """The response to a failed request (RFC 9457, section 3), noted in its summary; `retry_after` is in seconds."""
+    """The response to a failed request, also noted in its summary; `retry_after` is in seconds."""
     summary.reason, summary.outcome, summary.status = reason, reason.outcome, status_of(reason)
     summary.upstream_status = upstream_status
     members = _members(reason, summary.request_id)
@@ -128,7 +124,7 @@ async def on_http_error(request: Request, error: Exception) -> Response:
 
 
 def server_timing(summary: RequestEnded) -> bytes:
-    """The phases of the request's own fetch in milliseconds (Server-Timing, W3C); 0.0 where it made none."""
+    """Server-Timing (W3C): the phases of the request's own fetch in milliseconds; 0.0 where it made none."""
     return _server_timing(summary.timings) if summary.cache == MISS else _NO_FETCH
 
 
