@@ -1,14 +1,10 @@
 """Admission: slots, a short queue before them, and few new fetches in each iteration of the event loop.
 
-*Slots* limit the fetches that wait for the web, and a budget their *memory*. *The CPU*: one event loop has one core,
-and where requests come faster than it can work, its iterations become longer. So one fetch begins in each iteration.
-An iteration serves all that is ready of the fetches under way, so excess work waits in the queue, where none of it is
-done yet and it can be rejected.
-
-The queue is for bursts; one that stands only adds its length to every latency. Once a request was rejected, as in CoDel
-(RFC 8289), the load shedder admits none while the first in the queue has waited for more than `target`, and else as
-many in an iteration as may begin in one, and one more while the queue is empty: without it the clients that a service
-can serve are rejected on and on if they retry at once. docs/decisions/0009-load-shedding.md has the figures.
+Where requests come faster than the one core of an event loop can work, its iterations become longer. So one fetch
+begins in each: an iteration serves all that is ready of the fetches under way, and excess work waits in the queue,
+where nothing is done yet and it can be rejected. A queue that stands only adds its length to every latency, so once a
+request was rejected, the load shedder admits few in an iteration, and none while the first in the queue has waited for
+more than `target`, as in CoDel (RFC 8289). docs/decisions/0009-load-shedding.md has the figures.
 """
 
 import asyncio
@@ -68,11 +64,10 @@ class Admission:
 
     @property
     def saturation(self) -> float:
-        """The larger of the shares of slots and of the CPU that are in use, 0.0 to 1.0.
+        """The larger of the shares of slots and of the CPU that are in use; 1.0 for some seconds after a rejection.
 
-        Both are proportional to the load, so the value with one replica fewer is n / (n - 1) times as large, which an
-        autoscaler needs. It is 1 for some seconds after a rejection: a process cannot measure what others take of its
-        core.
+        Both are proportional to the load, so with one replica fewer it is n / (n - 1) times as large. A process cannot
+        measure what others take of its core, so a rejection counts as well.
         """
         if self._clock() - self._last_rejection < _SATURATED_SECONDS:
             return 1.0
@@ -91,9 +86,10 @@ class Admission:
         return self._clock() - self._last_rejection < self._limits.max_wait or self.is_saturated
 
     def admit(self) -> bool:
-        """Whether a request may have a fetch, in an overload; to be asked once for each that needs one.
+        """Whether a request may have a fetch in an overload; to be called once for each that needs one.
 
-        It enters some iterations later: without a limit all requests of an iteration would find the same short queue.
+        It enters some iterations later: without a limit all requests of an iteration would find the same queue. One
+        more may while the queue is empty, else clients that could be served and retry at once are rejected on and on.
         """
         if self._may_admit <= 0 or self.is_saturated:
             return False
@@ -111,10 +107,7 @@ class Admission:
         return Overloaded(retry_after=self._limits.retry_after)
 
     def enter(self) -> Slot:
-        """A slot for the length of an `async with`.
-
-        To enter it raises `Overloaded`: at once where the queue is full, or after `AdmissionLimits.max_wait` seconds.
-        """
+        """A slot for an `async with`, which raises `Overloaded` at once or after `AdmissionLimits.max_wait` seconds."""
         return Slot(self, self._limits.own_bytes)
 
     def acquire_now(self) -> bool:

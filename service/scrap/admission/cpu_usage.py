@@ -9,12 +9,7 @@ _SAMPLES = 5
 
 
 class CPUUsage:
-    """The share of one core that this process used in the last five to six seconds, 0.0 to 1.0.
-
-    Args:
-        clock: monotonic seconds.
-        used: seconds of CPU that the process has used.
-    """
+    """The share of one core that this process used in the last five to six seconds, 0.0 to 1.0."""
 
     def __init__(
         self, *, clock: Callable[[], float] = time.monotonic, used: Callable[[], float] = time.process_time

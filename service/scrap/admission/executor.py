@@ -19,13 +19,8 @@ class _Waiter(NamedTuple):
 class Executor:
     """Runs work in threads, no more at once than there are threads.
 
-    While all threads are in use, work waits in a queue. The next is work for the host that used the fewest seconds
-    since the queue was empty the last time; of equal hosts the smallest, of equal sizes the first. So neither one host
-    with many pages that take long nor a few large pages block the others.
-
-    Args:
-        threads: pieces of work at once.
-        clock: monotonic seconds.
+    The next of the queue is work for the host that used the fewest seconds since the queue was empty; of equal hosts
+    the smallest, of equal sizes the first. So neither a host with many slow pages nor a few large pages block others.
     """
 
     def __init__(self, threads: int, *, clock: Callable[[], float] = time.monotonic) -> None:
@@ -41,16 +36,9 @@ class Executor:
         return len(self._queue)
 
     async def run(self, work: Callable[[], T], *, host: str, size: int) -> T:
-        """Runs work in a thread; it goes on if this is cancelled, and keeps its thread until it is done.
+        """Runs work in a thread; raises RuntimeError where none can be started.
 
-        Args:
-            work: what to run.
-            host: whose work it is.
-            size: how much it is, in any unit that all work has in common.
-
-        Raises:
-            RuntimeError: no thread can be started.
-            Exception: what `work` raises.
+        The work goes on if this is cancelled. Its size is in any unit that all work has in common.
         """
         await self._acquire(host, size)
         try:

@@ -5,15 +5,10 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class AdmissionLimits:
-    """Limits of slots, queue and memory.
-
-    Raises:
-        ValueError: a limit is out of its range.
-    """
+    """Limits of slots, queue and memory; raises ValueError where one is out of its range."""
 
     # Fetches at once. More: more memory, 116 KiB each for pages within `own_bytes`, 252 where they are zstd, whose
-    # decoder holds them once more. Fewer: origins that hang, each of which holds its slot to its deadline, occupy all
-    # slots sooner.
+    # decoder holds them once more. Fewer: origins that hang until their deadline occupy all slots sooner.
     capacity: int = 256
     # Fetches that may wait in the queue. More: larger bursts are smoothed. 0: no queue, and no limit per iteration.
     waiting: int = 128

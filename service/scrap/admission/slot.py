@@ -1,6 +1,5 @@
 """The slot of one fetch, and the memory that it may hold."""
 
-from types import TracebackType
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -26,9 +25,7 @@ class Slot:
             await self._admission.acquire()
         return self
 
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
-    ) -> None:
+    async def __aexit__(self, *error: object) -> None:
         self._admission.release(self.shared)
 
     def hold(self, size: int) -> None:
