@@ -255,8 +255,8 @@ GROUPS: Mapping[str, tuple[Setting, ...]] = {
             admission.AdmissionLimits,
             "max_wait",
             _SECONDS,
-            "Seconds that a burst may wait; where the queue was not empty for longer, it is shortened, and more "
-            "fetches are answered 503.",
+            "Seconds that a fetch may wait in the queue; then it is answered 503. For so long after a rejection the "
+            "service is overloaded.",
         ),
         Setting(
             "html5lib-workers",
