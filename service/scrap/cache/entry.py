@@ -165,7 +165,7 @@ def decode(key: str, data: bytes) -> Entry | None:
 
 
 def _read(head: list[Any], body: bytes) -> Entry:
-    """The entry with this head and body; raises ValueError, TypeError or LookupError where it is none of ours."""
+    """The entry with this head and body; raises ValueError, TypeError or LookupError where it is none."""
     outcome, reason, tag, status, retry_after, *times = head
     entry = Entry(
         outcome=_OUTCOMES[outcome],

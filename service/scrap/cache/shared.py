@@ -40,7 +40,7 @@ class SharedCacheErrorKind(StrEnum):
     REFUSED = "refused"  # one command: out of memory, a read-only replica, a value of another type
     PROTOCOL = "protocol"  # not the server we expect
     BACKLOG = "backlog"  # more commands than `Remote.backlog`
-    ENTRY = "entry"  # a value that is no entry of ours
+    ENTRY = "entry"  # a value that is no entry
 
 
 class _Read(NamedTuple):
