@@ -66,8 +66,7 @@ class Admission:
     def saturation(self) -> float:
         """The larger of the shares of slots and of the CPU that are in use; 1.0 for some seconds after a rejection.
 
-        Both are proportional to the load, so with one replica fewer it is n / (n - 1) times as large. A process cannot
-        measure what others take of its core, so a rejection counts as well.
+        Both are proportional to the load: with one replica fewer it is n / (n - 1) times as large.
         """
         if self._clock() - self._last_rejection < _SATURATED_SECONDS:
             return 1.0
@@ -82,14 +81,13 @@ class Admission:
 
     @property
     def is_overloaded(self) -> bool:
-        """Whether a request was rejected a moment ago, or would be now."""
-        return self._clock() - self._last_rejection < self._limits.max_wait or self.is_saturated
+        """Whether a request was rejected a moment ago."""
+        return self._clock() - self._last_rejection < self._limits.max_wait
 
     def admit(self) -> bool:
         """Whether a request may have a fetch in an overload; to be called once for each that needs one.
 
-        It enters some iterations later: without a limit all requests of an iteration would find the same queue. One
-        more may while the queue is empty, else clients that could be served and retry at once are rejected on and on.
+        It enters some iterations later: without a limit all requests of an iteration would find the same queue.
         """
         if self._may_admit <= 0 or self.is_saturated:
             return False
@@ -175,6 +173,7 @@ class Admission:
         seconds, rejections = self._clock() - since, self.rejected - self._rejected_before
         more = int(seconds / self._limits.iteration) + rejections // self._limits.rejections
         self._may_begin = 1 + more
+        # Without the one more, clients that could be served and retry at once are rejected on and on.
         self._may_admit = self._may_begin + (not self._queue)
         self._rejected_before = self.rejected
         self._begin_next()

@@ -16,8 +16,8 @@ class AdmissionLimits:
     max_wait: float = 0.25
     # Seconds that the first in the queue may have waited while others are admitted, in an overload. CoDel's target.
     target: float = 0.01
-    # Seconds of an iteration of the event loop for which one more fetch may begin in the next, beside a flood of other
-    # requests. It has to be much more than a fetch takes of the CPU, else long iterations make longer ones.
+    # Seconds of an iteration of the event loop for which one more fetch may begin in the next. It has to be much more
+    # than a fetch takes of the CPU, else long iterations make longer ones.
     iteration: float = 0.025
     # Rejections in an iteration for which one more may begin in the next. More: clients that retry at once take the CPU
     # from pages. So few that they cost less than a page: iterations become longer and longer in an overload.

@@ -45,10 +45,7 @@ _MOST = 8192  # the one that was not asked for the longest is forgotten
 
 def remembered(query: bytes) -> urls.Target | None:
     """What `read_query` returned for the same query not long ago."""
-    target = _known.get(query)
-    if target is not None:
-        _known.move_to_end(query)
-    return target
+    return _known.get(query)
 
 
 def read_query(query: bytes) -> urls.Target:
@@ -60,8 +57,10 @@ def read_query(query: bytes) -> urls.Target:
     Raises:
         InvalidURL: there is no such parameter, there are several, or it is no URL.
     """
-    target = remembered(query)
-    if target is None:
+    target = _known.get(query)
+    if target is not None:
+        _known.move_to_end(query)
+    else:
         target = _read_query(query)
         if len(query) <= _MEMORABLE:
             _known[query] = target
