@@ -36,10 +36,7 @@ class Executor:
         return len(self._queue)
 
     async def run(self, work: Callable[[], T], *, host: str, size: int) -> T:
-        """Runs work in a thread; raises RuntimeError where none can be started.
-
-        The work goes on if this is cancelled. Its size is in any unit that all work has in common.
-        """
+        """Runs work in a thread, to its end even if this is cancelled; raises RuntimeError where no thread starts."""
         await self._acquire(host, size)
         try:
             done = self._pool.submit(work)

@@ -49,7 +49,7 @@ class Stats:
 
 
 class Cache:
-    """Two levels of entries, keyed by normalized URL.
+    """Two levels of entries, keyed by normalized URL; raises ValueError where `remote.url` cannot be read.
 
     Args:
         limits: how much is kept in this process.
@@ -59,9 +59,6 @@ class Cache:
 
     Attributes:
         lookups: how many there were, by level and result. Every hit would emit an event otherwise.
-
-    Raises:
-        ValueError: `remote.url` cannot be read.
     """
 
     def __init__(

@@ -14,12 +14,7 @@ def of(body: bytes) -> str:
 
 
 def matches(if_none_match: str, etag: str) -> bool:
-    """Whether an If-None-Match names this tag, so that the response is 304 (RFC 9110, section 13.1.2).
-
-    Args:
-        if_none_match: the field's value; what is no tag in it is skipped.
-        etag: the current tag, quoted; compared weakly.
-    """
+    """Whether an If-None-Match names this quoted tag, compared weakly (RFC 9110, section 13.1.2)."""
     if if_none_match == etag or if_none_match.strip() == "*":
         return True
     opaque = etag.removeprefix("W/")

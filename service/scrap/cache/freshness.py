@@ -65,10 +65,8 @@ def of_page(
     """Decides how long the preview of a page may be used (RFC 9111, sections 4.2 and 5.2; RFC 5861).
 
     Args:
-        headers: the response's header fields, name and value, in order.
-        now: when they came, in seconds since the epoch.
+        headers: of the response, in order; they came at `now`, in seconds since the epoch.
         delay: seconds from sending the request to then; they count as age (RFC 9111, section 4.2.3).
-        policy: the limits.
     """
     values = _collect(headers)
     directives = _directives(values.get("cache-control", []))
@@ -90,10 +88,7 @@ def of_page(
 def of_failure(reason: Reason, *, retry_after: float | None = None, policy: FreshnessPolicy) -> float:
     """Decides for how many seconds a failure is kept; 0.0 where the fault is the client's or the service's.
 
-    Args:
-        reason: why the request failed.
-        retry_after: seconds of the host's Retry-After, where it sent one, within what the fetch honours at most.
-        policy: the limits.
+    `retry_after` is the host's, in seconds, within what the fetch honours at most.
     """
     outcome = reason.outcome
     if outcome is Outcome.BLOCKED:

@@ -6,10 +6,9 @@ from scrap.cache.entry import Entry
 
 
 class Memory:
-    """The entries used last, as many as fit. Every operation takes constant time, but for each entry that it evicts.
+    """The entries used last, as many as fit into `bound` bytes with their keys and overhead; 0 keeps nothing.
 
-    Args:
-        bound: bytes that keys and entries may take together, overhead counted; 0 keeps nothing.
+    Every operation takes constant time, but for each entry that it evicts.
     """
 
     def __init__(self, bound: int) -> None:

@@ -55,15 +55,7 @@ class _Write(NamedTuple):
 
 
 class Shared:
-    """The entries that all replicas share.
-
-    Args:
-        remote: the server and its limits.
-        emit: receives an event of every failure.
-
-    Raises:
-        ValueError: redis-py cannot read the URL.
-    """
+    """The entries that all replicas share; raises ValueError where redis-py cannot read the URL."""
 
     def __init__(self, remote: Remote, *, emit: Emit) -> None:
         self.up = False  # whether the server responded when last asked
@@ -97,10 +89,7 @@ class Shared:
         await self._client.aclose()
 
     async def get(self, key: str) -> Entry | None:
-        """The entry that some replica stored, or None, after `Remote.timeout` seconds at the latest.
-
-        Not to be called while the level is not `up`: it would wait for all of that time.
-        """
+        """The entry that some replica stored, or None; while the level is not `up`, after all of `Remote.timeout`."""
         read = _Read(_name(key), asyncio.get_running_loop().create_future())
         try:
             self._reads.put_nowait(read)
