@@ -65,10 +65,10 @@ async def components(settings: Settings, emit: Emit = ignore) -> AsyncIterator[C
             raise SettingError(f"{variables(remote.Remote, 'url')} is no redis://, rediss:// or unix:// URL") from None
         pages.start()
         stack.push_async_callback(pages.aclose)
-        busy = admission.Busy()
-        busy.start()
-        stack.callback(busy.stop)
-        slots = admission.Admission(settings[admission.AdmissionLimits], busy=lambda: busy.share)
+        cpu_usage = admission.CPUUsage()
+        cpu_usage.start()
+        stack.callback(cpu_usage.stop)
+        slots = admission.Admission(settings[admission.AdmissionLimits], cpu_usage=lambda: cpu_usage.share)
         previewer = Previewer(
             fetcher=fetcher,
             cache=pages,

@@ -161,7 +161,7 @@ class Previewer:
 
     def _refreshed(self, target: Target, preview: Preview) -> Preview:
         """Has the page of a stale preview fetched again; not in a full house, where callers come first."""
-        if preview.due and not self._admission.is_full:
+        if preview.due and not self._admission.is_saturated:
             self._flights.launch(target.href, partial(self._make, target, only_fresh=True))
         return preview
 
@@ -170,7 +170,9 @@ class Previewer:
         hit: Hit | None = None
         try:
             async with asyncio.timeout(self._deadline):
-                if not self._admission.is_full:  # else it is refused below, and that does not wait for another server
+                if (
+                    not self._admission.is_saturated
+                ):  # else it is refused below, and that does not wait for another server
                     hit = await self._cache.get(target.href)
                 if hit and hit.state and not (hit.state is EntryState.STALE and only_fresh):
                     return _found(hit, timings)

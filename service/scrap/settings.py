@@ -185,9 +185,9 @@ GROUPS: Mapping[str, tuple[Setting, ...]] = {
                 "compressed; less rejects large pages sooner."),
         Setting("max-waiting", admission.AdmissionLimits, "waiting", _NONE_OR_MORE,
                 "Fetches of a burst that may wait in the queue; one more is answered 503 at once."),
-        Setting("max-wait", admission.AdmissionLimits, "patience", _SECONDS,
-                "Seconds that a burst may wait; where the queue was not empty for longer, it is shortened, and more "
-                "fetches are answered 503."),
+        Setting("max-wait", admission.AdmissionLimits, "max_wait", _SECONDS,
+                "Seconds that a fetch may wait in the queue; then it is answered 503. For so long after a rejection "
+                "the service is overloaded."),
         Setting("html5lib-workers", RequestLimits, "html5lib_workers", _COUNT,
                 "Threads for the few pages that need the reference parser (html5lib); more take the event loop's "
                 "time."),

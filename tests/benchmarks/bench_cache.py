@@ -131,11 +131,11 @@ async def flights(rounds: int) -> None:
 
         await asyncio.gather(*(wait() for _ in range(times)))
 
-    await duel("a caller in a stampede of 1,000 / awaiting one task", stampede, waiting, 1_000, rounds)
+    await duel("a request in a stampede of 1,000 / awaiting one task", stampede, waiting, 1_000, rounds)
 
 
 async def places(rounds: int) -> None:
-    admission = Admission(AdmissionLimits(capacity=64, waiting=2_000, patience=60))
+    admission = Admission(AdmissionLimits(capacity=64, waiting=2_000, max_wait=60))
     semaphore = asyncio.Semaphore(64)
 
     async def enter(times: int) -> None:
@@ -162,8 +162,8 @@ async def places(rounds: int) -> None:
     async def crowd_of_theirs(times: int) -> None:
         await asyncio.gather(*(theirs() for _ in range(times)))
 
-    await duel("enter and leave an empty house / asyncio.Semaphore", enter, acquire, 20_000, rounds)
-    await duel("1,000 through 64 places / asyncio.Semaphore", crowd, crowd_of_theirs, 1_000, rounds)
+    await duel("enter and leave an idle admission / asyncio.Semaphore", enter, acquire, 20_000, rounds)
+    await duel("1,000 through 64 slots / asyncio.Semaphore", crowd, crowd_of_theirs, 1_000, rounds)
 
 
 @asynccontextmanager

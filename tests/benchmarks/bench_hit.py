@@ -1,4 +1,4 @@
-"""A cached hit, logs and metrics on, beside a bare Starlette answer of the same size: at least half of its throughput.
+"""A cached hit, logs and metrics on, beside a bare Starlette response of the same size: at least half its throughput.
 
 python -m tests.benchmarks.bench_hit [rounds] [seconds]
 """
@@ -17,9 +17,9 @@ from starlette.applications import Starlette
 from starlette.responses import Response
 from starlette.routing import Route
 body = b"x" * int(sys.argv[1])
-async def answer(request):
+async def respond(request):
     return Response(body, media_type="application/json")
-config = uvicorn.Config(Starlette(routes=[Route("/", answer)]), port=0, http="httptools", loop="uvloop",
+config = uvicorn.Config(Starlette(routes=[Route("/", respond)]), port=0, http="httptools", loop="uvloop",
                         access_log=False, lifespan="off", server_header=False)
 uvicorn.Server(config).run()
 """
@@ -43,12 +43,12 @@ def main(rounds: int = 5, seconds: float = 4) -> None:
         with server(bare, dict(os.environ), r"running on (http://\S+)") as hello:
             pairs = [(wrk(url, seconds=seconds), wrk(f"{hello}/", seconds=seconds)) for _ in range(rounds)]
     assert not any(figures.errors for pair in pairs for figures in pair)
-    print(f"answers of {size} bytes, one core, {rounds} rounds of {seconds:g} s, median (least to most)")
+    print(f"responses of {size} bytes, one core, {rounds} rounds of {seconds:g} s, median (least to most)")
     print(f"a cached hit    {spread([hit.per_second for hit, _ in pairs], ' /s')}")
     print(f"bare Starlette  {spread([plain.per_second for _, plain in pairs], ' /s')}")
     ratios = [hit.per_second / plain.per_second for hit, plain in pairs]
     print(f"ratio           {spread(ratios)}")
-    sys.exit(not met([(statistics.median(ratios) >= 0.5, "a hit reaches half of a bare answer")]))
+    sys.exit(not met([(statistics.median(ratios) >= 0.5, "a hit reaches half of a bare response")]))
 
 
 if __name__ == "__main__":

@@ -33,7 +33,7 @@ from typing import Any
 from urllib.parse import quote
 
 from tests.benchmarks.bench_gate import cpu
-from tests.benchmarks.openloop import Crowd
+from tests.benchmarks.openloop import LoadGenerator
 
 ROOT = Path(__file__).parents[2]
 RESULTS = ROOT / ".cache/peers/peers.json"
@@ -476,7 +476,9 @@ def at_rate(peer: BenchPeer, pages: Sequence[int], rate: float, seconds: float) 
     with running(peer) as target:
         wrk(target, "p", 2)
         found = asyncio.run(
-            Crowd(f"http://127.0.0.1:{peer.port}", lambda: PATH + quote(next(urls), safe="")).at(rate, seconds, warm=1)
+            LoadGenerator(f"http://127.0.0.1:{peer.port}", lambda: PATH + quote(next(urls), safe="")).at(
+                rate, seconds, warm=1
+            )
         )
     counted = len(found.times.get(200, []))
     return peer.name, rate, found.sent, counted, found.percentile(99)

@@ -16,7 +16,7 @@ from itertools import count
 from tests import client
 from tests.benchmarks import web
 from tests.benchmarks.load import Running, running
-from tests.benchmarks.openloop import Crowd, Tally
+from tests.benchmarks.openloop import LoadGenerator, LoadResult
 from tests.exposition import Exposition
 
 HOSTS = 32  # so that no host's own bound is met
@@ -66,7 +66,7 @@ async def places(service: Running, most: list[float]) -> None:
 async def measure(scene: ResourceScene, port: int, seconds: float) -> str:
     """Runs a scene; gives its line."""
     numbers, most = count(), [0.0]
-    tally = Tally()
+    result = LoadResult()
     with running([sys.executable, "-m", "scrap", "serve"], os.environ | SETTINGS) as service:
         started = service.cpu()
         if scene.rate:
@@ -76,16 +76,16 @@ async def measure(scene: ResourceScene, port: int, seconds: float) -> str:
                 return f"/api/v1/scrap?url={web.url(port, scene.path.format(number), number % HOSTS)}"
 
             watch = asyncio.ensure_future(places(service, most))
-            tally = await Crowd(service.url, target, connections=1000).at(scene.rate, seconds)
+            result = await LoadGenerator(service.url, target, connections=1000).at(scene.rate, seconds)
             watch.cancel()
         else:
             await asyncio.sleep(seconds)
         used = service.cpu() - started
-        answered = sum(map(len, tally.times.values()))
+        answered = sum(map(len, result.times.values()))
         each = f"{1000 * used / answered:.2f} ms" if answered else f"{1000 * used / seconds:.0f} ms/s"
         return (
             f"{scene.name:52}{service.rss():>7.0f}{service.rss('VmHWM'):>7.0f}{most[0]:>8.0f}{each:>12}"
-            f"{tally.count():>8}{tally.count(503):>7}{tally.lost:>6}"
+            f"{result.count():>8}{result.count(503):>7}{result.lost:>6}"
         )
 
 

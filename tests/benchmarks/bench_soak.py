@@ -27,7 +27,7 @@ from urllib.parse import quote, urlsplit
 
 from tests import client
 from tests.benchmarks.load import Running, met, running
-from tests.benchmarks.openloop import Crowd
+from tests.benchmarks.openloop import LoadGenerator
 from tests.exposition import Exposition
 from tests.hostile.answers import CARD, EVERY, by_path, page
 from tests.hostile.origin import serving
@@ -220,7 +220,9 @@ async def main(minutes: float = 10) -> None:
             split = urlsplit(service.url)
             whom = Abuse(split.hostname or "", split.port or 0, f"http://127.0.0.1:{origin.port}", Counter(), Counter())
             numbers = count()
-            filling = Crowd(service.url, lambda: f"{PATH}?url=http%3A%2F%2F10.0.0.1%2F{'x' * 80}{next(numbers)}")
+            filling = LoadGenerator(
+                service.url, lambda: f"{PATH}?url=http%3A%2F%2F10.0.0.1%2F{'x' * 80}{next(numbers)}"
+            )
             while next(numbers) < 10_000:
                 await filling.at_most(16, 1)
             await abuse(whom, WARM)

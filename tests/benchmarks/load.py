@@ -16,7 +16,7 @@ from pathlib import Path
 
 @dataclass(frozen=True)
 class LoadFigures:
-    """What wrk saw in one run."""
+    """What wrk measured in one run."""
 
     per_second: float
     errors: int
@@ -42,7 +42,7 @@ class Running:
         url: where.
         management: the service's management port; empty for another server.
         pid: its process.
-        log: what it says.
+        log: its output.
     """
 
     url: str
@@ -61,7 +61,7 @@ class Running:
         return int(found[1]) / 1024
 
     def errors(self) -> list[str]:
-        """The lines about failures of the service."""
+        """The lines of its own failures."""
         with self.log.open() as lines:
             return [line for line in lines if '"level":"error"' in line or line.startswith("Traceback")]
 
@@ -95,7 +95,7 @@ def server(command: Sequence[str], environment: dict[str, str], ready: str) -> I
 
 
 def wrk(url: str, *, seconds: float, connections: int = 32) -> LoadFigures:
-    """Calls a URL for a while, from core 1."""
+    """Requests a URL for a while, from core 1."""
     command = ["taskset", "-c", "1", "wrk", "-t1", f"-c{connections}", f"-d{seconds}s", url]
     text = subprocess.run(command, capture_output=True, text=True, check=True).stdout
     per_second = re.search(r"Requests/sec:\s+([\d.]+)", text)
@@ -110,7 +110,7 @@ def spread(values: Sequence[float], unit: str = "") -> str:
 
 
 def met(bars: Sequence[tuple[bool, str]]) -> bool:
-    """Says of each bar whether it is met; returns whether all are."""
+    """Prints of each bar whether it is met; returns whether all are."""
     for is_met, bar in bars:
         print(f"{'met   ' if is_met else 'BROKEN'}  {bar}")
     return all(is_met for is_met, _ in bars)

@@ -1,4 +1,4 @@
-"""Too much at once: a quick no, and nobody is kept from being served afterwards."""
+"""Overload: a quick rejection, and service as before afterwards."""
 
 import json
 import socket
@@ -15,7 +15,7 @@ from tests.waiting import eventually
 
 
 class Stuck(running.Answer):
-    """Answers when the test says so."""
+    """Responds when the test releases it."""
 
     arrived = threading.Semaphore(0)
     released = threading.Event()
@@ -38,67 +38,67 @@ def stuck() -> Iterator[running.Origin]:
 
 @pytest.fixture
 def small() -> Iterator[running.Service]:
-    """A service with two places, and two in the waiting room, that has refused nobody yet: it would let in fewer."""
+    """A service with two slots and a queue of two that has rejected no request yet: in an overload it admits fewer."""
     settings = {"SCRAP_MAX_FETCHES": "2", "SCRAP_MAX_WAITING": "2", "SCRAP_MAX_WAIT": "20", "SCRAP_DEADLINE": "20"}
     with running.service(settings) as service:
         yield service
 
 
 def fill(
-    service: running.Service, stuck: running.Origin, callers: ThreadPoolExecutor
+    service: running.Service, stuck: running.Origin, clients: ThreadPoolExecutor
 ) -> list[Future[client.ServiceResponse]]:
-    """Takes all places and the waiting room, one after the other: of those who come at once one begins, a turn."""
-    calls: list[Future[client.ServiceResponse]] = []
-    while len(calls) < 4:
-        calls.append(callers.submit(client.scrap, service.url, f"{stuck.url}/{len(calls)}"))
-        eventually(lambda: figure(service, "scrap_admission_in_flight") + waiting(service) == len(calls))
-    return calls
+    """Takes all slots and the queue, one after the other: of requests at once one begins in an iteration."""
+    requests: list[Future[client.ServiceResponse]] = []
+    while len(requests) < 4:
+        requests.append(clients.submit(client.scrap, service.url, f"{stuck.url}/{len(requests)}"))
+        eventually(lambda: figure(service, "scrap_admission_in_flight") + waiting(service) == len(requests))
+    return requests
 
 
 def waiting(service: running.Service) -> float:
-    """How many wait for a place."""
+    """Fetches in the queue."""
     return figure(service, "scrap_admission_waiting")
 
 
-def test_a_full_house_says_no_and_keeps_serving_what_it_took(small: running.Service, stuck: running.Origin) -> None:
-    with ThreadPoolExecutor(4) as callers:
-        taken = fill(small, stuck, callers)
+def test_a_saturated_service_rejects_and_serves_what_it_admitted(small: running.Service, stuck: running.Origin) -> None:
+    with ThreadPoolExecutor(4) as clients:
+        admitted = fill(small, stuck, clients)
         assert figure(small, "scrap_admission_saturation_ratio") == 1
-        refused = client.scrap(small.url, f"{stuck.url}/5")
-        assert (refused.status, refused.json["reason"], refused.json["fault"]) == (503, "full", "service")
-        assert int(refused.headers["Retry-After"]) >= 1
+        rejected = client.scrap(small.url, f"{stuck.url}/5")
+        assert (rejected.status, rejected.json["reason"], rejected.json["fault"]) == (503, "full", "service")
+        assert int(rejected.headers["Retry-After"]) >= 1
         Stuck.released.set()
-        assert {call.result().json["title"] for call in taken} == {"At last"}
+        assert {request.result().json["title"] for request in admitted} == {"At last"}
     assert client.scrap(small.url, f"{stuck.url}/5").status == 200
     assert figure(small, "scrap_admission_in_flight") == 0
 
 
-def test_what_is_kept_needs_no_place(small: running.Service, origin: running.Origin, stuck: running.Origin) -> None:
+def test_a_cached_page_needs_no_slot(small: running.Service, origin: running.Origin, stuck: running.Origin) -> None:
     client.scrap(small.url, f"{origin.url}/card.html")
-    with ThreadPoolExecutor(4) as callers:
-        fill(small, stuck, callers)
+    with ThreadPoolExecutor(4) as clients:
+        fill(small, stuck, clients)
         assert client.scrap(small.url, f"{origin.url}/card.html").status == 200
         Stuck.released.set()
 
 
-def test_callers_who_leave_give_their_place_back(small: running.Service, stuck: running.Origin) -> None:
+def test_the_slots_of_clients_that_disconnect_are_released(small: running.Service, stuck: running.Origin) -> None:
     split = urlsplit(small.url)
     for n in range(2):
         with socket.create_connection((split.hostname, split.port)) as connection:
             path = f"/api/v1/scrap?url={quote(f'{stuck.url}/{n}', safe='')}"
             connection.sendall(f"GET {path} HTTP/1.1\r\nHost: x\r\n\r\n".encode())
             assert Stuck.arrived.acquire(timeout=10)
-    # Nobody waits for these pages any more, so they are not waited for.
+    # No client waits for these pages any more.
     eventually(lambda: figure(small, "scrap_admission_in_flight") == 0)
 
 
-def test_a_slow_host_does_not_hold_the_house(origin: running.Origin, stuck: running.Origin) -> None:
+def test_a_slow_host_does_not_block_others(origin: running.Origin, stuck: running.Origin) -> None:
     settings = {"SCRAP_MAX_PER_HOST": "1", "SCRAP_MAX_WAITING_PER_HOST": "1", "SCRAP_ALLOWED_HOSTS": "localhost"}
-    with running.service(settings) as service, ThreadPoolExecutor(2) as callers:
+    with running.service(settings) as service, ThreadPoolExecutor(2) as clients:
         there = stuck.url.replace("127.0.0.1", "localhost")
-        first = callers.submit(client.scrap, service.url, f"{there}/1")
+        first = clients.submit(client.scrap, service.url, f"{there}/1")
         assert Stuck.arrived.acquire(timeout=10)
-        second = callers.submit(client.scrap, service.url, f"{there}/2")
+        second = clients.submit(client.scrap, service.url, f"{there}/2")
         eventually(lambda: figure(service, "scrap_admission_in_flight") >= 2)
         assert client.scrap(service.url, f"{there}/3").json["reason"] == "full"
         assert client.scrap(service.url, f"{origin.url}/card.html").status == 200

@@ -1,7 +1,7 @@
-"""Whatever callers do and whenever they leave, no place is lost and none is given twice.
+"""Whatever requests do and whenever they are cancelled, no slot is lost and none is granted twice.
 
-The machine steps a real event loop by hand, one iteration at a time, so callers are cancelled at every point there is:
-before they have run, while they wait, when a place is theirs and they do not know yet, and inside.
+The machine steps a real event loop by hand, one iteration at a time, so requests are cancelled at every point: before
+they have run, in the queue, when a slot is granted and their task has not run yet, and while they hold it.
 """
 
 import asyncio
@@ -16,39 +16,41 @@ from scrap.errors import Overloaded
 CAPACITY, WAITING = 2, 3
 
 
-class Caller:
-    """Somebody who enters and stays until told to go."""
+class SteppedFetch:
+    """A fetch that lasts until the machine ends it."""
 
-    def __init__(self, house: "House") -> None:
-        self.house = house
-        self.leave = asyncio.Event()
-        self.task = house.loop.create_task(self.visit())
+    def __init__(self, machine: "AdmissionMachine") -> None:
+        self.machine = machine
+        self.released = asyncio.Event()
+        self.task = machine.loop.create_task(self.run())
 
-    async def visit(self) -> str:
+    async def run(self) -> str:
         try:
-            async with self.house.admission.enter():
-                self.house.inside += 1
+            async with self.machine.admission.enter():
+                self.machine.holding += 1
                 try:
-                    await self.leave.wait()
+                    await self.released.wait()
                 finally:
-                    self.house.inside -= 1
+                    self.machine.holding -= 1
         except Overloaded:
-            return "refused"
+            return "rejected"
         return "served"
 
 
-class House(RuleBasedStateMachine):
-    """An admission and its callers."""
+class AdmissionMachine(RuleBasedStateMachine):
+    """An admission and its fetches."""
 
-    callers = Bundle("callers")
+    fetches = Bundle("fetches")
 
     def __init__(self) -> None:
         super().__init__()
         self.loop = asyncio.new_event_loop()
-        self.admission = Admission(AdmissionLimits(CAPACITY, WAITING, patience=3600), clock=lambda: 0.0)
-        self.inside = 0
-        self.began_in_a_turn = 0
-        self.everybody: list[Caller] = []
+        self.now = 0.0
+        self.loop.time = lambda: self.now  # type: ignore[method-assign]
+        self.admission = Admission(AdmissionLimits(CAPACITY, WAITING, max_wait=3600), clock=lambda: 0.0)
+        self.holding = 0
+        self.began_in_an_iteration = 0
+        self.all_fetches: list[SteppedFetch] = []
 
     def step(self, times: int = 1) -> None:
         """Runs what is ready, `times` iterations of it."""
@@ -56,29 +58,26 @@ class House(RuleBasedStateMachine):
             before = self.admission.in_flight
             self.loop.call_soon(self.loop.stop)
             self.loop.run_forever()
-            self.began_in_a_turn = max(self.began_in_a_turn, self.admission.in_flight - before)
+            self.began_in_an_iteration = max(self.began_in_an_iteration, self.admission.in_flight - before)
 
-    @rule(target=callers)
-    def come(self) -> Caller:
-        caller = Caller(self)
-        self.everybody.append(caller)
-        return caller
+    @rule(target=fetches)
+    def start(self) -> SteppedFetch:
+        fetch = SteppedFetch(self)
+        self.all_fetches.append(fetch)
+        return fetch
 
-    @rule(caller=callers)
-    def go(self, caller: Caller) -> None:
-        caller.leave.set()
+    @rule(fetch=fetches)
+    def end(self, fetch: SteppedFetch) -> None:
+        fetch.released.set()
 
-    @rule(caller=callers)
-    def cancel(self, caller: Caller) -> None:
-        caller.task.cancel()
+    @rule(fetch=fetches)
+    def cancel(self, fetch: SteppedFetch) -> None:
+        fetch.task.cancel()
 
     @rule()
     def expire(self) -> None:
-        """The patience of the first in the waiting room ends."""
-        for turn in self.admission._queue:
-            if not turn.done():
-                turn.set_result(False)
-            break
+        """All in the queue have waited too long."""
+        self.now += 3600
 
     @rule(times=st.integers(1, 3))
     def run(self, times: int) -> None:
@@ -86,28 +85,29 @@ class House(RuleBasedStateMachine):
 
     @invariant()
     def bounds(self) -> None:
-        assert 0 <= self.inside <= self.admission.in_flight <= CAPACITY
+        assert 0 <= self.holding <= self.admission.in_flight <= CAPACITY
         assert self.admission.waiting <= WAITING
 
     @invariant()
     def work_conserving(self) -> None:
-        """Nobody waits beside a free place, but for the rest of a turn in which somebody has begun."""
-        if self.admission.in_flight < CAPACITY and self.admission._left > 0:
-            assert all(turn.done() for turn in self.admission._queue)
+        """No fetch waits beside a free slot, but for the rest of an iteration in which one has begun."""
+        if self.admission.in_flight < CAPACITY and self.admission._may_begin > 0:
+            assert all(waiter.done() for waiter in self.admission._queue)
 
     def teardown(self) -> None:
-        for caller in self.everybody:
-            caller.leave.set()
+        for fetch in self.all_fetches:
+            fetch.released.set()
         self.step(20)
         try:
-            assert all(caller.task.done() for caller in self.everybody)
-            assert (self.inside, self.admission.in_flight, self.admission.waiting) == (0, 0, 0)
-            refused = sum(not c.task.cancelled() and c.task.result() == "refused" for c in self.everybody)
-            assert refused == self.admission.refused
-            assert self.began_in_a_turn <= 1
+            assert all(fetch.task.done() for fetch in self.all_fetches)
+            assert (self.holding, self.admission.in_flight, self.admission.waiting) == (0, 0, 0)
+            results = [fetch.task.result() for fetch in self.all_fetches if not fetch.task.cancelled()]
+            rejected = results.count("rejected")
+            assert rejected == self.admission.rejected
+            assert self.began_in_an_iteration <= 1
         finally:
             self.loop.close()
 
 
-TestAdmission = House.TestCase
+TestAdmission = AdmissionMachine.TestCase
 TestAdmission.settings = settings(max_examples=100, stateful_step_count=40, deadline=None)

@@ -41,11 +41,6 @@ class Comparison(RuleBasedStateMachine):
         if expected is not None:
             self.model.sort(key=lambda item: item[0] == key)
 
-    @rule(key=keys)
-    def drop(self, key: str) -> None:
-        self.memory.drop(key)
-        self.model = [item for item in self.model if item[0] != key]
-
     @invariant()
     def agree(self) -> None:
         assert self.memory.used == self.weight() <= BOUND

@@ -1,28 +1,28 @@
-"""Admission: so many at once, so many waiting, everybody else is told at once."""
+"""Admission: slots, the queue before them, and rejections."""
 
 import asyncio
 
 import pytest
 
-from scrap.admission import Admission, AdmissionLimits, Busy
+from scrap.admission import Admission, AdmissionLimits, CPUUsage
 from scrap.errors import Overloaded, Reason
 
 
-class Guest:
-    """Somebody who enters, stays until told to go, and leaves."""
+class HeldFetch:
+    """A fetch that lasts until the test ends it."""
 
     def __init__(self, admission: Admission) -> None:
-        self.inside = asyncio.Event()
-        self.leave = asyncio.Event()
-        self.task = asyncio.create_task(self._visit(admission))
+        self.began = asyncio.Event()
+        self.released = asyncio.Event()
+        self.task = asyncio.create_task(self._run(admission))
 
-    async def _visit(self, admission: Admission) -> None:
+    async def _run(self, admission: Admission) -> None:
         async with admission.enter():
-            self.inside.set()
-            await self.leave.wait()
+            self.began.set()
+            await self.released.wait()
 
-    async def go(self) -> None:
-        self.leave.set()
+    async def end(self) -> None:
+        self.released.set()
         await self.task
 
 
@@ -31,122 +31,122 @@ async def settle() -> None:
         await asyncio.sleep(0)
 
 
-def make(capacity: int = 1, waiting: int = 1, patience: float = 3600.0) -> Admission:
-    return Admission(AdmissionLimits(capacity, waiting, patience))
+def make(capacity: int = 1, waiting: int = 1, max_wait: float = 3600.0) -> Admission:
+    return Admission(AdmissionLimits(capacity, waiting, max_wait))
 
 
-async def test_a_free_place_is_taken_and_given_back() -> None:
+async def test_a_free_slot_is_acquired_and_released() -> None:
     admission = make(capacity=2)
-    guest = Guest(admission)
-    await guest.inside.wait()
+    fetch = HeldFetch(admission)
+    await fetch.began.wait()
     assert (admission.in_flight, admission.waiting, admission.saturation) == (1, 0, 0.5)
-    await guest.go()
+    await fetch.end()
     assert (admission.in_flight, admission.saturation, admission.capacity) == (0, 0.0, 2)
 
 
-async def test_a_full_house_refuses_at_once() -> None:
+async def test_a_request_beyond_slots_and_queue_is_rejected_at_once() -> None:
     admission = Admission(AdmissionLimits(capacity=1, waiting=1, retry_after=3))
-    guests = [Guest(admission) for _ in range(2)]
+    fetches = [HeldFetch(admission) for _ in range(2)]
     await settle()
     assert (admission.in_flight, admission.waiting) == (1, 1)
     with pytest.raises(Overloaded) as caught:
         async with admission.enter():
             pass
     assert (caught.value.reason, caught.value.retry_after) == (Reason.FULL, 3)
-    assert admission.refused == 1
-    for guest in guests:
-        await guest.go()
+    assert admission.rejected == 1
+    for fetch in fetches:
+        await fetch.end()
     assert (admission.in_flight, admission.waiting) == (0, 0)
 
 
-async def test_without_a_waiting_room_nobody_waits() -> None:
+async def test_without_a_queue_no_fetch_waits() -> None:
     admission = make(waiting=0)
-    guest = Guest(admission)
+    fetch = HeldFetch(admission)
     await settle()
     with pytest.raises(Overloaded):
-        await Guest(admission).task
-    await guest.go()
+        await HeldFetch(admission).task
+    await fetch.end()
     async with admission.enter():
         assert admission.in_flight == 1
 
 
-async def test_first_come_first_served() -> None:
+async def test_the_queue_is_first_in_first_out() -> None:
     admission = make(waiting=3)
-    guests = [Guest(admission) for _ in range(4)]
-    for guest in guests:
-        await guest.inside.wait()
+    fetches = [HeldFetch(admission) for _ in range(4)]
+    for fetch in fetches:
+        await fetch.began.wait()
         assert admission.in_flight == 1
-        assert sum(other.inside.is_set() for other in guests) == guests.index(guest) + 1
-        await guest.go()
+        assert sum(other.began.is_set() for other in fetches) == fetches.index(fetch) + 1
+        await fetch.end()
     assert admission.in_flight == 0
 
 
-async def test_nobody_overtakes_who_was_promised_the_place() -> None:
+async def test_no_fetch_overtakes_one_that_was_granted_the_slot() -> None:
     admission = make(waiting=2)
-    first, second = Guest(admission), Guest(admission)
+    first, second = HeldFetch(admission), HeldFetch(admission)
     await settle()
-    first.leave.set()
-    await asyncio.sleep(0)  # the first leaves; the place is the second's, who does not know yet
-    assert not second.inside.is_set()
-    third = Guest(admission)
+    first.released.set()
+    await asyncio.sleep(0)  # the first ends; the slot is granted to the second, whose task has not run yet
+    assert not second.began.is_set()
+    third = HeldFetch(admission)
     await settle()
-    assert second.inside.is_set()
-    assert not third.inside.is_set()
-    await second.go()
-    await third.go()
+    assert second.began.is_set()
+    assert not third.began.is_set()
+    await second.end()
+    await third.end()
 
 
-async def test_patience_ends() -> None:
-    admission = Admission(AdmissionLimits(capacity=1, waiting=1, patience=0.0))
-    guest = Guest(admission)
+async def test_a_fetch_that_waited_too_long_is_rejected() -> None:
+    admission = Admission(AdmissionLimits(capacity=1, waiting=1, max_wait=0.0))
+    fetch = HeldFetch(admission)
     await settle()
     with pytest.raises(Overloaded):
         async with admission.enter():
             pass
-    assert admission.refused == 1
+    assert admission.rejected == 1
     assert (admission.in_flight, admission.waiting) == (1, 0)
-    await guest.go()
+    await fetch.end()
     assert admission.in_flight == 0
 
 
-async def test_who_gives_up_waiting_leaves_no_trace() -> None:
+async def test_a_fetch_that_is_cancelled_in_the_queue_leaves_it() -> None:
     admission = make(waiting=2)
-    guests = [Guest(admission) for _ in range(3)]
+    fetches = [HeldFetch(admission) for _ in range(3)]
     await settle()
-    guests[1].task.cancel()
+    fetches[1].task.cancel()
     await settle()
     assert admission.waiting == 1
-    await guests[0].go()
-    await guests[2].inside.wait()
-    await guests[2].go()
+    await fetches[0].end()
+    await fetches[2].began.wait()
+    await fetches[2].end()
     assert admission.in_flight == 0
 
 
-async def test_a_place_handed_to_somebody_who_leaves_in_that_instant_goes_on_to_the_next() -> None:
+async def test_a_slot_granted_to_a_fetch_that_is_cancelled_in_that_iteration_goes_to_the_next() -> None:
     admission = make(waiting=2)
-    guests = [Guest(admission) for _ in range(3)]
+    fetches = [HeldFetch(admission) for _ in range(3)]
     await settle()
-    guests[0].leave.set()
-    await asyncio.sleep(0)  # the first leaves; the place is the second's, who does not know yet
-    guests[1].task.cancel()
-    await guests[2].inside.wait()
-    assert not guests[1].inside.is_set()
-    await guests[2].go()
+    fetches[0].released.set()
+    await asyncio.sleep(0)  # the first ends; the slot is granted to the second, whose task has not run yet
+    fetches[1].task.cancel()
+    await fetches[2].began.wait()
+    assert not fetches[1].began.is_set()
+    await fetches[2].end()
     assert admission.in_flight == 0
 
 
-async def test_somebody_who_left_but_has_not_run_yet_is_skipped() -> None:
+async def test_a_fetch_that_was_cancelled_and_has_not_run_yet_is_skipped() -> None:
     admission = make(waiting=2)
-    guests = [Guest(admission) for _ in range(3)]
+    fetches = [HeldFetch(admission) for _ in range(3)]
     await settle()
-    guests[1].task.cancel()
-    guests[0].task.cancel()
-    await guests[2].inside.wait()
-    await guests[2].go()
+    fetches[1].task.cancel()
+    fetches[0].task.cancel()
+    await fetches[2].began.wait()
+    await fetches[2].end()
     assert (admission.in_flight, admission.waiting) == (0, 0)
 
 
-async def test_an_error_inside_gives_the_place_back() -> None:
+async def test_an_error_releases_the_slot() -> None:
     admission = make()
     with pytest.raises(ZeroDivisionError):
         async with admission.enter():
@@ -157,18 +157,18 @@ async def test_an_error_inside_gives_the_place_back() -> None:
 @pytest.mark.parametrize(
     "limits",
     [
-        *({"capacity": 0}, {"waiting": -1}, {"patience": -1.0}, {"target": -1.0}, {"turn": 0.0}, {"retry_after": 0}),
-        *({"own_bytes": -1}, {"shared_bytes": -1}),
+        *({"capacity": 0}, {"waiting": -1}, {"max_wait": -1.0}, {"target": -1.0}, {"iteration": 0.0}),
+        *({"rejections": 0}, {"retry_after": 0}, {"own_bytes": -1}, {"shared_bytes": -1}),
     ],
     ids=min,
 )
-def test_impossible_limits_are_refused(limits: dict[str, int]) -> None:
+def test_impossible_limits_are_an_error(limits: dict[str, int]) -> None:
     with pytest.raises(ValueError, match="impossible"):
         AdmissionLimits(**limits)
 
 
 class Clock:
-    """Time that passes when the test says so."""
+    """Time that the test sets."""
 
     now = 0.0
 
@@ -176,83 +176,70 @@ class Clock:
         return self.now
 
 
-def is_full(admission: Admission) -> bool:
-    """As mypy cannot know, it changes by itself."""
-    return admission.is_full
+def is_saturated(admission: Admission) -> bool:
+    """A call, for mypy takes a property to be constant."""
+    return admission.is_saturated
 
 
-async def test_one_begins_a_turn() -> None:
+async def test_one_fetch_begins_in_an_iteration() -> None:
     admission = make(capacity=9, waiting=9)
-    guests = [Guest(admission) for _ in range(3)]
+    fetches = [HeldFetch(admission) for _ in range(3)]
     begun: list[int] = []
     while len(begun) < 3:
         await asyncio.sleep(0)
-        begun.append(sum(guest.inside.is_set() for guest in guests))
+        begun.append(sum(fetch.began.is_set() for fetch in fetches))
         assert begun[-1] <= len(begun)
-    for guest in guests:
-        await guest.inside.wait()
-        await guest.go()
+    for fetch in fetches:
+        await fetch.began.wait()
+        await fetch.end()
 
 
-async def test_more_may_begin_after_a_long_turn() -> None:
+async def test_more_may_begin_after_a_long_iteration() -> None:
     clock = Clock()
-    admission = Admission(AdmissionLimits(capacity=9, waiting=9, turn=0.005), clock=clock)
-    guests = [Guest(admission) for _ in range(6)]
+    admission = Admission(AdmissionLimits(capacity=9, waiting=9, iteration=0.005), clock=clock)
+    fetches = [HeldFetch(admission) for _ in range(6)]
     await asyncio.sleep(0)  # the first begins, the others wait
     clock.now = 0.0151
     await asyncio.sleep(0)
     assert (admission.in_flight, admission.waiting) == (5, 1)
     await settle()
     assert admission.waiting == 0
-    for guest in guests:
-        await guest.go()
+    for fetch in fetches:
+        await fetch.end()
 
 
-async def test_a_queue_that_stands_is_cut() -> None:
+async def test_in_an_overload_none_is_admitted_while_the_first_in_the_queue_has_waited_for_long() -> None:
     clock = Clock()
-    limits = AdmissionLimits(capacity=1, waiting=3, patience=0.25, standing=2, target=0.005)
-    admission = Admission(limits, clock=clock)
-    guests = [Guest(admission) for _ in range(3)]
+    admission = Admission(AdmissionLimits(capacity=1, waiting=3, target=0.025), clock=clock)
+    fetches = [HeldFetch(admission) for _ in range(3)]
     await settle()
-    clock.now = 0.25
-    assert not is_full(admission)  # a burst may wait
-    clock.now = 0.251
-    assert is_full(admission)
-    with pytest.raises(Overloaded):
-        async with admission.enter():
-            pass
-    await guests[0].go()
-    await settle()
-    assert not is_full(admission)
-    assert not admission.admit()  # somebody was refused, and the first of the queue has waited for long
-    await guests[1].go()
-    await settle()
+    clock.now = 0.02
     assert admission.admit()
-    await guests[2].go()
-    clock.now = 0.6
-    guests = [Guest(admission) for _ in range(3)]
     await settle()
-    clock.now = 0.8
-    assert not is_full(admission)  # all was calm again
-    for guest in guests:
-        await guest.go()
+    clock.now = 0.03
+    assert not admission.admit()
+    await fetches[0].end()
+    await fetches[1].end()
+    await settle()  # the last of the queue began
+    assert admission.admit()
+    await fetches[2].end()
 
 
-async def test_without_a_waiting_room_it_is_full_when_all_places_are_taken() -> None:
+async def test_without_a_queue_it_is_saturated_when_all_slots_are_held() -> None:
     admission = make(capacity=2, waiting=0)
-    assert not is_full(admission)
-    guests = [Guest(admission) for _ in range(2)]
+    assert not is_saturated(admission)
+    fetches = [HeldFetch(admission) for _ in range(2)]
     await settle()
-    assert is_full(admission)
-    for guest in guests:
-        await guest.go()
+    assert is_saturated(admission)
+    for fetch in fetches:
+        await fetch.end()
 
 
-async def test_saturation_is_the_larger_share_and_whole_while_somebody_is_refused() -> None:
-    clock, busy = Clock(), 0.75
-    admission = Admission(AdmissionLimits(capacity=4), busy=lambda: busy, clock=clock)
+async def test_saturation_is_the_larger_share_and_1_after_a_rejection() -> None:
+    clock, used = Clock(), 0.75
+    admission = Admission(AdmissionLimits(capacity=4), cpu_usage=lambda: used, clock=clock)
     assert admission.saturation == 0.75
-    busy = 0.1
+    used = 0.1
     async with admission.enter():
         assert admission.saturation == 0.25
         assert admission.reject().reason is Reason.FULL
@@ -261,20 +248,20 @@ async def test_saturation_is_the_larger_share_and_whole_while_somebody_is_refuse
         assert admission.saturation == 0.25
 
 
-async def test_busy_is_the_share_of_the_cpu_in_the_last_seconds() -> None:
+async def test_cpu_usage_is_the_share_of_the_last_seconds() -> None:
     clock, used = Clock(), 0.0
-    busy = Busy(0.5, clock=clock, used=lambda: used)
-    assert busy.share == 0.0
-    clock.now, used = 10.0, 1.0
-    assert busy.share == pytest.approx(0.2)  # of half a core
+    usage = CPUUsage(clock=clock, used=lambda: used)
+    assert usage.share == 0.0
+    clock.now, used = 10.0, 2.0
+    assert usage.share == pytest.approx(0.2)
     for _ in range(6):
-        busy._look()  # as it does once a second
+        usage._sample()  # as it does once a second
         clock.now += 1
-    busy.stop()
-    busy.stop()
-    assert busy.share == 0.0  # what was longer ago does not count
+    usage.stop()
+    usage.stop()
+    assert usage.share == 0.0  # what was longer ago does not count
     used += 100
-    assert busy.share == 1.0
+    assert usage.share == 1.0
 
 
 def is_overloaded(admission: Admission) -> bool:
@@ -282,23 +269,43 @@ def is_overloaded(admission: Admission) -> bool:
     return admission.is_overloaded
 
 
-async def test_a_strained_house_lets_them_in_one_by_one() -> None:
+async def test_an_overload_ends_a_while_after_the_last_rejection() -> None:
     clock = Clock()
-    admission = Admission(AdmissionLimits(capacity=9, waiting=9, patience=0.25), clock=clock)
-    clock.now = 1.0
+    admission = Admission(AdmissionLimits(capacity=9, waiting=9, max_wait=0.25), clock=clock)
     assert not is_overloaded(admission)
     admission.reject()
     assert is_overloaded(admission)
-    assert [admission.admit() for _ in range(2)] == [True, False]
-    await asyncio.sleep(0)
-    assert not admission.admit()  # a new turn is none for more
-    clock.now = 1.02  # the slowest pace
-    assert [admission.admit() for _ in range(2)] == [True, False]
-    clock.now = 1.2501
+    clock.now = 0.2501
     assert not is_overloaded(admission)
 
 
-async def test_memory_beyond_a_places_own_is_taken_in_steps_of_what_all_share() -> None:
+async def test_in_an_overload_few_requests_are_admitted_in_an_iteration() -> None:
+    admission = make(waiting=9)
+    for _ in range(3):
+        assert sum(admission.admit() for _ in range(4)) == 2  # the queue is empty
+        await asyncio.sleep(0)
+    fetches = [HeldFetch(admission) for _ in range(2)]
+    await settle()
+    for _ in range(3):
+        assert sum(admission.admit() for _ in range(4)) == 1  # a fetch waits
+        await asyncio.sleep(0)
+    for fetch in fetches:
+        await fetch.end()
+
+
+async def test_rejections_let_one_more_be_admitted_so_that_they_do_not_take_the_cpu_from_pages() -> None:
+    limits = AdmissionLimits(capacity=9, waiting=9, rejections=10)
+    admission = Admission(limits, clock=lambda: 0.0)
+    for rejections, admitted in ((0, 2), (9, 2), (10, 3), (39, 5), (0, 2)):
+        for _ in range(rejections):
+            admission.reject()
+        admission.admit()
+        await asyncio.sleep(0)
+        assert sum(admission.admit() for _ in range(9)) == admitted
+        await asyncio.sleep(0)
+
+
+async def test_memory_beyond_a_slots_own_is_taken_in_steps_of_what_all_share() -> None:
     admission = Admission(AdmissionLimits(own_bytes=100, shared_bytes=120, step_bytes=50, waiting=0))
     async with admission.enter() as small, admission.enter() as large:
         large.hold(60)
@@ -306,15 +313,15 @@ async def test_memory_beyond_a_places_own_is_taken_in_steps_of_what_all_share() 
         large.hold(150)
         large.hold(151)  # the second
         large.hold(80)
-        assert large.beyond == 100
+        assert large.shared == 100
         with pytest.raises(Overloaded) as caught:
             large.hold(201)
-        assert (caught.value.reason, admission.refused) == (Reason.FULL, 1)
+        assert (caught.value.reason, admission.rejected) == (Reason.FULL, 1)
         small.hold(100)
         with pytest.raises(Overloaded):
             small.hold(101)
-    async with admission.enter() as place:
-        place.hold(200)  # all came back
+    async with admission.enter() as slot:
+        slot.hold(200)  # all was returned
 
 
 async def test_large_pieces_of_work_that_began_can_end_while_others_are_rejected() -> None:

@@ -34,7 +34,6 @@ PROTOCOL = {
     "headers",
     "loop",
     "on_headers_complete",
-    "on_message_begin",
     "on_response_complete",
     "parser",
     "pipeline",

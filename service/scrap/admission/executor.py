@@ -4,30 +4,23 @@ import asyncio
 import time
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass
-from typing import Final, TypeVar
+from typing import Final, NamedTuple, TypeVar
 
 T = TypeVar("T")
 _MOST_HOSTS: Final = 10_000  # whose seconds are remembered
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class _Waiter:
+class _Waiter(NamedTuple):
     host: str
     size: int
-    turn: asyncio.Future[None]
+    thread: asyncio.Future[None]
 
 
 class Executor:
     """Runs work in threads, no more at once than there are threads.
 
-    While all threads are busy, work waits in a queue. The next is work for the host that took the fewest seconds since
-    the queue was empty the last time; of equal hosts the smallest, of equal sizes the first. So neither one host with
-    many pages that take long nor a few large pages keep the others waiting.
-
-    Args:
-        threads: pieces of work at once.
-        clock: monotonic seconds.
+    The next of the queue is work for the host that used the fewest seconds since the queue was empty; of equal hosts
+    the smallest, of equal sizes the first. So neither a host with many slow pages nor a few large pages block others.
     """
 
     def __init__(self, threads: int, *, clock: Callable[[], float] = time.monotonic) -> None:
@@ -35,7 +28,7 @@ class Executor:
         self._free = threads
         self._clock = clock
         self._queue: list[_Waiter] = []
-        self._seconds: dict[str, float] = {}  # that each host took
+        self._seconds: dict[str, float] = {}  # that each host used
 
     @property
     def waiting(self) -> int:
@@ -43,22 +36,12 @@ class Executor:
         return len(self._queue)
 
     async def run(self, work: Callable[[], T], *, host: str, size: int) -> T:
-        """Runs work in a thread.
-
-        Args:
-            work: what to run. It goes on when the caller is cancelled, and keeps its thread until it is done.
-            host: whose work it is.
-            size: how much it is, in any unit that all work has in common.
-
-        Raises:
-            RuntimeError: no thread can be started.
-            Exception: what `work` raises.
-        """
-        await self._take(host, size)
+        """Runs work in a thread, to its end even if this is cancelled; raises RuntimeError where no thread starts."""
+        await self._acquire(host, size)
         try:
             done = self._pool.submit(work)
         except BaseException:
-            self._give()
+            self._release()
             raise
         loop, started = asyncio.get_running_loop(), self._clock()
 
@@ -72,27 +55,26 @@ class Executor:
         """Waits until what runs is done; what waits does not begin."""
         self._pool.shutdown(cancel_futures=True)
 
-    async def _take(self, host: str, size: int) -> None:
-        """Takes a thread."""
+    async def _acquire(self, host: str, size: int) -> None:
         if self._free:
             self._free -= 1
             return
         waiter = _Waiter(host, size, asyncio.get_running_loop().create_future())
         self._queue.append(waiter)
         try:
-            await waiter.turn
+            await waiter.thread
         except asyncio.CancelledError:
-            if not waiter.turn.cancelled():  # the thread came in the same moment
-                self._give()
+            if not waiter.thread.cancelled():  # the thread came in the same iteration
+                self._release()
             raise
 
     def _finish(self, host: str, started: float) -> None:
         self._seconds[host] = self._seconds.get(host, 0.0) + self._clock() - started
-        self._give()
+        self._release()
 
-    def _give(self) -> None:
-        """Gives a thread back, or to the next in the queue."""
-        self._queue = [waiter for waiter in self._queue if not waiter.turn.done()]
+    def _release(self) -> None:
+        """Passes a thread on to the next in the queue."""
+        self._queue = [waiter for waiter in self._queue if not waiter.thread.done()]
         if not self._queue or len(self._seconds) > _MOST_HOSTS:
             self._seconds.clear()
         if not self._queue:
@@ -100,4 +82,4 @@ class Executor:
             return
         waiter = min(self._queue, key=lambda waiter: (self._seconds.get(waiter.host, 0.0), waiter.size))
         self._queue.remove(waiter)
-        waiter.turn.set_result(None)
+        waiter.thread.set_result(None)

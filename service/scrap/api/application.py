@@ -23,7 +23,7 @@ def public_app(previewer: Previewer, *, emit: Emit, version: str) -> Starlette:
         headers = {"Cache-Control": openapi.CACHE_CONTROL}
         return Response(description, headers=headers, media_type="application/json")
 
-    routes = [Route(scrap.PATH, scrap.ScrapEndpoint(previewer).get), Route(openapi.PATH, describe)]
+    routes = [Route(scrap.PATH, scrap.ScrapEndpoint(previewer), methods=["GET"]), Route(openapi.PATH, describe)]
     return application(routes, Middleware(LoadShedder, previewer=previewer, emit=emit), emit=emit)
 
 

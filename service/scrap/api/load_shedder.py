@@ -1,19 +1,21 @@
-"""The load shedder: while the service is overloaded, requests that need a fetch are rejected before anything else.
+"""The load shedder: in an overload it rejects requests that need a fetch, before anything else is done for them.
 
-It is the outermost middleware, for at four times the peak load there are three rejections to a page: what one costs is
+It is the outermost middleware: at four times the peak load there are three rejections to a page, so their cost is
 missing for pages.
 """
 
 import time
+from typing import Final
 
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from scrap.api.problem import problem
-from scrap.api.request_context import request_id_of
+from scrap.api.problem import rendered
+from scrap.api.request_context import identify
 from scrap.api.scrap import PATH, remembered
-from scrap.errors import Outcome
-from scrap.events import Emit, RequestEnded, RequestStarted
+from scrap.events import Emit, RequestEnded, RequestStarted, Timings
 from scrap.preview import Previewer
+
+_NO_TIMINGS: Final = Timings()
 
 
 class LoadShedder:
@@ -25,30 +27,35 @@ class LoadShedder:
         self._emit = emit
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Rejects the request, or hands it on."""
+        """Rejects the request, or passes it on."""
         if not self._previewer.is_overloaded or scope["path"] != PATH or self._admits(scope):
             await self._app(scope, receive, send)
         else:
-            await self._reject(scope, receive, send)
+            await self._reject(scope, send)
 
     def _admits(self, scope: Scope) -> bool:
         """Whether the request needs no fetch, or may have one.
 
-        Its URL is looked up as written and not parsed, which would be a fifth of a rejection's cost. So what the cache
-        holds is answered if the same query was asked before.
+        The URL is not parsed, which would be a fifth of a rejection's cost: a page in the cache is found if the same
+        query was received before.
         """
         if scope["method"] not in {"GET", "HEAD"}:
             return True
         target = remembered(scope["query_string"])
         return (target is not None and self._previewer.knows(target)) or self._previewer.admit()
 
-    async def _reject(self, scope: Scope, receive: Receive, send: Send) -> None:
-        self._emit(RequestStarted())
+    async def _reject(self, scope: Scope, send: Send) -> None:
+        request_id, traceparent, tracestate = identify(scope)
+        self._emit(RequestStarted(traceparent, tracestate))
         started = time.perf_counter()
         error = self._previewer.reject()
-        summary = RequestEnded(request_id_of(scope), scope["method"], PATH, 200, Outcome.OK, 0.0, path=PATH)
-        response = problem(summary, error.reason, retry_after=error.retry_after)
-        response.raw_headers.append((b"x-request-id", summary.request_id.encode()))
-        await response(scope, receive, send)
-        summary.seconds, summary.ended = time.perf_counter() - started, time.time()
-        self._emit(summary)
+        reason = error.reason
+        problem = rendered(reason, error.retry_after)
+        headers, body = problem.of(request_id)
+        await send({"type": "http.response.start", "status": problem.status, "headers": headers})
+        await send({"type": "http.response.body", "body": body})
+        seconds, outcome = time.perf_counter() - started, reason.outcome
+        method, status = scope["method"], problem.status
+        self._emit(
+            RequestEnded(request_id, method, PATH, status, outcome, seconds, reason, path=PATH, timings=_NO_TIMINGS)
+        )

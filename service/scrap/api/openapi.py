@@ -1,4 +1,4 @@
-"""The API's description (OpenAPI 3.1), built from the same tables that answer."""
+"""The API's description (OpenAPI 3.1), built from the tables that responses are made of."""
 
 from typing import Any
 
@@ -46,7 +46,7 @@ _OPEN_GRAPH: dict[str, Any] = _object(
             "items": {"type": "array", "items": {"type": ["string", "null"]}, "minItems": 2, "maxItems": 2},
         },
     },
-    "What the page's Open Graph says; {} where it has none. A member that the page does not fill is absent.",
+    "The Open Graph of the page; {} where it has none. A member that the page does not fill is absent.",
 ) | {"additionalProperties": False, "dependentRequired": {"title": ["properties"], "images": ["properties"]}}
 
 
@@ -120,7 +120,7 @@ def _operations(identity: str, summary: str, parameters: list[Any], responses: d
 
 _SUMMARY = "Returns the Open Graph of the page at a URL."
 _LICENSE = {"name": "Apache-2.0", "identifier": "Apache-2.0"}
-_OF_ANY_CALL = {"400", "408", "431", "500", "503"}  # the connection's answers, and a bug's
+_OF_ANY_CALL = {"400", "408", "431", "500", "503"}  # of the connection, and of a bug
 
 
 def render(version: str) -> bytes:

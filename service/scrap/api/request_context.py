@@ -1,4 +1,4 @@
-"""What surrounds every request: its id, its summary, and the events that it starts and ends with."""
+"""What surrounds every request: its id, its summary, and its events."""
 
 import asyncio
 import random
@@ -7,35 +7,43 @@ import time
 from http import HTTPStatus
 from typing import Final
 
-from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from scrap.api.problem import problem
+from scrap.api.problem import problem, rendered
 from scrap.errors import Outcome, Reason, ScrapError
 from scrap.events import Emit, RequestEnded, RequestStarted
 
-UNMATCHED: Final = "unmatched"  # the route of a path that is none
-_SAFE_REQUEST_ID: Final = re.compile(rb"[A-Za-z0-9._-]{1,64}")  # it cannot hurt a log or a header
-_ids: Final = random.Random()  # noqa: S311 - ids tell requests apart; nothing is secret about them
+UNMATCHED: Final = "unmatched"  # the route of a path that has none
+_SAFE_REQUEST_ID: Final = re.compile(rb"[A-Za-z0-9._-]{1,64}")  # in logs, headers and JSON
+_ids: Final = random.Random()  # noqa: S311 - an id is no secret
 
 
 def new_request_id() -> str:
-    """An id for a request that brings none of its own."""
+    """An id for a request that has none."""
     return f"{_ids.getrandbits(64):016x}"
 
 
-def request_id_of(scope: Scope) -> str:
-    """The id that a request brings in `X-Request-ID`, if it is safe in logs and headers; else a new one."""
+def identify(scope: Scope) -> tuple[str, str, str]:
+    """A request's id (`X-Request-ID` if it is safe, else a new one), traceparent and tracestate, "" where none is.
+
+    Repeated fields are one list (RFC 9110, section 5.3).
+    """
+    request_id, parents, states = "", [], []
     for name, value in scope["headers"]:
-        if name == b"x-request-id":
-            return str(value, "ascii") if _SAFE_REQUEST_ID.fullmatch(value) else new_request_id()
-    return new_request_id()
+        if name == b"x-request-id" and not request_id:
+            request_id = value.decode() if _SAFE_REQUEST_ID.fullmatch(value) else new_request_id()
+        elif name == b"traceparent":
+            parents.append(value.decode("latin-1"))
+        elif name == b"tracestate":
+            states.append(value.decode("latin-1"))
+    request_id = request_id or new_request_id()
+    return (request_id, parents[0], ", ".join(states)) if parents else (request_id, "", "")
 
 
 class RequestContext:
-    """ASGI middleware: gives each request its summary, `request.state.summary`, and emits it at the end.
+    """ASGI middleware: creates a request's summary, `request.state.summary`, and emits it at the end.
 
-    An unexpected error is answered here: Starlette would raise it again, for a log that has it already.
+    It responds to unexpected errors: Starlette would raise them again, for a second log line.
     """
 
     def __init__(self, app: ASGIApp, *, emit: Emit) -> None:
@@ -43,14 +51,10 @@ class RequestContext:
         self._emit = emit
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Answers one request."""
-        headers = Headers(scope=scope)
-        request_id = request_id_of(scope)
+        """Handles one request."""
+        request_id, traceparent, tracestate = identify(scope)
         summary = RequestEnded(request_id, scope["method"], UNMATCHED, 200, Outcome.OK, 0.0, path=scope["path"])
         scope.setdefault("state", {})["summary"] = summary
-        traceparent = headers.get("traceparent", "")
-        # Repeated fields are one list (RFC 9110, section 5.3).
-        tracestate = ", ".join(headers.getlist("tracestate")) if traceparent else ""
         self._emit(RequestStarted(traceparent, tracestate))
         started = time.perf_counter()
 
@@ -76,11 +80,12 @@ class RequestContext:
 
 
 def rejection(error: ScrapError, emit: Emit) -> bytes:
-    """The response to what is not yet a request, as bytes for a connection that is closed after it (HTTP/1.1)."""
+    """The response to what is not yet a request, for a connection that is closed after it (HTTP/1.1)."""
+    request_id, reason = new_request_id(), error.reason
+    problem = rendered(reason, getattr(error, "retry_after", None))
     emit(RequestStarted())
-    summary = RequestEnded(new_request_id(), "", UNMATCHED, 200, Outcome.OK, None)
-    response = problem(summary, error.reason, retry_after=getattr(error, "retry_after", None))
-    emit(summary)
-    headers = [*response.raw_headers, (b"x-request-id", summary.request_id.encode()), (b"connection", b"close")]
-    status = f"HTTP/1.1 {response.status_code} {HTTPStatus(response.status_code).phrase}".encode()
-    return b"\r\n".join([status, *(name + b": " + value for name, value in headers), b"", bytes(response.body)])
+    emit(RequestEnded(request_id, "", UNMATCHED, problem.status, reason.outcome, None, reason))
+    headers, body = problem.of(request_id)
+    status = f"HTTP/1.1 {problem.status} {HTTPStatus(problem.status).phrase}".encode()
+    lines = (name + b": " + value for name, value in (*headers, (b"connection", b"close")))
+    return b"\r\n".join([status, *lines, b"", body])

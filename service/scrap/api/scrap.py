@@ -6,7 +6,7 @@ from collections import OrderedDict
 from urllib.parse import unquote_to_bytes
 
 from starlette.requests import Request
-from starlette.responses import Response
+from starlette.types import Receive, Scope, Send
 
 from scrap import urls
 from scrap.api.problem import problem, server_timing
@@ -45,10 +45,7 @@ _MOST = 8192  # the one that was not asked for the longest is forgotten
 
 def remembered(query: bytes) -> urls.Target | None:
     """What `read_query` returned for the same query not long ago."""
-    target = _known.get(query)
-    if target is not None:
-        _known.move_to_end(query)
-    return target
+    return _known.get(query)
 
 
 def read_query(query: bytes) -> urls.Target:
@@ -60,8 +57,10 @@ def read_query(query: bytes) -> urls.Target:
     Raises:
         InvalidURL: there is no such parameter, there are several, or it is no URL.
     """
-    target = remembered(query)
-    if target is None:
+    target = _known.get(query)
+    if target is not None:
+        _known.move_to_end(query)
+    else:
         target = _read_query(query)
         if len(query) <= _MEMORABLE:
             _known[query] = target
@@ -71,31 +70,35 @@ def read_query(query: bytes) -> urls.Target:
 
 
 class ScrapEndpoint:
-    """Answers a URL with the Open Graph of the page behind it, as JSON; `{}` where there is none."""
+    """An ASGI endpoint: answers a URL with the Open Graph of the page behind it, as JSON; `{}` where there is none."""
 
     def __init__(self, previewer: Previewer) -> None:
         self._previewer = previewer
 
-    async def get(self, request: Request) -> Response:
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answers one request; raises ScrapError where it has no URL, its client has left, or the server is ending."""
-        summary: RequestEnded = request.state.summary
-        target = read_query(request.scope["query_string"])
+        summary: RequestEnded = scope["state"]["summary"]
+        target = read_query(scope["query_string"])
         summary.target, summary.target_host = target.href, target.host
-        preview = self._previewer.peek(target) or await self._make(target, request)
+        preview = self._previewer.peek(target) or await self._make(target, Request(scope, receive))
         summary.cache, summary.timings, summary.notes = preview.source, preview.timings, preview.notes
         entry, now = preview.entry, time.time()
         if entry.reason is not None:
             summary.internal = preview.internal
             wait = retry_after(entry, now)
-            return problem(summary, entry.reason, upstream_status=entry.upstream_status, retry_after=wait)
+            response = problem(summary, entry.reason, upstream_status=entry.upstream_status, retry_after=wait)
+            await response(scope, receive, send)
+            return
         summary.outcome = entry.outcome
-        is_known = "if-none-match" in request.headers and matches(
-            ", ".join(request.headers.getlist("if-none-match")), entry.etag
-        )  # RFC 9110, section 13.1.2
-        response = Response(status_code=304) if is_known else Response(entry.body, media_type="application/json")
-        timing = (b"server-timing", server_timing(summary).encode())
-        response.raw_headers += [*entry.headers, (b"age", b"%d" % age(entry, now)), timing]
-        return response
+        is_known = False
+        for name, value in scope["headers"]:
+            if name == b"if-none-match":  # RFC 9110, section 13.1.2
+                is_known = is_known or matches(value.decode("latin-1"), entry.etag)
+        headers = [*entry.headers, (b"age", b"%d" % age(entry, now)), (b"server-timing", server_timing(summary))]
+        if not is_known:
+            headers += (b"content-type", b"application/json"), (b"content-length", b"%d" % len(entry.body))
+        await send({"type": "http.response.start", "status": 304 if is_known else 200, "headers": headers})
+        await send({"type": "http.response.body", "body": b"" if is_known else entry.body})
 
     async def _make(self, target: urls.Target, request: Request) -> Preview:
         """Makes a preview, for as long as the client waits for it."""

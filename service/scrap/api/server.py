@@ -17,27 +17,25 @@ from scrap.events import Emit, ignore
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ServerLimits:
-    """How long a port waits for its callers."""
+    """How long a port waits for its clients."""
 
-    # Connections that the kernel holds until we accept them; it lets more wait for its next try, about a second later.
+    # Connections that the kernel holds until they are accepted; others try again, about a second later.
     backlog: int = 256
     # Connections accepted in one iteration of the event loop, 0.1 ms each. Fewer: a new connection waits for many
-    # iterations where they are long. More: a flood of connections makes iterations long, and each connection costs two
-    # microseconds for every one of these (an accept that finds nothing).
+    # iterations. More: a flood of connections makes iterations long, and each costs 2 µs a connection.
     accepts: int = 16
-    # Seconds that an idle connection is kept. Longer than most clients keep theirs, so that the client closes first:
-    # a server that closes first may meet a request that is already on its way.
+    # Seconds that an idle connection is kept. Longer than most clients keep theirs: a server that closes first may meet
+    # a request on its way.
     keep_alive: int = 75
-    # Seconds after SIGTERM until what is still under way is cancelled, on both ports together. The process ends a few
-    # seconds later at most: telemetry is sent for two, and a thread may finish its page or its look-up.
+    # Seconds after SIGTERM until what is under way is cancelled, on both ports together. The process ends a few seconds
+    # later at most: telemetry is sent for two, and a thread may finish its page or its look-up.
     shutdown: int = 25
-    # Seconds for which a caller may leave what we sent unread; then the kernel drops the connection, whatever waits in
-    # it. A caller that stalls for longer has to ask again.
+    # Seconds for which a client may leave what was sent unread; then the kernel drops the connection.
     write: float = 10.0
 
 
 class Server(uvicorn.Server):
-    """A uvicorn server that is stopped by its owner, not by signals.
+    """A uvicorn server that its owner stops, not a signal.
 
     Attributes:
         deadline: when what is under way is cancelled, in the event loop's time; None: `ServerLimits.shutdown` seconds
@@ -59,8 +57,8 @@ class Server(uvicorn.Server):
                 lifespan="off",
                 interface="asgi3",
                 log_config=None,
-                access_log=False,  # our own log line knows more
-                proxy_headers=False,  # nothing here depends on who calls
+                access_log=False,  # `RequestEnded` has its own line
+                proxy_headers=False,  # nothing depends on the client's address
                 server_header=False,
                 backlog=limits.backlog,
                 timeout_keep_alive=limits.keep_alive,
@@ -75,9 +73,9 @@ class Server(uvicorn.Server):
 
     @contextlib.asynccontextmanager
     async def running(self, listener: socket.socket) -> AsyncIterator["Server"]:
-        """Serves on a socket; at the end refuses new connections and lets the last answers out."""
-        # uvloop accepts one connection in an iteration for each handle that listens: a duplicate of the socket shares
-        # its queue in the kernel, and is a handle of its own. uvicorn closes them all.
+        """Serves on a socket; at the end refuses new connections and sends the last responses."""
+        # uvloop accepts one connection in an iteration for each handle that listens: a duplicate of the socket is a
+        # handle of its own for the same queue in the kernel. uvicorn closes them all.
         listeners = [listener, *(listener.dup() for _ in range(1, self._accepts))]
         served = asyncio.create_task(self.serve(listeners))
         try:
@@ -91,10 +89,10 @@ class Server(uvicorn.Server):
             await served
 
     async def drain(self, *, linger: float, deadline: float) -> None:
-        """Lets what is under way end; who comes meanwhile is served as well, but no connection is kept.
+        """Lets what is under way end; new requests are served as well, but no connection is kept.
 
         Args:
-            linger: seconds to go on at least, for callers that do not know yet.
+            linger: seconds to go on at least, for clients that still send requests here.
             deadline: when to go on no longer; the server's own from now on.
         """
         self.deadline = deadline
@@ -106,23 +104,18 @@ class Server(uvicorn.Server):
 
 
 def listen(host: str, port: int, *, limits: ServerLimits) -> socket.socket:
-    """Opens a listening socket.
-
-    Raises:
-        OSError: the address cannot be had.
-    """
+    """Opens a listening socket; raises OSError where the address is in use or is none."""
     try:
         family = socket.AF_INET6 if ":" in host else socket.AF_INET
         listener = socket.create_server((host, port), family=family, dualstack_ipv6=host == "::")
     except (OSError, TypeError) as error:  # the latter of a host that cannot be any
         raise OSError(f"cannot listen on {host} port {port}: {getattr(error, 'strerror', '') or error}") from error
-    # Connections inherit it (tcp(7)); other systems than Linux wait for their own time.
-    if hasattr(socket, "TCP_USER_TIMEOUT"):
+    if hasattr(socket, "TCP_USER_TIMEOUT"):  # on Linux; connections inherit it (tcp(7))
         listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, int(limits.write * 1000))
     return listener
 
 
 def url_of(listener: socket.socket) -> str:
-    """Where to reach a listening socket."""
+    """The URL of a listening socket."""
     host, port = listener.getsockname()[:2]
     return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"

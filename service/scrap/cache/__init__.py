@@ -1,15 +1,16 @@
-"""Answers that are kept: in this process, and on a server that replicas share.
+"""Responses that are kept: in this process, and on a server that replicas share.
 
-`Cache` holds both levels; `freshness` decides for how long, `entry` is what is kept, `flight` makes simultaneous calls
-one piece of work, `headers` and `etag` speak HTTP to our own callers.
+`Cache` has both levels; `freshness` decides for how long, `entry` is what is kept, `flight` makes simultaneous requests
+for a page one fetch, `headers` and `etag` are of our own responses.
 """
 
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from itertools import product
 from typing import TYPE_CHECKING, NamedTuple
 
-from scrap.cache.entry import Entry, EntryState, settle
+from scrap.cache.entry import Entry, EntryState, failed_or_stale
 from scrap.cache.memory import Memory
 from scrap.cache.remote import Remote
 from scrap.events import Emit
@@ -17,32 +18,20 @@ from scrap.events import Emit
 if TYPE_CHECKING:
     from scrap.cache.shared import Shared
 
-# What a look-up found, in words: the level, and the state there.
-Lookup = tuple[str, ...]
-_MEMORY: dict[EntryState | None, Lookup] = {
-    EntryState.FRESH: ("memory", "fresh"),
-    EntryState.STALE: ("memory", "stale"),
-    EntryState.HELD: ("memory", "stale"),
-    None: ("memory", "miss"),
-}
-_SHARED: dict[EntryState | None, Lookup] = {
-    EntryState.FRESH: ("shared", "fresh"),
-    EntryState.STALE: ("shared", "stale"),
-    EntryState.HELD: ("shared", "stale"),
-    None: ("shared", "miss"),
-}
+# The label value of each state.
+_STATES = {EntryState.FRESH: "fresh", EntryState.STALE: "stale", EntryState.HELD: "stale", None: "miss"}
 
 
 @dataclass(frozen=True, slots=True)
 class CacheLimits:
     """How much is kept in this process."""
 
-    # Bytes of memory for answers, overhead included. A preview takes about 2 KB; more: fewer fetches, a larger process.
+    # Bytes of memory, overhead included. A preview takes about 2 KB; more: fewer fetches, a larger process.
     memory: int = 32 * 1024 * 1024
 
 
 class Hit(NamedTuple):
-    """An entry, and what may be done with it; with no state it can only stand in for a failure."""
+    """An entry, and what may be done with it; without a state it can only stand in for a failure."""
 
     entry: Entry
     state: EntryState | None
@@ -50,44 +39,35 @@ class Hit(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Stats:
-    """How full the cache is."""
+    """The use of the cache."""
 
     entries: int
     used: int  # bytes
     bound: int  # bytes
-    evicted: int  # entries that had to go for others, ever
+    evicted: int  # entries, ever
     shared_up: bool | None  # None: there is no shared level
 
 
 class Cache:
-    """Two levels of entries, keyed by normalized URL.
+    """Two levels of entries, keyed by normalized URL; raises ValueError where `remote.url` cannot be read.
 
     Args:
         limits: how much is kept in this process.
         remote: the shared level; without a URL there is none, and redis-py is not imported.
-        emit: told of the shared level's troubles.
+        emit: receives an event of each failure of the shared level.
         clock: seconds since the epoch.
 
     Attributes:
-        lookups: how many there were, by what they found. No event tells of them: every hit would have one, and they
-            would differ in nothing.
-
-    Raises:
-        ValueError: `remote.url` is not understood.
+        lookups: how many there were, by level and result. Every hit would emit an event otherwise.
     """
 
     def __init__(
-        self,
-        limits: CacheLimits,
-        remote: Remote,
-        *,
-        emit: Emit,
-        clock: Callable[[], float] = time.time,
+        self, limits: CacheLimits, remote: Remote, *, emit: Emit, clock: Callable[[], float] = time.time
     ) -> None:
         self._memory = Memory(limits.memory)
         self._shared = _connect(remote, emit) if remote.url else None
         self._clock = clock
-        self.lookups = dict.fromkeys((*_MEMORY.values(), *_SHARED.values()), 0)
+        self.lookups: dict[tuple[str, ...], int] = dict.fromkeys(product(("memory", "shared"), _STATES.values()), 0)
 
     def start(self) -> None:
         """Begins to use the shared level, where there is one; needs a running loop."""
@@ -95,38 +75,38 @@ class Cache:
             self._shared.start()
 
     async def aclose(self) -> None:
-        """Lets the shared level go."""
+        """Disconnects the shared level."""
         if self._shared is not None:
             await self._shared.aclose()
 
     def peek(self, key: str) -> Hit | None:
-        """What this process can answer at once. The hot path: no I/O, about a microsecond."""
+        """What the memory has to respond with at once. The hot path: no I/O, about a microsecond."""
         entry = self._memory.get(key)
         state = None if entry is None else entry.state(self._clock())
-        self.lookups[_MEMORY[state]] += 1
+        self.lookups["memory", _STATES[state]] += 1
         return None if entry is None or state is None else Hit(entry, state)
 
     def has(self, key: str) -> bool:
-        """Whether `peek` would find something; nobody is told."""
+        """Whether `peek` would find something; it is not counted."""
         entry = self._memory.get(key)
         return entry is not None and entry.state(self._clock()) is not None
 
     async def get(self, key: str) -> Hit | None:
-        """What the shared level has; it is kept here from then on."""
+        """What the shared level has; the memory keeps it from then on."""
         if self._shared is None or not self._shared.up:
             return None
         entry = await self._shared.get(key)
         state = None if entry is None else entry.state(self._clock())
-        self.lookups[_SHARED[state]] += 1
+        self.lookups["shared", _STATES[state]] += 1
         if entry is None:
             return None
-        held = self._memory.get(key)
-        if held is None or (held.stored, held.held_until) < (entry.stored, entry.held_until):
+        kept = self._memory.get(key)
+        if kept is None or (kept.stored, kept.held_until) < (entry.stored, entry.held_until):
             self._memory.put(key, entry)
         return Hit(entry, state)
 
     def put(self, key: str, entry: Entry) -> None:
-        """Keeps an entry in both levels, in the shared one soon or never; one of no use any more is not kept."""
+        """Keeps an entry in both levels, in the shared one soon or never; one that is of no use any more is dropped."""
         left = entry.useful_until - self._clock()
         if left <= 0:
             return
@@ -135,29 +115,24 @@ class Cache:
             self._shared.put(key, entry, left)
 
     def fail(self, key: str, failed: Entry, *, spare: Entry | None = None) -> Entry:
-        """Keeps a failure, or the stale preview that stands in for it, and returns which is the answer.
+        """Keeps a failure, or the stale preview that stands in for it; returns the one to respond with.
 
         Args:
-            spare: what `get` gave, where this process's memory has no room for it.
+            spare: what `get` returned, where the memory is too small for it.
         """
         now = self._clock()
-        answer = settle(failed, self._memory.get(key) or spare, now)
+        entry = failed_or_stale(failed, self._memory.get(key) or spare, now)
         if now < failed.fresh_until:
-            self.put(key, answer)
-        return answer
+            self.put(key, entry)
+        return entry
 
     def stats(self) -> Stats:
-        """How full it is now."""
-        return Stats(
-            entries=len(self._memory),
-            used=self._memory.used,
-            bound=self._memory.bound,
-            evicted=self._memory.evicted,
-            shared_up=None if self._shared is None else self._shared.up,
-        )
+        """Its use now."""
+        memory, shared_up = self._memory, None if self._shared is None else self._shared.up
+        return Stats(len(memory), memory.used, memory.bound, memory.evicted, shared_up)
 
 
 def _connect(remote: Remote, emit: Emit) -> "Shared":
-    from scrap.cache.shared import Shared  # noqa: PLC0415 - redis-py costs a start without a shared level nothing
+    from scrap.cache.shared import Shared  # noqa: PLC0415 - redis-py slows down no start without a shared level
 
     return Shared(remote, emit=emit)

@@ -1,4 +1,4 @@
-"""An answer as it is kept: finished bytes, and until when they are good for what."""
+"""An entry: the bytes of a response, and until when they may be used for what."""
 
 import struct
 from dataclasses import dataclass, field, replace
@@ -16,8 +16,10 @@ from scrap.errors import Outcome, Overloaded, Reason, ScrapError, UpstreamError
 VERSION = 1  # of the encoding below; a new one is a new name space in the shared level
 OVERHEAD = 640  # bytes that an entry costs beside its key and body, measured on CPython 3.11; a test compares
 
-_SEAL = 16  # bytes of digest before the payload
+_DIGEST = 16  # bytes before the payload
 _HEAD_LENGTH = struct.Struct(">I")
+_TIMES = ("stored", "fresh_until", "swr_until", "sie_until", "held_until")
+_HEAD = ("outcome", "reason", "etag", "upstream_status", "retry_after", *_TIMES)
 _PERSON = b"scrap entry %d" % VERSION
 _OUTCOMES = {outcome.value: outcome for outcome in Outcome}
 _REASONS = {reason.value: reason for reason in Reason}
@@ -29,43 +31,41 @@ _LONGEST = 2**32  # seconds from `stored` to the last use: more than any window 
 class EntryState(StrEnum):
     """What an entry may be used for now."""
 
-    FRESH = "fresh"  # answer it
-    STALE = "stale"  # answer it, and refresh it in the background
-    HELD = "held"  # answer it; a refresh has just failed, so leave the page alone for the moment
+    FRESH = "fresh"  # a response
+    STALE = "stale"  # a response, and its page is fetched again in the background
+    HELD = "held"  # a response; a fetch has just failed, so the page is not fetched for the moment
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Entry:
-    """The answer to one URL: a preview, or the failure to get one.
-
-    Times are seconds since the epoch, for entries travel between machines.
+    """The response to one URL: a preview, or a failure. Times are in seconds since the epoch, for other machines.
 
     Attributes:
-        outcome: how the call ended.
+        outcome: of the request.
         reason: why it failed; None for a preview.
-        body: what is sent, as it is; empty for a failure, whose words are the reason's own.
+        body: as it is sent; empty for a failure.
         etag: the body's strong entity-tag; empty for a failure.
         upstream_status: the page's HTTP status, where there was one.
-        retry_after: seconds from `stored` for which the host asked to be left alone, or for which we do.
+        retry_after: seconds from `stored` for which the host is not asked again.
         stored: when it was made.
-        fresh_until: before this it is answered without a thought.
-        swr_until: before this it is answered while it is refreshed (RFC 5861, section 3).
-        sie_until: before this it stands in when its page cannot be had (RFC 5861, section 4).
-        held_until: before this no refresh is tried, since one has just failed.
+        fresh_until: before this it is fresh.
+        swr_until: before this it is a response while its page is fetched again (RFC 5861, section 3).
+        sie_until: before this it stands in for a failure (RFC 5861, section 4).
+        held_until: before this its page is not fetched again, since that has just failed.
     """
 
     outcome: Outcome
-    reason: Reason | None
-    body: bytes
-    etag: str
-    upstream_status: int | None
-    retry_after: float | None
+    reason: Reason | None = None
+    body: bytes = b""
+    etag: str = ""
+    upstream_status: int | None = None
+    retry_after: float | None = None
     stored: float
     fresh_until: float
     swr_until: float
     sie_until: float
     held_until: float = 0.0
-    # The header fields that every answer made of it has; made once, for a hit has no time to make them.
+    # Header fields of every response made of it, made once.
     headers: tuple[tuple[bytes, bytes], ...] = field(init=False, compare=False, repr=False)
 
     def __post_init__(self) -> None:
@@ -79,7 +79,7 @@ class Entry:
 
     @property
     def useful_until(self) -> float:
-        """When it is of no use at all any more."""
+        """When it has no use any more."""
         return max(self.fresh_until, self.swr_until, self.sie_until)
 
     def state(self, now: float) -> EntryState | None:
@@ -100,11 +100,9 @@ def preview(
     fresh_until = now + freshness.lifetime
     return Entry(
         outcome=outcome,
-        reason=None,
         body=body,
         etag=etag.of(body),
         upstream_status=upstream_status,
-        retry_after=None,
         stored=now,
         fresh_until=fresh_until,
         swr_until=fresh_until + freshness.stale_while_revalidate,
@@ -120,8 +118,6 @@ def failure(error: ScrapError, *, policy: FreshnessPolicy, now: float) -> Entry:
     return Entry(
         outcome=error.reason.outcome,
         reason=error.reason,
-        body=b"",
-        etag="",
         upstream_status=upstream.status if upstream else None,
         retry_after=retry_after,
         stored=now,
@@ -131,47 +127,34 @@ def failure(error: ScrapError, *, policy: FreshnessPolicy, now: float) -> Entry:
     )
 
 
-def settle(failed: Entry, spare: Entry | None, now: float) -> Entry:
-    """Decides what answers a call whose page could not be had: the failure, or a stale preview in its place.
+def failed_or_stale(failed: Entry, stale: Entry | None, now: float) -> Entry:
+    """The response where a page could not be fetched: the failure, or a stale preview that stands in for it.
 
-    A preview that stands in is held for as long as the failure would have been kept: one try in that time is enough.
+    The latter is held for as long as the failure would have been kept: one try in that time is enough.
     """
-    if spare is None or spare.reason is not None or now >= spare.sie_until or failed.reason is None:
+    if stale is None or stale.reason is not None or now >= stale.sie_until or failed.reason is None:
         return failed
     if not passing(failed.reason, failed.upstream_status):
         return failed
-    return replace(spare, held_until=min(failed.fresh_until, spare.sie_until))
+    return replace(stale, held_until=min(failed.fresh_until, stale.sie_until))
 
 
 def encode(key: str, entry: Entry) -> bytes:
-    """Writes an entry for the shared level: a seal, a head's length, the head in JSON, the body."""
-    head = orjson.dumps(
-        [
-            entry.outcome,
-            entry.reason,
-            entry.etag,
-            entry.upstream_status,
-            entry.retry_after,
-            entry.stored,
-            entry.fresh_until,
-            entry.swr_until,
-            entry.sie_until,
-            entry.held_until,
-        ]
-    )
+    """Writes an entry for the shared level: a digest, a head's length, the head in JSON, the body."""
+    head = orjson.dumps([getattr(entry, name) for name in _HEAD])
     payload = _HEAD_LENGTH.pack(len(head)) + head + entry.body
-    return _seal(key, payload) + payload
+    return _digest(key, payload) + payload
 
 
 def decode(key: str, data: bytes) -> Entry | None:
-    """Reads what `encode` wrote for the same key; None for anything else whatsoever.
+    """Reads what `encode` wrote for the same key; None for anything else.
 
-    The seal covers key, version and payload, so an entry that is cut, damaged, foreign, of another version or filed
-    under another key is nothing. It is no signature: anybody can compute it, so the entry has to be one that `preview`
-    or `failure` makes. A newer release's reason is nothing, too.
+    The digest covers key, version and payload, so an entry that is cut, damaged, foreign, of another version or of
+    another key is none. It is no signature: anybody can compute it, so the entry has to be one that `preview` or
+    `failure` makes.
     """
-    payload = data[_SEAL:]
-    if data[:_SEAL] != _seal(key, payload):
+    payload = data[_DIGEST:]
+    if data[:_DIGEST] != _digest(key, payload):
         return None
     try:
         (length,) = _HEAD_LENGTH.unpack_from(payload)
@@ -182,18 +165,8 @@ def decode(key: str, data: bytes) -> Entry | None:
 
 
 def _read(head: list[Any], body: bytes) -> Entry:
-    """The entry with this head and body.
-
-    Raises:
-        ValueError, TypeError, LookupError: it is none of ours.
-    """
+    """The entry with this head and body; raises ValueError, TypeError or LookupError where it is none."""
     outcome, reason, tag, status, retry_after, *times = head
-    stored, fresh_until, swr_until, sie_until, held_until = (_number(time, 0, _LATEST) for time in times)
-    if not stored <= fresh_until <= min(swr_until, sie_until) <= max(swr_until, sie_until) <= stored + _LONGEST:
-        raise ValueError("times out of order")
-    if held_until > sie_until:
-        raise ValueError("held for longer than it is kept")
-    check = _check_preview if reason is None else _check_failure
     entry = Entry(
         outcome=_OUTCOMES[outcome],
         reason=None if reason is None else _REASONS[reason],
@@ -201,22 +174,19 @@ def _read(head: list[Any], body: bytes) -> Entry:
         etag=str(tag),
         upstream_status=None if status is None else int(_number(status, 100, 599)),
         retry_after=None if retry_after is None else _number(retry_after, 0, _LONGEST),
-        stored=stored,
-        fresh_until=fresh_until,
-        swr_until=swr_until,
-        sie_until=sie_until,
-        held_until=held_until,
+        **{name: _number(time, 0, _LATEST) for name, time in zip(_TIMES, times, strict=True)},
     )
-    check(entry)
+    first, last = sorted((entry.swr_until, entry.sie_until))
+    if not entry.stored <= entry.fresh_until <= first <= last <= entry.stored + _LONGEST:
+        raise ValueError("times out of order")
+    if entry.held_until > entry.sie_until:
+        raise ValueError("held for longer than it is kept")
+    (_check_preview if reason is None else _check_failure)(entry)
     return entry
 
 
 def _number(value: object, least: float, most: float) -> float:
-    """A number within bounds; NaN is within none.
-
-    Raises:
-        ValueError: it is none.
-    """
+    """A number within limits, which NaN is not; raises ValueError otherwise."""
     if type(value) not in {int, float} or not least <= value <= most:  # type: ignore[operator]  # bool is no number
         raise ValueError(f"{value!r} is no number from {least} to {most}")
     return float(value)  # type: ignore[arg-type]
@@ -231,7 +201,7 @@ def _check_preview(entry: Entry) -> None:
 
 
 def _check_failure(entry: Entry) -> None:
-    assert entry.reason is not None  # noqa: S101 - the caller has looked
+    assert entry.reason is not None  # noqa: S101 - it is checked
     if entry.outcome is not entry.reason.outcome or entry.outcome not in _KEPT:
         raise ValueError("no failure that is kept")
     if entry.outcome is not Outcome.UPSTREAM_ERROR and (entry.upstream_status, entry.retry_after) != (None, None):
@@ -240,7 +210,7 @@ def _check_failure(entry: Entry) -> None:
         raise ValueError("no failure's head")
 
 
-def _seal(key: str, payload: bytes) -> bytes:
-    digest = blake2b(payload, digest_size=_SEAL, person=_PERSON)
+def _digest(key: str, payload: bytes) -> bytes:
+    digest = blake2b(payload, digest_size=_DIGEST, person=_PERSON)
     digest.update(key.encode())
     return digest.digest()

@@ -1,4 +1,4 @@
-"""Entity-tags: made of a body, compared with what a caller holds."""
+"""Entity-tags: made of a body, compared with those that a client has."""
 
 import re
 from base64 import urlsafe_b64encode
@@ -14,17 +14,8 @@ def of(body: bytes) -> str:
 
 
 def matches(if_none_match: str, etag: str) -> bool:
-    """Whether an If-None-Match names the representation with this tag, so that 304 is the answer.
-
-    The comparison is weak, as RFC 9110, section 13.1.2, demands.
-
-    Args:
-        if_none_match: the field's value; several lines joined by commas. What is no tag in it is skipped.
-        etag: the current representation's tag, quoted.
-    """
-    if if_none_match == etag:  # the one that clients send back
-        return True
-    if if_none_match.strip() == "*":
+    """Whether an If-None-Match names this quoted tag, compared weakly (RFC 9110, section 13.1.2)."""
+    if if_none_match == etag or if_none_match.strip() == "*":
         return True
     opaque = etag.removeprefix("W/")
     return any(match[1] == opaque for match in _TAG.finditer(if_none_match))

@@ -1,8 +1,6 @@
-"""How long a page may be shown again: RFC 9111 read by a cache of previews.
+"""How long the preview of a page is fresh: RFC 9111 for a shared cache whose requests are alike and anonymous.
 
-The decision is pure: header fields, a time and a `FreshnessPolicy` in, a `Freshness` out. scrap is a shared cache
-(RFC 9111, section 1) whose requests are all alike and carry no credentials; docs/caching.md says what that means for
-`private` and `Vary`.
+docs/caching.md describes what that means for `private` and `Vary`.
 """
 
 import math
@@ -23,28 +21,24 @@ _FIELDS = frozenset({"cache-control", "expires", "date", "age"})
 
 @dataclass(frozen=True, slots=True)
 class FreshnessPolicy:
-    """How long answers are kept. All in seconds, finite, 0 or more.
+    """How long responses are kept, in seconds; raises ValueError where one is negative, not finite, or out of order."""
 
-    Raises:
-        ValueError: a value is negative or not finite, or the bounds are crossed.
-    """
-
-    # A preview lives at least so long whatever the page says, no-store included: one fetch a minute is what a busy link
-    # costs its site. 0 obeys every page to the letter, and then a page that says no-store is fetched for each call.
+    # A preview is fresh at least so long whatever its page asks for, no-store included: a busy link costs its site one
+    # fetch a minute. 0 obeys every page, and then a page with no-store is fetched for each request.
     minimum: float = 60.0
-    # For a page that says nothing about its freshness. Longer: fewer fetches; edits to a page are seen later.
+    # For a page without a lifetime. Longer: fewer fetches; edits to a page are seen later.
     default: float = 600.0
-    # A preview is fresh at most so long, even from a page that says a year.
+    # A preview is fresh at most so long.
     maximum: float = 86_400.0
-    # A failure (404, no DNS, a timeout, …) is answered again for so long without another fetch.
+    # A failure (404, no DNS, a timeout, …) is the response for so long, without another fetch.
     negative: float = 30.0
-    # A target that the guard refused. Short: DNS may be repaired; not 0, or refusing costs a look-up each time.
+    # A target that the guard blocked. Short: DNS may be repaired; not 0, or each request costs a look-up.
     blocked: float = 10.0
-    # After a preview has gone stale, it is answered for so long while one refresh runs (RFC 5861, section 3). 0:
-    # callers wait for the refresh. A page's own stale-while-revalidate may shorten this, never lengthen it.
+    # A stale preview is the response for so long while its page is fetched again (RFC 5861, section 3). 0: clients wait
+    # for the fetch. A page's own stale-while-revalidate may shorten this, never lengthen it.
     stale_while_revalidate: float = 600.0
-    # After a preview has gone stale, it stands in for so long when its page cannot be had (RFC 5861, section 4). A
-    # page's own stale-if-error may shorten this, never lengthen it.
+    # A stale preview stands in for so long when its page cannot be fetched (RFC 5861, section 4). A page's own
+    # stale-if-error may shorten this, never lengthen it.
     stale_if_error: float = 86_400.0
 
     def __post_init__(self) -> None:
@@ -58,17 +52,11 @@ class FreshnessPolicy:
 
 @dataclass(frozen=True, slots=True)
 class Freshness:
-    """What a preview may be used for, in seconds.
+    """What a preview may be used for, in seconds."""
 
-    Attributes:
-        lifetime: from now on, it is fresh for so long.
-        stale_while_revalidate: after that, it may be answered for so long while it is fetched again.
-        stale_if_error: after that lifetime, it may stand in for so long for a page that cannot be had.
-    """
-
-    lifetime: float
-    stale_while_revalidate: float = 0.0
-    stale_if_error: float = 0.0
+    lifetime: float  # it is fresh for so long
+    stale_while_revalidate: float = 0.0  # after that, while its page is fetched again
+    stale_if_error: float = 0.0  # after that lifetime, where its page cannot be fetched
 
 
 def of_page(
@@ -77,10 +65,8 @@ def of_page(
     """Decides how long the preview of a page may be used (RFC 9111, sections 4.2 and 5.2; RFC 5861).
 
     Args:
-        headers: the answer's header fields, name and value, in order; repeated ones are repeated.
-        now: when the answer's head came, in seconds since the epoch.
+        headers: of the response, in order; they came at `now`, in seconds since the epoch.
         delay: seconds from sending the request to then; they count as age (RFC 9111, section 4.2.3).
-        policy: the bounds.
     """
     values = _collect(headers)
     directives = _directives(values.get("cache-control", []))
@@ -100,13 +86,9 @@ def of_page(
 
 
 def of_failure(reason: Reason, *, retry_after: float | None = None, policy: FreshnessPolicy) -> float:
-    """Decides for how many seconds a failure is answered again without another try; 0.0: it is not kept.
+    """Decides for how many seconds a failure is kept; 0.0 where the fault is the client's or the service's.
 
-    Args:
-        reason: why the call failed. A caller's and our own faults are never kept: they say nothing about the page.
-        retry_after: seconds for which the host asked not to be called again, where it did (RFC 9110, section 10.2.3),
-            within what the fetch honours at most.
-        policy: the bounds.
+    `retry_after` is the host's, in seconds, within what the fetch honours at most.
     """
     outcome = reason.outcome
     if outcome is Outcome.BLOCKED:
@@ -119,11 +101,11 @@ def of_failure(reason: Reason, *, retry_after: float | None = None, policy: Fres
 
 
 def passing(reason: Reason, status: int | None) -> bool:
-    """Whether a failure says nothing about the page itself, so that a stale preview may stand in for it.
+    """Whether a failure tells nothing about the page itself, so that a stale preview may stand in for it.
 
     RFC 5861, section 4, names 500, 502, 503 and 504; a page that cannot be reached is the same case (RFC 9111, section
-    4.2.4), 408 and 429 ask for patience only, and a call that we shed never asked the page. A 404, a 410 or a 403 is
-    the page's own answer, and a target that is refused now must not be shown any more: nothing stands in for these.
+    4.2.4), 408 and 429 ask for a later try, and a rejected request never reached the page. A 404, a 410 or a 403 is the
+    page's own response, and a target that is blocked now must not be shown any more: nothing stands in for these.
     """
     if reason.outcome is Outcome.UPSTREAM_ERROR:
         return status is None or status >= 500 or status in {408, 429}
@@ -175,14 +157,14 @@ def _promised(directives: Mapping[str, str | None], values: Mapping[str, list[st
 
 
 def _age(values: Mapping[str, list[str]], generated: float | None, now: float, delay: float) -> float:
-    """How old the answer was when it came, in seconds (RFC 9111, section 4.2.3)."""
+    """How old the response was when it came, in seconds (RFC 9111, section 4.2.3)."""
     stated = _seconds(values["age"][0].partition(",")[0].strip()) if "age" in values else None
     apparent = 0.0 if generated is None else max(0.0, now - generated)
     return max(apparent, (stated or 0) + max(0.0, delay))
 
 
 def _window(directives: Mapping[str, str | None], name: str, allowed: float) -> float:
-    """A window of staleness: what we allow, or less where the page says so.
+    """A window of staleness: what is allowed, or less where the page states it.
 
     must-revalidate and proxy-revalidate forbid it; s-maxage forbids it to a shared cache unless the page itself states
     the window, as many do (RFC 9111, sections 4.2.4, 5.2.2.2, .8 and .10).

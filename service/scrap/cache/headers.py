@@ -1,4 +1,4 @@
-"""What our own answer says of its freshness: RFC 9111, seen from the origin's side."""
+"""Freshness in the headers of our own responses (RFC 9111, as an origin)."""
 
 import math
 from typing import TYPE_CHECKING
@@ -8,33 +8,28 @@ if TYPE_CHECKING:
 
 
 def cache_control(entry: "Entry") -> str:
-    """The Cache-Control of the answer; with `age` it says what is left (RFC 9111, section 5.2.2; RFC 5861).
+    """Cache-Control; with `age` it tells what is left (RFC 9111, section 5.2.2; RFC 5861).
 
-    It never changes while an entry lives, a stale one included: its Age has then passed max-age, which is the truth.
+    It never changes while an entry lives, a stale one included: its Age has then passed max-age.
     """
-    fresh = _whole(entry.fresh_until - entry.stored)
-    value = f"public, max-age={fresh}"
+    value = f"public, max-age={int(entry.fresh_until - entry.stored)}"
     if entry.swr_until > entry.fresh_until:
-        value += f", stale-while-revalidate={_whole(entry.swr_until - entry.fresh_until)}"
+        value += f", stale-while-revalidate={int(entry.swr_until - entry.fresh_until)}"
     if entry.sie_until > entry.fresh_until:
-        value += f", stale-if-error={_whole(entry.sie_until - entry.fresh_until)}"
+        value += f", stale-if-error={int(entry.sie_until - entry.fresh_until)}"
     return value
 
 
 def age(entry: "Entry", now: float) -> int:
-    """The Age of the answer, in whole seconds since it was made (RFC 9111, section 5.1)."""
-    return _whole(now - entry.stored)
+    """Age, in whole seconds since the entry was made (RFC 9111, section 5.1)."""
+    return max(0, int(now - entry.stored))
 
 
 def retry_after(entry: "Entry", now: float) -> int | None:
-    """The Retry-After of a failure's answer, in whole seconds: what is left of the host's own, where it gave one.
+    """Retry-After of a failure, in whole seconds: what is left of the host's own, where it sent one.
 
-    It is the time for which we keep the failure, too (RFC 9110, section 10.2.3).
+    The failure is kept for that time, too (RFC 9110, section 10.2.3).
     """
     if entry.retry_after is None:
         return None
     return max(1, math.ceil(entry.stored + entry.retry_after - now))
-
-
-def _whole(seconds: float) -> int:
-    return max(0, int(seconds))

@@ -1,4 +1,4 @@
-"""The first level: this process's own memory, bounded by bytes."""
+"""The first level: this process's memory, limited in bytes."""
 
 from collections import OrderedDict
 
@@ -6,18 +6,15 @@ from scrap.cache.entry import Entry
 
 
 class Memory:
-    """The entries used last, as many as fit.
+    """The entries used last, as many as fit into `bound` bytes with their keys and overhead; 0 keeps nothing.
 
-    Every operation takes constant time (putting: for each entry that must go), none waits.
-
-    Args:
-        bound: bytes that keys and entries may take together, overhead counted; 0 keeps nothing.
+    Every operation takes constant time, but for each entry that it evicts.
     """
 
     def __init__(self, bound: int) -> None:
         self.bound = bound
         self.used = 0
-        self.evicted = 0  # entries that had to go for others, ever
+        self.evicted = 0  # entries, ever
         self._entries: OrderedDict[str, Entry] = OrderedDict()
 
     def __len__(self) -> int:
@@ -31,8 +28,10 @@ class Memory:
         return entry
 
     def put(self, key: str, entry: Entry) -> None:
-        """Keeps an entry in place of the key's former one; one larger than the bound is not kept, nor the former."""
-        self.drop(key)
+        """Keeps an entry in place of the key's former one; if it is larger than the bound, neither is kept."""
+        former = self._entries.pop(key, None)
+        if former is not None:
+            self.used -= _weight(key, former)
         weight = _weight(key, entry)
         if weight > self.bound:
             return
@@ -42,12 +41,6 @@ class Memory:
             oldest, out = self._entries.popitem(last=False)
             self.used -= _weight(oldest, out)
             self.evicted += 1
-
-    def drop(self, key: str) -> None:
-        """Forgets a key, known or not."""
-        entry = self._entries.pop(key, None)
-        if entry is not None:
-            self.used -= _weight(key, entry)
 
 
 def _weight(key: str, entry: Entry) -> int:

@@ -1,31 +1,25 @@
 """The second level: a Valkey or Redis server that all replicas share.
 
-It may be slow, gone, full, or full of strangers' values: whatever happens, a look-up is a miss after `Remote.timeout`
-seconds at the latest and nothing is raised. The first failure takes the level out of use; a task in the background
-tries until the server answers, so no caller pays for the trying.
+It may be slow, down, out of memory, or hold foreign values: a look-up is a miss after `Remote.timeout` seconds at the
+latest, and nothing is raised. The first failure takes the level out of use; a task tries until the server responds, so
+no request waits for that.
 
-Look-ups that come while others are under way leave together as one pipeline, and so do writes: redis-py's asyncio
-client costs several times more per command than per pipelined command. No caller's cancellation reaches the client,
-which matters, for a command cut off in the middle costs it its connection.
+Look-ups that come while others are under way are sent together as one pipeline, and so are writes: redis-py's asyncio
+client costs several times more per command than per pipelined command. No request's cancellation reaches the client:
+a command that is cut off costs it its connection.
 """
 
 import asyncio
 import random
 from base64 import urlsafe_b64encode
-from dataclasses import dataclass
 from enum import StrEnum
 from hashlib import blake2b
-from typing import TypeVar
+from typing import NamedTuple, TypeVar
 
 from redis.asyncio import Redis
 from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
-from redis.exceptions import (
-    AuthenticationError,
-    AuthorizationError,
-    NoPermissionError,
-    ResponseError,
-)
+from redis.exceptions import AuthenticationError, AuthorizationError, NoPermissionError, ResponseError
 from redis.exceptions import ConnectionError as RedisConnectionError
 from redis.exceptions import TimeoutError as RedisTimeoutError
 
@@ -34,55 +28,45 @@ from scrap.cache.remote import Remote
 from scrap.events import Emit, SharedCacheFailed
 
 T = TypeVar("T")
-_BATCH = 64  # commands in one pipeline: enough to share its cost, few enough to stay far below the timeout
+_BATCH = 64  # commands in one pipeline: enough to share its cost, few enough for the timeout
 
 
 class SharedCacheErrorKind(StrEnum):
-    """What was wrong with the shared level."""
+    """What failed at the shared level."""
 
-    TIMEOUT = "timeout"  # no answer in time
+    TIMEOUT = "timeout"  # no reply in time
     CONNECTION = "connection"  # refused, reset, closed, or still loading its data
     AUTH = "auth"  # the password or its permissions
-    REFUSED = "refused"  # one command was: out of memory, a read-only replica, a value of another type
+    REFUSED = "refused"  # one command: out of memory, a read-only replica, a value of another type
     PROTOCOL = "protocol"  # not the server we expect
-    BACKLOG = "backlog"  # more came than it takes
-    ENTRY = "entry"  # a value that is no entry of ours
+    BACKLOG = "backlog"  # more commands than `Remote.backlog`
+    ENTRY = "entry"  # a value that is no entry
 
 
-@dataclass(frozen=True, slots=True)
-class _Read:
+class _Read(NamedTuple):
     name: str
-    found: asyncio.Future[bytes]
+    value: asyncio.Future[bytes]
 
 
-@dataclass(frozen=True, slots=True)
-class _Write:
+class _Write(NamedTuple):
     key: str
     entry: Entry
     ttl: float
 
 
 class Shared:
-    """The entries that all replicas share, as long as the server plays along.
-
-    Args:
-        remote: the server and its limits.
-        emit: told of every trouble.
-
-    Raises:
-        ValueError: the URL is none that redis-py understands.
-    """
+    """The entries that all replicas share; raises ValueError where redis-py cannot read the URL."""
 
     def __init__(self, remote: Remote, *, emit: Emit) -> None:
-        self.up = False  # whether the server answered when last asked
+        self.up = False  # whether the server responded when last asked
         self._remote = remote
         self._emit = emit
         self._client = Redis.from_url(
             remote.url,
-            socket_timeout=None,  # `_ask` limits the whole; a limit of each read and write would cost a third more
+            socket_timeout=None,  # `_execute` limits the whole; a limit of each read and write costs a third more
             socket_connect_timeout=remote.timeout,
-            retry=Retry(NoBackoff(), 0),  # trying again is our own business
-            protocol=2,  # no handshake; what proxies and old servers speak, too
+            retry=Retry(NoBackoff(), 0),  # `_watch` tries again
+            protocol=2,  # no handshake; proxies and old servers speak it, too
             driver_info=None,
         )
         self._reads: asyncio.Queue[_Read] = asyncio.Queue(remote.backlog)
@@ -93,32 +77,29 @@ class Shared:
         self._tasks: list[asyncio.Task[None]] = []
 
     def start(self) -> None:
-        """Begins: the level is in use as soon as the server has answered for the first time."""
+        """Begins: the level is in use once the server has responded."""
         self._tasks = [asyncio.create_task(run) for run in (self._watch(), self._read(), self._write())]
 
     async def aclose(self) -> None:
         """Ends; writes that wait are lost."""
-        self._give_up()
+        self._take_down()
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
         await self._client.aclose()
 
     async def get(self, key: str) -> Entry | None:
-        """The entry that some replica stored, or None, after `Remote.timeout` seconds at the latest.
-
-        Not to be asked while the level is not `up`: then nobody answers before that.
-        """
+        """The entry that some replica stored, or None; while the level is not `up`, after all of `Remote.timeout`."""
         read = _Read(_name(key), asyncio.get_running_loop().create_future())
         try:
             self._reads.put_nowait(read)
             async with asyncio.timeout(self._remote.timeout):
-                data = await read.found
+                data = await read.value
         except asyncio.QueueFull:
             self._report(SharedCacheErrorKind.BACKLOG)
             return None
         except TimeoutError:
-            self._trip(SharedCacheErrorKind.TIMEOUT)
+            self._fail(SharedCacheErrorKind.TIMEOUT)
             return None
         entry = decode(key, data) if len(data) <= self._remote.value_bytes else None
         if entry is None and data:
@@ -126,7 +107,7 @@ class Shared:
         return entry
 
     def put(self, key: str, entry: Entry, ttl: float) -> None:
-        """Stores an entry for `ttl` seconds, some time soon or never."""
+        """Stores an entry for `ttl` seconds, soon or never."""
         if not self.up or entry.size > self._remote.value_bytes:
             return
         try:
@@ -137,51 +118,48 @@ class Shared:
     async def _read(self) -> None:
         while True:
             reads = await _batch(self._reads)
-            end = self._remote.value_bytes  # a byte more than an entry; for a stranger's value may be half a gigabyte
-            values = await self._ask([("GETRANGE", read.name, 0, end) for read in reads])
+            end = self._remote.value_bytes  # a byte more than an entry; a foreign value may be half a gigabyte
+            values = await self._execute([("GETRANGE", read.name, 0, end) for read in reads])
             for read, value in zip(reads, values, strict=True):
-                if not read.found.done():
-                    read.found.set_result(value)
+                if not read.value.done():
+                    read.value.set_result(value)
 
     async def _write(self) -> None:
         while True:
             writes = await _batch(self._writes)
-            await self._ask(
-                [
-                    ("SET", _name(write.key), encode(write.key, write.entry), "PX", max(1, int(write.ttl * 1000)))
-                    for write in writes
-                ]
+            await self._execute(
+                [("SET", _name(key), encode(key, entry), "PX", max(1, int(ttl * 1000))) for key, entry, ttl in writes]
             )
 
-    async def _ask(self, commands: list[tuple[str | bytes | int, ...]]) -> list[bytes]:
-        """Sends commands together; what came of each, b"" for nothing."""
+    async def _execute(self, commands: list[tuple[str | bytes | int, ...]]) -> list[bytes]:
+        """Sends commands together; returns each reply, b"" for none."""
         pipeline = self._client.pipeline(transaction=False)
         for command in commands:
             pipeline.execute_command(*command)
         try:
             async with asyncio.timeout(self._remote.timeout):
-                answers = await pipeline.execute(raise_on_error=False)
-        except Exception as error:  # noqa: BLE001 - whatever it is, scrap goes on without; it is counted by its kind
-            self._trip(_trouble(error))
+                replies = await pipeline.execute(raise_on_error=False)
+        except Exception as error:  # noqa: BLE001 - whatever it is, it is counted by its kind
+            self._fail(_kind(error))
             return [b""] * len(commands)
         self._pause = self._remote.retry_first  # it works, and not only when it is tried
-        for answer in answers:
-            if isinstance(answer, Exception):
-                self._report(_trouble(answer))
-        return [answer if isinstance(answer, bytes) else b"" for answer in answers]
+        for reply in replies:
+            if isinstance(reply, Exception):
+                self._report(_kind(reply))
+        return [reply if isinstance(reply, bytes) else b"" for reply in replies]
 
     async def _watch(self) -> None:
-        """Takes the level into use when the server answers, at the start and after every failure."""
+        """Takes the level into use when the server responds, at the start and after every failure."""
         while True:
             await self._down.wait()
-            await asyncio.sleep(self._pause * random.uniform(0.8, 1.2))  # noqa: S311 - replicas should not come back at once
+            await asyncio.sleep(self._pause * random.uniform(0.8, 1.2))  # noqa: S311 - replicas do not return at once
             self._pause = min(max(self._remote.retry_first, 2 * self._pause), self._remote.retry_last)
-            if await self._answers():
+            if await self._responds():
                 self._down.clear()
                 self.up = True
 
-    async def _answers(self) -> bool:
-        """Whether the server does what calls will ask of it: a real read, for a PING may be quick where that is not."""
+    async def _responds(self) -> bool:
+        """Whether the server does what requests need: a real read, for a PING may be quick where that is not."""
         try:
             async with asyncio.timeout(self._remote.timeout):
                 pipeline = self._client.pipeline(transaction=False)
@@ -189,30 +167,30 @@ class Shared:
                 pipeline.getrange(_name(""), 0, 0)
                 known, _ = await pipeline.execute()
         except Exception as error:  # noqa: BLE001 - as above
-            self._report(_trouble(error))
+            self._report(_kind(error))
             return False
         if known is not True:
             self._report(SharedCacheErrorKind.PROTOCOL)
         return known is True
 
-    def _trip(self, trouble: SharedCacheErrorKind) -> None:
-        """Takes the level out of use; many look-ups may fail of one cause, which is one trouble."""
+    def _fail(self, kind: SharedCacheErrorKind) -> None:
+        """Takes the level out of use; many look-ups may fail of one cause, which is one failure."""
         if self.up:
-            self._report(trouble)
-            self._give_up()
+            self._report(kind)
+            self._take_down()
 
-    def _give_up(self) -> None:
+    def _take_down(self) -> None:
         self.up = False
         self._down.set()
         while not self._writes.empty():
             self._writes.get_nowait()
         while not self._reads.empty():
             read = self._reads.get_nowait()
-            if not read.found.done():
-                read.found.set_result(b"")
+            if not read.value.done():
+                read.value.set_result(b"")
 
-    def _report(self, trouble: SharedCacheErrorKind) -> None:
-        self._emit(SharedCacheFailed(trouble))
+    def _report(self, kind: SharedCacheErrorKind) -> None:
+        self._emit(SharedCacheFailed(kind))
 
 
 async def _batch(queue: asyncio.Queue[T]) -> list[T]:
@@ -224,13 +202,13 @@ async def _batch(queue: asyncio.Queue[T]) -> list[T]:
 
 
 def _name(key: str) -> str:
-    """The server's name for a key: short, of our version, and silent about what people look at."""
+    """The server's name for a key: short, of our version, and without the URL."""
     digest = blake2b(key.encode(), digest_size=18).digest()
     return f"scrap:{VERSION}:{urlsafe_b64encode(digest).decode()}"
 
 
-def _trouble(error: Exception) -> SharedCacheErrorKind:
-    """The one place where redis-py's errors are read."""
+def _kind(error: Exception) -> SharedCacheErrorKind:
+    """The kind of a redis-py error; nothing else reads them."""
     match error:
         case TimeoutError() | RedisTimeoutError():
             return SharedCacheErrorKind.TIMEOUT

@@ -122,7 +122,7 @@ class Metrics:
         means = "How saturated the service is, from 0 to 1."
         self._read("scrap_admission_saturation_ratio", means, lambda: admission.saturation)
         name, means = "scrap_admission_refused", "Fetches rejected: the service was overloaded."
-        self.registry.register(CountedElsewhere(name, means, [], lambda: {(): admission.refused}))
+        self.registry.register(CountedElsewhere(name, means, [], lambda: {(): admission.rejected}))
 
     def observe_cache(self, cache: Cache) -> None:
         self._read("scrap_cache_entries", "Pages in the memory level.", lambda: cache.stats().entries)

@@ -1,4 +1,4 @@
-"""Callers who say too much, too slowly, or nothing: each gets its answer, and the next caller is served."""
+"""Clients that send too much, too slowly, or nothing: each gets its response, and the next client is served."""
 
 import socket
 import threading
@@ -14,7 +14,7 @@ from tests.waiting import eventually
 
 @pytest.fixture(scope="module")
 def strict() -> Iterator[running.Service]:
-    """A service with little patience."""
+    """A service with low limits."""
     settings = {
         "SCRAP_REQUEST_SECONDS": "0.3",
         "SCRAP_WRITE_SECONDS": "0.3",
@@ -25,8 +25,8 @@ def strict() -> Iterator[running.Service]:
         yield service
 
 
-def say(service: running.Service, data: bytes) -> bytes:
-    """Says something on a connection of its own; gives all that comes back until it is closed."""
+def exchange(service: running.Service, data: bytes) -> bytes:
+    """Sends data on a connection of its own; returns all that comes back until it is closed."""
     split = urlsplit(service.url)
     with socket.create_connection((split.hostname, split.port), timeout=10) as connection:
         connection.sendall(data)
@@ -41,8 +41,8 @@ def rest(connection: socket.socket) -> bytes:
     return answer
 
 
-def ask_for_ever(connection: socket.socket) -> None:
-    """Asks, and reads nothing."""
+def request_for_ever(connection: socket.socket) -> None:
+    """Sends requests, and reads nothing."""
     while True:
         connection.sendall(b"GET /openapi.json HTTP/1.1\r\nHost: x\r\n\r\n")
 
@@ -60,30 +60,30 @@ def ask_for_ever(connection: socket.socket) -> None:
     ],
 )
 def test_what_is_no_request(strict: running.Service, data: bytes, status: bytes, reason: bytes) -> None:
-    head, _, body = say(strict, data).partition(b"\r\n\r\n")
+    head, _, body = exchange(strict, data).partition(b"\r\n\r\n")
     assert head.startswith(b"HTTP/1.1 " + status)
     assert b"application/problem+json" in head
     assert reason in body
     assert client.request(strict.url, "/openapi.json").status == 200
 
 
-def test_silence_is_closed_without_a_word(strict: running.Service) -> None:
-    assert say(strict, b"") == b""
+def test_an_idle_connection_is_closed_without_a_response(strict: running.Service) -> None:
+    assert exchange(strict, b"") == b""
 
 
-def test_a_body_goes_with_its_connection(strict: running.Service) -> None:
-    answer = say(strict, b"GET /openapi.json HTTP/1.1\r\nHost: x\r\nContent-Length: 5\r\n\r\nhello")
+def test_a_request_with_a_body_closes_its_connection(strict: running.Service) -> None:
+    answer = exchange(strict, b"GET /openapi.json HTTP/1.1\r\nHost: x\r\nContent-Length: 5\r\n\r\nhello")
     assert answer.startswith(b"HTTP/1.1 200")
     assert b"connection: close" in answer
 
 
 def test_requests_sent_ahead_are_bounded(strict: running.Service) -> None:
     request = b"GET /openapi.json HTTP/1.1\r\nHost: x\r\n\r\n"
-    assert say(strict, request * 30).count(b"HTTP/1.1 200") <= 9
+    assert exchange(strict, request * 30).count(b"HTTP/1.1 200") <= 9
     assert client.request(strict.url, "/openapi.json").status == 200
 
 
-def test_one_connection_too_many_is_told_so(strict: running.Service) -> None:
+def test_one_connection_too_many_gets_a_response(strict: running.Service) -> None:
     split = urlsplit(strict.url)
     held = [socket.create_connection((split.hostname, split.port)) for _ in range(8)]
     try:
@@ -95,18 +95,18 @@ def test_one_connection_too_many_is_told_so(strict: running.Service) -> None:
             connection.close()
 
 
-def test_a_reader_that_does_not_read_is_cut(strict: running.Service) -> None:
+def test_a_client_that_does_not_read_is_disconnected(strict: running.Service) -> None:
     with socket.socket() as connection:
         connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
         split = urlsplit(strict.url)
         connection.connect((split.hostname, split.port))
         connection.settimeout(10)
         with pytest.raises((ConnectionResetError, BrokenPipeError)):
-            ask_for_ever(connection)
+            request_for_ever(connection)
         assert client.request(strict.url, "/openapi.json").status == 200
 
 
-def test_the_management_port_wants_a_host_too(strict: running.Service) -> None:
+def test_the_management_port_needs_a_host_too(strict: running.Service) -> None:
     split = urlsplit(strict.management)
     for version, status in ((b"1.1", b"400"), (b"1.0", b"200")):
         with socket.create_connection((split.hostname, split.port), timeout=10) as connection:
@@ -121,7 +121,7 @@ def connect(service: running.Service) -> socket.socket:
 
 
 def page_request(url: str, version: str = "1.1") -> bytes:
-    """Asks for the preview of a page."""
+    """The request for the preview of a page."""
     return f"GET /api/v1/scrap?url={quote(url, safe='')} HTTP/{version}\r\nHost: x\r\n\r\n".encode()
 
 
@@ -144,7 +144,7 @@ def test_an_idle_client_that_sends_no_more_is_closed(service: running.Service) -
 
 
 class Late(running.Answer):
-    """Answers when the test says so."""
+    """Responds when the test releases it."""
 
     released = threading.Event()
 
@@ -182,7 +182,9 @@ def test_a_client_that_sends_no_more_gets_a_slow_page(
 
 
 @pytest.mark.parametrize("version", ["1.1", "1.0"])
-def test_a_client_that_sends_no_more_and_then_goes_leaves_nothing_behind(late: running.Origin, version: str) -> None:
+def test_a_client_that_sends_no_more_and_then_disconnects_leaves_nothing_behind(
+    late: running.Origin, version: str
+) -> None:
     with running.service({"SCRAP_DEADLINE": "5" if version == "1.0" else "60"}) as service:
         with connect(service) as connection:
             connection.sendall(page_request(late.url, version))

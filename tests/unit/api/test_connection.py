@@ -1,4 +1,4 @@
-"""A caller's connection, without a socket."""
+"""A client's connection, without a socket."""
 
 import asyncio
 from functools import partial
@@ -18,17 +18,17 @@ from scrap.events import ignore
 REQUEST = b"GET / HTTP/1.1\r\nHost: x\r\n\r\n"
 
 
-class Wire(asyncio.Transport):
-    """What goes out."""
+class FakeTransport(asyncio.Transport):
+    """Keeps what is written."""
 
     def __init__(self) -> None:
         super().__init__()
-        self.said: list[bytes] = []
+        self.written: list[bytes] = []
         self.closed = False
         self.ended = asyncio.Event()
 
     def write(self, data: bytes | bytearray | memoryview) -> None:
-        self.said.append(bytes(data))
+        self.written.append(bytes(data))
 
     def is_closing(self) -> bool:
         return self.closed
@@ -38,21 +38,21 @@ class Wire(asyncio.Transport):
         self.ended.set()
 
     def pause_reading(self) -> None:
-        """Nothing comes by itself."""
+        """Nothing is read."""
 
     resume_reading = pause_reading
 
 
-class Caller:
-    """Somebody connected to an application that answers everything."""
+class FakeClient:
+    """A client of an application that responds to everything."""
 
     def __init__(self, limits: ConnectionLimits | None = None, keep_alive: int = 0) -> None:
-        self.asked = 0
-        self.wire = Wire()
+        self.requests = 0
+        self.transport = FakeTransport()
         config = ConnectionConfig(
             limits=limits or ConnectionLimits(),
             reject=partial(rejection, emit=ignore),
-            app=self.answer,
+            app=self.respond,
             interface="asgi3",
             lifespan="off",
             ws="none",
@@ -60,15 +60,15 @@ class Caller:
             timeout_keep_alive=keep_alive,
         )
         self.connection = Connection(config=config, server_state=ServerState(), app_state={})
-        self.connection.connection_made(self.wire)
+        self.connection.connection_made(self.transport)
 
     @property
     def statuses(self) -> list[bytes]:
-        """What went out, one status a response."""
-        return [said[9:12] for said in self.wire.said if said.startswith(b"HTTP/1.1 ")]
+        """The statuses of the responses."""
+        return [data[9:12] for data in self.transport.written if data.startswith(b"HTTP/1.1 ")]
 
-    async def answer(self, scope: Scope, receive: Receive, send: Send) -> None:
-        self.asked += 1
+    async def respond(self, scope: Scope, receive: Receive, send: Send) -> None:
+        self.requests += 1
         await send({"type": "http.response.start", "status": 204, "headers": []})
         await send({"type": "http.response.body", "body": b""})
 
@@ -78,26 +78,26 @@ async def settle() -> None:
         await asyncio.sleep(0)
 
 
-async def test_who_leaves_while_unread_answers_wait_is_missed_by_every_request() -> None:
-    caller = Caller()
-    caller.connection.pause_writing()
-    caller.connection.data_received(REQUEST * 3)
+async def test_a_client_that_disconnects_while_responses_wait_disconnects_every_request() -> None:
+    client = FakeClient()
+    client.connection.pause_writing()
+    client.connection.data_received(REQUEST * 3)
     await settle()
-    assert (caller.asked, caller.wire.said) == (1, [])
-    caller.wire.closed = True
-    caller.connection.connection_lost(ConnectionResetError())
+    assert (client.requests, client.transport.written) == (1, [])
+    client.transport.closed = True
+    client.connection.connection_lost(ConnectionResetError())
     await settle()
-    assert (caller.asked, caller.wire.said) == (1, [])
+    assert (client.requests, client.transport.written) == (1, [])
 
 
-async def test_one_connection_too_many_costs_an_answer() -> None:
-    caller = Caller(ConnectionLimits(connections=0))
-    assert caller.wire.said[0].startswith(b"HTTP/1.1 503 ")
-    assert caller.wire.closed
-    caller.connection.data_received(REQUEST)
-    caller.connection.connection_lost(None)
+async def test_one_connection_too_many_gets_a_response() -> None:
+    client = FakeClient(ConnectionLimits(connections=0))
+    assert client.transport.written[0].startswith(b"HTTP/1.1 503 ")
+    assert client.transport.closed
+    client.connection.data_received(REQUEST)
+    client.connection.connection_lost(None)
     await settle()
-    assert caller.asked == 0
+    assert client.requests == 0
 
 
 def head(size: int) -> bytes:
@@ -112,15 +112,15 @@ def head(size: int) -> bytes:
 )
 def test_each_head_is_measured_by_itself_in_whatever_pieces_it_comes(sizes: list[int], cuts: set[int]) -> None:
     async def measure() -> None:
-        caller = Caller(ConnectionLimits(head_bytes=120))
+        client = FakeClient(ConnectionLimits(head_bytes=120))
         stream = b"".join(map(head, sizes))
         for start, end in pairwise([0, *sorted(cut for cut in cuts if cut < len(stream)), len(stream)]):
-            caller.connection.data_received(stream[start:end])
+            client.connection.data_received(stream[start:end])
         await settle()
-        caller.connection.connection_lost(None)
+        client.connection.connection_lost(None)
         fitting = next((index for index, size in enumerate(sizes) if size > 120), len(sizes))
-        refused = fitting < len(sizes)
-        assert caller.statuses == [b"204"] * fitting + [b"431"] * refused
+        rejected = fitting < len(sizes)
+        assert client.statuses == [b"204"] * fitting + [b"431"] * rejected
 
     asyncio.run(measure())
 
@@ -129,38 +129,38 @@ def test_each_head_is_measured_by_itself_in_whatever_pieces_it_comes(sizes: list
     "data",
     [
         head(60_000),
-        b"GET / HTTP/1.1\r\nHost: " + b" " * 60_000 + b"x\r\n\r\n",  # the parser does not give white space on
+        b"GET / HTTP/1.1\r\nHost: " + b" " * 60_000 + b"x\r\n\r\n",  # the parser passes no white space on
         b"GET /" + b"x" * 60_000 + b" HTTP/1.1\r\nHost: x\r\n\r\n",
         b"GET / HTTP/1.1\r\nHost: x\r\n" + b"X: y\r\n" * 10_000,
     ],
 )
-async def test_a_large_head_in_one_read_is_refused(data: bytes) -> None:
-    caller = Caller()
-    caller.connection.data_received(data)
+async def test_a_large_head_in_one_read_is_rejected(data: bytes) -> None:
+    client = FakeClient()
+    client.connection.data_received(data)
     await settle()
-    assert (caller.asked, caller.statuses, caller.wire.closed) == (0, [b"431"], True)
+    assert (client.requests, client.statuses, client.transport.closed) == (0, [b"431"], True)
 
 
 async def test_content_is_no_part_of_a_head() -> None:
-    caller = Caller(ConnectionLimits(head_bytes=100))
+    client = FakeClient(ConnectionLimits(head_bytes=100))
     body = b"x" * 5000
-    caller.connection.data_received(b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 5000\r\n\r\n" + body[:2000])
-    caller.connection.data_received(body[2000:])
+    client.connection.data_received(b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 5000\r\n\r\n" + body[:2000])
+    client.connection.data_received(body[2000:])
     await settle()
-    assert (caller.statuses, caller.wire.closed) == ([b"204"], True)
+    assert (client.statuses, client.transport.closed) == ([b"204"], True)
 
 
 @pytest.mark.parametrize("late", [b"GET / HTTP/1.1\r\n\r\n", head(200), b"\x16\x03\x01"])
-async def test_a_refusal_comes_behind_the_responses_that_are_under_way(late: bytes) -> None:
-    caller = Caller(ConnectionLimits(head_bytes=100))
-    caller.connection.data_received(REQUEST * 2 + late + REQUEST)
-    assert caller.wire.said == []
-    caller.connection.data_received(REQUEST)
+async def test_a_rejection_comes_behind_the_responses_that_are_under_way(late: bytes) -> None:
+    client = FakeClient(ConnectionLimits(head_bytes=100))
+    client.connection.data_received(REQUEST * 2 + late + REQUEST)
+    assert client.transport.written == []
+    client.connection.data_received(REQUEST)
     await settle()
-    assert caller.statuses[:2] == [b"204", b"204"]
-    assert len(caller.statuses) == 3
-    assert caller.statuses[2] in {b"400", b"431"}
-    assert caller.wire.closed
+    assert client.statuses[:2] == [b"204", b"204"]
+    assert len(client.statuses) == 3
+    assert client.statuses[2] in {b"400", b"431"}
+    assert client.transport.closed
 
 
 @pytest.mark.parametrize(
@@ -171,10 +171,10 @@ async def test_a_refusal_comes_behind_the_responses_that_are_under_way(late: byt
     ],
 )  # fmt: skip
 async def test_a_valid_host_is_served(host: str) -> None:
-    caller = Caller()
-    caller.connection.data_received(f"GET / HTTP/1.1\r\nHost:{host}\r\n\r\n".encode())
+    client = FakeClient()
+    client.connection.data_received(f"GET / HTTP/1.1\r\nHost:{host}\r\n\r\n".encode())
     await settle()
-    assert caller.statuses == [b"204"]
+    assert client.statuses == [b"204"]
 
 
 @pytest.mark.parametrize(
@@ -188,11 +188,11 @@ async def test_a_valid_host_is_served(host: str) -> None:
 )  # fmt: skip
 @pytest.mark.parametrize("target", [b"/", b"http://x/"])
 async def test_not_one_valid_host_is_malformed(lines: bytes, target: bytes) -> None:
-    caller = Caller()
-    caller.connection.data_received(b"GET " + target + b" HTTP/1.1\r\n" + lines + b"\r\n")
+    client = FakeClient()
+    client.connection.data_received(b"GET " + target + b" HTTP/1.1\r\n" + lines + b"\r\n")
     await settle()
-    assert (caller.asked, caller.statuses, caller.wire.closed) == (0, [b"400"], True)
-    assert b"request_malformed" in caller.wire.said[0]
+    assert (client.requests, client.statuses, client.transport.closed) == (0, [b"400"], True)
+    assert b"request_malformed" in client.transport.written[0]
 
 
 @pytest.mark.parametrize(
@@ -204,30 +204,30 @@ async def test_not_one_valid_host_is_malformed(lines: bytes, target: bytes) -> N
     ],
 )
 async def test_an_old_request_needs_no_host_and_a_whole_url_is_a_target(request_: bytes) -> None:
-    caller = Caller()
-    caller.connection.data_received(request_)
+    client = FakeClient()
+    client.connection.data_received(request_)
     await settle()
-    assert caller.statuses == [b"204"]
+    assert client.statuses == [b"204"]
 
 
 async def test_two_hosts_are_malformed_in_an_old_request_too() -> None:
-    caller = Caller()
-    caller.connection.data_received(b"GET / HTTP/1.0\r\nHost: x\r\nHost: x\r\n\r\n")
+    client = FakeClient()
+    client.connection.data_received(b"GET / HTTP/1.0\r\nHost: x\r\nHost: x\r\n\r\n")
     await settle()
-    assert caller.statuses == [b"400"]
+    assert client.statuses == [b"400"]
 
 
 async def test_empty_lines_keep_no_connection() -> None:
-    caller = Caller(keep_alive=1)
-    caller.connection.data_received(REQUEST)
+    client = FakeClient(keep_alive=1)
+    client.connection.data_received(REQUEST)
     await settle()
-    caller.connection.data_received(b"\r\n" * 100_000)  # as many as come in a read: each by itself would take long
-    caller.connection.data_received(b"\r\n" + REQUEST)
+    client.connection.data_received(b"\r\n" * 100_000)  # as many as come in a read: each by itself would take long
+    client.connection.data_received(b"\r\n" + REQUEST)
     await settle()
-    caller.connection.data_received(b"\r\n")
+    client.connection.data_received(b"\r\n")
     async with asyncio.timeout(10):
-        await caller.wire.ended.wait()
-    assert caller.statuses == [b"204", b"204"]
+        await client.transport.ended.wait()
+    assert client.statuses == [b"204", b"204"]
 
 
 async def test_nothing_is_cut_at_empty_lines_that_ends_no_head(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -240,29 +240,29 @@ async def test_nothing_is_cut_at_empty_lines_that_ends_no_head(monkeypatch: pyte
         received(connection, data)
 
     monkeypatch.setattr(HttpToolsProtocol, "data_received", count)
-    caller = Caller()
+    client = FakeClient()
     empty = b"\r\n\r\n" * 10_000
     post = b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 40000\r\n\r\n"
-    caller.connection.data_received(empty + post + empty)
+    client.connection.data_received(empty + post + empty)
     await settle()
     assert reads == [len(post), len(empty)]
 
 
 @pytest.mark.parametrize("before", [b"", REQUEST, REQUEST[:10], REQUEST + REQUEST[:10]])
 async def test_the_end_of_what_a_client_sends_ends_an_idle_connection(before: bytes) -> None:
-    caller = Caller()
-    caller.connection.data_received(before)
+    client = FakeClient()
+    client.connection.data_received(before)
     await settle()
-    assert not caller.connection.eof_received()
-    caller.connection.connection_lost(None)
+    assert not client.connection.eof_received()
+    client.connection.connection_lost(None)
 
 
-async def test_a_client_that_sends_no_more_is_answered_all_that_it_asked() -> None:
-    caller = Caller()
-    caller.connection.data_received(REQUEST * 3 + REQUEST[:10])
-    assert caller.connection.eof_received()
+async def test_a_client_that_sends_no_more_gets_all_its_responses() -> None:
+    client = FakeClient()
+    client.connection.data_received(REQUEST * 3 + REQUEST[:10])
+    assert client.connection.eof_received()
     await settle()
-    assert [status for status in caller.statuses if status != b"100"] == [b"204"] * 3
-    assert b"".join(caller.wire.said).count(b"connection: close") == 1
-    assert caller.wire.closed
-    caller.connection.connection_lost(None)
+    assert [status for status in client.statuses if status != b"100"] == [b"204"] * 3
+    assert b"".join(client.transport.written).count(b"connection: close") == 1
+    assert client.transport.closed
+    client.connection.connection_lost(None)

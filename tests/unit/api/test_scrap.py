@@ -49,6 +49,6 @@ def test_bad_query_has_its_reason(query: bytes, reason: Reason) -> None:
 def test_server_timing_is_in_milliseconds() -> None:
     timings = Timings(dns=0.001, connect=0.02, first_byte=0.1, body=0.05, parse=0.0004)
     fetched = RequestEnded("r-1", "GET", "/", 200, Outcome.OK, 0.2, cache="miss", timings=timings)
-    assert server_timing(fetched) == "dns;dur=1.0, connect;dur=20.0, fetch;dur=150.0, parse;dur=0.4"
+    assert server_timing(fetched) == b"dns;dur=1.0, connect;dur=20.0, fetch;dur=150.0, parse;dur=0.4"
     joined = RequestEnded("r-2", "GET", "/", 200, Outcome.OK, 0.2, cache="joined", timings=timings)
-    assert server_timing(joined) == "dns;dur=0.0, connect;dur=0.0, fetch;dur=0.0, parse;dur=0.0"
+    assert server_timing(joined) == b"dns;dur=0.0, connect;dur=0.0, fetch;dur=0.0, parse;dur=0.0"

@@ -8,7 +8,7 @@ import orjson
 import pytest
 
 from scrap.cache import etag
-from scrap.cache.entry import Entry, EntryState, decode, encode, failure, preview, settle
+from scrap.cache.entry import Entry, EntryState, decode, encode, failed_or_stale, failure, preview
 from scrap.cache.freshness import Freshness, FreshnessPolicy
 from scrap.errors import Blocked, InvalidURL, Outcome, Overloaded, Reason, ScrapError, UpstreamError
 
@@ -67,7 +67,7 @@ def test_a_callers_fault_is_of_no_use_later() -> None:
 
 def test_a_stale_preview_stands_in_and_is_held_as_long_as_the_failure_would_be_kept() -> None:
     later = NOW + 200
-    answer = settle(failed(UpstreamError(Reason.CONNECT_FAILED), later), page(), later)
+    answer = failed_or_stale(failed(UpstreamError(Reason.CONNECT_FAILED), later), page(), later)
     assert answer == replace(page(), held_until=later + POLICY.negative)
     assert answer.state(later) is EntryState.HELD
     assert answer.state(later + POLICY.negative) is None
@@ -75,21 +75,21 @@ def test_a_stale_preview_stands_in_and_is_held_as_long_as_the_failure_would_be_k
 
 def test_a_held_preview_is_not_refreshed_although_it_could_be() -> None:
     later = NOW + 110
-    answer = settle(failed(UpstreamError(Reason.CONNECT_FAILED), later), page(), later)
+    answer = failed_or_stale(failed(UpstreamError(Reason.CONNECT_FAILED), later), page(), later)
     assert answer.state(later + 1) is EntryState.HELD
     assert answer.state(later + POLICY.negative) is EntryState.STALE
 
 
 def test_holding_never_lengthens_a_life() -> None:
     later = NOW + 599
-    answer = settle(failed(UpstreamError(Reason.CONNECT_FAILED), later), page(), later)
+    answer = failed_or_stale(failed(UpstreamError(Reason.CONNECT_FAILED), later), page(), later)
     assert answer.held_until == page().sie_until
     assert answer.useful_until == page().useful_until
 
 
 def test_a_shed_call_is_answered_stale_and_holds_nothing() -> None:
     later = NOW + 200
-    answer = settle(failed(Overloaded(), later), page(), later)
+    answer = failed_or_stale(failed(Overloaded(), later), page(), later)
     assert answer.body == page().body
     assert answer.state(later) is None
 
@@ -104,13 +104,13 @@ def test_a_shed_call_is_answered_stale_and_holds_nothing() -> None:
 )
 def test_a_stale_preview_does_not_stand_in(error: ScrapError, after: float) -> None:
     answer = failed(error, NOW + after)
-    assert settle(answer, page(), NOW + after) is answer
+    assert failed_or_stale(answer, page(), NOW + after) is answer
 
 
 def test_a_failure_does_not_stand_in_for_a_failure() -> None:
     first, second = failed(UpstreamError(Reason.DNS_FAILED)), failed(UpstreamError(Reason.TLS_FAILED))
-    assert settle(second, first, NOW) is second
-    assert settle(second, None, NOW) is second
+    assert failed_or_stale(second, first, NOW) is second
+    assert failed_or_stale(second, None, NOW) is second
 
 
 def test_travels() -> None:

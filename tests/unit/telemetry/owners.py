@@ -19,7 +19,7 @@ class FakeAdmission:
     in_flight: int = 0
     waiting: int = 1
     capacity: int = 4
-    refused: int = 0
+    rejected: int = 0
     saturation: float = 0.75
 
 

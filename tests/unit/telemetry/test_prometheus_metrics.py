@@ -180,7 +180,7 @@ def test_every_other_event_is_counted() -> None:
 
 
 def test_state_is_read_at_the_scrape() -> None:
-    admission, cache = FakeAdmission(in_flight=3, refused=5), FakeCache(lookups={("memory", "fresh"): 5})
+    admission, cache = FakeAdmission(in_flight=3, rejected=5), FakeCache(lookups={("memory", "fresh"): 5})
     metrics = observed(metrics_after(), admission, cache)
     found = read(metrics)
     for name, value in (
@@ -195,7 +195,7 @@ def test_state_is_read_at_the_scrape() -> None:
         ("scrap_cache_shared_up", 1),
     ):
         assert found.value(name) == value, name
-    admission.in_flight, admission.refused, cache.up = 2, 6, False
+    admission.in_flight, admission.rejected, cache.up = 2, 6, False
     cache.lookups["shared", "miss"] = 1
     found = read(metrics)
     assert found.value("scrap_admission_in_flight") == 2

@@ -1,0 +1,179 @@
+"""Admission: slots, a short queue before them, and few new fetches in each iteration of the event loop.
+
+Where requests come faster than the one core of an event loop can work, its iterations become longer. So one fetch
+begins in each: an iteration serves all that is ready of the fetches under way, and excess work waits in the queue,
+where nothing is done yet and it can be rejected. A queue that stands only adds its length to every latency, so once a
+request was rejected, the load shedder admits few in an iteration, and none while the first in the queue has waited for
+more than `target`, as in CoDel (RFC 8289). docs/decisions/0009-load-shedding.md has the figures.
+"""
+
+import asyncio
+import time
+from collections import OrderedDict
+from collections.abc import Callable
+
+from scrap.admission.limits import AdmissionLimits
+from scrap.admission.slot import Slot
+from scrap.errors import Overloaded
+
+_SATURATED_SECONDS = 5.0  # after a rejection, for scrapes
+
+
+class Admission:
+    """The slots for fetches and the queue before them, first in, first out; every operation takes constant time.
+
+    Args:
+        limits: how many and how long.
+        cpu_usage: the share of the CPU that is in use, 0.0 to 1.0.
+        clock: monotonic seconds.
+
+    Attributes:
+        in_flight: fetches that hold a slot.
+        rejected: requests so far that got none. No event is emitted: in a flood it would cost more than they do.
+    """
+
+    def __init__(
+        self,
+        limits: AdmissionLimits,
+        *,
+        cpu_usage: Callable[[], float] = lambda: 0.0,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self.in_flight = 0
+        self.rejected = 0
+        self._limits = limits
+        self._cpu_usage = cpu_usage
+        self._clock = clock
+        self._shared_bytes = limits.shared_bytes  # left
+        self._queue: OrderedDict[asyncio.Future[None], float] = OrderedDict()  # in order, and when each came
+        self._may_begin = 1  # fetches, in this iteration of the event loop
+        self._may_admit = 2  # requests, by the load shedder
+        self._counting = False  # the next iteration is scheduled
+        self._rejected_before = 0  # this iteration
+        self._last_rejection = float("-inf")
+
+    @property
+    def capacity(self) -> int:
+        """Slots."""
+        return self._limits.capacity
+
+    @property
+    def waiting(self) -> int:
+        """Fetches in the queue."""
+        return len(self._queue)
+
+    @property
+    def saturation(self) -> float:
+        """The larger of the shares of slots and of the CPU that are in use; 1.0 for some seconds after a rejection.
+
+        Both are proportional to the load: with one replica fewer it is n / (n - 1) times as large.
+        """
+        if self._clock() - self._last_rejection < _SATURATED_SECONDS:
+            return 1.0
+        return max(self.in_flight / self._limits.capacity, self._cpu_usage())
+
+    @property
+    def is_saturated(self) -> bool:
+        """Whether one more fetch would be rejected at once."""
+        if self._limits.waiting:
+            return len(self._queue) >= self._limits.waiting
+        return self.in_flight >= self._limits.capacity
+
+    @property
+    def is_overloaded(self) -> bool:
+        """Whether a request was rejected a moment ago."""
+        return self._clock() - self._last_rejection < self._limits.max_wait
+
+    def admit(self) -> bool:
+        """Whether a request may have a fetch in an overload; to be called once for each that needs one.
+
+        It enters some iterations later: without a limit all requests of an iteration would find the same queue.
+        """
+        if self._may_admit <= 0 or self.is_saturated:
+            return False
+        if self._queue and self._clock() - next(iter(self._queue.values())) > self._limits.target:
+            return False
+        self._may_admit -= 1
+        self._count_iteration()
+        return True
+
+    def reject(self) -> Overloaded:
+        """Counts a rejection; returns its error."""
+        self._last_rejection = self._clock()
+        self.rejected += 1
+        self._count_iteration()
+        return Overloaded(retry_after=self._limits.retry_after)
+
+    def enter(self) -> Slot:
+        """A slot for an `async with`, which raises `Overloaded` at once or after `AdmissionLimits.max_wait` seconds."""
+        return Slot(self, self._limits.own_bytes)
+
+    def acquire_now(self) -> bool:
+        """Takes a slot if that needs no wait."""
+        if self._queue or not self._has_slot():
+            return False
+        self._begin()
+        return True
+
+    async def acquire(self) -> None:
+        """Waits for a slot; raises `Overloaded` where there is none in time."""
+        if self.is_saturated:
+            raise self.reject()
+        waiter: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._queue[waiter] = self._clock()
+        try:
+            async with asyncio.timeout(self._limits.max_wait):
+                await waiter
+        except (TimeoutError, asyncio.CancelledError) as error:
+            if waiter.done() and not waiter.cancelled():
+                self.release()  # the slot came in the same iteration
+            if isinstance(error, TimeoutError):
+                raise self.reject() from None
+            raise
+        finally:
+            self._queue.pop(waiter, None)
+
+    def release(self, shared_bytes: int = 0) -> None:
+        """Returns a slot, and what it took of the shared memory."""
+        self._shared_bytes += shared_bytes
+        self.in_flight -= 1
+        self._begin_next()
+
+    def take_memory(self) -> int:
+        """Takes a step of the shared memory; returns its bytes, or raises `Overloaded`."""
+        if self._limits.step_bytes > self._shared_bytes:
+            raise self.reject()
+        self._shared_bytes -= self._limits.step_bytes
+        return self._limits.step_bytes
+
+    def _has_slot(self) -> bool:
+        """Whether a fetch may begin in this iteration."""
+        return self.in_flight < self._limits.capacity and (self._may_begin > 0 or not self._limits.waiting)
+
+    def _begin(self) -> None:
+        self.in_flight += 1
+        self._may_begin -= 1
+        self._count_iteration()
+
+    def _begin_next(self) -> None:
+        """Lets the first in the queue begin, if it may."""
+        while self._queue and self._has_slot():
+            waiter, _ = self._queue.popitem(last=False)
+            if not waiter.done():
+                waiter.set_result(None)
+                self._begin()
+
+    def _count_iteration(self) -> None:
+        if not self._counting:
+            self._counting = True
+            asyncio.get_running_loop().call_soon(self._next_iteration, self._clock())
+
+    def _next_iteration(self, since: float) -> None:
+        self._counting = False
+        seconds, rejections = self._clock() - since, self.rejected - self._rejected_before
+        more = int(seconds / self._limits.iteration) + rejections // self._limits.rejections
+        self._may_begin = 1 + more
+        # Without the one more, clients that could be served and retry at once are rejected on and on.
+        self._may_admit = self._may_begin + (not self._queue)
+        self._rejected_before = self.rejected
+        self._begin_next()
