@@ -23,7 +23,7 @@ import httpx2
 import uvloop
 
 from scrap import events, urls
-from scrap.fetch import EgressPolicy, Fetcher, FetchLimits
+from scrap.fetch import Deadline, EgressPolicy, Fetcher, FetchLimits
 
 HEAD_BYTES = 24_000
 PAGE = (
@@ -73,13 +73,11 @@ def ours(port: int) -> tuple[Fetch, Callable[[], Awaitable[None]]]:
     url = f"http://127.0.0.1:{port}/some/page?of=interest"
 
     async def fetch() -> None:
-        async with asyncio.timeout(8):
-            async with fetcher.open(urls.parse(url), events.Timings()) as page:
+        with Deadline(8) as deadline:
+            with await fetcher.open(urls.parse(url), events.FetchEnded(), deadline) as page:
                 held = 0
-                async for chunk in page.chunks():
+                while held < HEAD_BYTES and (chunk := await page.read()):
                     held += len(chunk)
-                    if held >= HEAD_BYTES:
-                        return
 
     return fetch, fetcher.aclose
 

@@ -7,9 +7,7 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from scrap import urls
 from scrap.errors import Reason, ScrapError
-from scrap.events import Timings
 from scrap.fetch import FetchLimits
 from scrap.turns import Turns
 from tests.hostile.answers import BOMBS, CARD, EVERY, MIB, bomb, by_path, says
@@ -103,11 +101,11 @@ async def test_the_loop_has_its_turn_between_the_pieces_of_a_bomb_that_are_dear(
             iterations += 1
             await asyncio.sleep(0)
 
-    async with make(turns=turns).fetcher.open(urls.parse(origin.url("/bomb/gzip")), Timings()) as answer:
+    async with make(turns=turns).open(origin.url("/bomb/gzip")) as fetched:
         counting = asyncio.create_task(count())
         pieces = []
-        async for chunk in answer.chunks():
-            pieces.append(len(chunk))
+        while piece := await fetched.read():
+            pieces.append(len(piece))
             turns.spend(1.0)  # in place of a parser that takes as long
         counting.cancel()
     assert max(pieces) <= FetchLimits().inflate_step
@@ -146,9 +144,8 @@ async def test_memory_is_bounded(quick: Client, origin: Origin) -> None:
 @pytest.mark.skipif(not CAN_MEASURE, reason="peak memory is read from Linux's /proc")
 async def test_a_slow_parser_is_not_read_ahead_of(quick: Client, origin: Origin) -> None:
     """What waits for the parser is bounded, however fast the origin is."""
-    async with quick.fetcher.open(urls.parse(origin.url("/endless-body")), Timings()) as answer:
-        chunks = aiter(answer.chunks())
-        first = await anext(chunks)
+    async with quick.open(origin.url("/endless-body")) as fetched:
+        first = await fetched.read()
         for _ in range(50):
             await asyncio.sleep(0)
         with peak_memory() as growth:
