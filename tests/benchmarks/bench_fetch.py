@@ -73,11 +73,10 @@ def ours(port: int) -> tuple[Fetch, Callable[[], Awaitable[None]]]:
     url = f"http://127.0.0.1:{port}/some/page?of=interest"
 
     async def fetch() -> None:
-        with Deadline(8) as deadline:
-            with await fetcher.open(urls.parse(url), events.FetchEnded(), deadline) as page:
-                held = 0
-                while held < HEAD_BYTES and (chunk := await page.read()):
-                    held += len(chunk)
+        with Deadline(8) as deadline, await fetcher.open(urls.parse(url), events.FetchEnded(), deadline) as page:
+            held = 0
+            while held < HEAD_BYTES and (chunk := await page.read()):
+                held += len(chunk)
 
     return fetch, fetcher.aclose
 

@@ -182,9 +182,9 @@ async def fetch(url: str, answers: list[list[str]]) -> None:
         resolve=LyingResolver(answers),
         ssl_context=CONTEXT,
     )
-    with contextlib.suppress(ScrapError):
-        with Deadline(60) as deadline, await fetcher.open(urls.parse(url), events.FetchEnded(), deadline):
-            raise AssertionError("nothing here answers with a page")
+    target, summary = urls.parse(url), events.FetchEnded()
+    with contextlib.suppress(ScrapError), Deadline(60) as deadline, await fetcher.open(target, summary, deadline):
+        raise AssertionError("nothing here answers with a page")
 
 
 @settings(max_examples=400, deadline=None)
