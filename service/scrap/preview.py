@@ -21,7 +21,7 @@ from scrap.cache.flight import Disconnect, Flights
 from scrap.cache.freshness import FreshnessPolicy
 from scrap.errors import Outcome, Overloaded, Reason, ScrapError
 from scrap.events import BackgroundFailed, Emit, FetchEnded, PageNotes, Parse, Timings
-from scrap.fetch import Deadline, FetchedPage, Fetcher
+from scrap.fetch import Deadline, FetchedPage, Fetcher, Wants
 from scrap.turns import Turns
 from scrap.urls import Target
 
@@ -205,7 +205,7 @@ class Previewer:
             summary.admission = summary.timings.wait = time.perf_counter() - started
             with await self._fetcher.open(target, summary, deadline) as page:
                 arrived = self._clock()
-                reader = await self._read(page, slot, summary.timings) if page.is_html else None
+                reader = await self._read(page, slot) if page.is_html else None
             parsed = _NOTHING
             if reader:
                 parsed = await self._parse(reader, page, summary)
@@ -215,24 +215,23 @@ class Previewer:
         made = entry.preview(parsed.body, parsed.outcome, lifetime, now=arrived)
         return made, PageNotes(page.truncated, parsed.fallback_reason, parsed.bound)
 
-    async def _read(self, page: FetchedPage, slot: Slot, timings: Timings) -> opengraph.PageReader:
+    async def _read(self, page: FetchedPage, slot: Slot) -> opengraph.PageReader:
         """Reads a page as it arrives, until the reader has enough."""
         reader = opengraph.PageReader(charset=page.charset, limits=self._parsing)
-        enough = False
-        while not enough and (chunk := await page.read()):
-            started = time.perf_counter()
-            enough = reader.feed(chunk)
-            self._spend(started, timings)
+
+        def feed(chunk: bytes) -> Wants:
+            enough = reader.feed(chunk) if chunk else reader.advance()
             slot.hold(reader.held + page.held)
-            while reader.is_behind and not enough:
-                enough = await self._step(reader.advance, timings)
+            if enough:
+                return Wants.NOTHING
+            return Wants.TURN if reader.is_behind else Wants.MORE
+
+        await page.read(feed)
         return reader
 
     async def _parse(self, reader: opengraph.PageReader, page: FetchedPage, summary: FetchEnded) -> Parsed:
         timings = summary.timings
-        started = time.perf_counter()
-        reader.end()
-        self._spend(started, timings)
+        await self._step(reader.end, timings)
         while reader.is_behind:
             await self._step(reader.advance, timings)
         parsed: Parsed | opengraph.Reading | None = None
@@ -289,14 +288,10 @@ class Previewer:
                 timings.wait += waited_until - started
             started = waited_until
         result = step()
-        self._spend(started, timings)
-        return result
-
-    def _spend(self, started: float, timings: Timings) -> None:
-        """Counts a step of parsing that ends now."""
         seconds = time.perf_counter() - started
         timings.parse += seconds
         self._turns.spend(seconds)
+        return result
 
 
 def _closed_and_parsed(reader: opengraph.PageReader, url: str, limits: opengraph.ParseLimits) -> Parsed:

@@ -23,7 +23,7 @@ import httpx2
 import uvloop
 
 from scrap import events, urls
-from scrap.fetch import Deadline, EgressPolicy, Fetcher, FetchLimits
+from scrap.fetch import Deadline, EgressPolicy, Fetcher, FetchLimits, Wants
 
 HEAD_BYTES = 24_000
 PAGE = (
@@ -75,8 +75,13 @@ def ours(port: int) -> tuple[Fetch, Callable[[], Awaitable[None]]]:
     async def fetch() -> None:
         with Deadline(8) as deadline, await fetcher.open(urls.parse(url), events.FetchEnded(), deadline) as page:
             held = 0
-            while held < HEAD_BYTES and (chunk := await page.read()):
-                held += len(chunk)
+
+            def feed(piece: bytes) -> Wants:
+                nonlocal held
+                held += len(piece)
+                return Wants.MORE if held < HEAD_BYTES else Wants.NOTHING
+
+            await page.read(feed)
 
     return fetch, fetcher.aclose
 

@@ -182,8 +182,11 @@ async def fetch(url: str, answers: list[list[str]]) -> None:
         resolve=LyingResolver(answers),
         ssl_context=CONTEXT,
     )
-    target, summary = urls.parse(url), events.FetchEnded()
-    with contextlib.suppress(ScrapError), Deadline(60) as deadline, await fetcher.open(target, summary, deadline):
+    with (
+        contextlib.suppress(ScrapError),
+        Deadline(60) as deadline,
+        await fetcher.open(urls.parse(url), events.FetchEnded(), deadline),
+    ):
         raise AssertionError("nothing here answers with a page")
 
 

@@ -3,9 +3,9 @@
 from scrap.fetch.deadline import Deadline
 from scrap.fetch.fetcher import Fetcher
 from scrap.fetch.limits import FetchLimits
-from scrap.fetch.page import FetchedPage
+from scrap.fetch.page import FetchedPage, Wants
 from scrap.fetch.policy import EgressPolicy
 from scrap.fetch.resolver import Resolve
 from scrap.fetch.verdict import GuardVerdict
 
-__all__ = ["Deadline", "EgressPolicy", "FetchLimits", "FetchedPage", "Fetcher", "GuardVerdict", "Resolve"]
+__all__ = ["Deadline", "EgressPolicy", "FetchLimits", "FetchedPage", "Fetcher", "GuardVerdict", "Resolve", "Wants"]

@@ -2,6 +2,7 @@
 
 import asyncio
 import ssl
+from collections.abc import Callable
 from time import perf_counter
 from typing import cast
 
@@ -15,8 +16,7 @@ from scrap.turns import Turns
 from scrap.urls import Target
 
 READ_BYTES = 32 * KIB
-"""What one read of a socket takes; while as much waits to be read from here, the socket is paused."""
-_PARTS = 1024  # of a body that wait to be read; beyond, the socket is paused as well: each is a pointer at least
+"""What one read of a socket takes; while any of it waits to be taken from here, the socket is paused."""
 
 
 class UpstreamResponse(asyncio.BufferedProtocol):
@@ -38,6 +38,7 @@ class UpstreamResponse(asyncio.BufferedProtocol):
         first_byte: seconds from the request to the head's end.
         body_bytes: as received, framing undone.
         cut: the body ended before its framing said so, or at a limit.
+        on_data: is called when there is something to `take`, or the body is over.
     """
 
     __slots__ = (
@@ -49,7 +50,6 @@ class UpstreamResponse(asyncio.BufferedProtocol):
         "_failure",
         "_has_head",
         "_head_bytes",
-        "_held",
         "_limits",
         "_parser",
         "_paused",
@@ -64,6 +64,7 @@ class UpstreamResponse(asyncio.BufferedProtocol):
         "cut",
         "fields",
         "first_byte",
+        "on_data",
         "status",
         "target",
     )
@@ -77,6 +78,7 @@ class UpstreamResponse(asyncio.BufferedProtocol):
         self.first_byte = 0.0
         self.body_bytes = 0
         self.cut = False
+        self.on_data: Callable[[], None] | None = None
         self._request = request
         self._limits = limits
         self._buffer = buffer
@@ -92,10 +94,9 @@ class UpstreamResponse(asyncio.BufferedProtocol):
         self._sent = 0.0
         self._body: list[bytes] = []
         self._chunks = 0
-        self._held = 0  # bytes of body that wait to be read
         self._paused = False
         self._rest = b""  # read, and waiting for its turn; the socket is paused
-        self._waiter: asyncio.Future[None] | None = None  # for the head, or for more of the body
+        self._waiter: asyncio.Future[None] | None = None  # for the head
         self._ended = False  # the body is over
         # Why, where it cannot go on. No exception: that has a traceback, which has our frames, which have us, and with
         # us all of the page in a cycle that only the garbage collector would find.
@@ -114,32 +115,32 @@ class UpstreamResponse(asyncio.BufferedProtocol):
             UpstreamError: PROTOCOL_ERROR or HEADERS_TOO_LARGE.
             Overloaded: EXHAUSTED; the kernel had no memory for the connection.
         """
-        while not self._has_head:
-            if self._ended:
-                raise self._error()
-            await self._wait()
+        if not (self._has_head or self._ended):
+            self._waiter = asyncio.get_running_loop().create_future()
+            await self._waiter
+        if not self._has_head:
+            raise self._error()
 
-    async def read(self) -> bytes:
-        """Waits for the next bytes of the body, all that are here; none at its end.
+    def take(self) -> bytes | None:
+        """Returns the bytes of the body that are here; b"" at its end, None where more may come.
 
         Raises:
             UpstreamError: PROTOCOL_ERROR, the framing is broken.
             Overloaded: EXHAUSTED; the kernel had no memory for the connection.
         """
-        while not self._body:
-            if self._failure:
-                raise self._error()
-            if self._ended:
-                return b""
-            if self._paused:
-                self._paused = False
-                if self._transport is not None and not self._rest:
-                    self._transport.resume_reading()
-            await self._wait()
-        data = b"".join(self._body)  # a hostile host sends one byte a chunk, and each would go all the way by itself
-        self._body.clear()
-        self._held = 0
-        return data
+        if self._body:
+            data = b"".join(self._body)  # a hostile host sends one byte a chunk
+            self._body.clear()
+            return data
+        if self._failure:
+            raise self._error()
+        if self._ended:
+            return b""
+        if self._paused:
+            self._paused = False
+            if self._transport is not None and not self._rest:
+                self._transport.resume_reading()
+        return None
 
     def abort(self) -> None:
         """Ends the connection at once, whatever its state, and breaks every cycle."""
@@ -188,6 +189,10 @@ class UpstreamResponse(asyncio.BufferedProtocol):
         if (self._wire_bytes > self._limits.wire_bytes or self._chunks > self._limits.chunks) and not self._ended:
             self.cut = True
             self._end()
+        self._notify()
+        if self._body and self._transport is not None and not self._paused:
+            self._paused = True
+            self._transport.pause_reading()
 
     def eof_received(self) -> None:
         """Lets the connection be closed: no server responds to half of one."""
@@ -206,6 +211,7 @@ class UpstreamResponse(asyncio.BufferedProtocol):
         else:
             self.cut = exc is not None or self._is_framed()
             self._end()
+        self._notify()
 
     # What the parser calls.
 
@@ -227,7 +233,6 @@ class UpstreamResponse(asyncio.BufferedProtocol):
         self.status = status
         self.first_byte = perf_counter() - self._sent
         self._has_head = True
-        self._wake()
 
     def on_body(self, data: bytes) -> None:
         if self._ended or not self._has_head:
@@ -235,12 +240,6 @@ class UpstreamResponse(asyncio.BufferedProtocol):
         self.body_bytes += len(data)
         self._chunks += 1
         self._body.append(data)
-        self._held += len(data)
-        much = self._held >= READ_BYTES // 2 or len(self._body) >= _PARTS
-        if much and not self._paused and self._transport is not None:
-            self._paused = True
-            self._transport.pause_reading()
-        self._wake()
 
     def on_message_complete(self) -> None:
         if self._has_head and not self._ended:
@@ -283,15 +282,9 @@ class UpstreamResponse(asyncio.BufferedProtocol):
         transport, self._transport = self._transport, None
         if transport is not None:
             transport.abort()
-        self._wake()
 
-    async def _wait(self) -> None:
-        self._waiter = asyncio.get_running_loop().create_future()
-        try:
-            await self._waiter
-        finally:
-            self._waiter = None
-
-    def _wake(self) -> None:
-        if self._waiter is not None and not self._waiter.done():
+    def _notify(self) -> None:
+        if self.on_data is not None:
+            self.on_data()
+        elif self._waiter is not None and (self._has_head or self._ended) and not self._waiter.done():
             self._waiter.set_result(None)

@@ -9,7 +9,7 @@ import pytest
 
 from scrap import urls
 from scrap.events import Event, FetchEnded, Timings
-from scrap.fetch import Deadline, EgressPolicy, FetchedPage, Fetcher, FetchLimits, tls
+from scrap.fetch import Deadline, EgressPolicy, FetchedPage, Fetcher, FetchLimits, Wants, tls
 from tests.hostile.watch import nothing_left_behind
 
 LOOPBACK = (ip_network("127.0.0.0/8"), ip_network("::1/128"))
@@ -60,10 +60,14 @@ class Client:
     async def get(self, url: str) -> Got:
         """Fetches a page to its end."""
         async with self.open(url) as page:
-            timings, body = self.summaries[-1].timings, b""
-            while piece := await page.read():
-                body += piece
-            return Got(page.url, page.is_html, page.charset, body, page.truncated, timings, page.delay)
+            timings, body = self.summaries[-1].timings, bytearray()
+
+            def feed(piece: bytes) -> Wants:
+                body.extend(piece)
+                return Wants.MORE
+
+            await page.read(feed)
+            return Got(page.url, page.is_html, page.charset, bytes(body), page.truncated, timings, page.delay)
 
 
 Make = Callable[..., Client]

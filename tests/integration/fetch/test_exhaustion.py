@@ -133,9 +133,14 @@ async def test_no_memory_for_a_connection_that_is_there(is_begun: bool) -> None:
     response.connection_lost(OSError(errno.ENOBUFS, "No buffer space available"))
     if is_begun:
         await response.head()
-        assert await response.read() == b"part"
+        assert response.take() == b"part"
+
+    async def rest() -> None:
+        await response.head()
+        response.take()
+
     with pytest.raises(Overloaded) as caught:
-        await (response.read() if is_begun else response.head())
+        await rest()
     assert caught.value.reason is Reason.EXHAUSTED
     assert not response.cut
 

@@ -12,7 +12,7 @@ from backports import zstd
 
 from scrap.errors import Blocked, DeadlineExceeded, Overloaded, Reason, UpstreamError
 from scrap.events import Hop, TargetBlocked, Timings
-from scrap.fetch import EgressPolicy, FetchLimits
+from scrap.fetch import EgressPolicy, FetchLimits, Wants
 from tests.hostile.answers import CARD, HTML, by_path, page, redirect, says
 from tests.hostile.deaf import deaf
 from tests.hostile.names import Names
@@ -301,11 +301,27 @@ async def test_missing_type_is_sniffed(client: Client, body: bytes, is_html: boo
 
 async def test_leaving_early_ends_the_connection_at_once(client: Client) -> None:
     async with serving(says(HTML + b"\r\n" + CARD, stays=True)) as origin:
+        fed: list[bytes] = []
+
+        def feed(piece: bytes) -> Wants:
+            fed.append(piece)
+            return Wants.NOTHING
+
         async with client.open(origin.url()) as fetched:
-            assert await fetched.read() == CARD
             assert origin.open == 1
-        async with asyncio.timeout(5):
-            await origin.left.wait()
+            await fetched.read(feed)
+            async with asyncio.timeout(5):
+                await origin.left.wait()
+        assert fed == [CARD]
+
+
+async def test_an_error_of_the_consumer_ends_the_reading(client: Client) -> None:
+    def feed(piece: bytes) -> Wants:
+        raise ZeroDivisionError
+
+    async with serving(says(HTML + b"\r\n" + CARD, stays=True)) as origin, client.open(origin.url()) as fetched:
+        with pytest.raises(ZeroDivisionError):
+            await fetched.read(feed)
 
 
 async def test_answers_without_a_body(client: Client) -> None:
