@@ -9,16 +9,12 @@ from scrap.errors import Overloaded, Reason, ScrapError
 from scrap.events import Emit, FlightJoined
 
 T = TypeVar("T")
+Make = Callable[[], Coroutine[Any, Any, T]]
 _JOINED = FlightJoined()
 
 
 class Disconnect:
-    """A client's disconnect.
-
-    Attributes:
-        happened: the client has left.
-        callback: is called when it leaves.
-    """
+    """A client's disconnect: whether it `happened`; it is called when it happens, and calls `callback`."""
 
     __slots__ = ("callback", "happened")
 
@@ -27,14 +23,13 @@ class Disconnect:
         self.callback: Callable[[], object] | None = None
 
     def __call__(self) -> None:
-        """Notes that the client has left."""
         self.happened = True
         if self.callback is not None:
             self.callback()
 
 
 class _Flight(Generic[T]):
-    """One piece of work, the task that does it, and the requests that wait for it."""
+    """One piece of work, the task that does it, and the requests that joined."""
 
     __slots__ = ("is_abandoned", "is_wanted", "lingering", "task", "waiters")
 
@@ -72,9 +67,7 @@ class Flights(Generic[T]):
     def __contains__(self, key: str) -> bool:
         return key in self._flights
 
-    async def run(
-        self, key: str, make: Callable[[], Coroutine[Any, Any, T]], disconnect: Disconnect | None = None
-    ) -> T:
+    async def run(self, key: str, make: Make[T], disconnect: Disconnect | None = None) -> T:
         """Joins the work under way for this key, or does it.
 
         Args:
@@ -101,7 +94,7 @@ class Flights(Generic[T]):
             raise ScrapError(Reason.CALLER_LEFT)
         return result
 
-    def launch(self, key: str, make: Callable[[], Coroutine[Any, Any, T]]) -> None:
+    def launch(self, key: str, make: Make[T]) -> None:
         """Does work in a task of its own, unless some is under way for this key; requests may join it.
 
         Its ScrapErrors are dropped: `make` has emitted what there is to emit. Another exception goes to the event
@@ -120,7 +113,7 @@ class Flights(Generic[T]):
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
 
-    async def _lead(self, key: str, make: Callable[[], Coroutine[Any, Any, T]], disconnect: Disconnect) -> T:
+    async def _lead(self, key: str, make: Make[T], disconnect: Disconnect) -> T:
         """Does the work in the current task."""
         task = asyncio.current_task()
         assert task is not None  # noqa: S101 - a coroutine runs in one
@@ -138,15 +131,14 @@ class Flights(Generic[T]):
         flight.waiters.add(waiter)
         if flight.lingering is not None:
             flight.lingering.cancel()
-            flight.lingering = None
         try:
             return await waiter
         finally:
             flight.waiters.discard(waiter)
             self._linger_unwanted(key, flight)
 
-    async def _fly(self, key: str, flight: _Flight[T], make: Callable[[], Coroutine[Any, Any, T]]) -> T:
-        """Does the work, and passes its result or its failure on to the requests that joined."""
+    async def _fly(self, key: str, flight: _Flight[T], make: Make[T]) -> T:
+        """Does the work; its result or failure is that of the requests that joined, too."""
         try:
             result = await make()
         except BaseException as error:
@@ -156,7 +148,7 @@ class Flights(Generic[T]):
                 if not waiter.done():
                     # All raise this one object; a future restores the traceback it was given, so it does not grow.
                     waiter.set_exception(failure)
-            if is_cancelled and flight.is_abandoned:
+            if flight.is_abandoned:
                 flight.task.uncancel()
             if is_cancelled and self._is_closing:
                 raise failure from None
@@ -172,7 +164,7 @@ class Flights(Generic[T]):
             if flight.lingering is not None:
                 flight.lingering.cancel()
 
-    async def _fly_alone(self, key: str, flight: _Flight[T], make: Callable[[], Coroutine[Any, Any, T]]) -> None:
+    async def _fly_alone(self, key: str, flight: _Flight[T], make: Make[T]) -> None:
         try:
             await self._fly(key, flight, make)
         except ScrapError:
@@ -192,7 +184,7 @@ class Flights(Generic[T]):
             flight.lingering = flight.task.get_loop().call_later(self._linger, self._abandon, key, flight)
 
     def _abandon(self, key: str, flight: _Flight[T]) -> None:
-        """Cancels work that nobody wants; a request that comes from now on starts anew."""
+        """Cancels work that no client waits for; a request that comes from now on starts anew."""
         self._forget(key, flight)
         flight.is_abandoned = True
         flight.task.cancel()

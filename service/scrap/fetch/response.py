@@ -41,34 +41,6 @@ class UpstreamResponse(asyncio.BufferedProtocol):
         on_data: is called when there is something to `take`, or the body is over.
     """
 
-    __slots__ = (
-        "_body",
-        "_buffer",
-        "_chunks",
-        "_eager",
-        "_ended",
-        "_failure",
-        "_has_head",
-        "_head_bytes",
-        "_limits",
-        "_parser",
-        "_paused",
-        "_request",
-        "_rest",
-        "_sent",
-        "_transport",
-        "_turns",
-        "_waiter",
-        "_wire_bytes",
-        "body_bytes",
-        "cut",
-        "fields",
-        "first_byte",
-        "on_data",
-        "status",
-        "target",
-    )
-
     def __init__(
         self, target: Target, request: bytes, limits: FetchLimits, buffer: memoryview, turns: Turns, *, eager: bool
     ) -> None:

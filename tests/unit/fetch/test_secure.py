@@ -144,6 +144,8 @@ async def test_many_small_records_are_read_in_turns(monkeypatch: pytest.MonkeyPa
     monkeypatch.setattr(secure, "_SLICE", 4 * KIB)
     wire = ends.say(HEAD % 5000 + body, 1)
     assert 6 * secure._SLICE < len(wire) <= READ_BYTES
+    taken: list[bytes | None] = []
+    ends.response.on_data = lambda: taken.append(ends.response.take())
     ends.arrive(wire)
     seen = []
     while ends.socket.is_paused:
