@@ -18,7 +18,7 @@ class Turns:
     gets a turn may do several steps in `GRANT` seconds, for each wait costs 20 µs. So an iteration takes no longer than
     the budget and one step.
 
-    A step asks `is_free`, else waits (`wait` in a task, `call_soon` in a callback), runs, and counts its time (`spend`).
+    A step asks `is_free`, else waits (`wait` in a task, `call_soon` in a callback), runs, and `spend`s its time.
     """
 
     def __init__(self, budget: float = BUDGET) -> None:
