@@ -180,7 +180,7 @@ def _close_together(closings: Iterable[Callable[[], None]]) -> None:
 
 
 def _failed_in_background(emit: Emit, loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
-    """Tells of what nobody waited for: a refresh, a flight whose callers have left, a callback."""
+    """Emits what fails outside of requests: a refresh, a callback."""
     loop.default_exception_handler(context)  # says so in the log
     error = context.get("exception")
     if error is not None and not isinstance(error, ScrapError | OSError):  # those are the web's
