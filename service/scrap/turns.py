@@ -18,10 +18,13 @@ class Turns:
     gets a turn may do several steps in `GRANT` seconds, for each wait costs 20 µs. So an iteration takes no longer than
     the budget and one step.
 
+    A step within another one counts its own time: the outer one subtracts what `spent` grew by.
+
     A step asks `is_free`, else waits (`wait` in a task, `call_soon` in a callback), runs, and `spend`s its time.
     """
 
     def __init__(self, budget: float = BUDGET) -> None:
+        self.spent = 0.0  # seconds, by all steps
         self._budget = budget
         self._left = budget
         self._granted = 0.0  # of it, for the task whose turn it is
@@ -47,9 +50,11 @@ class Turns:
 
     def spend(self, seconds: float) -> None:
         """Counts the time of a step."""
+        self.spent += seconds
         self._left -= seconds
         self._granted -= seconds
-        self._count()
+        if not self._counting:
+            self._count()
 
     def _count(self) -> None:
         if not self._counting:

@@ -132,9 +132,7 @@ class UpstreamResponse(asyncio.BufferedProtocol):
 
     def buffer_updated(self, nbytes: int) -> None:
         if self._turns.is_free and not self._rest:
-            started = perf_counter()
-            self.receive(self._buffer[:nbytes])
-            self._turns.spend(perf_counter() - started)
+            self._receive_in_turn(self._buffer[:nbytes])
         elif self._transport is not None:
             if not self._rest:
                 self._turns.call_soon(self._receive_rest)
@@ -142,12 +140,15 @@ class UpstreamResponse(asyncio.BufferedProtocol):
             self._transport.pause_reading()
 
     def _receive_rest(self) -> None:
-        started = perf_counter()
         rest, self._rest = self._rest, b""
-        self.receive(memoryview(rest))
-        self._turns.spend(perf_counter() - started)
+        self._receive_in_turn(memoryview(rest))
         if self._transport is not None and not self._paused:
             self._transport.resume_reading()
+
+    def _receive_in_turn(self, data: memoryview) -> None:
+        started, spent = perf_counter(), self._turns.spent
+        self.receive(data)
+        self._turns.spend(perf_counter() - started - (self._turns.spent - spent))
 
     def receive(self, data: memoryview) -> None:
         """Parses what was read."""

@@ -136,7 +136,7 @@ class TLSConnection(asyncio.BufferedProtocol, asyncio.Transport):
 
     def _work(self, data: memoryview) -> None:
         """Decrypts what was read, in slices, and puts off what takes too long."""
-        started = perf_counter()
+        started, spent = perf_counter(), self._turns.spent
         seconds = 0.0
         while self._socket is not None and data and seconds <= _STEP:
             self._incoming.write(data[:_SLICE])
@@ -144,7 +144,7 @@ class TLSConnection(asyncio.BufferedProtocol, asyncio.Transport):
             data = data[_SLICE:]
             self._step()
             seconds = perf_counter() - started
-        self._turns.spend(seconds)
+        self._turns.spend(seconds - (self._turns.spent - spent))
         if data and self._socket is not None:
             self._put_off(data)
 

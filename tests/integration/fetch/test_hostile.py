@@ -172,6 +172,23 @@ async def test_a_slow_parser_is_not_read_ahead_of(make: Make, origin: Origin) ->
     assert growth.bytes < 2 * MIB
 
 
+@pytest.mark.parametrize("path", ["/bomb/gzip", "/endless-body"])
+async def test_a_step_within_another_is_counted_once(make: Make, origin: Origin, path: str) -> None:
+    """Content is fed while what was read is parsed: both together are no more than the time that passed."""
+    turns = Turns()
+
+    def feed(piece: bytes) -> Wants:
+        end = time.perf_counter() + 0.002
+        while time.perf_counter() < end:
+            pass
+        return Wants.MORE
+
+    started = time.perf_counter()
+    async with make(turns=turns).open(origin.url(path)) as fetched:
+        await fetched.read(feed)
+    assert turns.spent <= time.perf_counter() - started
+
+
 async def test_what_is_read_is_parsed_in_turns(make: Make) -> None:
     """A response of one-byte chunks is short on the wire and dear to parse: it waits while others had the time."""
     turns = Turns()
