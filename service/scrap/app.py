@@ -176,7 +176,7 @@ def _close_together(closings: Iterable[Callable[[], None]]) -> None:
 
 
 def _failed_in_background(emit: Emit, loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
-    """Emits the error of a task that nothing awaits: a refresh, a flight whose clients have left, a callback."""
+    """Emits the error of a task that nothing awaits: a refresh, a callback."""
     loop.default_exception_handler(context)  # logs it
     error = context.get("exception")
     if error is not None and not isinstance(error, ScrapError | OSError):  # those are the web's fault

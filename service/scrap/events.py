@@ -1,8 +1,8 @@
-"""What happens inside, said once: events that the core emits and `telemetry` turns into signals.
+"""Events: what the core emits when it happens, and `telemetry` turns into signals.
 
-An event never changes. No name of a metric, span or log field is known here. All durations are seconds of a monotonic
-clock. Values that telemetry uses as labels (a verdict, a parser, a level, a state) come from short fixed lists, never
-from a client or a page.
+No name of a metric, span or log field is known here. All durations are seconds of a monotonic clock. Values that
+telemetry uses as labels (a verdict, a parser, a level, a state) come from short fixed lists, never from a client or a
+page.
 """
 
 import time
@@ -17,10 +17,10 @@ from scrap.errors import Outcome, Reason
 class Timings:
     """How long each phase of one fetch took, in seconds, summed over its hops; 0.0 where there was none."""
 
-    wait: float = 0.0  # for a free place in the house, and then at the page's host
+    wait: float = 0.0  # in queues of this service: for a slot, for the per-host limit, for time on the event loop
     dns: float = 0.0
     connect: float = 0.0  # TCP and TLS
-    first_byte: float = 0.0  # from the request sent to the answer's head
+    first_byte: float = 0.0  # from the request sent to the response's head
     body: float = 0.0
     parse: float = 0.0
 
@@ -29,77 +29,81 @@ class PageNotes(NamedTuple):
     """What was unusual about a page as it was read."""
 
     truncated: bool = False  # there was more of it
-    fallback_reason: str | None = None  # why the express lane gave up: bounded
-    bound: str | None = None  # which bound html5lib reached: bounded
+    fallback_reason: str | None = None  # why the fast path gave up: bounded
+    bound: str | None = None  # the limit that the page exceeded: bounded
 
 
-@dataclass(frozen=True, slots=True)
-class HopEnded:
-    """One request of a fetch has its answer's head, or failed; one that the guard refused was none."""
+@dataclass(slots=True)
+class Hop:
+    """One request of a fetch, up to its response's head or its failure; a target that the guard blocks is none."""
 
     host: str
     port: int
     url: str  # in full; how much of it is shown is telemetry's decision
     started: float  # seconds since the epoch
-    seconds: float
-    dns: float
-    connect: float
-    first_byte: float
-    status: int | None  # None where the hop failed before a status was read
-    reason: Reason | None  # why it failed; None where it was cancelled: the call was out of time, or wanted no more
+    seconds: float = 0.0
+    dns: float = 0.0
+    connect: float = 0.0
+    first_byte: float = 0.0
+    status: int | None = None  # None where the hop failed before a status was read
+    reason: Reason | None = None  # why it failed; None where it was cancelled
 
 
-@dataclass(frozen=True, slots=True)
-class FetchEnded:
-    """A fetch is over: its last hop's body was read as far as it was wanted."""
+@dataclass(slots=True)
+class Content:
+    """The content of the last response, as far as it was needed."""
 
-    redirects: int
     wire_bytes: int  # as received, headers not counted
     decoded_bytes: int
-    body: float
+    seconds: float  # of waiting for it and decoding it
     truncated: bool
+    ended: float  # seconds since the epoch
 
 
-@dataclass(frozen=True, slots=True)
-class TargetBlocked:
-    """The guard refused a target."""
-
-    verdict: str  # a value of fetch's Verdict: bounded
-
-
-@dataclass(frozen=True, slots=True)
-class PageParsed:
+@dataclass(slots=True)
+class Parse:
     """A page's Open Graph was read."""
 
     parser: str  # "fast" or "reference"
     fallback_reason: str | None  # why the fast path gave up: bounded
     started: float  # seconds since the epoch; the end less `seconds`
-    seconds: float  # of work, some of it done while the body was still arriving
-    bound: str | None = None  # which bound html5lib reached, so that the rest of the page did not count: bounded
+    seconds: float  # of work, some of it done while the content was still arriving
+    bound: str | None = None  # the limit that the page exceeded, so that the rest did not count: bounded
+
+
+@dataclass(slots=True)
+class FetchEnded:
+    """A fetch is over, however it ended; until then this is its summary, and is filled in."""
+
+    timings: Timings = field(default_factory=Timings)
+    admission: float | None = None  # seconds in admission's queue; None where it was not admitted
+    hops: list[Hop] = field(default_factory=list)
+    content: Content | None = None  # None where no hop had a page
+    parse: Parse | None = None  # None where there was no HTML to parse
+
+
+@dataclass(frozen=True, slots=True)
+class TargetBlocked:
+    """The guard blocked a target."""
+
+    verdict: str  # a value of fetch's GuardVerdict: bounded
 
 
 @dataclass(frozen=True, slots=True)
 class SharedCacheFailed:
-    """The shared level did not do what it was asked; the call went on without it."""
+    """An operation of the shared level failed; the request went on without it."""
 
     kind: str  # a value of cache's SharedCacheErrorKind: bounded
 
 
 @dataclass(frozen=True, slots=True)
 class FlightJoined:
-    """A call found its page being fetched already and waits for that fetch instead of making one."""
-
-
-@dataclass(frozen=True, slots=True)
-class FetchAdmitted:
-    """A fetch has its place."""
-
-    waited: float
+    """A request shares the fetch of another request."""
 
 
 @dataclass(frozen=True, slots=True)
 class BackgroundFailed:
-    """Something of ours failed unexpectedly where no call could tell of it."""
+    """Code of ours failed unexpectedly, outside of any request's failure."""
 
     error: BaseException
 
@@ -118,7 +122,7 @@ class RequestStarted:
 
 @dataclass(slots=True)
 class RequestEnded:
-    """A request was answered, or its client left; until then this is the request's summary, and is filled in."""
+    """A request has its response, or its client left; until then this is the request's summary, and is filled in."""
 
     request_id: str  # of letters, digits, ".", "_" and "-"
     method: str
@@ -140,18 +144,7 @@ class RequestEnded:
     ended: float = field(default_factory=time.time, compare=False)  # seconds since the epoch
 
 
-Event = (
-    HopEnded
-    | FetchEnded
-    | TargetBlocked
-    | PageParsed
-    | SharedCacheFailed
-    | FlightJoined
-    | FetchAdmitted
-    | BackgroundFailed
-    | RequestStarted
-    | RequestEnded
-)
+Event = FetchEnded | TargetBlocked | SharedCacheFailed | FlightJoined | BackgroundFailed | RequestStarted | RequestEnded
 Emit = Callable[[Event], None]
 
 

@@ -1,47 +1,51 @@
-"""The use case: from a page's URL to its Open Graph, fetched at most once however many ask."""
+"""The use case: from a page's URL to its Open Graph, fetched once however many requests want it.
 
-import asyncio
+`Previewer.peek` looks into the cache; `make` joins the fetch of the page that is under way, or fetches it: a slot, the
+request, the page read and parsed as it arrives, the entry for the cache.
+"""
+
 import logging
 import time
 from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 
 import orjson
 
 from scrap import opengraph
 from scrap.admission import Admission, Executor, Slot
-from scrap.cache import Cache, Hit, entry
+from scrap.cache import Cache, Hit, entry, freshness
 from scrap.cache.entry import Entry, EntryState
-from scrap.cache.flight import Flights
-from scrap.cache.freshness import FreshnessPolicy, of_page
-from scrap.errors import DeadlineExceeded, Outcome, Overloaded, Reason, ScrapError
-from scrap.events import BackgroundFailed, Emit, FetchAdmitted, PageNotes, PageParsed, Timings
-from scrap.fetch import FetchedPage, Fetcher
+from scrap.cache.flight import Disconnect, Flights
+from scrap.cache.freshness import FreshnessPolicy
+from scrap.errors import Outcome, Overloaded, Reason, ScrapError
+from scrap.events import BackgroundFailed, Emit, FetchEnded, PageNotes, Parse, Timings
+from scrap.fetch import Deadline, FetchedPage, Fetcher, Wants
 from scrap.turns import Turns
 from scrap.urls import Target
 
+T = TypeVar("T")
 log = logging.getLogger(__name__)
 
-FRESH = "fresh"  # the source of a preview that was there and good
+FRESH = "fresh"  # the source of a preview that was in the cache, and fresh
 MISS = "miss"  # of one that was fetched for its request
 JOINED = "joined"  # of one that was fetched for another request
+STALE = "stale"  # of one that was in the cache, and stale
 _LOG_AGAIN = 60.0  # seconds
-_AT_ONCE = Timings()  # of an answer that was there already
+_NO_FETCH = Timings()
 
 
 class Preview(NamedTuple):
-    """The answer to one call.
+    """The result of one request.
 
     Attributes:
-        entry: what is sent: a page's Open Graph, or why there is none to be had.
-        source: where it came from: "fresh" or "stale" from the cache, "miss": it was fetched, or "joined": another
-            request had it fetched.
+        entry: what is sent: a page's Open Graph, or why there is none.
+        source: where it came from: "fresh", "stale", "miss" or "joined".
         timings: how long each phase of the fetch took.
-        internal: what only the log may say of a failure.
+        internal: what only the log may contain of a failure.
         notes: on the page, where it was fetched.
-        due: it is stale, and nobody has begun to fetch its page again.
+        due: it is stale, and its page is not being fetched yet.
     """
 
     entry: Entry
@@ -53,12 +57,12 @@ class Preview(NamedTuple):
 
 
 class Parsed(NamedTuple):
-    """What a page says.
+    """The Open Graph of a page.
 
     Attributes:
-        body: its Open Graph, as JSON.
+        body: as JSON.
         outcome: whether there is any.
-        fallback_reason: why html5lib had to read it; None where it had not.
+        fallback_reason: why html5lib had to parse the page; None where it had not.
         bound: the first limit that the page exceeded.
         error: what made a parser fail.
     """
@@ -78,14 +82,14 @@ class Previewer:
 
     Args:
         fetcher: fetches pages.
-        cache: keeps answers.
+        cache: keeps entries.
         freshness: for how long it keeps them.
-        admission: lets only so many fetches run at once.
+        admission: limits the fetches at once.
         parsing: what a page may cost to parse.
-        turns: the event loop's time for parsing, shared with the bodies of the fetches.
-        executor: runs what takes long: pages that the fast path is not sure of, and those that say very much.
-        deadline: seconds for everything, from the wait for a place to the last byte parsed.
-        emit: where the events go.
+        turns: the event loop's time for parsing, shared with the fetcher.
+        executor: runs long work: the reference parser, and pages with much Open Graph.
+        deadline: seconds for everything, from the wait for a slot to the last byte parsed.
+        emit: receives the events.
         clock: seconds since the epoch.
     """
 
@@ -117,9 +121,9 @@ class Previewer:
         self._flights: Flights[Preview] = Flights(emit=emit)
 
     def peek(self, target: Target) -> Preview | None:
-        """The answer that is there already, if there is one; a stale one is refreshed behind its caller's back."""
+        """The preview in this process's cache, if there is one; a stale one is refreshed in the background."""
         hit = self._cache.peek(target.href)
-        return None if hit is None else self._refreshed(target, _found(hit, _AT_ONCE))
+        return None if hit is None else self._refreshed(target, _found(hit))
 
     @property
     def is_overloaded(self) -> bool:
@@ -130,145 +134,126 @@ class Previewer:
         return self._admission.is_overloaded
 
     def admit(self) -> bool:
-        """Whether a request that needs a fetch may have one; to be asked once for each, while overloaded."""
+        """Whether a request that needs a fetch may have one; to be called once for each, while overloaded."""
         return self._admission.admit()
 
     def knows(self, target: Target) -> bool:
-        """Whether a call needs no fetch of its own: the answer is there, or under way."""
+        """Whether a request needs no fetch of its own: the preview is in the cache, or under way."""
         return self._cache.has(target.href) or target.href in self._flights
 
     def reject(self) -> Overloaded:
-        """Counts a rejected request; returns the error that says so."""
+        """Counts a rejected request; returns its error."""
         return self._admission.reject()
 
-    async def make(self, target: Target) -> Preview:
-        """Fetches a page and reads its Open Graph, or joins who is doing so.
+    async def make(self, target: Target, disconnect: Disconnect | None = None) -> Preview:
+        """Fetches a page and parses its Open Graph, or joins the fetch that is under way.
 
-        A failure for a known reason is an answer, too; it is kept for a while, like any other.
+        A failure for a known reason is a result as well; it is cached for a while.
 
         Raises:
+            ScrapError: CALLER_LEFT; the client has left.
             Overloaded: this instance is shutting down.
         """
         joins = target.href in self._flights
-        preview = await self._flights.run(target.href, partial(self._make, target, only_fresh=False))
+        preview = await self._flights.run(target.href, partial(self._make, target, only_fresh=False), disconnect)
         if joins and preview.source == MISS:  # the phases of the fetch are those of the request that began it
-            preview = preview._replace(source=JOINED, timings=_AT_ONCE, notes=None)
+            preview = preview._replace(source=JOINED, timings=_NO_FETCH, notes=None)
         return self._refreshed(target, preview)
 
     async def aclose(self) -> None:
-        """Ends what is under way."""
+        """Cancels the fetches that are under way."""
         await self._flights.aclose()
 
     def _refreshed(self, target: Target, preview: Preview) -> Preview:
-        """Has the page of a stale preview fetched again; not in a full house, where callers come first."""
+        """Begins to fetch the page of a stale preview; not in a saturated service, where requests come first."""
         if preview.due and not self._admission.is_saturated:
             self._flights.launch(target.href, partial(self._make, target, only_fresh=True))
         return preview
 
     async def _make(self, target: Target, *, only_fresh: bool) -> Preview:
-        timings = Timings()
         hit: Hit | None = None
+        summary = FetchEnded()
         try:
-            async with asyncio.timeout(self._deadline):
+            with Deadline(self._deadline) as deadline:
                 if (
                     not self._admission.is_saturated
-                ):  # else it is refused below, and that does not wait for another server
+                ):  # else it is rejected below, and that does not wait for another server
                     hit = await self._cache.get(target.href)
                 if hit and hit.state and not (hit.state is EntryState.STALE and only_fresh):
-                    return _found(hit, timings)
-                made, notes = await self._admitted(target, timings)
-        except TimeoutError:
-            return self._failed(target, self._late(timings), timings, hit)
+                    return _found(hit)
+                made, notes = await self._admitted(target, summary, deadline)
         except ScrapError as error:
-            return self._failed(target, error, timings, hit)
+            return self._failed(target, self._blamed(error, summary.timings), summary.timings, hit)
+        finally:
+            if summary.admission is not None:
+                self._emit(summary)
         self._cache.put(target.href, made)
-        return Preview(made, MISS, timings, notes=notes)
+        return Preview(made, MISS, summary.timings, notes=notes)
 
-    def _late(self, timings: Timings) -> ScrapError:
-        """Whose fault it is that the deadline passed: who mostly waited for us was not kept waiting by the page."""
-        if timings.wait > self._deadline / 2:
+    def _blamed(self, error: ScrapError, timings: Timings) -> ScrapError:
+        """The page is not to blame for a deadline that passed mostly in queues of this service."""
+        if error.reason is Reason.TIMEOUT_TOTAL and timings.wait > self._deadline / 2:
             return Overloaded(Reason.FULL, "the deadline passed in the queue")
-        return DeadlineExceeded(Reason.TIMEOUT_TOTAL)
+        return error
 
     def _failed(self, target: Target, error: ScrapError, timings: Timings, hit: Hit | None) -> Preview:
         failed = entry.failure(error, policy=self._freshness, now=self._clock())
-        answer = self._cache.fail(target.href, failed, spare=hit.entry if hit else None)
-        return Preview(answer, MISS if answer is failed else "stale", timings, error.internal)
+        kept = self._cache.fail(target.href, failed, spare=hit.entry if hit else None)
+        return Preview(kept, MISS if kept is failed else STALE, timings, error.internal)
 
-    async def _admitted(self, target: Target, timings: Timings) -> tuple[Entry, PageNotes]:
+    async def _admitted(self, target: Target, summary: FetchEnded, deadline: Deadline) -> tuple[Entry, PageNotes]:
         started = time.perf_counter()
-        async with self._admission.enter() as place:
-            timings.wait = time.perf_counter() - started
-            self._emit(FetchAdmitted(timings.wait))
-            return await self._fetch(target, place, timings)
+        async with self._admission.enter() as slot:
+            summary.admission = summary.timings.wait = time.perf_counter() - started
+            with await self._fetcher.open(target, summary, deadline) as page:
+                arrived = self._clock()
+                reader = await self._read(page, slot) if page.is_html else None
+            parsed = _NOTHING
+            if reader:
+                parsed = await self._parse(reader, page, summary)
+                slot.hold(reader.held + len(parsed.body))
+        headers = page.headers(freshness.FIELDS)
+        lifetime = freshness.of_page(headers, now=arrived, delay=page.delay, policy=self._freshness)
+        made = entry.preview(parsed.body, parsed.outcome, lifetime, now=arrived)
+        return made, PageNotes(page.truncated, parsed.fallback_reason, parsed.bound)
 
-    async def _fetch(self, target: Target, place: Slot, timings: Timings) -> tuple[Entry, PageNotes]:
-        async with self._fetcher.open(target, timings) as page:
-            arrived = self._clock()
-            reader = await self._read(page, place, timings) if page.is_html else None
-            truncated = page.truncated
-        parsed = _NOTHING
-        if reader:
-            parsed = await self._parse(reader, page, timings)
-            place.hold(reader.held + len(parsed.body))
-        made = entry.preview(
-            parsed.body,
-            parsed.outcome,
-            of_page(page.headers, now=arrived, delay=page.delay, policy=self._freshness),
-            now=arrived,
-        )
-        return made, PageNotes(truncated, parsed.fallback_reason, parsed.bound)
-
-    async def _read(self, page: FetchedPage, place: Slot, timings: Timings) -> opengraph.PageReader:
-        """Reads a page as it arrives, until it has said enough."""
+    async def _read(self, page: FetchedPage, slot: Slot) -> opengraph.PageReader:
+        """Reads a page as it arrives, until the reader has enough."""
         reader = opengraph.PageReader(charset=page.charset, limits=self._parsing)
-        async for chunk in page.chunks():
-            started = time.perf_counter()
-            enough = reader.feed(chunk)
-            self._spend(started, timings)
-            place.hold(reader.held + page.held)
-            while reader.is_behind and not enough:
-                if not self._turns.is_free:
-                    await self._turn(timings)
-                started = time.perf_counter()
-                enough = reader.advance()
-                self._spend(started, timings)
+
+        def feed(chunk: bytes) -> Wants:
+            enough = reader.feed(chunk) if chunk else reader.advance()
+            slot.hold(reader.held + page.held)
             if enough:
-                break
+                return Wants.NOTHING
+            return Wants.TURN if reader.is_behind else Wants.MORE
+
+        await page.read(feed)
         return reader
 
-    async def _parse(self, reader: opengraph.PageReader, page: FetchedPage, timings: Timings) -> Parsed:
-        started = time.perf_counter()
-        reader.end()
-        self._spend(started, timings)
+    async def _parse(self, reader: opengraph.PageReader, page: FetchedPage, summary: FetchEnded) -> Parsed:
+        timings = summary.timings
+        await self._step(reader.end, timings)
         while reader.is_behind:
-            if not self._turns.is_free:
-                await self._turn(timings)
-            started = time.perf_counter()
-            reader.advance()
-            self._spend(started, timings)
-        parse = partial(_closed_and_parsed, reader, page.url, self._parsing)
+            await self._step(reader.advance, timings)
         parsed: Parsed | opengraph.Reading | None = None
         if reader.is_light:
-            if not self._turns.is_free:
-                await self._turn(timings)
-            started = time.perf_counter()
-            parsed = _by_fast_path(reader.close(), page.url, self._parsing)
-            self._spend(started, timings)
-        if isinstance(parsed, opengraph.Reading):
-            parse = partial(_by_reference, parsed, page.url, self._parsing)
+            parsed = await self._step(lambda: _by_fast_path(reader.close(), page.url, self._parsing), timings)
         if not isinstance(parsed, Parsed):
+            parse = (
+                partial(_closed_and_parsed, reader, page.url, self._parsing)
+                if parsed is None
+                else partial(_by_reference, parsed, page.url, self._parsing)
+            )
             parsed = await self._in_thread(parse, page.host, reader.size, timings)
         if parsed.error:
             self._parser_failed(page.host, parsed.error)
-        parser = "reference" if parsed.fallback_reason else "fast"
-        self._emit(
-            PageParsed(parser, parsed.fallback_reason, self._clock() - timings.parse, timings.parse, parsed.bound)
-        )
+        parser, reason = "reference" if parsed.fallback_reason else "fast", parsed.fallback_reason
+        summary.parse = Parse(parser, reason, self._clock() - timings.parse, timings.parse, parsed.bound)
         return parsed
 
     def _parser_failed(self, host: str, error: Exception) -> None:
-        """Says that a parser of ours failed; in the log once a minute at most, for a page can cause it at will."""
+        """Emits that a parser failed; logs it once a minute at most, for a page can cause it at will."""
         self._emit(BackgroundFailed(error))
         now = time.monotonic()
         if now - self._parser_failure_logged >= _LOG_AGAIN:
@@ -276,7 +261,7 @@ class Previewer:
             log.error("a parser failed on a page of %s", host, exc_info=error)
 
     async def _in_thread(self, parse: Callable[[], Parsed], host: str, size: int, timings: Timings) -> Parsed:
-        """Parses in a thread; the wait for one is a wait for us."""
+        """Parses in a thread; the wait for one is a wait in this service."""
         began = asked = time.perf_counter()
 
         def timed() -> Parsed:
@@ -294,19 +279,21 @@ class Previewer:
             timings.wait += waited
             timings.parse += ended - asked - waited
 
-    async def _turn(self, timings: Timings) -> None:
-        """Waits until a step of parsing may begin."""
+    async def _step(self, step: Callable[[], T], timings: Timings) -> T:
+        """Runs a step of parsing when it is its turn."""
         started = time.perf_counter()
-        try:
-            await self._turns.wait()
-        finally:
-            timings.wait += time.perf_counter() - started
-
-    def _spend(self, started: float, timings: Timings) -> None:
-        """Notes a step of parsing that ends now."""
+        if not self._turns.is_free:
+            try:
+                await self._turns.wait()
+            finally:
+                waited_until = time.perf_counter()
+                timings.wait += waited_until - started
+            started = waited_until
+        result = step()
         seconds = time.perf_counter() - started
         timings.parse += seconds
         self._turns.spend(seconds)
+        return result
 
 
 def _closed_and_parsed(reader: opengraph.PageReader, url: str, limits: opengraph.ParseLimits) -> Parsed:
@@ -342,7 +329,7 @@ def _parsed(document: opengraph.Document, url: str, limits: opengraph.ParseLimit
     return Parsed(body, outcome, bound=graph.bound)
 
 
-def _found(hit: Hit, timings: Timings) -> Preview:
-    """The answer that was there."""
-    source = FRESH if hit.state is EntryState.FRESH else "stale"
-    return Preview(hit.entry, source, timings, due=hit.state is EntryState.STALE)
+def _found(hit: Hit) -> Preview:
+    """The preview that was in the cache."""
+    source = FRESH if hit.state is EntryState.FRESH else STALE
+    return Preview(hit.entry, source, _NO_FETCH, due=hit.state is EntryState.STALE)

@@ -14,20 +14,22 @@ GRANT = 0.001
 class Turns:
     """Gives all steps of work together a time budget in each iteration of the event loop.
 
-    A step does not wait as long as the budget lasts. After that steps wait in a queue, first in, first out. Who gets
-    a turn may do several steps in `GRANT` seconds, for each wait costs 20 µs. So an iteration takes no longer than
+    A step does not wait as long as the budget lasts. After that steps wait in a queue, first in, first out. A task that
+    gets a turn may do several steps in `GRANT` seconds, for each wait costs 20 µs. So an iteration takes no longer than
     the budget and one step.
 
-    A step asks `is_free`, else waits (`wait` in a task, `call_soon` in a callback), runs, and says what it took
-    (`spend`).
+    A step within another one counts its own time: the outer one subtracts what `spent` grew by.
+
+    A step asks `is_free`, else waits (`wait` in a task, `call_soon` in a callback), runs, and `spend`s its time.
     """
 
     def __init__(self, budget: float = BUDGET) -> None:
+        self.spent = 0.0  # seconds, by all steps
         self._budget = budget
         self._left = budget
         self._granted = 0.0  # of it, for the task whose turn it is
         self._queue: deque[Callable[[], None] | asyncio.Future[None]] = deque()
-        self._counting = False  # the next iteration is asked for
+        self._counting = False  # `_begin` is scheduled
 
     @property
     def is_free(self) -> bool:
@@ -39,7 +41,7 @@ class Turns:
         turn: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._queue.append(turn)
         self._count()
-        await turn  # who is cancelled now is passed over, or loses this turn; the next iteration gives another
+        await turn  # a task that is cancelled now is passed over, or loses this turn; the next iteration gives another
 
     def call_soon(self, step: Callable[[], None]) -> None:
         """Calls a step when it may run."""
@@ -47,10 +49,12 @@ class Turns:
         self._count()
 
     def spend(self, seconds: float) -> None:
-        """Notes how long a step took."""
+        """Counts the time of a step."""
+        self.spent += seconds
         self._left -= seconds
         self._granted -= seconds
-        self._count()
+        if not self._counting:
+            self._count()
 
     def _count(self) -> None:
         if not self._counting:
@@ -70,7 +74,7 @@ class Turns:
                 elif not turn.done():
                     turn.set_result(None)
                     self._granted = GRANT
-                    return  # its step runs later, and nobody knows yet how long it takes
+                    return  # its step runs later, and takes as long as it takes
         finally:
             if self._queue:
                 self._count()

@@ -23,7 +23,7 @@ import httpx2
 import uvloop
 
 from scrap import events, urls
-from scrap.fetch import EgressPolicy, Fetcher, FetchLimits
+from scrap.fetch import Deadline, EgressPolicy, Fetcher, FetchLimits, Wants
 
 HEAD_BYTES = 24_000
 PAGE = (
@@ -73,13 +73,15 @@ def ours(port: int) -> tuple[Fetch, Callable[[], Awaitable[None]]]:
     url = f"http://127.0.0.1:{port}/some/page?of=interest"
 
     async def fetch() -> None:
-        async with asyncio.timeout(8):
-            async with fetcher.open(urls.parse(url), events.Timings()) as page:
-                held = 0
-                async for chunk in page.chunks():
-                    held += len(chunk)
-                    if held >= HEAD_BYTES:
-                        return
+        with Deadline(8) as deadline, await fetcher.open(urls.parse(url), events.FetchEnded(), deadline) as page:
+            held = 0
+
+            def feed(piece: bytes) -> Wants:
+                nonlocal held
+                held += len(piece)
+                return Wants.MORE if held < HEAD_BYTES else Wants.NOTHING
+
+            await page.read(feed)
 
     return fetch, fetcher.aclose
 

@@ -10,7 +10,7 @@ import pytest
 
 from scrap import opengraph, preview
 from scrap.errors import Outcome
-from scrap.events import BackgroundFailed, Event, PageParsed
+from scrap.events import BackgroundFailed, Event, FetchEnded
 from scrap.opengraph import FallbackReason, reader, scanner
 from tests.hostile.answers import page, says
 from tests.hostile.origin import Origin, serving
@@ -49,7 +49,7 @@ async def test_the_reference_parser_reads_what_the_fast_path_fails_on(
     async with serving(page(CARD)) as origin:
         answered, events = await answers(origin)
     assert answered == {(PARSED, Outcome.OK)}
-    (parsed,) = (event for event in events if isinstance(event, PageParsed))
+    (parsed,) = (event.parse for event in events if isinstance(event, FetchEnded) and event.parse)
     assert parsed.fallback_reason is FallbackReason.ERROR
     assert [type(event.error) for event in events if isinstance(event, BackgroundFailed)] == [ZeroDivisionError]
 

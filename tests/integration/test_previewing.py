@@ -13,7 +13,7 @@ import pytest
 from scrap import admission, cache, opengraph, preview, urls
 from scrap.cache import freshness, remote
 from scrap.errors import Outcome, Reason
-from scrap.events import Emit, ignore
+from scrap.events import Emit, Event, FetchEnded, TargetBlocked, ignore
 from scrap.fetch import EgressPolicy, Fetcher, FetchLimits
 from scrap.preview import Preview, Previewer
 from scrap.turns import Turns
@@ -79,6 +79,40 @@ async def test_a_lifetime_begins_when_the_page_arrives_not_when_it_is_read() -> 
     assert clock.now > began + 60  # the clock was looked at again
     assert kept.stored == began + 60
     assert kept.fresh_until == pytest.approx(kept.stored + 600, abs=20)
+
+
+@pytest.mark.parametrize(
+    ("path", "reason", "parts"),
+    [
+        ("/alive", None, "content parse"),
+        ("/binary", None, "content"),
+        ("/chunk-soup", None, "content"),
+        ("/closed", Reason.PROTOCOL_ERROR, ""),
+        ("/silent", None, ""),  # the deadline cancels it
+    ],
+)
+async def test_a_fetch_emits_one_event_of_what_it_did(path: str, reason: Reason | None, parts: str) -> None:
+    emitted: list[Event] = []
+    limits = FetchLimits(first_byte_seconds=20)
+    async with serving(by_path(EVERY)) as origin, previewing(emit=emitted.append, deadline=0.5, limits=limits) as make:
+        await make(origin.url(path))
+    (event,) = emitted
+    assert isinstance(event, FetchEnded)
+    (hop,) = event.hops
+    assert (hop.status, hop.reason) == (200 if parts else None, reason)
+    assert [part for part in ("content", "parse") if getattr(event, part)] == parts.split()
+    assert event.admission is not None
+
+
+async def test_a_blocked_fetch_has_no_hop() -> None:
+    emitted: list[Event] = []
+    async with previewing(emit=emitted.append) as make:
+        await make("http://10.0.0.1/")
+    blocked, event = emitted
+    assert blocked == TargetBlocked("private")
+    assert isinstance(event, FetchEnded)
+    assert (event.hops, event.content, event.parse) == ([], None, None)
+    assert event.admission is not None
 
 
 async def test_what_is_kept_of_a_page_takes_no_more_memory_than_it_is_long() -> None:

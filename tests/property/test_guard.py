@@ -17,8 +17,8 @@ from hypothesis import strategies as st
 
 from scrap import events, urls
 from scrap.errors import ScrapError
-from scrap.fetch import EgressPolicy, Fetcher, FetchLimits, tls
-from scrap.fetch.exchange import Exchange
+from scrap.fetch import Deadline, EgressPolicy, Fetcher, FetchLimits, tls
+from scrap.fetch.response import UpstreamResponse
 from tests.hostile.spellings import spellings
 
 Connection = tuple[asyncio.BaseTransport, asyncio.BaseProtocol]
@@ -60,10 +60,10 @@ class WatchedLoop(asyncio.SelectorEventLoop):
         location = next(self.locations, None)
         if location is None:
             raise ConnectionRefusedError
-        exchange = protocol_factory()
-        transport = Redirecting(self, exchange, location)
-        exchange.connection_made(transport)
-        return transport, exchange
+        response = protocol_factory()
+        transport = Redirecting(self, response, location)
+        response.connection_made(transport)
+        return transport, response
 
     async def sock_connect(self, sock: Any, address: Any) -> None:
         raise AssertionError(f"a way around the watched one, to {address}")
@@ -72,10 +72,10 @@ class WatchedLoop(asyncio.SelectorEventLoop):
 class Redirecting(asyncio.Transport):
     """A connection whose other end answers with a redirect."""
 
-    def __init__(self, loop: asyncio.AbstractEventLoop, exchange: Any, location: str) -> None:
+    def __init__(self, loop: asyncio.AbstractEventLoop, response: Any, location: str) -> None:
         super().__init__()
         self._loop = loop
-        self._exchange = exchange
+        self._response = response
         self._location = location.encode("utf-8", "surrogatepass").replace(b"\r", b"").replace(b"\n", b"")
 
     def write(self, data: object) -> None:
@@ -83,23 +83,23 @@ class Redirecting(asyncio.Transport):
 
     def _answer(self) -> None:
         answer = b"HTTP/1.1 302 Found\r\nLocation: %b\r\nContent-Length: 0\r\n\r\n" % self._location[:4000]
-        self._exchange.get_buffer(-1)[: len(answer)] = answer
-        self._exchange.buffer_updated(len(answer))
+        self._response.get_buffer(-1)[: len(answer)] = answer
+        self._response.buffer_updated(len(answer))
 
     def abort(self) -> None:
-        self._loop.call_soon(self._exchange.connection_lost, None)
+        self._loop.call_soon(self._response.connection_lost, None)
 
 
 class Plain(asyncio.BufferedProtocol):
     """In TLS's place: what a connection answers over TLS is believed without."""
 
-    def __init__(self, exchange: Exchange, *_: object, **__: object) -> None:
-        # Plaintext in place of TLS: the exchange itself is the protocol of the socket.
-        self.connection_made = exchange.connection_made  # type: ignore[method-assign]
-        self.get_buffer = exchange.get_buffer  # type: ignore[method-assign]
-        self.buffer_updated = exchange.buffer_updated  # type: ignore[method-assign]
-        self.connection_lost = exchange.connection_lost  # type: ignore[method-assign]
-        self.abort = exchange.abort
+    def __init__(self, response: UpstreamResponse, *_: object, **__: object) -> None:
+        # Plaintext in place of TLS: the response itself is the protocol of the socket.
+        self.connection_made = response.connection_made  # type: ignore[method-assign]
+        self.get_buffer = response.get_buffer  # type: ignore[method-assign]
+        self.buffer_updated = response.buffer_updated  # type: ignore[method-assign]
+        self.connection_lost = response.connection_lost  # type: ignore[method-assign]
+        self.abort = response.abort
 
     async def handshake(self) -> None:
         """Is over at once."""
@@ -182,9 +182,12 @@ async def fetch(url: str, answers: list[list[str]]) -> None:
         resolve=LyingResolver(answers),
         ssl_context=CONTEXT,
     )
-    with contextlib.suppress(ScrapError):
-        async with fetcher.open(urls.parse(url), events.Timings()):
-            raise AssertionError("nothing here answers with a page")
+    with (
+        contextlib.suppress(ScrapError),
+        Deadline(60) as deadline,
+        await fetcher.open(urls.parse(url), events.FetchEnded(), deadline),
+    ):
+        raise AssertionError("nothing here answers with a page")
 
 
 @settings(max_examples=400, deadline=None)

@@ -14,6 +14,7 @@ import uvicorn
 from uvicorn._types import ASGI3Application
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 
+from scrap.cache.flight import Disconnect
 from scrap.errors import Overloaded, Reason, ScrapError
 
 
@@ -77,10 +78,12 @@ class Connection(HttpToolsProtocol):
         if self._answered is not None and not self._answered.response_complete:
             self._answered.disconnected = True
             self._answered.message_event.set()
+            self._answered.scope["state"]["disconnect"]()
         super().connection_lost(exc)
 
     def _start_asgi_task(self, cycle: RequestResponseCycle, app: ASGI3Application) -> None:
         self._answered = cycle
+        cycle.scope["state"]["disconnect"] = Disconnect()
         super()._start_asgi_task(cycle, app)
 
     def data_received(self, data: bytes) -> None:

@@ -12,7 +12,7 @@ from scrap import urls
 from scrap.api.problem import problem, server_timing
 from scrap.cache.etag import matches
 from scrap.cache.headers import age, retry_after
-from scrap.errors import InvalidURL, Overloaded, Reason, ScrapError
+from scrap.errors import InvalidURL, Overloaded, Reason
 from scrap.events import RequestEnded
 from scrap.preview import Preview, Previewer
 
@@ -101,27 +101,8 @@ class ScrapEndpoint:
         await send({"type": "http.response.body", "body": b"" if is_known else entry.body})
 
     async def _make(self, target: urls.Target, request: Request) -> Preview:
-        """Makes a preview, for as long as the client waits for it."""
-        task, waits = asyncio.current_task(), True
-
-        def leave(gone: asyncio.Future[None]) -> None:
-            if task and waits:
-                task.cancel()
-
-        gone = asyncio.ensure_future(_disconnected(request))
-        gone.add_done_callback(leave)
+        """Makes a preview, for as long as a client waits for it."""
         try:
-            return await self._previewer.make(target)
-        except asyncio.CancelledError:
-            if gone.done():
-                raise ScrapError(Reason.CALLER_LEFT) from None
-            raise Overloaded(Reason.DRAINING) from None  # by the server, whose time to shut down is over
-        finally:
-            waits = False
-            gone.cancel()
-
-
-async def _disconnected(request: Request) -> None:
-    """Waits until the client has left."""
-    while (await request.receive())["type"] != "http.disconnect":
-        pass
+            return await self._previewer.make(target, getattr(request.state, "disconnect", None))
+        except asyncio.CancelledError:  # by the server, whose time to shut down is over
+            raise Overloaded(Reason.DRAINING) from None

@@ -1,23 +1,43 @@
-"""Single flight: calls for one page at the same time are one piece of work."""
+"""Single flight: requests for one page at the same time are one piece of work."""
 
 import asyncio
 from collections.abc import Callable, Coroutine
+from functools import partial
 from typing import Any, Generic, TypeVar
 
 from scrap.errors import Overloaded, Reason, ScrapError
 from scrap.events import Emit, FlightJoined
 
 T = TypeVar("T")
+Make = Callable[[], Coroutine[Any, Any, T]]
 _JOINED = FlightJoined()
 
 
+class Disconnect:
+    """A client's disconnect: whether it `happened`; it is called when it happens, and calls `callback`."""
+
+    __slots__ = ("callback", "happened")
+
+    def __init__(self) -> None:
+        self.happened = False
+        self.callback: Callable[[], object] | None = None
+
+    def __call__(self) -> None:
+        self.happened = True
+        if self.callback is not None:
+            self.callback()
+
+
 class _Flight(Generic[T]):
-    """One piece of work and those who wait for it."""
+    """One piece of work, the task that does it, and the requests that joined."""
 
-    task: asyncio.Task[T]
+    __slots__ = ("is_abandoned", "is_wanted", "lingering", "task", "waiters")
 
-    def __init__(self, *, unattended: bool) -> None:
-        self.unattended = unattended  # nobody need wait for it
+    task: asyncio.Task[Any]
+
+    def __init__(self) -> None:
+        self.is_wanted = True  # even without waiters
+        self.is_abandoned = False
         self.waiters: set[asyncio.Future[T]] = set()
         self.lingering: asyncio.TimerHandle | None = None
 
@@ -25,20 +45,21 @@ class _Flight(Generic[T]):
 class Flights(Generic[T]):
     """The work under way, one piece a key.
 
-    The work runs in a task of its own, so no caller's cancellation reaches it or any other caller. When the last caller
-    leaves, it may go on for `linger` seconds and is cancelled then: nearly finished work is saved for the caller's next
-    try, and stuck work does not hold its slot for people who are gone.
+    The request that comes first does the work in its own task; others join and wait. When the last client has left, the
+    work goes on for `linger` seconds and is cancelled then: work that is nearly finished serves the client's next try,
+    and work that is stuck does not hold its slot.
 
     Args:
-        linger: seconds that abandoned work may go on; a caller who comes in that time takes it over.
-        emit: told of every caller who joined work under way.
+        linger: seconds that abandoned work may go on; a request that comes in that time joins it.
+        emit: receives an event of every request that joins.
     """
 
     def __init__(self, *, linger: float = 1.0, emit: Emit) -> None:
         self._linger = linger
         self._emit = emit
+        self._is_closing = False
         self._flights: dict[str, _Flight[T]] = {}
-        self._tasks: set[asyncio.Task[T]] = set()  # a little more than the flights: those cancelled and not yet over
+        self._tasks: set[asyncio.Task[Any]] = set()  # of the flights, and of those cancelled and not yet over
 
     def __len__(self) -> int:
         return len(self._flights)
@@ -46,102 +67,128 @@ class Flights(Generic[T]):
     def __contains__(self, key: str) -> bool:
         return key in self._flights
 
-    async def run(self, key: str, make: Callable[[], Coroutine[Any, Any, T]]) -> T:
-        """Waits for the work under way for this key, or starts it.
+    async def run(self, key: str, make: Make[T], disconnect: Disconnect | None = None) -> T:
+        """Joins the work under way for this key, or does it.
 
         Args:
-            key: what makes two calls the same.
-            make: starts the work; it runs in the context (contextvars) of the caller who was first.
+            key: what makes two requests the same.
+            make: does the work; it runs in the task of the request that came first.
+            disconnect: of this request's client.
 
         Raises:
-            Exception: whatever the work raised, to every caller who waits for it.
-            Overloaded: with DRAINING; the work was cancelled by `aclose`.
+            Exception: what the work raised, for every request that waits for it.
+            ScrapError: CALLER_LEFT; the client left before the work was over.
+            Overloaded: DRAINING; the work was cancelled.
         """
-        flight = self._flights.get(key)
-        if flight is None:
-            flight = self._start(key, make, unattended=False)
-        else:
-            self._emit(_JOINED)
-        waiter: asyncio.Future[T] = asyncio.get_running_loop().create_future()
-        flight.waiters.add(waiter)
-        if flight.lingering is not None:
-            flight.lingering.cancel()
-            flight.lingering = None
+        disconnect = disconnect or Disconnect()
         try:
-            return await waiter
+            if not disconnect.happened:
+                flight = self._flights.get(key)
+                result = await (self._join(key, flight, disconnect) if flight else self._lead(key, make, disconnect))
+        except (asyncio.CancelledError, ScrapError):
+            if not disconnect.happened:
+                raise
         finally:
-            flight.waiters.discard(waiter)
-            if not (flight.waiters or flight.unattended or flight.task.done()):
-                flight.lingering = waiter.get_loop().call_later(self._linger, self._abandon, key, flight)
+            disconnect.callback = None
+        if disconnect.happened:
+            raise ScrapError(Reason.CALLER_LEFT)
+        return result
 
-    def launch(self, key: str, make: Callable[[], Coroutine[Any, Any, T]]) -> None:
-        """Starts work that nobody waits for, unless some is under way for this key; callers may join it.
+    def launch(self, key: str, make: Make[T]) -> None:
+        """Does work in a task of its own, unless some is under way for this key; requests may join it.
 
-        Its ScrapErrors are dropped: `make` has said all there is to say of them. Another exception goes to the loop's
-        exception handler.
+        Its ScrapErrors are dropped: `make` has emitted what there is to emit. Another exception goes to the event
+        loop's exception handler, unless a request raises it.
         """
         if key not in self._flights:
-            self._start(key, make, unattended=True)
+            flight = self._flights[key] = _Flight()
+            flight.task = asyncio.create_task(self._fly_alone(key, flight, make), name=f"flight {key}")
+            self._tasks.add(flight.task)
 
     async def aclose(self) -> None:
         """Cancels all work and waits until it is over."""
+        self._is_closing = True
         tasks = list(self._tasks)
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
 
-    def _start(self, key: str, make: Callable[[], Coroutine[Any, Any, T]], *, unattended: bool) -> _Flight[T]:
-        flight: _Flight[T] = _Flight(unattended=unattended)
-        flight.task = task = asyncio.create_task(self._fly(key, flight, make), name=f"flight {key}")
-        self._flights[key] = flight
+    async def _lead(self, key: str, make: Make[T], disconnect: Disconnect) -> T:
+        """Does the work in the current task."""
+        task = asyncio.current_task()
+        assert task is not None  # noqa: S101 - a coroutine runs in one
+        flight = self._flights[key] = _Flight()
+        flight.task = task
         self._tasks.add(task)
-        task.add_done_callback(lambda _: self._land(key, flight))
-        return flight
+        disconnect.callback = partial(self._leave, key, flight)
+        return await self._fly(key, flight, make)
 
-    async def _fly(self, key: str, flight: _Flight[T], make: Callable[[], Coroutine[Any, Any, T]]) -> T:
-        """Does the work. A result is handed out from here: who waits for it need not wait for the task's end, too."""
-        result = await make()
-        self._forget(key, flight)
-        for waiter in flight.waiters:
-            if not waiter.done():
-                waiter.set_result(result)
-        return result
-
-    def _abandon(self, key: str, flight: _Flight[T]) -> None:
-        """Cancels work that is wanted by nobody; who comes from now on starts anew."""
-        self._forget(key, flight)
-        flight.task.cancel()
-
-    def _land(self, key: str, flight: _Flight[T]) -> None:
-        """Hands out why there is no result."""
-        self._forget(key, flight)
-        self._tasks.discard(flight.task)
+    async def _join(self, key: str, flight: _Flight[T], disconnect: Disconnect) -> T:
+        """Waits for another task's work."""
+        self._emit(_JOINED)
+        waiter: asyncio.Future[T] = asyncio.get_running_loop().create_future()
+        disconnect.callback = waiter.cancel
+        flight.waiters.add(waiter)
         if flight.lingering is not None:
             flight.lingering.cancel()
-        error = _error(flight.task)
-        if error is not None and not flight.waiters:
-            _report(flight.task, error)
-        for waiter in flight.waiters:
-            if waiter.done():  # cancelled, and not yet told so
-                continue
-            if error is None:
-                waiter.set_result(flight.task.result())
-            else:
-                # All raise this one object; a future restores the traceback it was given, so it does not grow.
-                waiter.set_exception(error)
+        try:
+            return await waiter
+        finally:
+            flight.waiters.discard(waiter)
+            self._linger_unwanted(key, flight)
+
+    async def _fly(self, key: str, flight: _Flight[T], make: Make[T]) -> T:
+        """Does the work; its result or failure is that of the requests that joined, too."""
+        try:
+            result = await make()
+        except BaseException as error:
+            is_cancelled = isinstance(error, asyncio.CancelledError)
+            failure = Overloaded(Reason.DRAINING) if is_cancelled else error
+            for waiter in flight.waiters:
+                if not waiter.done():
+                    # All raise this one object; a future restores the traceback it was given, so it does not grow.
+                    waiter.set_exception(failure)
+            if flight.is_abandoned:
+                flight.task.uncancel()
+            if is_cancelled and self._is_closing:
+                raise failure from None
+            raise
+        else:
+            for waiter in flight.waiters:
+                if not waiter.done():
+                    waiter.set_result(result)
+            return result
+        finally:
+            self._forget(key, flight)
+            self._tasks.discard(flight.task)
+            if flight.lingering is not None:
+                flight.lingering.cancel()
+
+    async def _fly_alone(self, key: str, flight: _Flight[T], make: Make[T]) -> None:
+        try:
+            await self._fly(key, flight, make)
+        except ScrapError:
+            pass
+        except Exception as error:  # noqa: BLE001 - it is reported
+            if not flight.waiters:
+                context = {"message": "Work without a request failed", "exception": error, "task": flight.task}
+                flight.task.get_loop().call_exception_handler(context)
+
+    def _leave(self, key: str, flight: _Flight[T]) -> None:
+        """The client of the request that does the work has left."""
+        flight.is_wanted = False
+        self._linger_unwanted(key, flight)
+
+    def _linger_unwanted(self, key: str, flight: _Flight[T]) -> None:
+        if not (flight.waiters or flight.is_wanted or flight.task not in self._tasks):
+            flight.lingering = flight.task.get_loop().call_later(self._linger, self._abandon, key, flight)
+
+    def _abandon(self, key: str, flight: _Flight[T]) -> None:
+        """Cancels work that no client waits for; a request that comes from now on starts anew."""
+        self._forget(key, flight)
+        flight.is_abandoned = True
+        flight.task.cancel()
 
     def _forget(self, key: str, flight: _Flight[T]) -> None:
         if self._flights.get(key) is flight:
             del self._flights[key]
-
-
-def _error(task: asyncio.Task[Any]) -> BaseException | None:
-    """What a finished task failed with; for who waits, work that was cancelled is an instance that shuts down."""
-    return Overloaded(Reason.DRAINING) if task.cancelled() else task.exception()
-
-
-def _report(task: asyncio.Task[Any], error: BaseException) -> None:
-    """Tells the loop of an exception that no caller will see and that is none of the known ones."""
-    if not isinstance(error, ScrapError):
-        message = "Work that nobody waited for failed"
-        task.get_loop().call_exception_handler({"message": message, "exception": error, "task": task})

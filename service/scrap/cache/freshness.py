@@ -16,7 +16,8 @@ _LONGEST = 2**31  # seconds: what a delta-seconds too large to hold means (RFC 9
 
 # A directive: a token, and perhaps a token or a quoted string (RFC 9111, section 5.2). What is neither is skipped.
 _DIRECTIVE = re.compile(r"""([!#$%&'*+\-.^_`|~0-9A-Za-z]+)(?:=(?:"((?>(?:[^"\\]|\\.)*))"|([^\s,;"]*)))?""")
-_FIELDS = frozenset({"cache-control", "expires", "date", "age"})
+FIELDS = frozenset({"cache-control", "expires", "date", "age"})
+"""The header fields that count, in lower case."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,7 +118,7 @@ def _collect(headers: Iterable[tuple[str, str]]) -> dict[str, list[str]]:
     values: dict[str, list[str]] = {}
     for name, value in headers:
         lowered = name.lower()
-        if lowered in _FIELDS:
+        if lowered in FIELDS:
             values.setdefault(lowered, []).append(value)
     return values
 

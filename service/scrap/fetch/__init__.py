@@ -1,9 +1,11 @@
-"""Fetches pages from a hostile web: guarded at the connection, bounded everywhere, polite."""
+"""Fetches pages from a hostile web: guarded at the connection, every part limited, with per-host limits."""
 
-from scrap.fetch.fetcher import FetchedPage, Fetcher
+from scrap.fetch.deadline import Deadline
+from scrap.fetch.fetcher import Fetcher
 from scrap.fetch.limits import FetchLimits
+from scrap.fetch.page import FetchedPage, Wants
 from scrap.fetch.policy import EgressPolicy
 from scrap.fetch.resolver import Resolve
 from scrap.fetch.verdict import GuardVerdict
 
-__all__ = ["EgressPolicy", "FetchLimits", "FetchedPage", "Fetcher", "GuardVerdict", "Resolve"]
+__all__ = ["Deadline", "EgressPolicy", "FetchLimits", "FetchedPage", "Fetcher", "GuardVerdict", "Resolve", "Wants"]

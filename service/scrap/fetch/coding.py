@@ -1,7 +1,7 @@
 """Content codings undone in bounded steps (RFC 9110, section 8.4).
 
-A decoder gives what it has in pieces of at most one step, lazily: whoever stops taking pieces stops the inflating. No
-layer of a stacked coding gives more than the page's limit, so nothing is inflated in order to be thrown away.
+A decoder gives what it has in pieces of at most one step, lazily: a consumer that takes no more stops the inflating.
+No layer of a stacked coding gives more than the page's limit, so nothing is inflated in order to be thrown away.
 """
 
 import sys
@@ -96,8 +96,8 @@ class Zlib:
 class Brotli:
     """br (RFC 7932).
 
-    It inflates as much as its window holds, up to 16 MiB, before it gives the first byte, and nobody can say how much
-    that is. So all of it is taken at once, up to the page's limit, and beyond that the window is freed.
+    It inflates as much as its window holds, up to 16 MiB, before it gives the first byte; how much is not known. So all
+    of it is taken at once, up to the page's limit, and beyond that the window is freed.
     """
 
     def __init__(self, step: int, limit: int) -> None:

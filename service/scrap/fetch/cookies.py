@@ -19,7 +19,7 @@ class Jar:
     """Keeps cookies from hop to hop, each for the hosts and paths it is meant for (RFC 6265), and dies with its fetch.
 
     Args:
-        most: cookies taken from one answer, the first ones.
+        most: cookies taken from one response, the first ones.
     """
 
     def __init__(self, most: int) -> None:
@@ -27,11 +27,11 @@ class Jar:
         self._jar: CookieJar | None = None  # made when the first cookie comes: most fetches see none
 
     def keep(self, target: Target, fields: Fields) -> None:
-        """Takes what an answer sets."""
+        """Takes what a response sets."""
         cookies = values(fields, b"set-cookie")
         if cookies:
             self._jar = self._jar or CookieJar()
-            self._jar.extract_cookies(cast("HTTPResponse", _Answer(cookies[: self._most])), _request(target))
+            self._jar.extract_cookies(cast("HTTPResponse", _Response(cookies[: self._most])), _request(target))
 
     def header(self, target: Target) -> bytes:
         """Writes the Cookie header's value for a request; empty where there is none to send."""
@@ -43,8 +43,8 @@ class Jar:
         return b"" if _UNSAFE.search(value) else value.encode("latin-1")
 
 
-class _Answer:
-    """What a cookie jar wants to see of an answer."""
+class _Response:
+    """What a cookie jar reads of a response."""
 
     def __init__(self, cookies: list[bytes]) -> None:
         self._message = Message()
@@ -56,4 +56,4 @@ class _Answer:
 
 
 def _request(target: Target) -> Request:
-    return Request(target.href)  # noqa: S310 - nothing is opened: it is how a cookie jar is told a URL
+    return Request(target.href)  # noqa: S310 - nothing is opened: a cookie jar reads the URL from it

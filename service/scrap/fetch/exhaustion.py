@@ -28,7 +28,7 @@ def blame(error: OSError, reason: Reason, internal: str, address: Address | None
 
 
 def is_ours(error: Exception, address: Address | None = None) -> bool:
-    """Says whether a failure comes from this machine's own exhaustion.
+    """Whether a failure comes from this machine's own exhaustion.
 
     Args:
         address: what was being connected to; EADDRNOTAVAIL is only understood with it.
@@ -43,10 +43,10 @@ def is_ours(error: Exception, address: Address | None = None) -> bool:
 
 
 def has_no_descriptors() -> bool:
-    """Says whether this process has no descriptor left to use, or hardly one.
+    """Whether this process has no descriptor left to use, or hardly one.
 
-    After a look-up has failed: without a descriptor glibc says "no such name" or "try again", as it does for names that
-    do not exist. The kernel gives the lowest number that is free (POSIX, open), so a high one means that few are left.
+    After a look-up has failed: without a descriptor glibc reports "no such name" or "try again", as for names that do
+    not exist. The kernel gives the lowest number that is free (POSIX, open), so a high one means that few are left.
     """
     try:
         with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
@@ -57,10 +57,10 @@ def has_no_descriptors() -> bool:
 
 
 def _has_source(address: Address) -> bool:
-    """Says whether this machine has an address to reach another from: then TCP's EADDRNOTAVAIL means its ports ran out.
+    """Whether this machine has an address to reach another from: then TCP's EADDRNOTAVAIL means its ports ran out.
 
-    Where it has none (IPv6 is switched off) the error is the same, and says nothing of us. Connecting a datagram socket
-    asks the kernel for route and source, and sends nothing.
+    Where it has none (IPv6 is switched off) the error is the same, and does not mean exhaustion. Connecting a datagram
+    socket asks the kernel for route and source, and sends nothing.
     """
     family = socket.AF_INET if address.version == 4 else socket.AF_INET6
     try:

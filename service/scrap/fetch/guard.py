@@ -68,7 +68,7 @@ def _forms(address: Address) -> tuple[Address, ...]:
 
 
 def names(hosts: tuple[str, ...], host: str) -> bool:
-    """Says whether a list of names (`example.org`, or `.example.org` for every name below) has a host."""
+    """Whether a list of names (`example.org`, or `.example.org` for every name below) has a host."""
     name = host.lower()
     return any(name.endswith(entry) if entry.startswith(".") else name == entry for entry in _plain(hosts))
 

@@ -1,4 +1,4 @@
-"""Our manners toward each host: not too much at once, and not again before it asked for."""
+"""Per-host limits: fetches at once, and the Retry-After that a host sent."""
 
 import asyncio
 import contextlib
@@ -11,64 +11,64 @@ from time import monotonic, time
 from scrap.errors import Overloaded, Reason, UpstreamError
 from scrap.fetch.limits import FetchLimits
 
-_ASKS_TO_WAIT = {429, 503}
+_WITH_RETRY_AFTER = {429, 503}
 
 
 @dataclass(slots=True)
-class _Line:
+class _Queue:
     taken: int = 0
     waiting: deque[asyncio.Future[None]] = field(default_factory=deque)
 
 
 class HostSlots:
-    """The places for simultaneous fetches at one host; hosts nobody is fetching from cost nothing."""
+    """Slots for simultaneous fetches from one host; a host without a fetch takes no memory."""
 
     def __init__(self, limits: FetchLimits) -> None:
         self._per_host = limits.per_host
         self._waiting = limits.per_host_waiting
-        self._lines: dict[str, _Line] = {}
+        self._queues: dict[str, _Queue] = {}
 
     async def take(self, host: str) -> None:
-        """Takes a place, or waits for one; every place taken must be given back.
+        """Takes a slot, or waits for one; it must be given back.
 
         Raises:
             Overloaded: FULL; too many wait for this host already.
         """
-        line = self._lines.get(host)
-        if line is None:
-            line = self._lines[host] = _Line()
-        if line.taken < self._per_host:
-            line.taken += 1
+        queue = self._queues.get(host)
+        if queue is None:
+            queue = self._queues[host] = _Queue()
+        if queue.taken < self._per_host:
+            queue.taken += 1
             return
-        if len(line.waiting) >= self._waiting:
+        if len(queue.waiting) >= self._waiting:
             raise Overloaded(Reason.FULL, f"{self._waiting} already wait for the host")
         turn: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        line.waiting.append(turn)
+        queue.waiting.append(turn)
         try:
-            await turn  # the place is handed over, not freed: nobody can jump the queue
+            await turn  # the slot is handed over, not freed: the order of the queue is kept
         except asyncio.CancelledError:
             if turn.done() and not turn.cancelled():
                 self.give_back(host)
             else:
                 with contextlib.suppress(ValueError):  # passed over already
-                    line.waiting.remove(turn)
+                    queue.waiting.remove(turn)
             raise
 
     def give_back(self, host: str) -> None:
-        """Gives a place to whoever waits longest, or frees it."""
-        line = self._lines[host]
-        while line.waiting:
-            turn = line.waiting.popleft()
+        """Gives a slot to the fetch that waits longest, or frees it."""
+        queue = self._queues[host]
+        while queue.waiting:
+            turn = queue.waiting.popleft()
             if not turn.done():
                 turn.set_result(None)
                 return
-        line.taken -= 1
-        if not line.taken:
-            del self._lines[host]
+        queue.taken -= 1
+        if not queue.taken:
+            del self._queues[host]
 
 
 class Refusals:
-    """Hosts that asked not to be called for a while, and until when.
+    """Hosts that sent a Retry-After, and until when it counts.
 
     Args:
         clock: monotonic seconds.
@@ -85,7 +85,7 @@ class Refusals:
         self._until: dict[str, tuple[float, int]] = {}
 
     def check(self, host: str) -> None:
-        """Lets a call pass, or answers it in the host's name.
+        """Fails a fetch as the host would, while its Retry-After counts.
 
         Raises:
             UpstreamError: UPSTREAM_STATUS; the host's own status, and the seconds left.
@@ -95,14 +95,12 @@ class Refusals:
         until, status = self._until[host]
         left = until - self._clock()
         if left > 0:
-            raise UpstreamError(
-                Reason.UPSTREAM_STATUS, "the host asked to be left alone", status=status, retry_after=left
-            )
+            raise UpstreamError(Reason.UPSTREAM_STATUS, "the host sent a Retry-After", status=status, retry_after=left)
         del self._until[host]
 
     def note(self, host: str, status: int, retry_after: str) -> float | None:
-        """Remembers what a host asked for; returns its seconds, within our bounds, or None where it did not ask."""
-        if status not in _ASKS_TO_WAIT or not retry_after:
+        """Remembers a Retry-After; returns its seconds, within our limits, or None where there is none."""
+        if status not in _WITH_RETRY_AFTER or not retry_after:
             return None
         seconds = self._seconds(retry_after)
         if seconds is None or seconds <= 0:

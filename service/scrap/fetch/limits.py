@@ -1,4 +1,4 @@
-"""How much of us one fetch may have."""
+"""Limits of one fetch."""
 
 from dataclasses import dataclass
 
@@ -8,15 +8,15 @@ MIB = 1024 * KIB
 
 @dataclass(frozen=True, slots=True)
 class FetchLimits:
-    """What a hostile web is held to. The total deadline is the caller's (`asyncio.timeout`): it spans all hops."""
+    """What a hostile web is held to. The total deadline is not here: `Deadline` gets it, and it spans all hops."""
 
     # Seconds for a hop's name look-up, TCP and TLS together; then TIMEOUT_CONNECT. Lower loses far-away hosts.
     connect_seconds: float = 4.0
-    # Seconds from a hop's request to the end of its answer's head; then TIMEOUT_FIRST_BYTE. Lower loses slow origins.
+    # Seconds from a hop's request to its response's head; then TIMEOUT_FIRST_BYTE. Lower loses slow origins.
     first_byte_seconds: float = 6.0
-    # Bytes of one answer's head, interim (1xx) heads included; then HEADERS_TOO_LARGE. Browsers take 256 KiB, Node 16.
+    # Bytes of one response's head, interim (1xx) heads included; then HEADERS_TOO_LARGE. Browsers: 256 KiB, Node: 16.
     header_bytes: int = 64 * KIB
-    # Fields of one answer's head; then HEADERS_TOO_LARGE. Real pages have fewer than 100. Each is an object of 150
+    # Fields of one response's head; then HEADERS_TOO_LARGE. Real pages have fewer than 100. Each is an object of 150
     # bytes, however short it is.
     header_fields: int = 512
     # Bytes read from one connection, framing included; then the page is cut there and `truncated`. Bounds what decodes
@@ -42,7 +42,7 @@ class FetchLimits:
     members: int = 1024
     # Redirects followed; then REDIRECT_LIMIT.
     redirects: int = 5
-    # Cookies taken from one answer, the first ones; RFC 6265 asks for 50 a domain. Each costs us about 20 µs.
+    # Cookies taken from one response, the first ones; RFC 6265 asks for 50 a domain. Each costs us about 20 µs.
     cookies: int = 50
     # Checked addresses tried for one hop, in the resolver's order.
     addresses: int = 4
@@ -50,12 +50,12 @@ class FetchLimits:
     address_delay: float = 0.25
     # Fetches under way at one host name at once; more wait, inside their own deadline. Lower is more polite, slower.
     per_host: int = 16
-    # Fetches that wait for one host name; more are told FULL at once, so one slow host cannot hold the whole house.
+    # Fetches that wait for one host name; more are FULL at once, so one slow host cannot take all slots.
     per_host_waiting: int = 64
     # Seconds for which a host's Retry-After (429, 503) is honoured at most; it may ask for a year.
     retry_after_seconds: float = 60.0
-    # Hosts whose Retry-After is remembered at once; the one that ends first makes room. About 200 bytes each.
+    # Hosts whose Retry-After is remembered at once; the one that ends first goes. About 200 bytes each.
     retry_after_hosts: int = 1024
-    # Names looked up at once, a thread each (getaddrinfo blocks); one more is told FULL. A name whose servers are
+    # Names looked up at once, a thread each (getaddrinfo blocks); one more is FULL. A name whose servers are
     # silent holds its thread for 3 s, also when its fetch is over, so: several times the fetches. 30 KB each, in use.
     resolver_threads: int = 1024

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 SNIFFED_BYTES = 1445  # what the MIME Sniffing standard looks at (section 5.1)
 
 _HTML = {"text/html", "application/xhtml+xml"}
-# Types that say nothing: the MIME Sniffing standard has the content decide (section 7).
+# Types without meaning: the MIME Sniffing standard has the content decide (section 7).
 _UNKNOWN = {"unknown/unknown", "application/unknown", "*/*"}
 _TYPE = re.compile(r"\s*([!#$%&'*+\-.^_`|~0-9A-Za-z]+/[!#$%&'*+\-.^_`|~0-9A-Za-z]+)\s*(?:;|$)")
 _CHARSET = re.compile(r";\s*charset\s*=\s*(?:\"([^\"]*)\"|([^\s;\"]+))", re.IGNORECASE)
@@ -20,10 +20,10 @@ _BEGINNING = re.compile(
 
 @dataclass(frozen=True, slots=True)
 class Media:
-    """What Content-Type says.
+    """The meaning of Content-Type.
 
     Attributes:
-        is_html: None where it says nothing and the content decides.
+        is_html: None where the content decides.
         charset: the label as written.
     """
 
@@ -32,7 +32,7 @@ class Media:
 
 
 def read(values: list[str]) -> Media:
-    """Reads an answer's Content-Type headers: the last one that is readable counts (Fetch standard, section 2.2.2)."""
+    """Reads Content-Type headers: the last one that is readable counts (Fetch standard, section 2.2.2)."""
     for value in reversed(values):
         found = _TYPE.match(value)
         if found:
@@ -44,5 +44,5 @@ def read(values: list[str]) -> Media:
 
 
 def sniff(beginning: bytes) -> bool:
-    """Says whether a body of unknown type begins as HTML does."""
+    """Whether a body of unknown type begins as HTML does."""
     return _BEGINNING.match(beginning) is not None

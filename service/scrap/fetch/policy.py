@@ -1,4 +1,4 @@
-"""What an operator allows, and how we introduce ourselves."""
+"""What an operator allows, and the headers that name the service."""
 
 import re
 from dataclasses import dataclass
@@ -12,7 +12,7 @@ _FIELD_VALUE = re.compile(r"[\x21-\x7e](?:[\x20-\x7e]*[\x21-\x7e])?")  # RFC 911
 
 @dataclass(frozen=True, slots=True)
 class EgressPolicy:
-    """Which targets are let through beyond the public web.
+    """Which targets are allowed beyond the public web.
 
     Raises:
         ValueError: a header's value is none, or a host suffix is not ASCII.
@@ -20,13 +20,13 @@ class EgressPolicy:
 
     # Networks that may be fetched though they are not public. They win over the address table, and over nothing else.
     networks: tuple[IPv4Network | IPv6Network, ...] = ()
-    # Names that may be looked up though their kind is refused: "origin.demo.svc" is that name, ".demo.svc" every name
+    # Names that may be looked up though their kind is blocked: "origin.demo.svc" is that name, ".demo.svc" every name
     # below. They are looked up with the machine's search domains. Their *addresses* still have to be public or in
     # `networks`: a name never opens a network.
     hosts: tuple[str, ...] = ()
     # Ports that may be connected to.
     ports: frozenset[int] = frozenset({80, 443})
-    # The User-Agent header: who we are, honestly, and where to read about us.
+    # The User-Agent header: an honest name, and where to read about the service.
     user_agent: str = USER_AGENT
     # The Accept-Language header: the language of pages that have several.
     accept_language: str = "en"

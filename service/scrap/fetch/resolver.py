@@ -1,11 +1,11 @@
 """Names to addresses, on threads of our own.
 
 The event loop's own threads will not do: asyncio's default executor has `cpus + 4`, uvloop's has four, and a name whose
-servers do not answer holds one for seconds, also when nobody waits for it any more. So there are more than fetches may
-be under way, and nobody queues for one: a healthy name would wait behind silent ones, and be blamed for it.
+servers do not answer holds one for seconds, also when no fetch waits for it any more. So there are more than fetches
+may be under way, and there is no queue: a healthy name would wait behind silent ones, and be blamed for it.
 
 `concurrent.futures.ThreadPoolExecutor` will not do either: where a thread cannot be started, `submit` raises and leaves
-its work in a queue that nobody reads; and the interpreter waits for its threads at exit.
+its work in a queue that no thread reads; and the interpreter waits for its threads at exit.
 """
 
 import asyncio
@@ -32,9 +32,9 @@ class Resolver:
 
     Args:
         threads: look-ups at once.
-        relative: names that are looked up with the machine's search domains (see `Policy.hosts`). All others are looked
-            up as absolute names: in a cluster `example.com` is not tried as `example.com.default.svc.cluster.local`
-            first, which is four look-ups fewer and nothing to be fooled by.
+        relative: names that are looked up with the machine's search domains (`EgressPolicy.hosts`). All others are
+            absolute names: in a cluster `example.com` is not tried as `example.com.default.svc.cluster.local` first,
+            which is four look-ups fewer, and one attack.
     """
 
     def __init__(self, threads: int, relative: tuple[str, ...] = ()) -> None:
@@ -47,7 +47,7 @@ class Resolver:
         """Looks a name up.
 
         Raises:
-            OSError: it has no address, or nobody says so.
+            OSError: it has no address, or no server answers.
             Overloaded: FULL, every thread is taken; EXHAUSTED, none can be started or has a descriptor to ask with.
         """
         name = host if guard.names(self._relative, host) else host + "."
@@ -63,7 +63,7 @@ class Resolver:
         return await asyncio.wrap_future(found)
 
     def close(self) -> None:
-        """Waits for nobody: a thread that is still asking ends by its own time limit, or with the process."""
+        """Does not wait: a look-up that is under way ends by its own time limit, or with the process."""
         self._names.put(None)
 
     def _ask(self, name: bytes) -> _Found:
@@ -82,7 +82,7 @@ class Resolver:
                 result = _result(name) if found.set_running_or_notify_cancel() else None
                 self._idle.release()
             finally:
-                self._permits.release()  # before anybody hears the result, and asks for the next name
+                self._permits.release()  # before the result is there, after which the next name may be asked for
             if isinstance(result, list):
                 found.set_result(result)
             elif result is not None:

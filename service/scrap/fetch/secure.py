@@ -1,8 +1,8 @@
-"""TLS between a socket and an exchange: verified, counted on the wire, and never long at work.
+"""TLS between a socket and a response: verified, counted on the wire, and done in short steps.
 
 The event loop's own TLS (`create_connection(ssl=…)`) hides what TLS itself costs: a record of one byte is 23 bytes on
-the wire and 1 µs of work, a session ticket is 20 bytes and 8 µs, and all that a socket holds is done in one piece. Here
-is the standard library's `SSLContext.wrap_bio` instead, which does no I/O.
+the wire and 1 µs of work, a session ticket is 20 bytes and 8 µs, and all that a socket holds is done in one piece. So
+this uses the standard library's `SSLContext.wrap_bio`, which does no I/O.
 """
 
 import asyncio
@@ -12,8 +12,8 @@ from typing import cast
 
 from scrap.errors import Overloaded, Reason, UpstreamError
 from scrap.fetch import exhaustion
-from scrap.fetch.exchange import Exchange
 from scrap.fetch.limits import KIB, FetchLimits
+from scrap.fetch.response import UpstreamResponse
 from scrap.turns import Turns
 
 _RECORD = 16 * KIB  # the most plaintext that a record has (RFC 8446, section 5.1)
@@ -25,15 +25,14 @@ _STEP = 0.002
 
 
 class TLSConnection(asyncio.BufferedProtocol, asyncio.Transport):
-    """The protocol of a TCP connection, and the transport of the exchange within it.
+    """The protocol of a TCP connection, and the transport of the response within it.
 
     Args:
-        exchange: gets the plaintext.
-        context: verifies the name.
-        host: the name, without its root dot.
+        response: receives the plaintext.
+        context: verifies the name of the response's target.
         turns: the event loop's time; what is read is decrypted and parsed when it is its turn.
         wire: what the socket is read into; all connections of an event loop share it.
-        plain: what the exchange reads from, at least two records long; shared likewise.
+        plain: what the response parses, at least two records long; shared likewise.
 
     Raises:
         UpstreamError: TLS_FAILED; a name that Python's IDNA cannot write is in no certificate.
@@ -41,9 +40,8 @@ class TLSConnection(asyncio.BufferedProtocol, asyncio.Transport):
 
     def __init__(
         self,
-        exchange: Exchange,
+        response: UpstreamResponse,
         context: ssl.SSLContext,
-        host: str,
         limits: FetchLimits,
         turns: Turns,
         *,
@@ -51,7 +49,7 @@ class TLSConnection(asyncio.BufferedProtocol, asyncio.Transport):
         plain: memoryview,
     ) -> None:
         super().__init__()
-        self._exchange = exchange
+        self._response = response
         self._limit = limits.tls_overhead_bytes
         self._turns = turns
         self._wire = wire
@@ -59,30 +57,28 @@ class TLSConnection(asyncio.BufferedProtocol, asyncio.Transport):
         self._incoming = ssl.MemoryBIO()
         self._outgoing = ssl.MemoryBIO()
         try:
-            self._tls = context.wrap_bio(self._incoming, self._outgoing, server_hostname=host)
+            self._tls = context.wrap_bio(self._incoming, self._outgoing, server_hostname=response.target.host)
         except (ssl.SSLError, ValueError) as error:
             raise UpstreamError(Reason.TLS_FAILED, str(error)) from None
         self._socket: asyncio.Transport | None = None
-        self._shaken: asyncio.Future[bool] = (
-            asyncio.get_running_loop().create_future()
-        )  # hands; False: they never will be
+        self._secured: asyncio.Future[bool] = asyncio.get_running_loop().create_future()  # False: it failed
         self._failure: tuple[Reason, str] = Reason.TLS_FAILED, "closed during the handshake"
         self._overhead = 0  # bytes on the wire that were no plaintext, or are not decrypted yet
         self._rest = b""  # read, and waiting for its turn; the socket is paused
-        self._paused = False  # by the exchange
+        self._paused = False  # by the response
 
     async def handshake(self) -> None:
-        """Waits until the connection is secure, and the exchange has it.
+        """Waits until the connection is secure, and the response uses it.
 
         Raises:
             UpstreamError: TLS_FAILED; the host is not who it should be, or does not speak TLS that we trust.
             Overloaded: EXHAUSTED; the kernel had no memory for the connection.
         """
-        if not await self._shaken:
+        if not await self._secured:
             reason, internal = self._failure
             raise (Overloaded if reason is Reason.EXHAUSTED else UpstreamError)(reason, internal)
 
-    # What the exchange calls.
+    # What the response calls.
 
     def write(self, data: bytes | bytearray | memoryview) -> None:
         """Sends plaintext."""
@@ -92,23 +88,23 @@ class TLSConnection(asyncio.BufferedProtocol, asyncio.Transport):
         self._flush()
 
     def pause_reading(self) -> None:
-        """Leaves the socket alone; what was read from it before is still handed on."""
+        """Pauses the socket; what was read from it before is still decrypted."""
         self._paused = True
         if self._socket is not None:
             self._socket.pause_reading()
 
     def resume_reading(self) -> None:
-        """Reads on, once what was read before is handed on."""
+        """Resumes the socket, once what was read before is decrypted."""
         self._paused = False
         if self._socket is not None and not self._rest:
             self._socket.resume_reading()
 
     def abort(self) -> None:
-        """Ends the connection at once; nothing more is handed on."""
+        """Ends the connection at once; the response receives nothing more."""
         socket, self._socket = self._socket, None
         self._rest = b""
-        if not self._shaken.done():
-            self._shaken.set_result(False)
+        if not self._secured.done():
+            self._secured.set_result(False)
         if socket is not None:
             socket.abort()
 
@@ -133,14 +129,14 @@ class TLSConnection(asyncio.BufferedProtocol, asyncio.Transport):
     def connection_lost(self, exc: Exception | None) -> None:
         if self._rest:
             self._work_on()
-        if self._socket is not None:  # RFC 9112, section 9.8: without close_notify nobody knows whether that was all
+        if self._socket is not None:  # RFC 9112, section 9.8: without close_notify there may have been more
             self._lose(exc or ConnectionError("the connection ended, and TLS had not"))
 
     # Inside.
 
     def _work(self, data: memoryview) -> None:
-        """Takes what was read, in slices, and puts off what takes too long."""
-        started = perf_counter()
+        """Decrypts what was read, in slices, and puts off what takes too long."""
+        started, spent = perf_counter(), self._turns.spent
         seconds = 0.0
         while self._socket is not None and data and seconds <= _STEP:
             self._incoming.write(data[:_SLICE])
@@ -148,7 +144,7 @@ class TLSConnection(asyncio.BufferedProtocol, asyncio.Transport):
             data = data[_SLICE:]
             self._step()
             seconds = perf_counter() - started
-        self._turns.spend(seconds)
+        self._turns.spend(seconds - (self._turns.spent - spent))
         if data and self._socket is not None:
             self._put_off(data)
 
@@ -166,12 +162,12 @@ class TLSConnection(asyncio.BufferedProtocol, asyncio.Transport):
             self._socket.resume_reading()
 
     def _step(self) -> None:
-        """Shakes hands, or decrypts, as far as there are bytes to do it with."""
+        """Goes on with the handshake, or decrypts, as far as there are bytes to do it with."""
         try:
-            if not self._shaken.done():
+            if not self._secured.done():
                 self._tls.do_handshake()
-                self._exchange.connection_made(self)  # its request goes with the last bytes of the handshake
-                self._shaken.set_result(True)
+                self._response.connection_made(self)  # its request goes with the last bytes of the handshake
+                self._secured.set_result(True)
             self._read()
         except ssl.SSLWantReadError:
             pass
@@ -183,7 +179,7 @@ class TLSConnection(asyncio.BufferedProtocol, asyncio.Transport):
             self._lose(ssl.SSLError(f"more than {self._limit} bytes of TLS without content"))
 
     def _read(self) -> None:
-        """Decrypts what there is, and hands it on by the buffer, not by the record."""
+        """Decrypts what there is; the response receives it by the buffer, not by the record."""
         filled = 0
         is_over = False
         try:
@@ -192,30 +188,30 @@ class TLSConnection(asyncio.BufferedProtocol, asyncio.Transport):
                 is_over = not count  # close_notify
                 filled += count
                 if len(self._plain) - filled < _RECORD:
-                    self._hand_on(filled)
+                    self._pass_on(filled)
                     filled = 0
         finally:
             if filled:
-                self._hand_on(filled)
+                self._pass_on(filled)
         if is_over:
             self._lose(None)
 
-    def _hand_on(self, size: int) -> None:
+    def _pass_on(self, size: int) -> None:
         self._overhead -= size
         if self._socket is not None:
-            self._exchange.take(self._plain[:size])
+            self._response.receive(self._plain[:size])
 
     def _flush(self) -> None:
         if self._socket is not None and self._outgoing.pending:
             self._socket.write(self._outgoing.read())
 
     def _lose(self, error: Exception | None) -> None:
-        """Tells whom it concerns that there will be no more, and ends the connection."""
+        """Ends the connection, and the handshake or the response with it."""
         if self._socket is None:
             return
-        is_secure = self._shaken.done()
+        is_secure = self._secured.done()
         if error is not None and not is_secure:
             self._failure = Reason.EXHAUSTED if exhaustion.is_ours(error) else Reason.TLS_FAILED, str(error)
         self.abort()
         if is_secure:
-            self._exchange.connection_lost(error)
+            self._response.connection_lost(error)

@@ -1,4 +1,4 @@
-"""What the guard says of a target: one enum, which log, metric and error all use."""
+"""The guard's verdict on a target: one enum, which log, metric and error all use."""
 
 from enum import StrEnum
 
@@ -9,7 +9,7 @@ class GuardVerdict(StrEnum):
     """Why a target may be fetched, or may not.
 
     Attributes:
-        reason: what the caller is told; None where the target may be fetched.
+        reason: what the client receives; None where the target may be fetched.
     """
 
     reason: Reason | None
@@ -38,4 +38,4 @@ class GuardVerdict(StrEnum):
     RESERVED = "reserved"
     SPECIAL_PURPOSE = "special_purpose"  # everything else in the registries
     ZONE = "zone"  # a zone id: it names an interface of ours
-    UNREADABLE = "unreadable"  # a resolver's answer that is no address
+    UNREADABLE = "unreadable"  # a resolver's result that is no address

@@ -96,11 +96,8 @@ class Metrics:
         self.handlers: Handlers = {
             events.RequestStarted: lambda _: self._in_flight.inc(),
             events.RequestEnded: self._request_ended,
-            events.FetchAdmitted: lambda event: self._phases["wait"].observe(event.waited),
-            events.HopEnded: self._hop_ended,
             events.FetchEnded: self._fetch_ended,
             events.TargetBlocked: lambda event: self._blocked(event.verdict).inc(),
-            events.PageParsed: self._page_parsed,
             events.FlightJoined: lambda _: self._joined.inc(),
             events.SharedCacheFailed: lambda event: self._shared_failures(event.kind).inc(),
             events.BackgroundFailed: lambda _: self._background_failures.inc(),
@@ -217,23 +214,24 @@ class Metrics:
         labels = route, method_label(method), status_label(status), outcome, outcome.fault or _NONE
         return self._requests.labels(*labels), self._duration.labels(route, outcome), self._maxima[route, outcome]
 
-    def _hop_ended(self, event: events.HopEnded) -> None:
-        self._hops(status_label(event.status)).inc()
-        # A phase that was not reached took no time; its zero would lower the quantiles.
-        for phase, seconds in (("dns", event.dns), ("connect", event.connect), ("first_byte", event.first_byte)):
-            if seconds:
-                self._phases[phase].observe(seconds)
-
     def _fetch_ended(self, event: events.FetchEnded) -> None:
-        self._redirects.observe(event.redirects)
-        self._received.observe(event.wire_bytes)
-        self._decoded.observe(event.decoded_bytes)
-        self._phases["body"].observe(event.body)
-        if event.truncated:
-            self._truncated.inc()
-
-    def _page_parsed(self, event: events.PageParsed) -> None:
-        self._parsed(event.parser, event.fallback_reason or _NONE).inc()
-        if event.bound:
-            self._bounded(event.bound).inc()
-        self._phases["parse"].observe(event.seconds)
+        if event.admission is not None:
+            self._phases["wait"].observe(event.admission)
+        for hop in event.hops:
+            self._hops(status_label(hop.status)).inc()
+            # A phase that was not reached took no time; its zero would lower the quantiles.
+            for phase, seconds in (("dns", hop.dns), ("connect", hop.connect), ("first_byte", hop.first_byte)):
+                if seconds:
+                    self._phases[phase].observe(seconds)
+        if content := event.content:
+            self._redirects.observe(len(event.hops) - 1)
+            self._received.observe(content.wire_bytes)
+            self._decoded.observe(content.decoded_bytes)
+            self._phases["body"].observe(content.seconds)
+            if content.truncated:
+                self._truncated.inc()
+        if parse := event.parse:
+            self._parsed(parse.parser, parse.fallback_reason or _NONE).inc()
+            if parse.bound:
+                self._bounded(parse.bound).inc()
+            self._phases["parse"].observe(parse.seconds)

@@ -1,5 +1,6 @@
 """A fetcher with small limits that may reach loopback, and the watch that it leaves nothing behind."""
 
+import contextlib
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass, field
 from ipaddress import ip_network
@@ -7,8 +8,8 @@ from ipaddress import ip_network
 import pytest
 
 from scrap import urls
-from scrap.events import Event, Timings
-from scrap.fetch import EgressPolicy, Fetcher, FetchLimits, tls
+from scrap.events import Event, FetchEnded, Timings
+from scrap.fetch import Deadline, EgressPolicy, FetchedPage, Fetcher, FetchLimits, Wants, tls
 from tests.hostile.watch import nothing_left_behind
 
 LOOPBACK = (ip_network("127.0.0.0/8"), ip_network("::1/128"))
@@ -43,17 +44,30 @@ class Got:
 
 @dataclass
 class Client:
-    """A fetcher and what it told of itself."""
+    """A fetcher and what it emitted."""
 
     fetcher: Fetcher
     events: list[Event] = field(default_factory=list)
+    summaries: list[FetchEnded] = field(default_factory=list)
+
+    @contextlib.asynccontextmanager
+    async def open(self, url: str) -> AsyncIterator[FetchedPage]:
+        """Fetches a page up to its head."""
+        self.summaries.append(summary := FetchEnded())
+        with Deadline(60) as deadline, await self.fetcher.open(urls.parse(url), summary, deadline) as page:
+            yield page
 
     async def get(self, url: str) -> Got:
         """Fetches a page to its end."""
-        timings = Timings()
-        async with self.fetcher.open(urls.parse(url), timings) as page:
-            body = b"".join([chunk async for chunk in page.chunks()])
-            return Got(page.url, page.is_html, page.charset, body, page.truncated, timings, page.delay)
+        async with self.open(url) as page:
+            timings, body = self.summaries[-1].timings, bytearray()
+
+            def feed(piece: bytes) -> Wants:
+                body.extend(piece)
+                return Wants.MORE
+
+            await page.read(feed)
+            return Got(page.url, page.is_html, page.charset, bytes(body), page.truncated, timings, page.delay)
 
 
 Make = Callable[..., Client]

@@ -13,11 +13,12 @@ from pathlib import Path
 
 import pytest
 
+from scrap import urls
 from scrap.errors import DeadlineExceeded, Overloaded, Reason, UpstreamError
 from scrap.fetch import EgressPolicy, FetchLimits, exhaustion, resolver
-from scrap.fetch.exchange import READ_BYTES, Exchange
 from scrap.fetch.host_limits import HostSlots
 from scrap.fetch.resolver import Resolver
+from scrap.fetch.response import READ_BYTES, UpstreamResponse
 from scrap.turns import Turns
 from tests.hostile.answers import CARD, HTML, page, says
 from tests.hostile.deaf import deaf
@@ -123,19 +124,25 @@ async def test_a_local_port_is_missing_only_where_there_is_a_local_address(addre
 @pytest.mark.parametrize("is_begun", [False, True])
 async def test_no_memory_for_a_connection_that_is_there(is_begun: bool) -> None:
     """The kernel's error, told as an event loop tells it."""
-    exchange = Exchange(b"", FetchLimits(), memoryview(bytearray(READ_BYTES)), Turns(), eager=False)
+    target, buffer = urls.parse("http://host.example/"), memoryview(bytearray(READ_BYTES))
+    response = UpstreamResponse(target, b"", FetchLimits(), buffer, Turns(), eager=False)
     if is_begun:
         part = HTML + b"Content-Length: 100\r\n\r\npart"
-        exchange.get_buffer(-1)[: len(part)] = part
-        exchange.buffer_updated(len(part))
-    exchange.connection_lost(OSError(errno.ENOBUFS, "No buffer space available"))
+        response.get_buffer(-1)[: len(part)] = part
+        response.buffer_updated(len(part))
+    response.connection_lost(OSError(errno.ENOBUFS, "No buffer space available"))
     if is_begun:
-        await exchange.answer()
-        assert await exchange.read() == b"part"
+        await response.head()
+        assert response.take() == b"part"
+
+    async def rest() -> None:
+        await response.head()
+        response.take()
+
     with pytest.raises(Overloaded) as caught:
-        await (exchange.read() if is_begun else exchange.answer())
+        await rest()
     assert caught.value.reason is Reason.EXHAUSTED
-    assert not exchange.cut
+    assert not response.cut
 
 
 # Look-ups.

@@ -10,10 +10,9 @@ import brotli
 import pytest
 from backports import zstd
 
-from scrap import urls
 from scrap.errors import Blocked, DeadlineExceeded, Overloaded, Reason, UpstreamError
-from scrap.events import FetchEnded, HopEnded, TargetBlocked, Timings
-from scrap.fetch import EgressPolicy, FetchLimits
+from scrap.events import Hop, TargetBlocked, Timings
+from scrap.fetch import EgressPolicy, FetchLimits, Wants
 from tests.hostile.answers import CARD, HTML, by_path, page, redirect, says
 from tests.hostile.deaf import deaf
 from tests.hostile.names import Names
@@ -37,19 +36,20 @@ async def test_page_is_read_and_its_request_is_ours(client: Client) -> None:
     assert request.header("cookie") is None
 
 
-async def test_hops_and_the_end_are_told(client: Client) -> None:
+async def test_hops_and_content_are_in_the_summary(client: Client) -> None:
     async with serving(by_path({"/from": redirect(b"/to"), "/to": page()})) as origin:
         got = await client.get(origin.url("/from"))
-    first, second, end = client.events
-    assert isinstance(first, HopEnded)
-    assert isinstance(second, HopEnded)
+    (summary,) = client.summaries
+    first, second = summary.hops
     assert (first.status, second.status, first.reason, second.reason) == (302, 200, None, None)
-    assert isinstance(end, FetchEnded)
-    assert (end.redirects, end.wire_bytes, end.decoded_bytes, end.truncated) == (1, len(CARD), len(CARD), False)
+    content = summary.content
+    assert content is not None
+    assert (content.wire_bytes, content.decoded_bytes, content.truncated) == (len(CARD), len(CARD), False)
+    assert client.events == []
     assert got.timings.connect == pytest.approx(first.connect + second.connect)
     assert got.timings.first_byte == pytest.approx(first.first_byte + second.first_byte)
     assert got.delay == second.first_byte  # what counts as age is the last answer's (RFC 9111, section 4.2.3)
-    assert got.timings.body == end.body > 0
+    assert got.timings.body == content.seconds > 0
 
 
 @pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
@@ -301,11 +301,27 @@ async def test_missing_type_is_sniffed(client: Client, body: bytes, is_html: boo
 
 async def test_leaving_early_ends_the_connection_at_once(client: Client) -> None:
     async with serving(says(HTML + b"\r\n" + CARD, stays=True)) as origin:
-        async with client.fetcher.open(urls.parse(origin.url()), Timings()) as answer:
-            assert await anext(aiter(answer.chunks())) == CARD
+        fed: list[bytes] = []
+
+        def feed(piece: bytes) -> Wants:
+            fed.append(piece)
+            return Wants.NOTHING
+
+        async with client.open(origin.url()) as fetched:
             assert origin.open == 1
-        async with asyncio.timeout(5):
-            await origin.left.wait()
+            await fetched.read(feed)
+            async with asyncio.timeout(5):
+                await origin.left.wait()
+        assert fed == [CARD]
+
+
+async def test_an_error_of_the_consumer_ends_the_reading(client: Client) -> None:
+    def feed(piece: bytes) -> Wants:
+        raise ZeroDivisionError
+
+    async with serving(says(HTML + b"\r\n" + CARD, stays=True)) as origin, client.open(origin.url()) as fetched:
+        with pytest.raises(ZeroDivisionError):
+            await fetched.read(feed)
 
 
 async def test_answers_without_a_body(client: Client) -> None:
@@ -340,7 +356,8 @@ async def test_any_address_that_is_not_public_refuses_the_name(make: Make) -> No
             await client.get(origin.url("/", "mixed.example"))
     assert caught.value.reason is Reason.BLOCKED_ADDRESS
     assert origin.requests == []
-    assert client.events == [TargetBlocked("private")]  # nobody was asked: there was no hop
+    assert client.events == [TargetBlocked("private")]
+    assert client.summaries[0].hops == []  # nothing was sent: there was no hop
 
 
 @pytest.mark.parametrize("answer", [["fe80::1%eth0"], ["no address"]])
@@ -409,15 +426,13 @@ async def test_connection_refused(client: Client) -> None:
     assert caught.value.reason is Reason.CONNECT_FAILED
 
 
-async def ends(client: Client, url: str) -> tuple[HopEnded, Timings]:
-    """Fetches what cannot be had; gives its hop and its timings."""
-    timings = Timings()
+async def ends(client: Client, url: str) -> tuple[Hop, Timings]:
+    """Fetches what cannot be fetched; returns its hop and its timings."""
     with pytest.raises((UpstreamError, DeadlineExceeded)):
-        async with client.fetcher.open(urls.parse(url), timings):
-            pass
-    (hop,) = client.events
-    assert isinstance(hop, HopEnded)
-    return hop, timings
+        await client.get(url)
+    (summary,) = client.summaries
+    (hop,) = summary.hops
+    return hop, summary.timings
 
 
 async def test_refusing_host_has_cost_its_connect(client: Client) -> None:
@@ -448,14 +463,8 @@ async def test_host_that_says_nothing_has_cost_its_first_byte(client: Client) ->
 
 async def test_the_wait_for_a_place_at_the_host_is_told(make: Make) -> None:
     client = make(limits=FetchLimits(per_host=1))
-    timings = Timings()
-
-    async def second() -> None:
-        async with client.fetcher.open(urls.parse(origin.url()), timings):
-            pass
-
-    async with serving(page()) as origin, client.fetcher.open(urls.parse(origin.url()), Timings()):
-        waiting = asyncio.create_task(second())
+    async with serving(page()) as origin, client.open(origin.url()):
+        waiting = asyncio.create_task(client.get(origin.url()))
         await asyncio.sleep(0)  # to ask for a place takes one turn
         began = time.monotonic()
         await asyncio.sleep(0.1)
@@ -463,8 +472,8 @@ async def test_the_wait_for_a_place_at_the_host_is_told(make: Make) -> None:
         waiting.cancel()
         with pytest.raises(asyncio.CancelledError):
             await waiting
-    assert timings.wait >= waited
-    assert not any(isinstance(event, HopEnded) for event in client.events[1:])  # it never came to its hop
+    assert client.summaries[1].timings.wait >= waited
+    assert client.summaries[1].hops == []  # it never came to its hop
 
 
 async def test_places_at_a_host_are_limited(make: Make) -> None:
@@ -524,8 +533,7 @@ async def test_callers_deadline_ends_everything(client: Client) -> None:
         with pytest.raises(TimeoutError):
             async with asyncio.timeout(0.05):
                 await client.get(origin.url())
-    (hop,) = client.events
-    assert isinstance(hop, HopEnded)
+    (hop,) = client.summaries[0].hops
     assert (hop.status, hop.reason) == (None, None)
 
 

@@ -7,10 +7,8 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from scrap import urls
 from scrap.errors import Reason, ScrapError
-from scrap.events import Timings
-from scrap.fetch import FetchLimits
+from scrap.fetch import FetchLimits, Wants
 from scrap.turns import Turns
 from tests.hostile.answers import BOMBS, CARD, EVERY, MIB, bomb, by_path, says
 from tests.hostile.origin import Origin, serving
@@ -103,12 +101,16 @@ async def test_the_loop_has_its_turn_between_the_pieces_of_a_bomb_that_are_dear(
             iterations += 1
             await asyncio.sleep(0)
 
-    async with make(turns=turns).fetcher.open(urls.parse(origin.url("/bomb/gzip")), Timings()) as answer:
+    async with make(turns=turns).open(origin.url("/bomb/gzip")) as fetched:
         counting = asyncio.create_task(count())
         pieces = []
-        async for chunk in answer.chunks():
-            pieces.append(len(chunk))
+
+        def feed(piece: bytes) -> Wants:
+            pieces.append(len(piece))
             turns.spend(1.0)  # in place of a parser that takes as long
+            return Wants.MORE
+
+        await fetched.read(feed)
         counting.cancel()
     assert max(pieces) <= FetchLimits().inflate_step
     assert iterations >= len(pieces) - 1 >= 15
@@ -144,18 +146,47 @@ async def test_memory_is_bounded(quick: Client, origin: Origin) -> None:
 
 
 @pytest.mark.skipif(not CAN_MEASURE, reason="peak memory is read from Linux's /proc")
-async def test_a_slow_parser_is_not_read_ahead_of(quick: Client, origin: Origin) -> None:
+async def test_a_slow_parser_is_not_read_ahead_of(make: Make, origin: Origin) -> None:
     """What waits for the parser is bounded, however fast the origin is."""
-    async with quick.fetcher.open(urls.parse(origin.url("/endless-body")), Timings()) as answer:
-        chunks = aiter(answer.chunks())
-        first = await anext(chunks)
+    fed: list[bytes] = []
+    turns = Turns()
+
+    def feed(piece: bytes) -> Wants:
+        fed.append(piece)
+        turns.spend(1.0)
+        return Wants.TURN
+
+    async with make(turns=turns).open(origin.url("/endless-body")) as fetched:
+        reading = asyncio.create_task(fetched.read(feed))
         for _ in range(50):
             await asyncio.sleep(0)
         with peak_memory() as growth:
             for _ in range(500):
                 await asyncio.sleep(0)
-    assert first
+        reading.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await reading
+    assert fed[0]
+    assert len(fed) > 400
+    assert not any(fed[1:])
     assert growth.bytes < 2 * MIB
+
+
+@pytest.mark.parametrize("path", ["/bomb/gzip", "/endless-body"])
+async def test_a_step_within_another_is_counted_once(make: Make, origin: Origin, path: str) -> None:
+    """Content is fed while what was read is parsed: both together are no more than the time that passed."""
+    turns = Turns()
+
+    def feed(piece: bytes) -> Wants:
+        end = time.perf_counter() + 0.002
+        while time.perf_counter() < end:
+            pass
+        return Wants.MORE
+
+    started = time.perf_counter()
+    async with make(turns=turns).open(origin.url(path)) as fetched:
+        await fetched.read(feed)
+    assert turns.spent <= time.perf_counter() - started
 
 
 async def test_what_is_read_is_parsed_in_turns(make: Make) -> None:

@@ -22,7 +22,7 @@ from opentelemetry.sdk.metrics.export import MetricExporter, MetricExportResult
 from opentelemetry.sdk.resources import Resource
 
 from scrap.errors import Outcome, Reason
-from scrap.events import Emit, Event, FetchEnded, HopEnded, PageParsed, RequestEnded, RequestStarted
+from scrap.events import Content, Emit, Event, FetchEnded, Hop, Parse, RequestEnded, RequestStarted
 from scrap.telemetry import FanOut, LogSettings, Metrics, RequestLog, capture_logging
 from scrap.telemetry.otel.exporting import Exporting
 from scrap.telemetry.otel.metrics import MetricsExport
@@ -36,32 +36,20 @@ TRACE_ID = "0af7651916cd43dd8448eb211c80319c"
 PARENT_ID = "b7ad6b7169203331"
 CALL: tuple[Event, ...] = (
     RequestStarted(),
-    HopEnded(
-        "example.org",
-        443,
-        "https://example.org/page?token=secret",
-        1_700_000_000.0,
-        0.006,
-        0.001,
-        0.002,
-        0.003,
-        302,
-        None,
+    FetchEnded(
+        hops=[
+            replace(HOP, status=302),
+            replace(
+                HOP,
+                host="www.example.org",
+                port=8443,
+                url="https://www.example.org:8443/page",
+                started=1_700_000_000.01,
+            ),
+        ],
+        content=Content(900, 5000, 0.004, truncated=False, ended=1_700_000_000.02),
+        parse=Parse("reference", "foreign", 1_700_000_000.02, 0.04),
     ),
-    HopEnded(
-        "www.example.org",
-        8443,
-        "https://www.example.org:8443/page",
-        1_700_000_000.01,
-        0.006,
-        0.001,
-        0.002,
-        0.003,
-        200,
-        None,
-    ),
-    FetchEnded(redirects=1, wire_bytes=900, decoded_bytes=5000, body=0.004, truncated=False),
-    PageParsed("reference", "foreign", 1_700_000_000.02, 0.04),
     ENDED,
 )
 
@@ -204,10 +192,10 @@ def test_a_share_is_sampled(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_what_conventions_require_is_there(monkeypatch: pytest.MonkeyPatch) -> None:
     """HTTP's conventions 1.23 and later: spans and `http.server.request.duration`."""
-    cancelled = HopEnded("example.org", 443, "https://example.org/", 1_700_000_000.0, 0.1, 0.1, 0.0, 0.0, None, None)
+    cancelled = Hop("example.org", 443, "https://example.org/", 1_700_000_000.0, 0.1, 0.1)
     with receiver() as received:
         with exporting(received.url, monkeypatch) as (emit, _):
-            call(emit, RequestStarted(), HOP, cancelled, FAILED)
+            call(emit, RequestStarted(), FetchEnded(hops=[HOP, cancelled]), FAILED)
             call(emit, RequestStarted(), replace(ENDED, method="HEAD"))
             call(emit, RequestStarted(), replace(ENDED, method="M-SEARCH"))
         good, stopped, failed, head, odd = (attributes(span.attributes) for span in spans(received))
@@ -232,26 +220,15 @@ def test_what_conventions_require_is_there(monkeypatch: pytest.MonkeyPatch) -> N
 
 
 def test_failures_are_marked(monkeypatch: pytest.MonkeyPatch) -> None:
-    refused = HopEnded(
-        "example.org",
-        443,
-        "https://example.org/page?token=secret",
-        1_700_000_000.0,
-        0.1,
-        0.1,
-        0.0,
-        0.0,
-        None,
-        Reason.DNS_FAILED,
-    )
-    missing = replace(refused, status=404, reason=None)
+    missing = replace(HOP, status=404)
+    refused = replace(HOP, connect=0.0, first_byte=0.0, status=None, reason=Reason.DNS_FAILED)
     error = RuntimeError("cannot read https://example.org/?token=secret")
     internal = replace(FAILED, outcome=Outcome.INTERNAL_ERROR, reason=Reason.INTERNAL, status=500, error=error)
     unreadable = replace(FAILED, outcome=Outcome.CALLER_ERROR, reason=Reason.URL_MISSING, status=400, target_host="")
     with receiver() as received:
         with exporting(received.url, monkeypatch) as (emit, _):
-            call(emit, RequestStarted(), refused, missing, FAILED)
-            call(emit, RequestStarted(), PageParsed("fast", None, 1_700_000_000.0, 0.001), internal)
+            call(emit, RequestStarted(), FetchEnded(hops=[refused, missing]), FAILED)
+            call(emit, RequestStarted(), FetchEnded(parse=Parse("fast", None, 1_700_000_000.0, 0.001)), internal)
             call(emit, RequestStarted(), replace(unreadable, cache=""))
         hop, not_found, web, parse, ours, clients_fault = spans(received)
     assert attributes(hop.attributes)["error.type"] == "dns_failed"

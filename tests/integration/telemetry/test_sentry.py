@@ -11,31 +11,22 @@ from typing import Any, NoReturn
 import pytest
 
 from scrap.errors import Outcome, Reason
-from scrap.events import Emit, Event, FetchEnded, HopEnded, PageParsed, RequestEnded, RequestStarted
+from scrap.events import Content, Emit, Event, FetchEnded, Parse, RequestEnded, RequestStarted
 from scrap.telemetry import FanOut
 from scrap.telemetry.sentry import SentrySettings
 from scrap.telemetry.sentry.reporting import Reporting
 from scrap.telemetry.trace import Trace, current_trace
 from tests.integration.telemetry.receivers import Receiver, gone, hanging, receiver
-from tests.unit.telemetry.events import ENDED, FAILED
+from tests.unit.telemetry.events import ENDED, FAILED, HOP
 
 MESSAGE = "cannot read https://ann:pw@example.org/page?token=secret"  # not near its use: source lines are sent
 CALL: tuple[Event, ...] = (
     RequestStarted(),
-    HopEnded(
-        "example.org",
-        443,
-        "https://example.org/page?token=secret",
-        1_700_000_000.0,
-        0.006,
-        0.001,
-        0.002,
-        0.003,
-        200,
-        None,
+    FetchEnded(
+        hops=[HOP],
+        content=Content(900, 5000, 0.004, truncated=False, ended=1_700_000_000.02),
+        parse=Parse("fast", None, 1_700_000_000.02, 0.001),
     ),
-    FetchEnded(redirects=0, wire_bytes=900, decoded_bytes=5000, body=0.004, truncated=False),
-    PageParsed("fast", None, 1_700_000_000.02, 0.001),
     ENDED,
 )
 

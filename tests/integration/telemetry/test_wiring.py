@@ -117,7 +117,7 @@ def test_a_refresh_that_fails_behind_a_stale_answer_is_reported(web: running.Ori
     assert found.value("scrap_background_failures_total") == 1
     assert found.sum("scrap_requests_total", fault="service") == 0
     (line,) = (line for line in map(json.loads, service.log) if line["level"] == "error")
-    assert "Work that nobody waited for failed" in line["message"]
+    assert "Work without a request failed" in line["message"]
     assert "secret" not in json.dumps(line)
 
 

@@ -1,15 +1,16 @@
-"""Single flight: one piece of work, and nobody's leaving is anybody else's trouble."""
+"""Single flight: one piece of work, and a client that leaves changes nothing for the others."""
 
 import asyncio
 import contextvars
 import traceback
 from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
 from typing import Any
 
 import pytest
 
-from scrap.cache.flight import Flights
-from scrap.errors import Overloaded, Reason, UpstreamError
+from scrap.cache.flight import Disconnect, Flights
+from scrap.errors import Overloaded, Reason, ScrapError, UpstreamError
 from scrap.events import Event, FlightJoined, ignore
 
 
@@ -40,9 +41,23 @@ def call(flights: Flights[str], make: Callable[[], Any], key: str = "k") -> asyn
     return asyncio.create_task(flights.run(key, make))
 
 
-async def cancelled(task: Awaitable[str]) -> None:
-    with pytest.raises(asyncio.CancelledError):
+@dataclass
+class Asking:
+    """A client, and the request that it waits for."""
+
+    flights: Flights[str]
+    make: Callable[[], Any]
+    leave: Disconnect = field(default_factory=Disconnect)
+    task: asyncio.Task[str] = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.task = asyncio.create_task(self.flights.run("k", self.make, self.leave))
+
+
+async def has_left(task: Awaitable[str]) -> None:
+    with pytest.raises(ScrapError) as caught:
         await task
+    assert caught.value.reason is Reason.CALLER_LEFT
 
 
 async def test_who_waits_has_the_result_in_the_turn_after_it_is_there() -> None:
@@ -97,25 +112,74 @@ async def test_work_that_is_over_is_not_joined() -> None:
 async def test_one_callers_leaving_cancels_nobody_else(leaver: int) -> None:
     flights = Flights[str](linger=0.0, emit=ignore)
     work = Work()
-    calls = [call(flights, work) for _ in range(3)]
+    clients = [Asking(flights, work) for _ in range(3)]
     await settle()
-    calls[leaver].cancel()
-    await cancelled(calls.pop(leaver))
+    left = clients.pop(leaver)
+    left.leave()
     await settle()
     work.result.set_result("page")
-    assert await asyncio.gather(*calls) == ["page"] * 2
+    assert await asyncio.gather(*(client.task for client in clients)) == ["page"] * 2
+    await has_left(left.task)
     assert work.cancelled == 0
+
+
+async def test_a_client_that_joined_and_left_waits_for_nothing() -> None:
+    flights = Flights[str](emit=ignore)
+    work = Work()
+    first, second = Asking(flights, work), Asking(flights, work)
+    await settle()
+    second.leave()
+    await has_left(second.task)
+    work.result.set_result("page")
+    assert await first.task == "page"
+
+
+async def test_a_client_that_left_before_its_request_began_starts_nothing() -> None:
+    flights = Flights[str](emit=ignore)
+    work = Work()
+    client = Asking(flights, work)
+    client.leave()
+    await has_left(client.task)
+    assert (work.started, len(flights)) == (0, 0)
+
+
+async def test_a_cancelled_request_that_joined_leaves_the_work_alone() -> None:
+    flights = Flights[str](linger=0.0, emit=ignore)
+    work = Work()
+    first, second = call(flights, work), call(flights, work)
+    await settle()
+    second.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await second
+    work.result.set_result("page")
+    assert await first == "page"
+
+
+async def test_a_cancelled_request_that_does_the_work_takes_the_others_with_it() -> None:
+    """Only a server that ends cancels requests."""
+    flights = Flights[str](emit=ignore)
+    work = Work()
+    first, second = call(flights, work), call(flights, work)
+    await settle()
+    first.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await first
+    with pytest.raises(Overloaded) as caught:
+        await second
+    assert caught.value.reason is Reason.DRAINING
+    assert len(flights) == 0
 
 
 async def test_when_the_last_leaves_the_work_is_cancelled() -> None:
     flights = Flights[str](linger=0.0, emit=ignore)
     work = Work()
-    calls = [call(flights, work) for _ in range(2)]
+    clients = [Asking(flights, work) for _ in range(2)]
     await settle()
-    for each in calls:
-        each.cancel()
-    await asyncio.gather(*calls, return_exceptions=True)
-    await settle()
+    for client in clients:
+        client.leave()
+    for client in clients:
+        await has_left(client.task)
+        assert not client.task.cancelling()
     assert work.cancelled == 1
     assert len(flights) == 0
 
@@ -134,30 +198,44 @@ async def test_who_comes_while_abandoned_work_dies_starts_anew() -> None:
             raise
         raise AssertionError
 
-    first = call(flights, slow_to_die)
+    first = Asking(flights, slow_to_die)
     await settle()
-    first.cancel()
+    first.leave()
     await dying.wait()
     work = Work()
     work.result.set_result("anew")
     assert await flights.run("k", work) == "anew"
     gone.set()
-    await settle()
+    await has_left(first.task)
     assert len(flights) == 0
 
 
 async def test_lingering_work_is_taken_over() -> None:
     flights = Flights[str](linger=3600.0, emit=ignore)
     work = Work()
-    first = call(flights, work)
+    first = Asking(flights, work)
     await settle()
-    first.cancel()
-    await cancelled(first)
+    first.leave()
     second = call(flights, work)
     await settle()
     work.result.set_result("page")
     assert await second == "page"
+    await has_left(first.task)
     assert (work.started, work.cancelled) == (1, 0)
+
+
+async def test_work_that_was_taken_over_and_left_again_is_cancelled() -> None:
+    flights = Flights[str](linger=0.0, emit=ignore)
+    work = Work()
+    first = Asking(flights, work)
+    await settle()
+    first.leave()
+    second = Asking(flights, work)
+    await asyncio.sleep(0)
+    second.leave()
+    await has_left(second.task)
+    await has_left(first.task)
+    assert (work.started, work.cancelled) == (1, 1)
 
 
 async def test_lingering_work_may_end_in_peace() -> None:
@@ -165,12 +243,11 @@ async def test_lingering_work_may_end_in_peace() -> None:
     asyncio.get_running_loop().set_exception_handler(lambda _, context: reports.append(context))
     flights = Flights[str](linger=3600.0, emit=ignore)
     work = Work()
-    first = call(flights, work)
+    first = Asking(flights, work)
     await settle()
-    first.cancel()
-    await cancelled(first)
+    first.leave()
     work.result.set_result("page")
-    await settle()
+    await has_left(first.task)
     assert len(flights) == 0
     assert not reports
 
@@ -198,9 +275,10 @@ async def test_a_caller_who_left_in_the_same_instant_is_left_alone() -> None:
     work.result.set_result("page")
     while not task.done():
         await asyncio.sleep(0)
-    calls[0].cancel()  # the work is over, its result not yet handed out
-    await cancelled(calls[0])
-    assert await calls[1] == "page"
+    calls[1].cancel()  # the work is over, and the request that joined has not yet seen its result
+    with pytest.raises(asyncio.CancelledError):
+        await calls[1]
+    assert await calls[0] == "page"
 
 
 async def test_launched_work_needs_nobody() -> None:
@@ -208,11 +286,11 @@ async def test_launched_work_needs_nobody() -> None:
     work = Work()
     flights.launch("k", work)
     flights.launch("k", work)
-    joined = call(flights, work)
+    joined = Asking(flights, work)
     await settle()
     assert work.started == 1
-    joined.cancel()
-    await cancelled(joined)
+    joined.leave()
+    await has_left(joined.task)
     await settle()
     assert work.cancelled == 0
     work.result.set_result("page")

@@ -5,21 +5,22 @@ import contextlib
 import errno
 import itertools
 import ssl
-from collections.abc import AsyncIterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import pytest
 
+from scrap import urls
 from scrap.errors import Overloaded, Reason, UpstreamError
 from scrap.fetch import FetchLimits, secure, tls
-from scrap.fetch.exchange import READ_BYTES, Exchange
 from scrap.fetch.limits import KIB
+from scrap.fetch.response import READ_BYTES, UpstreamResponse
 from scrap.fetch.secure import TLSConnection
 from scrap.turns import Turns
 from tests.hostile.certificates import NAME, Certificates
 
 HEAD = b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n"
 CERTIFICATES = Certificates()
+TARGET = urls.parse(f"https://{NAME}/")
 
 
 @dataclass
@@ -51,9 +52,9 @@ class Ends:
     def __init__(self, limits: FetchLimits, context: ssl.SSLContext | None = None, request: bytes = b"GET") -> None:
         plain, self.wire = (memoryview(bytearray(READ_BYTES)) for _ in range(2))
         turns = Turns(budget=60)  # so that hands are shaken without an event loop's iterations
-        self.exchange = Exchange(request, limits, plain, turns, eager=True)
+        self.response = UpstreamResponse(TARGET, request, limits, plain, turns, eager=True)
         self.connection = TLSConnection(
-            self.exchange, CERTIFICATES.trusting, NAME, limits, turns, wire=self.wire, plain=plain
+            self.response, CERTIFICATES.trusting, limits, turns, wire=self.wire, plain=plain
         )
         self.socket = Socket()
         self.incoming, self.outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
@@ -85,14 +86,13 @@ class Ends:
             self.connection.buffer_updated(len(part))
 
 
-async def rest(exchange: Exchange) -> bytes:
+async def rest(response: UpstreamResponse) -> bytes:
     """The body to its end, in however many turns it comes."""
-    return b"".join([part async for part in _parts(exchange)])
-
-
-async def _parts(exchange: Exchange) -> AsyncIterator[bytes]:
-    while part := await exchange.read():
-        yield part
+    body = bytearray()
+    while (part := response.take()) != b"":
+        body += part or b""
+        await asyncio.sleep(0)
+    return bytes(body)
 
 
 def without_tickets() -> ssl.SSLContext:
@@ -119,10 +119,10 @@ async def test_an_answer_is_the_same_whatever_its_records_are(record: int) -> No
     ends = Ends(FetchLimits())
     ends.shake_hands()
     ends.arrive(ends.say(HEAD % len(body) + body, record))
-    await ends.exchange.answer()
-    assert ends.exchange.status == 200
-    assert await rest(ends.exchange) == body
-    assert not ends.exchange.cut
+    await ends.response.head()
+    assert ends.response.status == 200
+    assert await rest(ends.response) == body
+    assert not ends.response.cut
     assert ends.socket.is_aborted
 
 
@@ -132,7 +132,7 @@ async def test_an_answer_is_the_same_whatever_the_reads_are() -> None:
     ends.shake_hands()
     for byte in ends.say(HEAD % len(body) + body):
         ends.arrive(bytes([byte]))
-    assert await rest(ends.exchange) == body
+    assert await rest(ends.response) == body
 
 
 async def test_many_small_records_are_read_in_turns(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -144,13 +144,15 @@ async def test_many_small_records_are_read_in_turns(monkeypatch: pytest.MonkeyPa
     monkeypatch.setattr(secure, "_SLICE", 4 * KIB)
     wire = ends.say(HEAD % 5000 + body, 1)
     assert 6 * secure._SLICE < len(wire) <= READ_BYTES
+    taken: list[bytes | None] = []
+    ends.response.on_data = lambda: taken.append(ends.response.take())
     ends.arrive(wire)
     seen = []
     while ends.socket.is_paused:
-        seen.append(ends.exchange.body_bytes)
+        seen.append(ends.response.body_bytes)
         await asyncio.sleep(0)
     assert len(seen) == len(wire) // secure._SLICE  # and the first
-    assert 0 < seen[0] < seen[1] < seen[2] < ends.exchange.body_bytes == len(body)
+    assert 0 < seen[0] < seen[1] < seen[2] < ends.response.body_bytes == len(body)
 
 
 async def test_what_waits_for_its_turn_is_dropped_with_the_fetch(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -158,12 +160,12 @@ async def test_what_waits_for_its_turn_is_dropped_with_the_fetch(monkeypatch: py
     ends.shake_hands()
     monkeypatch.setattr(secure, "perf_counter", itertools.count(step=61).__next__)  # a step takes a whole budget
     ends.arrive(ends.say(HEAD % 5000 + b"x" * 1200, 1))
-    seen = ends.exchange.body_bytes
-    ends.exchange.abort()
+    seen = ends.response.body_bytes
+    ends.response.abort()
     await asyncio.sleep(0)
     await asyncio.sleep(0)
     assert ends.socket.is_aborted
-    assert ends.exchange.body_bytes == seen
+    assert ends.response.body_bytes == seen
 
 
 async def test_a_reader_that_is_slow_pauses_the_socket(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -173,13 +175,12 @@ async def test_a_reader_that_is_slow_pauses_the_socket(monkeypatch: pytest.Monke
     ends.arrive(ends.say(HEAD % 10**6 + b"x" * 28 * KIB))
     for _ in range(10):
         await asyncio.sleep(0)
-    paused = [ends.socket.is_paused]  # by the exchange, also when the turns are over
-    assert await ends.exchange.read()
-    reading = asyncio.create_task(ends.exchange.read())
-    await asyncio.sleep(0)
+    paused = [ends.socket.is_paused]  # by the response, also when the turns are over
+    assert ends.response.take()
     paused.append(ends.socket.is_paused)
-    assert paused == [True, False]
-    reading.cancel()
+    assert ends.response.take() is None
+    paused.append(ends.socket.is_paused)
+    assert paused == [True, True, False]
 
 
 @pytest.mark.parametrize("record", [1, 10])
@@ -191,23 +192,23 @@ async def test_what_tls_takes_for_itself_is_bounded(record: int) -> None:
     for _ in range(100):
         ends.arrive(ends.say(b"x" * 100 * record, record))
         await asyncio.sleep(0)
-    assert ends.exchange.cut
+    assert ends.response.cut
     assert ends.socket.is_aborted
-    assert ends.exchange.body_bytes / record < limit / 22  # records
-    await ends.exchange.answer()
-    assert await rest(ends.exchange) == b"x" * ends.exchange.body_bytes
+    assert ends.response.body_bytes / record < limit / 22  # records
+    await ends.response.head()
+    assert await rest(ends.response) == b"x" * ends.response.body_bytes
 
 
 async def test_large_records_are_none_of_its_business() -> None:
     ends = Ends(FetchLimits(tls_overhead_bytes=20 * KIB))
     ends.shake_hands()
     body = b"x" * 1024 * KIB
-    reading = asyncio.create_task(rest(ends.exchange))
+    reading = asyncio.create_task(rest(ends.response))
     for start in range(0, len(body), 32 * KIB):
         ends.arrive(ends.say((b"" if start else HEAD % len(body)) + body[start : start + 32 * KIB]))
         for _ in range(5):  # turns, and the reader's
             await asyncio.sleep(0)
-    assert (await reading, ends.exchange.cut) == (body, False)
+    assert (await reading, ends.response.cut) == (body, False)
 
 
 async def test_tickets_without_an_end_are_no_answer() -> None:
@@ -217,7 +218,7 @@ async def test_tickets_without_an_end_are_no_answer() -> None:
     ends.shake_hands()
     await ends.connection.handshake()
     with pytest.raises(UpstreamError) as caught:
-        await ends.exchange.answer()
+        await ends.response.head()
     assert caught.value.reason is Reason.TLS_FAILED
     assert ends.socket.is_aborted
 
@@ -233,7 +234,7 @@ async def test_host_that_asks_for_our_certificate(version: ssl.TLSVersion) -> No
         ends.shake_hands()
     ends.arrive(ends.outgoing.read())
     with pytest.raises(UpstreamError) as caught:
-        await (ends.exchange.answer() if version is ssl.TLSVersion.TLSv1_3 else ends.connection.handshake())
+        await (ends.response.head() if version is ssl.TLSVersion.TLSv1_3 else ends.connection.handshake())
     assert caught.value.reason is Reason.TLS_FAILED
 
 
@@ -251,9 +252,9 @@ async def test_the_end_of_a_page_is_believed_only_from_tls(is_clean: bool, is_fr
         ends.arrive(ends.outgoing.read())
     else:
         ends.connection.connection_lost(None)
-    assert await ends.exchange.read() == b"part"
-    assert await ends.exchange.read() == b""
-    assert ends.exchange.cut is (is_framed or not is_clean)
+    assert ends.response.take() == b"part"
+    assert ends.response.take() == b""
+    assert ends.response.cut is (is_framed or not is_clean)
 
 
 async def test_a_record_that_was_tampered_with_cuts_the_page() -> None:
@@ -263,8 +264,8 @@ async def test_a_record_that_was_tampered_with_cuts_the_page() -> None:
     broken = bytearray(ends.say(b"more"))
     broken[-1] ^= 1
     ends.arrive(bytes(broken))
-    assert await ends.exchange.read() == b"part"
-    assert ends.exchange.cut
+    assert ends.response.take() == b"part"
+    assert ends.response.cut
     assert ends.socket.is_aborted
 
 
@@ -298,10 +299,11 @@ async def test_handshake_without_an_end_is_none() -> None:
 
 async def test_name_that_is_in_no_certificate() -> None:
     buffer = memoryview(bytearray(READ_BYTES))
-    exchange = Exchange(b"", FetchLimits(), buffer, Turns(), eager=True)
     for name in ("a" * 64 + ".example", ".example"):
+        target = replace(TARGET, host=name)
+        response = UpstreamResponse(target, b"", FetchLimits(), buffer, Turns(), eager=True)
         with pytest.raises(UpstreamError) as caught:
-            TLSConnection(exchange, CERTIFICATES.trusting, name, FetchLimits(), Turns(), wire=buffer, plain=buffer)
+            TLSConnection(response, CERTIFICATES.trusting, FetchLimits(), Turns(), wire=buffer, plain=buffer)
         assert caught.value.reason is Reason.TLS_FAILED
 
 

@@ -3,12 +3,12 @@
 from scrap.errors import Outcome, Reason
 from scrap.events import (
     BackgroundFailed,
+    Content,
     Event,
-    FetchAdmitted,
     FetchEnded,
     FlightJoined,
-    HopEnded,
-    PageParsed,
+    Hop,
+    Parse,
     RequestEnded,
     RequestStarted,
     SharedCacheFailed,
@@ -42,7 +42,7 @@ FAILED = RequestEnded(
     path="/api/v1/scrap",
     internal="gaierror: no answer for https://example.org/page?token=secret",
 )
-HOP = HopEnded(
+HOP = Hop(
     host="example.org",
     port=443,
     url="https://example.org/page?token=secret",
@@ -57,12 +57,14 @@ HOP = HopEnded(
 EVENTS: tuple[Event, ...] = (
     RequestStarted(),
     FlightJoined(),
-    FetchAdmitted(0.0001),
     TargetBlocked("private"),
-    HOP,
-    FetchEnded(redirects=1, wire_bytes=900, decoded_bytes=5000, body=0.004, truncated=True),
-    PageParsed(parser="fast", fallback_reason=None, started=1_700_000_000.01, seconds=0.0005),
-    PageParsed(parser="reference", fallback_reason="foreign", started=1_700_000_000.01, seconds=0.04, bound="seconds"),
+    FetchEnded(
+        admission=0.0001,
+        hops=[HOP, HOP],
+        content=Content(900, 5000, 0.004, truncated=True, ended=1_700_000_000.01),
+        parse=Parse("fast", None, started=1_700_000_000.01, seconds=0.0005),
+    ),
+    FetchEnded(parse=Parse("reference", "foreign", 1_700_000_000.01, 0.04, "seconds")),
     SharedCacheFailed("timeout"),
     BackgroundFailed(RuntimeError()),
     ENDED,

@@ -8,7 +8,7 @@ from prometheus_client.openmetrics.parser import text_string_to_metric_families 
 
 from scrap.cache.shared import SharedCacheErrorKind
 from scrap.errors import Outcome, Reason
-from scrap.events import Event, FetchEnded, HopEnded, RequestStarted
+from scrap.events import Content, Event, FetchEnded, Hop, RequestStarted
 from scrap.fetch.verdict import GuardVerdict
 from scrap.opengraph.document import Bound, FallbackReason
 from scrap.telemetry import FanOut, Metrics
@@ -139,23 +139,24 @@ def test_the_maximum_is_the_maximum_for_a_minute() -> None:
 
 
 def test_phases_that_were_not_reached_are_not_counted() -> None:
-    refused = HopEnded(
+    refused = Hop(
         "example.org", 443, "https://example.org/", 0.0, 0.003, 0.001, 0.002, 0.0, None, Reason.CONNECT_FAILED
     )
-    metrics = metrics_after(HOP, refused)
+    metrics = metrics_after(FetchEnded(hops=[HOP, refused]))
     found = read(metrics)
     assert found.value("scrap_phase_duration_seconds_count", phase="dns") == 2
     assert found.value("scrap_phase_duration_seconds_count", phase="connect") == 2
     assert found.value("scrap_phase_duration_seconds_count", phase="first_byte") == 1
     assert found.value("scrap_hops_total", status="200") == 1
     assert found.value("scrap_hops_total", status="none") == 1
-    kept = HopEnded("example.org", 443, "https://example.org/", 0.0, 0.003, 0.0, 0.0, 0.003, 200, None)
-    assert read(metrics_after(kept)).value("scrap_phase_duration_seconds_count", phase="dns") == 0
+    kept = Hop("example.org", 443, "https://example.org/", 0.0, 0.003, 0.0, 0.0, 0.003, 200, None)
+    assert read(metrics_after(FetchEnded(hops=[kept]))).value("scrap_phase_duration_seconds_count", phase="dns") == 0
 
 
 def test_what_a_fetch_was_like() -> None:
-    ended = FetchEnded(redirects=2, wire_bytes=1000, decoded_bytes=1_048_576, body=0.02, truncated=True)
-    metrics = metrics_after(ended, replace(ended, redirects=0, truncated=False))
+    content = Content(wire_bytes=1000, decoded_bytes=1_048_576, seconds=0.02, truncated=True, ended=0.0)
+    redirected = FetchEnded(hops=[HOP, HOP, HOP], content=content)
+    metrics = metrics_after(redirected, FetchEnded(hops=[HOP], content=replace(content, truncated=False)))
     found = read(metrics)
     assert found.value("scrap_fetch_redirects_sum") == 2
     assert found.value("scrap_fetch_redirects_bucket", le="0.0") == 1
@@ -237,7 +238,7 @@ def test_a_flood_of_names_moves_no_series() -> None:
                 )
             )
             emit(replace(FAILED, route=f"/{n}", method="GET", status=404, target_host=host, request_id=str(n)))
-            emit(replace(HOP, host=host, status=1000 + n))
+            emit(FetchEnded(hops=[replace(HOP, host=host, status=1000 + n)]))
         return metrics.exposition("")[0].count(b"\n")
 
     series = flood(0, 100)

@@ -4,7 +4,6 @@ Their parent is that of OpenTelemetry's context, which a fetch inherits; a fetch
 the first of them. Trace context (W3C) is read from the client's request and never sent to a page's host.
 """
 
-import time
 import traceback
 from typing import Final
 
@@ -14,7 +13,7 @@ from opentelemetry.trace import SpanKind, StatusCode
 from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
 from opentelemetry.util.types import AttributeValue
 
-from scrap.events import FetchEnded, HopEnded, PageParsed, RequestEnded, RequestStarted
+from scrap.events import Content, FetchEnded, Hop, Parse, RequestEnded, RequestStarted
 from scrap.telemetry.metrics import OTHER, method_label
 from scrap.telemetry.redact import redact_text, without_query
 from scrap.telemetry.sinks import Handlers
@@ -37,9 +36,7 @@ class Traces:
         self._propagator = TraceContextTextMapPropagator()
         self.handlers: Handlers = {
             RequestStarted: self._request_started,
-            HopEnded: self._hop_ended,
             FetchEnded: self._fetch_ended,
-            PageParsed: self._page_parsed,
             RequestEnded: self._request_ended,
         }
 
@@ -68,48 +65,59 @@ class Traces:
             span.set_status(StatusCode.ERROR)
         span.end(end)
 
-    def _hop_ended(self, event: HopEnded) -> None:
-        attributes: Attributes = {
-            "http.request.method": "GET",
-            "server.address": event.host,
-            "server.port": event.port,
-            "url.full": without_query(event.url),
-        }
-        attributes |= {f"scrap.{phase}.duration": getattr(event, phase) for phase in ("dns", "connect", "first_byte")}
-        if event.status is None:
-            attributes["error.type"] = event.reason or "cancelled"
-        else:
-            attributes["http.response.status_code"] = event.status
-            if event.status >= 400:
-                attributes["error.type"] = str(event.status)
-        self._add("GET", event.started, event.seconds, attributes, SpanKind.CLIENT)
-
     def _fetch_ended(self, event: FetchEnded) -> None:
-        attributes: Attributes = {
-            "http.response.body.size": event.wire_bytes,
-            "scrap.decoded_bytes": event.decoded_bytes,
-            "scrap.redirects": event.redirects,
-            "scrap.truncated": event.truncated,
-        }
-        self._add("read body", time.time() - event.body, event.body, attributes)
-
-    def _page_parsed(self, event: PageParsed) -> None:
-        names = ("parser", "fallback_reason", "bound")
-        attributes = {f"scrap.{name}": value for name in names if (value := getattr(event, name))}
-        self._add("parse", event.started, event.seconds, attributes)
+        current = current_trace.get()
+        if not (current and current.sampled):
+            return
+        for hop in event.hops:
+            self._add("GET", hop.started, hop.seconds, _hop_attributes(hop), SpanKind.CLIENT)
+        if content := event.content:
+            started = content.ended - content.seconds
+            self._add("read body", started, content.seconds, _content_attributes(content, len(event.hops) - 1))
+        if parse := event.parse:
+            self._add("parse", parse.started, parse.seconds, _parse_attributes(parse))
 
     def _add(self, name: str, start: float, seconds: float, attributes: Attributes, kind: SpanKind = _INTERNAL) -> None:
         """Adds a span of the past under the current request's."""
-        current = current_trace.get()
-        if current and current.sampled:
-            span = self._tracer.start_span(name, None, kind, attributes, start_time=(began := _nanoseconds(start)))
-            if "error.type" in attributes:
-                span.set_status(StatusCode.ERROR)
-            span.end(began + _nanoseconds(seconds))
+        span = self._tracer.start_span(name, None, kind, attributes, start_time=(began := _nanoseconds(start)))
+        if "error.type" in attributes:
+            span.set_status(StatusCode.ERROR)
+        span.end(began + _nanoseconds(seconds))
 
 
 def _nanoseconds(seconds: float) -> int:
     return int(seconds * 1e9)
+
+
+def _hop_attributes(hop: Hop) -> Attributes:
+    attributes: Attributes = {
+        "http.request.method": "GET",
+        "server.address": hop.host,
+        "server.port": hop.port,
+        "url.full": without_query(hop.url),
+    }
+    attributes |= {f"scrap.{phase}.duration": getattr(hop, phase) for phase in ("dns", "connect", "first_byte")}
+    if hop.status is None:
+        attributes["error.type"] = hop.reason or "cancelled"
+    else:
+        attributes["http.response.status_code"] = hop.status
+        if hop.status >= 400:
+            attributes["error.type"] = str(hop.status)
+    return attributes
+
+
+def _content_attributes(content: Content, redirects: int) -> Attributes:
+    return {
+        "http.response.body.size": content.wire_bytes,
+        "scrap.decoded_bytes": content.decoded_bytes,
+        "scrap.redirects": redirects,
+        "scrap.truncated": content.truncated,
+    }
+
+
+def _parse_attributes(parse: Parse) -> Attributes:
+    names = ("parser", "fallback_reason", "bound")
+    return {f"scrap.{name}": value for name in names if (value := getattr(parse, name))}
 
 
 def _request_attributes(event: RequestEnded) -> Attributes:

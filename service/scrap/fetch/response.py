@@ -1,7 +1,8 @@
-"""One request and its answer over one connection: HTTP/1.1 (RFC 9112), read by llhttp, bounded everywhere."""
+"""One request and its response over one connection: HTTP/1.1 (RFC 9112), read by llhttp, every part limited."""
 
 import asyncio
 import ssl
+from collections.abc import Callable
 from time import perf_counter
 from typing import cast
 
@@ -12,85 +13,66 @@ from scrap.fetch import exhaustion
 from scrap.fetch.fields import Fields
 from scrap.fetch.limits import KIB, FetchLimits
 from scrap.turns import Turns
+from scrap.urls import Target
 
 READ_BYTES = 32 * KIB
-"""What one reading of a socket takes; while as much waits for the parser, the socket is left alone."""
-_PARTS = 1024  # of a body that wait to be read; beyond, the socket is left alone as well: each is a pointer at least
+"""What one read of a socket takes; while any of it waits to be taken from here, the socket is paused."""
 
 
-class Exchange(asyncio.BufferedProtocol):
-    """Sends a request once and holds what is answered, never more than its limits.
+class UpstreamResponse(asyncio.BufferedProtocol):
+    """Sends a request once and holds what comes back, never more than its limits.
 
     A body that ends before its framing says so is cut, not failed: what is held has the page's head, mostly.
 
     Args:
+        target: where the request goes.
         request: the request's head.
-        buffer: what sockets are read into, at least READ_BYTES long. All exchanges of an event loop share it: between
+        buffer: what sockets are read into, at least READ_BYTES long. All responses of an event loop share it: between
             its filling and its reading nothing else runs.
         turns: the event loop's time; what is read is parsed when it is its turn.
-        eager: send the request as soon as there is a connection; else when told to `begin`.
+        eager: send the request as soon as there is a connection; else `begin` sends it.
+
+    Attributes:
+        status: of the response; 0 before its head.
+        fields: of the head.
+        first_byte: seconds from the request to the head's end.
+        body_bytes: as received, framing undone.
+        cut: the body ended before its framing said so, or at a limit.
+        on_data: is called when there is something to `take`, or the body is over.
     """
 
-    __slots__ = (
-        "_body",
-        "_buffer",
-        "_chunks",
-        "_eager",
-        "_ended",
-        "_failure",
-        "_head",
-        "_head_bytes",
-        "_held",
-        "_limits",
-        "_loop",
-        "_parser",
-        "_paused",
-        "_request",
-        "_rest",
-        "_sent",
-        "_transport",
-        "_turns",
-        "_waiter",
-        "_wire_bytes",
-        "body_bytes",
-        "cut",
-        "fields",
-        "first_byte",
-        "status",
-    )
-
-    def __init__(self, request: bytes, limits: FetchLimits, buffer: memoryview, turns: Turns, *, eager: bool) -> None:
+    def __init__(
+        self, target: Target, request: bytes, limits: FetchLimits, buffer: memoryview, turns: Turns, *, eager: bool
+    ) -> None:
+        self.target = target
         self.status = 0
-        self.fields: Fields = []  # of the answer's head
-        self.first_byte = 0.0  # seconds from the request to the head's end
-        self.body_bytes = 0  # as received, framing undone
-        self.cut = False  # the body ended before its framing said so, or at the limit
+        self.fields: Fields = []
+        self.first_byte = 0.0
+        self.body_bytes = 0
+        self.cut = False
+        self.on_data: Callable[[], None] | None = None
         self._request = request
         self._limits = limits
         self._buffer = buffer
         self._turns = turns
         self._eager = eager
-        self._loop = asyncio.get_running_loop()
         self._parser: httptools.HttpResponseParser | None = httptools.HttpResponseParser(self)
-        # A connection of our own for every request: there is nobody whose answer a lenient line end could smuggle in.
+        # A connection of our own for every request: a lenient line end can smuggle in nothing.
         self._parser.set_dangerous_leniencies(lenient_optional_cr_before_lf=True, lenient_spaces_after_chunk_size=True)
         self._transport: asyncio.Transport | None = None
-        self._head: asyncio.Future[bool] = self._loop.create_future()  # it is here; False: it never will be
+        self._has_head = False
         self._head_bytes = 0
         self._wire_bytes = 0
         self._sent = 0.0
         self._body: list[bytes] = []
         self._chunks = 0
-        self._held = 0  # bytes of body that wait to be read
         self._paused = False
         self._rest = b""  # read, and waiting for its turn; the socket is paused
-        self._waiter: asyncio.Future[None] | None = None
+        self._waiter: asyncio.Future[None] | None = None  # for the head
         self._ended = False  # the body is over
         # Why, where it cannot go on. No exception: that has a traceback, which has our frames, which have us, and with
-        # us all of the page in a cycle that nothing but the garbage collector would find.
+        # us all of the page in a cycle that only the garbage collector would find.
         self._failure: tuple[Reason, str] | None = None
-
-    # What its user calls.
 
     def begin(self) -> None:
         """Sends the request."""
@@ -98,47 +80,44 @@ class Exchange(asyncio.BufferedProtocol):
         if self._transport is not None:
             self._transport.write(self._request)
 
-    async def answer(self) -> None:
-        """Waits for the answer's head.
+    async def head(self) -> None:
+        """Waits for the response's head.
 
         Raises:
             UpstreamError: PROTOCOL_ERROR or HEADERS_TOO_LARGE.
             Overloaded: EXHAUSTED; the kernel had no memory for the connection.
         """
-        if not await self._head:
+        if not (self._has_head or self._ended):
+            self._waiter = asyncio.get_running_loop().create_future()
+            await self._waiter
+        if not self._has_head:
             raise self._error()
 
-    async def read(self) -> bytes:
-        """Waits for the next bytes of the body, all that are here; none at its end.
+    def take(self) -> bytes | None:
+        """Returns the bytes of the body that are here; b"" at its end, None where more may come.
 
         Raises:
             UpstreamError: PROTOCOL_ERROR, the framing is broken.
             Overloaded: EXHAUSTED; the kernel had no memory for the connection.
         """
-        while not self._body:
-            if self._failure:
-                raise self._error()
-            if self._ended:
-                return b""
-            if self._paused:
-                self._paused = False
-                if self._transport is not None and not self._rest:
-                    self._transport.resume_reading()
-            self._waiter = self._loop.create_future()
-            try:
-                await self._waiter
-            finally:
-                self._waiter = None
-        data = b"".join(self._body)  # a hostile host sends one byte a chunk, and each would go all the way by itself
-        self._body.clear()
-        self._held = 0
-        return data
+        if self._body:
+            data = b"".join(self._body)  # a hostile host sends one byte a chunk
+            self._body.clear()
+            return data
+        if self._failure:
+            raise self._error()
+        if self._ended:
+            return b""
+        if self._paused:
+            self._paused = False
+            if self._transport is not None and not self._rest:
+                self._transport.resume_reading()
+        return None
 
     def abort(self) -> None:
-        """Ends the connection at once, whatever its state; nothing of it is left behind."""
-        self._parser = None  # it holds our methods: without this, a cycle
+        """Ends the connection at once, whatever its state, and breaks every cycle."""
+        self._parser = None  # it holds our methods
         self._body.clear()
-        self._head.cancel()
         self._end()
 
     # What the event loop calls.
@@ -153,56 +132,64 @@ class Exchange(asyncio.BufferedProtocol):
 
     def buffer_updated(self, nbytes: int) -> None:
         if self._turns.is_free and not self._rest:
-            started = perf_counter()
-            self.take(self._buffer[:nbytes])
-            self._turns.spend(perf_counter() - started)
+            self._receive_in_turn(self._buffer[:nbytes])
         elif self._transport is not None:
             if not self._rest:
-                self._turns.call_soon(self._take_rest)
+                self._turns.call_soon(self._receive_rest)
             self._rest += bytes(self._buffer[:nbytes])
             self._transport.pause_reading()
 
-    def _take_rest(self) -> None:
-        started = perf_counter()
+    def _receive_rest(self) -> None:
         rest, self._rest = self._rest, b""
-        self.take(memoryview(rest))
-        self._turns.spend(perf_counter() - started)
+        self._receive_in_turn(memoryview(rest))
         if self._transport is not None and not self._paused:
             self._transport.resume_reading()
 
-    def take(self, data: memoryview) -> None:
+    def _receive_in_turn(self, data: memoryview) -> None:
+        started, spent = perf_counter(), self._turns.spent
+        self.receive(data)
+        self._turns.spend(perf_counter() - started - (self._turns.spent - spent))
+
+    def receive(self, data: memoryview) -> None:
         """Parses what was read."""
         if self._ended:
             return
         self._wire_bytes += len(data)
-        if not self._head.done():
+        if not self._has_head:
             data = self._read_head(data)
         if data and not self._ended:
             self._feed(data)
         if (self._wire_bytes > self._limits.wire_bytes or self._chunks > self._limits.chunks) and not self._ended:
             self.cut = True
             self._end()
+        self._notify()
+        if self._body and self._transport is not None and not self._paused:
+            self._paused = True
+            self._transport.pause_reading()
 
     def eof_received(self) -> None:
-        """Lets the connection be closed: nobody answers half of one."""
+        """Lets the connection be closed: no server responds to half of one."""
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._transport = None
         if self._rest:
-            self._take_rest()
-        if exc is not None and exhaustion.is_ours(exc) and not self._ended:
-            self._fail(Reason.EXHAUSTED, str(exc))  # not the page's: no page is cut for it
-        elif not self._head.done():
+            self._receive_rest()
+        if self._ended:
+            return
+        if exc is not None and exhaustion.is_ours(exc):
+            self._fail(Reason.EXHAUSTED, str(exc))  # not the page's fault: no page is cut for it
+        elif not self._has_head:
             reason = Reason.TLS_FAILED if isinstance(exc, ssl.SSLError) else Reason.PROTOCOL_ERROR
             self._fail(reason, f"closed before the end of the head: {exc or 'end of stream'}")
-        elif not self._ended:
-            self.cut = exc is not None or self._framed()
+        else:
+            self.cut = exc is not None or self._is_framed()
             self._end()
+        self._notify()
 
     # What the parser calls.
 
     def on_header(self, name: bytes, value: bytes) -> None:
-        if self._head.done():  # a trailer, or a second answer nobody asked for
+        if self._has_head:  # a trailer, or a second response that was not asked for
             return
         if len(self.fields) < self._limits.header_fields:
             self.fields.append((name.lower(), value.strip(b" \t")))  # RFC 9110, section 5.5
@@ -210,46 +197,40 @@ class Exchange(asyncio.BufferedProtocol):
             self._fail(Reason.HEADERS_TOO_LARGE, f"more than {self._limits.header_fields} fields")
 
     def on_headers_complete(self) -> None:
-        if self._head.done() or self._parser is None:
+        if self._has_head or self._ended or self._parser is None:
             return
         status = self._parser.get_status_code()
         if status < 200:
-            self.fields.clear()  # an interim answer (RFC 9110, section 15.2); its bytes stay counted
+            self.fields.clear()  # an interim response (RFC 9110, section 15.2); its bytes stay counted
             return
         self.status = status
         self.first_byte = perf_counter() - self._sent
-        self._head.set_result(True)
+        self._has_head = True
 
     def on_body(self, data: bytes) -> None:
-        if self._ended or not self._head.done():
+        if self._ended or not self._has_head:
             return
         self.body_bytes += len(data)
         self._chunks += 1
         self._body.append(data)
-        self._held += len(data)
-        much = self._held >= READ_BYTES // 2 or len(self._body) >= _PARTS
-        if much and not self._paused and self._transport is not None:
-            self._paused = True
-            self._transport.pause_reading()
-        self._wake()
 
     def on_message_complete(self) -> None:
-        if self._head.done() and not self._ended:
+        if self._has_head and not self._ended:
             self._end()
 
     # Inside.
 
     def _read_head(self, data: memoryview) -> memoryview:
         """Feeds what may still be head, and returns what is certainly none."""
-        room = self._limits.header_bytes - self._head_bytes
+        left = self._limits.header_bytes - self._head_bytes
         self._head_bytes += len(data)
-        self._feed(data[:room])
-        if not self._head.done() and self._head_bytes > self._limits.header_bytes:
+        self._feed(data[:left])
+        if not self._has_head and self._head_bytes > self._limits.header_bytes:
             self._fail(Reason.HEADERS_TOO_LARGE, f"more than {self._limits.header_bytes} bytes")
-        return data[room:]
+        return data[left:]
 
-    def _framed(self) -> bool:
-        """Says whether the answer told its own length; else its end is the connection's (RFC 9112, section 6.3)."""
+    def _is_framed(self) -> bool:
+        """Whether the head gives the body's length; else the connection's end is the body's (RFC 9112, section 6.3)."""
         return any(name in (b"content-length", b"transfer-encoding") for name, _ in self.fields)
 
     def _feed(self, data: memoryview) -> None:
@@ -258,18 +239,15 @@ class Exchange(asyncio.BufferedProtocol):
         try:
             self._parser.feed_data(data)
         except (httptools.HttpParserError, httptools.HttpParserUpgrade) as error:
-            if not self._ended:  # what comes after the end of the answer is no concern of ours
+            if not self._ended:  # what comes after the end of the response does not matter
                 self._fail(Reason.PROTOCOL_ERROR, f"{type(error).__name__}: {error}")
 
     def _fail(self, reason: Reason, internal: str) -> None:
         self._failure = reason, internal
-        if not self._head.done():
-            self._head.set_result(False)
         self._end()
 
     def _error(self) -> ScrapError:
-        assert self._failure  # noqa: S101 - asked only then
-        reason, internal = self._failure
+        reason, internal = self._failure or (Reason.PROTOCOL_ERROR, "aborted")
         return Overloaded(reason, internal) if reason is Reason.EXHAUSTED else UpstreamError(reason, internal)
 
     def _end(self) -> None:
@@ -277,8 +255,9 @@ class Exchange(asyncio.BufferedProtocol):
         transport, self._transport = self._transport, None
         if transport is not None:
             transport.abort()
-        self._wake()
 
-    def _wake(self) -> None:
-        if self._waiter is not None and not self._waiter.done():
+    def _notify(self) -> None:
+        if self.on_data is not None:
+            self.on_data()
+        elif self._waiter is not None and (self._has_head or self._ended) and not self._waiter.done():
             self._waiter.set_result(None)

@@ -1,0 +1,149 @@
+"""Requests to public addresses: each target is judged, looked up once, checked, and connected to what was checked."""
+
+import ssl
+from collections.abc import Sequence
+from time import perf_counter, time
+
+from scrap.errors import Blocked, Reason, ScrapError, UpstreamError
+from scrap.events import Emit, FetchEnded, Hop, TargetBlocked
+from scrap.fetch import exhaustion, guard
+from scrap.fetch.addresses import Address
+from scrap.fetch.coding import ACCEPTED
+from scrap.fetch.connect import Connector
+from scrap.fetch.deadline import Deadline
+from scrap.fetch.host_limits import HostSlots
+from scrap.fetch.limits import FetchLimits
+from scrap.fetch.policy import EgressPolicy
+from scrap.fetch.resolver import Resolve
+from scrap.fetch.response import UpstreamResponse
+from scrap.fetch.verdict import GuardVerdict
+from scrap.turns import Turns
+from scrap.urls import Target
+
+_ACCEPT = "text/html,application/xhtml+xml;q=0.9,*/*;q=0.1"
+
+
+class HTTPClient:
+    """Sends requests to public addresses and to what the policy allows; there is no other way out."""
+
+    def __init__(
+        self,
+        *,
+        limits: FetchLimits,
+        policy: EgressPolicy,
+        emit: Emit,
+        turns: Turns,
+        resolve: Resolve,
+        ssl_context: ssl.SSLContext,
+    ) -> None:
+        self._limits = limits
+        self._policy = policy
+        self._emit = emit
+        self._resolve = resolve
+        self._connector = Connector(limits, ssl_context, turns)
+        self._slots = HostSlots(limits)
+        self._fields = (
+            f"User-Agent: {policy.user_agent}\r\nAccept: {_ACCEPT}\r\nAccept-Language: {policy.accept_language}\r\n"
+            f"Accept-Encoding: {ACCEPTED}\r\nConnection: close\r\n"
+        ).encode("ascii")
+
+    async def get(self, target: Target, cookie: bytes, summary: FetchEnded, deadline: Deadline) -> UpstreamResponse:
+        """Sends one GET and returns its response as soon as the head is there. It must be given to `close`.
+
+        Args:
+            cookie: the Cookie header's value; empty for none.
+            summary: the hop and its timings are added to it.
+            deadline: gets the hop's phases.
+
+        Raises:
+            Blocked: the guard blocks the target; nothing was sent.
+            UpstreamError: the host has no address, or sends no response.
+            Overloaded: FULL, too many wait for this host, or EXHAUSTED.
+        """
+        started = perf_counter()
+        try:
+            await self._slots.take(target.host)
+        finally:
+            summary.timings.wait += perf_counter() - started
+        hop, started = Hop(target.host, target.port, target.href, time()), perf_counter()
+        try:
+            response = await self._send(target, self._head(target, cookie), hop, deadline)
+            summary.hops.append(hop)
+            return response
+        except BaseException as error:
+            self._slots.give_back(target.host)
+            hop.reason = error.reason if isinstance(error, ScrapError) else deadline.exceeded_phase
+            if not isinstance(error, Blocked):
+                summary.hops.append(hop)
+            raise
+        finally:
+            hop.seconds = perf_counter() - started
+            timings = summary.timings
+            timings.dns += hop.dns
+            timings.connect += hop.connect
+            timings.first_byte += hop.first_byte
+
+    def close(self, response: UpstreamResponse) -> None:
+        """Ends a response's connection at once, and gives the host's slot back."""
+        response.abort()
+        self._slots.give_back(response.target.host)
+
+    async def _send(self, target: Target, request: bytes, hop: Hop, deadline: Deadline) -> UpstreamResponse:
+        deadline.begin(Reason.TIMEOUT_CONNECT, self._limits.connect_seconds)
+        addresses = await self._addresses(target, hop)
+        started = perf_counter()
+        try:
+            response = await self._connector.send(request, target, addresses)
+        finally:
+            connected = perf_counter()
+            hop.connect = connected - started
+        deadline.begin(Reason.TIMEOUT_FIRST_BYTE, self._limits.first_byte_seconds)
+        try:
+            await response.head()
+        except BaseException:
+            response.abort()
+            raise
+        finally:
+            hop.first_byte = response.first_byte or perf_counter() - connected
+        deadline.end_phase()
+        hop.status = response.status
+        return response
+
+    async def _addresses(self, target: Target, hop: Hop) -> Sequence[Address]:
+        """Judges the target and, after one look-up, every address: one that is not public blocks the name."""
+        self._judge(guard.judge_port(target.port, self._policy), target, f"port {target.port}")
+        literal = guard.literal(target.host)
+        if literal is not None:
+            self._judge(guard.judge_address(literal, self._policy), target)
+            return (literal,)
+        self._judge(guard.judge_name(target.host, self._policy), target)
+        started = perf_counter()
+        try:
+            found = await self._resolve(target.host)
+        except OSError as error:
+            raise exhaustion.blame(error, Reason.DNS_FAILED, str(error)) from None
+        finally:
+            hop.dns = perf_counter() - started
+        if not found:
+            raise UpstreamError(Reason.DNS_FAILED, "no address")
+        return [self._checked(text, target) for text in found]
+
+    def _checked(self, text: str, target: Target) -> Address:
+        address = guard.literal(text)
+        if address is None:
+            raise self._block(GuardVerdict.UNREADABLE, target, text)
+        self._judge(guard.judge_address(address, self._policy), target, text)
+        return address
+
+    def _judge(self, verdict: GuardVerdict, target: Target, detail: str = "") -> None:
+        if verdict.reason is not None:
+            raise self._block(verdict, target, detail)
+
+    def _block(self, verdict: GuardVerdict, target: Target, detail: str) -> Blocked:
+        self._emit(TargetBlocked(verdict.value))
+        return Blocked(verdict.reason or Reason.BLOCKED_ADDRESS, f"{verdict}: {target.host} {detail}".rstrip())
+
+    def _head(self, target: Target, cookie: bytes) -> bytes:
+        """Writes a request's head (RFC 9112, section 3)."""
+        first = f"GET {target.path} HTTP/1.1\r\nHost: {target.authority}\r\n".encode("ascii")
+        return first + self._fields + (b"Cookie: %b\r\n\r\n" % cookie if cookie else b"\r\n")

@@ -1,0 +1,72 @@
+"""The time limits of a fetch, on one timer."""
+
+import asyncio
+from types import TracebackType
+
+from scrap.errors import DeadlineExceeded, Reason
+
+
+class Deadline:
+    """A context around a fetch, in the fetch's task: so many seconds for all of it, and fewer for a phase.
+
+    The task is cancelled when the time is over, as by `asyncio.timeout`.
+
+    Args:
+        seconds: for everything.
+
+    Attributes:
+        exceeded: the limit that was exceeded, TIMEOUT_TOTAL or a phase's.
+
+    Raises:
+        DeadlineExceeded: at the end of the context.
+    """
+
+    def __init__(self, seconds: float) -> None:
+        self.exceeded: Reason | None = None
+        self._seconds = seconds
+        self._reason = Reason.TIMEOUT_TOTAL
+
+    def __enter__(self) -> "Deadline":
+        task = asyncio.current_task()
+        assert task is not None  # noqa: S101 - a fetch is awaited
+        self._task = task
+        self._cancelling = task.cancelling()
+        self._loop = task.get_loop()
+        self._end = self._when = self._armed = self._loop.time() + self._seconds
+        self._timer = self._loop.call_at(self._end, self._expire)
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, _: TracebackType | None) -> None:
+        self._timer.cancel()
+        if self.exceeded is None:
+            return
+        if self._task.uncancel() <= self._cancelling and kind is asyncio.CancelledError:
+            raise DeadlineExceeded(self.exceeded) from None
+
+    @property
+    def exceeded_phase(self) -> Reason | None:
+        """The phase whose limit was exceeded, if it was one."""
+        return None if self.exceeded is Reason.TIMEOUT_TOTAL else self.exceeded
+
+    def begin(self, reason: Reason, seconds: float) -> None:
+        """Begins a phase that has so many seconds; it ends with the next one, or with `end_phase`."""
+        when = self._loop.time() + seconds
+        self._reason, self._when = (reason, when) if when < self._end else (Reason.TIMEOUT_TOTAL, self._end)
+        if self._when < self._armed:
+            self._timer.cancel()
+            self._arm()
+
+    def end_phase(self) -> None:
+        """Ends a phase: what is left of all the time counts."""
+        self._reason, self._when = Reason.TIMEOUT_TOTAL, self._end
+
+    def _arm(self) -> None:
+        self._armed = self._when
+        self._timer = self._loop.call_at(self._when, self._expire)
+
+    def _expire(self) -> None:
+        if self._when > self._armed:  # the limit moved; the timer did not, for that costs more than it saves
+            self._arm()
+        else:
+            self.exceeded = self._reason
+            self._task.cancel()

@@ -1,0 +1,230 @@
+"""A page's content: decoded, counted, ended at the limit, and fed to its parser as it arrives."""
+
+import asyncio
+from collections.abc import Callable, Iterator
+from enum import Enum, auto
+from time import perf_counter, time
+
+from scrap.events import Content, FetchEnded
+from scrap.fetch import media
+from scrap.fetch.client import HTTPClient
+from scrap.fetch.coding import ContentDecoder, codings
+from scrap.fetch.fields import combined, values
+from scrap.fetch.limits import FetchLimits
+from scrap.fetch.response import UpstreamResponse
+from scrap.turns import Turns
+
+
+class Wants(Enum):
+    """What the consumer of a page's content wants."""
+
+    MORE = auto()  # the next piece
+    TURN = auto()  # to be called again when it is its turn, with b""
+    NOTHING = auto()  # it has enough
+
+
+Feed = Callable[[bytes], Wants]
+
+
+class FetchedPage:
+    """A response with a 2xx status: its head is here, its content is read as far as it is needed.
+
+    A context manager: at its end the connection ends at once.
+
+    Attributes:
+        url: where it was found, after all redirects.
+        host: that URL's.
+        is_html: by Content-Type, or by its beginning where that does not tell. Other content is never read.
+        charset: the label in the Content-Type header.
+        delay: seconds from its request to its head, redirects before it not counted.
+        truncated: there was more than was read: the limit was reached, or the connection ended early.
+    """
+
+    def __init__(
+        self, response: UpstreamResponse, client: HTTPClient, limits: FetchLimits, turns: Turns, summary: FetchEnded
+    ) -> None:
+        self.url = response.target.href
+        self.host = response.target.host
+        self.delay = response.first_byte
+        self.is_html = False
+        self.charset: str | None = None
+        self.truncated = False
+        self._response = response
+        self._client = client
+        self._turns = turns
+        self._summary = summary
+        self._limit = limits.decoded_bytes
+        encoding = combined(response.fields, b"content-encoding")
+        stack = codings(encoding, limits) if encoding else []
+        self._decoder = ContentDecoder(stack, self._limit) if stack else None
+        self._pieces: Iterator[bytes] = iter(())  # that the decoder makes of what was received
+        self._beginning: list[bytes] = []  # was read in order to tell what it is, and not yet fed
+        self._ended = False
+        self._decoded_bytes = 0
+        self._feed: Feed | None = None  # while it is being read
+        self._done: asyncio.Future[None] | None = None
+        self._is_behind = False  # the consumer wants a turn
+        self._asked = 0.0  # when it began to wait for a turn; 0.0 while it does not
+        self._waited = 0.0  # seconds for turns, in this reading
+        self._fed = 0.0  # seconds in `feed`, in this reading
+        self._seconds = 0.0  # of waiting for content and decoding it
+
+    def __enter__(self) -> "FetchedPage":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        response, summary = self._response, self._summary
+        self._client.close(response)
+        summary.timings.body += self._seconds
+        summary.content = Content(response.body_bytes, self._decoded_bytes, self._seconds, self.truncated, time())
+
+    @property
+    def held(self) -> int:
+        """Bytes of memory that its decoders hold."""
+        return self._decoder.held if self._decoder is not None else 0
+
+    def headers(self, names: frozenset[str]) -> list[tuple[str, str]]:
+        """The response's header fields of these names (in lower case), in order."""
+        decoded = ((name.decode("latin-1"), value) for name, value in self._response.fields)
+        return [(name, value.decode("latin-1")) for name, value in decoded if name in names]
+
+    async def look(self) -> None:
+        """Finds out what the page is, from its header or else from its beginning."""
+        header = media.read([value.decode("latin-1") for value in values(self._response.fields, b"content-type")])
+        self.charset = header.charset
+        is_html = header.is_html
+        self.is_html = media.sniff(await self._begin(media.SNIFFED_BYTES)) if is_html is None else is_html
+        if not self.is_html:
+            self._response.abort()
+
+    async def read(self, feed: Feed) -> None:
+        """Feeds an HTML page's decoded content, piece by piece as it arrives; nothing of anything else.
+
+        It ends with the content, or when `feed` wants nothing more; then the connection ends at once. `feed` is called
+        when it is its turn: a page that costs much is slow itself, and no other is. Its seconds count as parsing.
+
+        Raises:
+            UpstreamError: BODY_UNREADABLE or PROTOCOL_ERROR.
+            Overloaded: EXHAUSTED.
+            Exception: what `feed` raises.
+        """
+        if not self.is_html:
+            return
+        try:
+            await self._read(feed)
+        finally:
+            self._summary.timings.parse += self._fed
+        self._response.abort()
+
+    async def _begin(self, size: int) -> bytes:
+        """Reads at least so many bytes where there are so many; they are fed again."""
+        beginning: list[bytes] = []
+
+        def collect(piece: bytes) -> Wants:
+            beginning.append(piece)
+            return Wants.MORE if sum(map(len, beginning)) < size else Wants.NOTHING
+
+        await self._read(collect)
+        self._beginning = beginning
+        return b"".join(beginning)[:size]
+
+    async def _read(self, feed: Feed) -> None:
+        started, self._fed, self._waited = perf_counter(), 0.0, 0.0
+        self._feed = feed
+        self._done = asyncio.get_running_loop().create_future()
+        self._response.on_data = self._pump
+        try:
+            self._pump()
+            await self._done
+        finally:
+            self._feed = self._done = self._response.on_data = None
+            ended = perf_counter()
+            if self._asked:
+                self._waited += ended - self._asked
+            self._summary.timings.wait += self._waited
+            self._seconds += ended - started - self._fed - self._waited
+
+    def _pump(self, *, is_turn: bool = False) -> None:
+        """Feeds what is here, as long as it is its turn."""
+        try:
+            while self._feed is not None and not self._asked:
+                if not (is_turn or self._turns.is_free):
+                    self._asked = perf_counter()
+                    self._turns.call_soon(self._on_turn)
+                    return
+                is_turn = False
+                piece = b"" if self._is_behind else self._next()
+                if piece is None:
+                    return
+                wants = self._step(piece) if piece or self._is_behind else Wants.NOTHING
+                if wants is Wants.NOTHING:
+                    self._finish(None)
+                self._is_behind = wants is Wants.TURN
+        except Exception as error:  # noqa: BLE001 - it is the reading task's
+            self._finish(error)
+
+    def _step(self, piece: bytes) -> Wants:
+        assert self._feed is not None  # noqa: S101 - it is being read
+        started = perf_counter()
+        try:
+            return self._feed(piece)
+        finally:
+            seconds = perf_counter() - started
+            self._fed += seconds
+            self._turns.spend(seconds)
+
+    def _on_turn(self) -> None:
+        if self._feed is not None:
+            self._waited += perf_counter() - self._asked
+            self._asked = 0.0
+            self._pump(is_turn=True)
+
+    def _finish(self, error: Exception | None) -> None:
+        self._feed = None
+        if self._done is None or self._done.done():
+            return
+        if error is None:
+            self._done.set_result(None)
+        else:
+            self._done.set_exception(error)
+
+    def _next(self) -> bytes | None:
+        """Returns the next piece of decoded content; b"" at its end, None where more may come."""
+        if self._beginning:
+            return self._beginning.pop(0)
+        while not self._ended:
+            if self._decoder is not None:
+                if piece := self._decoded():
+                    return self._count(piece)
+                if self._decoder.overflowed:
+                    self.truncated = self._ended = True
+                    break
+            data = self._response.take()
+            if data is None:
+                return None
+            if not data:
+                self.truncated = self._response.cut or self._is_unfinished()
+                self._ended = True
+            elif self._decoder is None:
+                return self._count(data)
+            else:
+                self._pieces = self._decoder.feed(data)
+        return b""
+
+    def _decoded(self) -> bytes:
+        started = perf_counter()
+        piece = next(filter(None, self._pieces), b"")
+        self._turns.spend(perf_counter() - started)
+        return piece
+
+    def _is_unfinished(self) -> bool:
+        """Whether coded content stops in the middle of its coding."""
+        return self._decoder is not None and self._response.body_bytes > 0 and not self._decoder.finished
+
+    def _count(self, piece: bytes) -> bytes:
+        left = self._limit - self._decoded_bytes
+        if len(piece) > left:
+            self.truncated = self._ended = True
+            piece = piece[:left]
+        self._decoded_bytes += len(piece)
+        return piece
