@@ -45,7 +45,7 @@ Work = Callable[[int], Awaitable[object]]
 
 
 async def duel(name: str, ours: Work, theirs: Work, times: int, rounds: int) -> None:
-    """Prints the median cost of one time of each, the quartiles of ours, and the ratio."""
+    """Prints the median cost of one time of each, the quartiles of the service, and the ratio."""
     costs: dict[Work, list[float]] = {ours: [], theirs: []}
     for number in range(rounds + 2):
         for work in (ours, theirs) if number % 2 else (theirs, ours):
@@ -134,7 +134,7 @@ async def flights(rounds: int) -> None:
     await duel("a request in a stampede of 1,000 / awaiting one task", stampede, waiting, 1_000, rounds)
 
 
-async def places(rounds: int) -> None:
+async def slots(rounds: int) -> None:
     admission = Admission(AdmissionLimits(capacity=64, waiting=2_000, max_wait=60))
     semaphore = asyncio.Semaphore(64)
 
@@ -217,7 +217,7 @@ async def shared(rounds: int) -> None:
 
 async def main(rounds: int) -> None:
     print(f"{'ours / the other; microseconds':58} {'median':>9} {'quartiles':>21} {'other':>9} {'ratio':>7}")
-    for part in (memory, decisions, flights, places):
+    for part in (memory, decisions, flights, slots):
         await part(rounds)
     if shutil.which("redis-server"):
         await shared(rounds)

@@ -220,9 +220,9 @@ def report(
     page = 1e6 / statistics.median(m.per_cpu_second for m in peak)
     rejection = statistics.median(cost)
     print(f"CPU: a page {page:.0f} µs, a rejection {rejection:.1f} µs ({rejection / page:.1%})")
-    tallies = [m.result for measures in runs.values() for m in measures]
-    odd = sum((result.others for result in tallies), start=Counter[int]())
-    lost = sum(result.lost for result in tallies)
+    results = [m.result for measures in runs.values() for m in measures]
+    odd = sum((result.others for result in results), start=Counter[int]())
+    lost = sum(result.lost for result in results)
     print(
         f"other responses {dict(odd)}, lost {lost}; most memory {rss[0]:.0f} MiB, with {HOARDERS} hoarders {rss[1]:.0f}"
     )

@@ -1,10 +1,10 @@
-"""What a pod needs: memory and CPU at rest, with answers from the cache, and with every place taken by a large page.
+"""What a pod needs: memory and CPU at rest, with responses from the cache, and with every slot taken by a large page.
 
 python -m tests.benchmarks.bench_resources [seconds]
 
-Each line is a process of its own, with the settings of the chart. A page of 60 KiB fits into what comes with its place,
-so all places are taken; of those of 1 MiB only as many as the common bound has room for. All of a page is read, and its
-last part comes 7 s after the rest: calls come faster than places become free. docs/install.md has the figures.
+Each line is a process of its own, with the settings of the chart. A page of 60 KiB fits into the memory of its slot,
+so all slots are taken; of those of 1 MiB only as many as the shared memory budget allows. All of a page is read, and
+its last part comes 7 s after the rest: calls come faster than slots become free. docs/install.md has the figures.
 """
 
 import asyncio
@@ -55,8 +55,8 @@ SCENES = (
 )
 
 
-async def places(service: Running, most: list[float]) -> None:
-    """Notes the most places that are taken at once."""
+async def slots(service: Running, most: list[float]) -> None:
+    """Notes the most slots that are taken at once."""
     while True:
         figures = await asyncio.to_thread(client.request, service.management, "/metrics")
         most[0] = max(most[0], Exposition(figures.body.decode()).value("scrap_admission_in_flight"))
@@ -75,7 +75,7 @@ async def measure(scene: ResourceScene, port: int, seconds: float) -> str:
                 number = next(numbers) if "{}" in scene.path else 0
                 return f"/api/v1/scrap?url={web.url(port, scene.path.format(number), number % HOSTS)}"
 
-            watch = asyncio.ensure_future(places(service, most))
+            watch = asyncio.ensure_future(slots(service, most))
             result = await LoadGenerator(service.url, target, connections=1000).at(scene.rate, seconds)
             watch.cancel()
         else:

@@ -1,10 +1,10 @@
-"""Mixed abuse for minutes: afterwards the service is as it was. Memory within 10 %, no error of ours, nothing leaked.
+"""Mixed abuse for minutes: afterwards the service is as it was. Memory within 10 %, no internal error, nothing leaked.
 
     python -m tests.benchmarks.bench_soak [minutes]
 
-All at once: every answer of the hostile web, slow-loris callers, callers who do not read, half-open connections, bytes
-that are no HTTP, stampedes that leave half-way, pages that come once and push each other out of the cache, and calls
-that are answered from it. Before and after, when all have gone, the service is counted: memory, sockets, tasks.
+All at once: every response of the hostile web, slow-loris clients, clients that do not read, half-open connections,
+bytes that are no HTTP, stampedes that leave half-way, pages that come once and push each other out of the cache, and
+calls that are answered from it. Before and after, when all have gone, the service is counted: memory, sockets, tasks.
 What comes before is no part of it: 10,000 calls fill what is bounded by entries, and three minutes of abuse the
 allocator, whose heap grows for two (by 15 % after the first) and then no more.
 """
@@ -48,7 +48,7 @@ SETTINGS = {
 PATH = "/api/v1/scrap"
 PATIENCE = 20.0  # seconds
 WARM = 180.0  # likewise
-EXPECTED = {200, 403, 502, 503, 504}  # what a call for a page of this web may hear
+EXPECTED = {200, 403, 502, 503, 504}  # the statuses that a call for a page of this web may have
 GOOD = CARD + b"<p>x</p>" * 4000
 NOISE = [
     b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03",
@@ -91,7 +91,7 @@ class Abuse:
                 head = await reader.readuntil(b"\r\n\r\n")
                 self.statuses[int(head[9:12])] += 1
         except (OSError, TimeoutError, asyncio.IncompleteReadError) as error:
-            if patience == PATIENCE:  # else it is the caller who left
+            if patience == PATIENCE:  # else the client left
                 self.unanswered[type(error).__name__] += 1
             raise
 
@@ -176,18 +176,18 @@ def figures(service: Running) -> Exposition:
     return Exposition(client.request(service.management, "/metrics").body.decode())
 
 
-def tasks_of(service: Running, told: Path) -> list[str]:
+def tasks_of(service: Running, tasks_file: Path) -> list[str]:
     """Asks it for the names of its tasks."""
-    told.unlink(missing_ok=True)
+    tasks_file.unlink(missing_ok=True)
     os.kill(service.pid, signal.SIGUSR1)
     for _ in range(100):
         time.sleep(0.1)
-        if told.exists() and told.read_text().endswith("\n"):
+        if tasks_file.exists() and tasks_file.read_text().endswith("\n"):
             break
-    return told.read_text().split()
+    return tasks_file.read_text().split()
 
 
-async def at_rest(service: Running, told: Path) -> State:
+async def at_rest(service: Running, tasks_file: Path) -> State:
     """Waits until nothing is under way, for 40 seconds at most, and counts."""
     process = Path(f"/proc/{service.pid}")
     names = ("scrap_requests_in_flight", "scrap_admission_in_flight", "scrap_admission_waiting")
@@ -199,7 +199,7 @@ async def at_rest(service: Running, told: Path) -> State:
         if not any(in_flight):
             break
     await asyncio.sleep(3)  # for what ends after its call
-    tasks = await asyncio.to_thread(tasks_of, service, told)
+    tasks = await asyncio.to_thread(tasks_of, service, tasks_file)
     sockets = 0
     for entry in (process / "fd").iterdir():
         with contextlib.suppress(OSError):
@@ -211,9 +211,9 @@ async def at_rest(service: Running, told: Path) -> State:
 
 async def main(minutes: float = 10) -> None:
     """Abuses it, prints what changed; ends with 1 where a bar is not met."""
-    told = Path(tempfile.mkdtemp()) / "tasks"
+    tasks_file = Path(tempfile.mkdtemp()) / "tasks"
     command = [sys.executable, "-m", "tests.benchmarks.watched"]
-    environment = os.environ | SETTINGS | {"WATCHED_TO": str(told)}
+    environment = os.environ | SETTINGS | {"WATCHED_TO": str(tasks_file)}
     answers = by_path({**EVERY, "/good": page(GOOD)})
     with running(command, environment) as service:
         async with serving(answers) as origin:
@@ -226,7 +226,7 @@ async def main(minutes: float = 10) -> None:
             while next(numbers) < 10_000:
                 await filling.at_most(16, 1)
             await abuse(whom, WARM)
-            before = await at_rest(service, told)
+            before = await at_rest(service, tasks_file)
             print(f"after {WARM:g} s of warming up: {before.rss:.0f} MB, {before.sockets} sockets", flush=True)
             whom.statuses.clear()
             whom.unanswered.clear()
@@ -236,7 +236,7 @@ async def main(minutes: float = 10) -> None:
                 origin.requests.clear()
                 print(f"{service.rss():.0f} MB", end=" ", flush=True)
                 most = max(most, service.rss("VmHWM"))
-            after = await at_rest(service, told)
+            after = await at_rest(service, tasks_file)
             calls = figures(service)
         errors = sum(
             sample.value

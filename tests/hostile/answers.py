@@ -72,7 +72,7 @@ def page(body: bytes = CARD, *fields: bytes) -> Answer:
 
 
 def redirect(location: bytes, *fields: bytes, status: int = 302) -> Answer:
-    """Sends its caller elsewhere."""
+    """Redirects its client."""
     lines = b"".join(field + b"\r\n" for field in fields)
     return says(b"HTTP/1.1 %d Found\r\nLocation: %b\r\n%bContent-Length: 0\r\n\r\n" % (status, location, lines))
 

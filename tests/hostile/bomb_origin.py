@@ -98,7 +98,7 @@ class _Connection(asyncio.Protocol):
         self._pieces: Iterator[list[bytes]] = iter(())
         self._between = 0.0  # seconds from one piece to the next
         self._is_full = False
-        self._waits = False  # for room to send the next piece
+        self._waits = False  # until the transport takes the next piece
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._transport = cast("asyncio.Transport", transport)

@@ -76,7 +76,7 @@ def _coded(coding: bytes, body: bytes) -> Page:
 
 
 def _repeated(unit: bytes, size: int = MIB - 4 * KIB) -> bytes:
-    """A unit as often as it fits: by default into what is read of a page, with some room for what stands around it."""
+    """A unit as often as it fits: by default into what is read of a page, less some bytes for what stands around it."""
     return unit * (size // len(unit))
 
 

@@ -1,4 +1,4 @@
-"""An address that takes no connection and refuses none: Linux drops what a full backlog has no room for."""
+"""An address that takes no connection and refuses none: Linux drops what a full backlog cannot take."""
 
 import contextlib
 import socket

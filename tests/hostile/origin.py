@@ -1,4 +1,4 @@
-"""An origin that says exactly the bytes it is told to, however wrong, and remembers what it was asked."""
+"""An origin that sends exactly the bytes it is given, however wrong, and keeps the requests that it received."""
 
 import asyncio
 import contextlib
@@ -29,7 +29,7 @@ class Request:
 
 
 @dataclass
-class Origin:
+class HostileOrigin:
     """A running origin.
 
     Attributes:
@@ -52,7 +52,7 @@ class Origin:
 
 
 @contextlib.asynccontextmanager
-async def serving(answer: Answer, context: ssl.SSLContext | None = None) -> AsyncIterator[Origin]:
+async def serving(answer: Answer, context: ssl.SSLContext | None = None) -> AsyncIterator[HostileOrigin]:
     """Serves one answer to every request; with a context, over TLS. Whatever still runs at the end is cancelled."""
     tasks: set[asyncio.Task[None]] = set()
 
@@ -65,7 +65,7 @@ async def serving(answer: Answer, context: ssl.SSLContext | None = None) -> Asyn
         try:
             request = Request(await reader.readuntil(b"\r\n\r\n"))
             origin.requests.append(request)
-            left = asyncio.ensure_future(reader.read())  # the caller says nothing more: this ends when it leaves
+            left = asyncio.ensure_future(reader.read())  # the client sends nothing more: this ends when it leaves
             saying = asyncio.ensure_future(answer(request, writer))
             try:
                 await asyncio.wait({left, saying}, return_when=asyncio.FIRST_COMPLETED)
@@ -76,7 +76,7 @@ async def serving(answer: Answer, context: ssl.SSLContext | None = None) -> Asyn
                 saying.cancel()
                 await asyncio.gather(left, saying, return_exceptions=True)
         except (OSError, asyncio.IncompleteReadError, asyncio.CancelledError):
-            pass  # the caller has left, or the origin ends
+            pass  # the client has left, or the origin ends
         finally:
             origin.open -= 1
             if not origin.open:
@@ -85,7 +85,7 @@ async def serving(answer: Answer, context: ssl.SSLContext | None = None) -> Asyn
             writer.transport.abort() if writer.transport.is_closing() else writer.close()
 
     server = await asyncio.start_server(connected, "127.0.0.1", 0, ssl=context)
-    origin = Origin(server.sockets[0].getsockname()[1], "https" if context else "http")
+    origin = HostileOrigin(server.sockets[0].getsockname()[1], "https" if context else "http")
     try:
         yield origin
     finally:

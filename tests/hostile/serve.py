@@ -1,4 +1,4 @@
-"""`scrap serve` whose names are looked up in a table of ours, for names that lie and names that are silent.
+"""`scrap serve` that looks names up in a table, for names that lie and names that are silent.
 
     NAMES='{"rebinding.example": [["127.0.0.1"], ["10.0.0.1"]]}' python -m tests.hostile.serve
 

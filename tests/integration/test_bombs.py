@@ -39,7 +39,7 @@ def origin() -> Iterator[BombOrigin]:
         yield origin
 
 
-class Service:
+class WarmService:
     """A running service, warm, and its memory.
 
     Attributes:
@@ -76,7 +76,7 @@ class Service:
 
 
 @contextlib.contextmanager
-def running_service(origin: BombOrigin) -> Iterator[Service]:
+def running_service(origin: BombOrigin) -> Iterator[WarmService]:
     """A service that trusts the origin's certificates and has read a few pages, some of them with html5lib."""
     with running.service(SETTINGS | {"SSL_CERT_FILE": str(origin.trust)}) as service:
         # For the machine's sake: what needs more fails, as it would for its memory.
@@ -84,16 +84,16 @@ def running_service(origin: BombOrigin) -> Iterator[Service]:
         card = origin.url(CARD, 0)
         for url in (card, *(origin.url(HONEST, number) for number in range(AT_ONCE))):
             assert client.scrap(service.url, url).status == 200
-        yield Service(service, card)
+        yield WarmService(service, card)
 
 
 @pytest.fixture(scope="module")
-def services(origin: BombOrigin) -> Iterator[Callable[[], Service]]:
+def services(origin: BombOrigin) -> Iterator[Callable[[], WarmService]]:
     """Gives the same service again and again, and a new one where the last page left much behind."""
     with contextlib.ExitStack() as stack:
         service = stack.enter_context(running_service(origin))
 
-        def usual() -> Service:
+        def usual() -> WarmService:
             nonlocal service
             if not service.is_usual:
                 service.kill()
@@ -105,13 +105,13 @@ def services(origin: BombOrigin) -> Iterator[Callable[[], Service]]:
 
 
 @pytest.fixture
-def service(services: Callable[[], Service]) -> Service:
+def service(services: Callable[[], WarmService]) -> WarmService:
     """A service that is as if nothing had been asked."""
     return services()
 
 
 def is_documented(response: Response) -> bool:
-    """Whether it is a preview, or says with the status of its reason that this page is not to be had."""
+    """Whether it is a preview, or a problem with the status of its reason: the page cannot be fetched."""
     if response.status not in STATUSES or response.status == 200:
         return response.status == 200
     reason = Reason[json.loads(response.start)["reason"].upper()]
@@ -119,7 +119,7 @@ def is_documented(response: Response) -> bool:
 
 
 @pytest.mark.parametrize("name", BOMBS)
-async def test_bomb(name: str, service: Service, origin: BombOrigin) -> None:
+async def test_bomb(name: str, service: WarmService, origin: BombOrigin) -> None:
     at = time.monotonic() + 0.1
     urls = [origin.url(BOMBS[name], number, at=at) for number in range(AT_ONCE)]
     service.forget_peak()

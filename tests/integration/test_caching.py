@@ -1,4 +1,4 @@
-"""Answers that are kept: what a caller sees of it, and what the origin does not."""
+"""Cached responses: what a client sees of them, and which requests the origin does not receive."""
 
 import re
 import threading
@@ -13,7 +13,7 @@ from tests.waiting import eventually
 
 
 @dataclass
-class Site:
+class CountedPage:
     """A page whose host counts its visitors, and that the test changes."""
 
     title: str = "First"
@@ -25,12 +25,12 @@ class Site:
 
 
 @pytest.fixture
-def site(request: pytest.FixtureRequest) -> Iterator[tuple[Site, str]]:
+def site(request: pytest.FixtureRequest) -> Iterator[tuple[CountedPage, str]]:
     """The page, and its URL; a parameter is its host, where it must not be every other origin's."""
-    state = Site()
+    state = CountedPage()
     state.open.set()
 
-    class Handler(running.Answer):
+    class CountedPageHandler(running.Answer):
         def do_GET(self) -> None:
             state.visits += 1
             state.visited.release()
@@ -38,7 +38,7 @@ def site(request: pytest.FixtureRequest) -> Iterator[tuple[Site, str]]:
             body = f'<meta property="og:title" content="{state.title}">'.encode()
             self.answer(state.status, body, {"Content-Type": "text/html", **state.headers})
 
-    with running.origin(Handler, getattr(request, "param", "127.0.0.1")) as origin:
+    with running.origin(CountedPageHandler, getattr(request, "param", "127.0.0.1")) as origin:
         yield state, f"{origin.url}/page"
 
 
@@ -49,7 +49,7 @@ def forgetful() -> Iterator[running.Service]:
         yield service
 
 
-def test_a_page_is_fetched_once_while_it_is_fresh(service: running.Service, site: tuple[Site, str]) -> None:
+def test_a_page_is_fetched_once_while_it_is_fresh(service: running.Service, site: tuple[CountedPage, str]) -> None:
     state, url = site
     state.headers["Cache-Control"] = "max-age=300"
     first, again = client.scrap(service.url, url), client.scrap(service.url, url)
@@ -59,7 +59,7 @@ def test_a_page_is_fetched_once_while_it_is_fresh(service: running.Service, site
     assert int(again.headers["Age"]) < 300
 
 
-def test_one_page_has_one_key_however_it_is_written(service: running.Service, site: tuple[Site, str]) -> None:
+def test_one_page_has_one_key_however_it_is_written(service: running.Service, site: tuple[CountedPage, str]) -> None:
     state, url = site
     client.scrap(service.url, url)
     client.scrap(service.url, url.replace("http://", "HTTP://").replace("/page", "/./page#part"))
@@ -70,31 +70,31 @@ def test_a_root_dot_makes_no_other_key() -> None:
     """Over the system's resolver: `localhost`, which the hosts file or the resolver itself knows."""
     visits = 0
 
-    class Handler(running.Answer):
+    class CountingHandler(running.Answer):
         def do_GET(self) -> None:
             nonlocal visits
             visits += 1
             self.answer(200, b'<meta property="og:title" content="One">', {"Content-Type": "text/html"})
 
-    with running.service({"SCRAP_ALLOWED_HOSTS": "localhost"}) as service, running.origin(Handler) as origin:
+    with running.service({"SCRAP_ALLOWED_HOSTS": "localhost"}) as service, running.origin(CountingHandler) as origin:
         for host in ("localhost", "localhost."):
             answer = client.scrap(service.url, f"http://{host}:{origin.server_port}/page")
             assert (answer.status, answer.json["title"]) == (200, "One")
     assert visits == 1
 
 
-def test_who_has_the_answer_is_told_so(service: running.Service, site: tuple[Site, str]) -> None:
+def test_a_client_that_has_the_response_gets_a_304(service: running.Service, site: tuple[CountedPage, str]) -> None:
     tag = client.scrap(service.url, site[1]).headers["ETag"]
     same = client.scrap(service.url, site[1], headers={"If-None-Match": f'"other", W/{tag}'})
     assert (same.status, same.body, same.headers["ETag"]) == (304, b"", tag)
     assert client.scrap(service.url, site[1], headers={"If-None-Match": '"other"'}).status == 200
 
 
-def test_a_stampede_is_one_fetch(service: running.Service, site: tuple[Site, str]) -> None:
+def test_a_stampede_is_one_fetch(service: running.Service, site: tuple[CountedPage, str]) -> None:
     state, url = site
     state.open.clear()
-    with ThreadPoolExecutor(20) as callers:
-        answers = [callers.submit(client.scrap, service.url, url) for _ in range(20)]
+    with ThreadPoolExecutor(20) as clients:
+        answers = [clients.submit(client.scrap, service.url, url) for _ in range(20)]
         assert state.visited.acquire(timeout=10)
         eventually(lambda: figure(service, "scrap_flights_joined_total") >= 19)
         state.open.set()
@@ -102,7 +102,9 @@ def test_a_stampede_is_one_fetch(service: running.Service, site: tuple[Site, str
     assert state.visits == 1
 
 
-def test_a_stale_answer_is_given_while_it_is_fetched_again(forgetful: running.Service, site: tuple[Site, str]) -> None:
+def test_a_stale_answer_is_given_while_it_is_fetched_again(
+    forgetful: running.Service, site: tuple[CountedPage, str]
+) -> None:
     state, url = site
     state.headers["Cache-Control"] = "max-age=0, stale-while-revalidate=60"
     client.scrap(forgetful.url, url)
@@ -112,7 +114,9 @@ def test_a_stale_answer_is_given_while_it_is_fetched_again(forgetful: running.Se
     eventually(lambda: client.scrap(forgetful.url, url).json["title"] == "Second")
 
 
-def test_a_stale_answer_stands_in_for_a_page_that_is_broken(forgetful: running.Service, site: tuple[Site, str]) -> None:
+def test_a_stale_answer_stands_in_for_a_page_that_is_broken(
+    forgetful: running.Service, site: tuple[CountedPage, str]
+) -> None:
     state, url = site
     state.headers["Cache-Control"] = "max-age=0, stale-while-revalidate=0, stale-if-error=60"
     client.scrap(forgetful.url, url)
@@ -121,7 +125,7 @@ def test_a_stale_answer_stands_in_for_a_page_that_is_broken(forgetful: running.S
     assert (answer.status, answer.json["title"], state.visits) == (200, "First", 2)
 
 
-def test_a_page_that_is_gone_is_gone(forgetful: running.Service, site: tuple[Site, str]) -> None:
+def test_a_page_that_is_gone_is_gone(forgetful: running.Service, site: tuple[CountedPage, str]) -> None:
     state, url = site
     state.headers["Cache-Control"] = "max-age=0, stale-while-revalidate=0, stale-if-error=60"
     client.scrap(forgetful.url, url)
@@ -129,7 +133,7 @@ def test_a_page_that_is_gone_is_gone(forgetful: running.Service, site: tuple[Sit
     assert client.scrap(forgetful.url, url).json["upstream_status"] == 404
 
 
-def test_a_failure_is_remembered_for_a_while(service: running.Service, site: tuple[Site, str]) -> None:
+def test_a_failure_is_remembered_for_a_while(service: running.Service, site: tuple[CountedPage, str]) -> None:
     state, url = site
     state.status = 500
     assert [client.scrap(service.url, url).status for _ in range(3)] == [502, 502, 502]
@@ -137,7 +141,7 @@ def test_a_failure_is_remembered_for_a_while(service: running.Service, site: tup
 
 
 @pytest.mark.parametrize("site", ["127.0.0.2"], indirect=True)
-def test_a_host_that_asks_for_patience_gets_it(service: running.Service, site: tuple[Site, str]) -> None:
+def test_a_host_that_asks_for_patience_gets_it(service: running.Service, site: tuple[CountedPage, str]) -> None:
     state, url = site
     state.status, state.headers = 429, {"Retry-After": "30"}
     client.scrap(service.url, url)

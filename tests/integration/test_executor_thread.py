@@ -18,7 +18,7 @@ LONG = {
 }
 
 
-class Pages(running.Pages):
+class LongPages(running.Pages):
     """Our own pages, and those that take long."""
 
     def do_GET(self) -> None:
@@ -43,7 +43,7 @@ async def test_others_are_answered_while_a_page_takes_long(monkeypatch: pytest.M
         return parse(page, url, limits)
 
     monkeypatch.setattr(preview, name, parse_when_others_are_answered)
-    with running.origin(Pages) as origin:
+    with running.origin(LongPages) as origin:
         settings = Settings(
             {"allowed_networks": (ip_network("127.0.0.0/8"),), "allowed_ports": frozenset({origin.server_port})}
         )

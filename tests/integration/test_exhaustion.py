@@ -13,7 +13,7 @@ from tests import client, running
 from tests.integration.test_caching import figure
 from tests.waiting import eventually
 
-PLACES = 4
+SLOTS = 4
 
 
 @pytest.fixture
@@ -22,9 +22,9 @@ def service() -> Iterator[running.Service]:
     settings = {
         "SCRAP_ALLOWED_HOSTS": "localhost",
         "SCRAP_CACHE_MIN": "0",
-        "SCRAP_MAX_FETCHES": str(PLACES),
+        "SCRAP_MAX_FETCHES": str(SLOTS),
         "SCRAP_MAX_WAITING": "0",
-        "SCRAP_RESOLVER_THREADS": str(PLACES),
+        "SCRAP_RESOLVER_THREADS": str(SLOTS),
     }
     with running.service(settings) as service:
         yield service
@@ -75,12 +75,12 @@ def test_without_descriptors_calls_fail_by_our_fault_and_afterwards_none_does(
     with ExitStack() as stack, running.origin(Stale) as kept:
         assert client.scrap(service.url, f"{by_name}/card.html").status == 200  # the libraries have opened their files
         assert client.scrap(service.url, f"{kept.url}/").json["title"] == "Kept"
-        clients = [Open(service.url, stack) for _ in range(PLACES)]
+        clients = [Open(service.url, stack) for _ in range(SLOTS)]
         management = Open(service.management, stack)
         with no_descriptors(service):
-            for number in range(3 * PLACES):  # more than there are places, and threads for look-ups
+            for number in range(3 * SLOTS):  # more than there are slots, and threads for look-ups
                 for base in (origin.url, by_name):
-                    answer = clients[number % PLACES].scrap(f"{base}/card.html?{number}")
+                    answer = clients[number % SLOTS].scrap(f"{base}/card.html?{number}")
                     assert (answer.status, answer.json["reason"], answer.json["fault"]) == (503, "exhausted", "service")
                     assert answer.headers["Content-Type"] == "application/problem+json"
                     assert int(answer.headers["Retry-After"]) >= 1
@@ -88,22 +88,22 @@ def test_without_descriptors_calls_fail_by_our_fault_and_afterwards_none_does(
             instead = clients[0].scrap(f"{kept.url}/")
             assert (instead.status, instead.json["title"]) == (200, "Kept")
             assert management.get("/readyz").status == 200
-        for number in range(3 * PLACES):  # the same pages: the failures were not kept
+        for number in range(3 * SLOTS):  # the same pages: the failures were not kept
             for base in (origin.url, by_name):
-                assert clients[number % PLACES].scrap(f"{base}/card.html?{number}").status == 200
+                assert clients[number % SLOTS].scrap(f"{base}/card.html?{number}").status == 200
         assert client.scrap(service.url, f"{kept.url}/").json["title"] == "Kept"  # by a new connection
         eventually(lambda: figure(service, "scrap_admission_in_flight") == 0)
-        assert figure(service, 'scrap_failures_total{fault="service",outcome="shed",reason="exhausted"}') == 6 * PLACES
+        assert figure(service, 'scrap_failures_total{fault="service",outcome="shed",reason="exhausted"}') == 6 * SLOTS
         assert management.get("/readyz").status == 200
     assert service.stop() == 0
 
 
 def test_the_log_says_what_was_missing(service: running.Service, origin: running.Origin) -> None:
     with ExitStack() as stack:
-        caller = Open(service.url, stack)
+        opened = Open(service.url, stack)
         client.scrap(service.url, f"{origin.url}/card.html")
         with no_descriptors(service):
-            assert caller.scrap(f"{origin.url}/card.html?1").status == 503
+            assert opened.scrap(f"{origin.url}/card.html?1").status == 503
     assert service.stop() == 0
     eventually(lambda: any('"exhausted"' in line for line in service.log))
     (line,) = [json.loads(line) for line in service.log if '"reason":"exhausted"' in line]

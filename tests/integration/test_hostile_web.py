@@ -1,7 +1,7 @@
 """Every trap of the hostile web against the real `scrap serve`: its answer, its time, its memory, and the next call.
 
 The traps that need a fetch's inside (what is connected to, what is left behind) are in tests/integration/fetch and
-tests/property. Here is what a caller sees. Names are looked up in a table (tests/hostile/serve.py); all else is real.
+tests/property. Here is what a client sees. Names are looked up in a table (tests/hostile/serve.py); all else is real.
 """
 
 import asyncio
@@ -39,7 +39,7 @@ CHUNKED = HTML + b"Transfer-Encoding: chunked\r\n\r\n"
 
 @dataclass(frozen=True)
 class Trap:
-    """What is served, and what our caller is told.
+    """What is served, and what the client of the service receives.
 
     Attributes:
         reason: of the problem; None for a preview.
@@ -72,7 +72,7 @@ def broken(answer: Answer) -> Trap:
 
 
 async def rebinding(request: Request, writer: asyncio.StreamWriter) -> None:
-    """Sends its caller back to its own name, which means another address by then."""
+    """Redirects its client to its own name, which means another address by then."""
     await redirect(b"http://%b/again" % (request.header("host") or "").encode())(request, writer)
 
 

@@ -13,7 +13,7 @@ from scrap.errors import Outcome
 from scrap.events import BackgroundFailed, Event, FetchEnded
 from scrap.opengraph import FallbackReason, reader, scanner
 from tests.hostile.answers import page, says
-from tests.hostile.origin import Origin, serving
+from tests.hostile.origin import HostileOrigin, serving
 from tests.integration.test_previewing import previewing
 
 CARD = b'<meta property="og:title" content="T"><meta property="og:type" content="website">'
@@ -23,7 +23,7 @@ def fail(*_: object) -> Any:
     raise ZeroDivisionError("a mistake of ours")
 
 
-async def answers(origin: Origin, count: int = 1) -> tuple[set[tuple[bytes, Outcome]], list[Event]]:
+async def answers(origin: HostileOrigin, count: int = 1) -> tuple[set[tuple[bytes, Outcome]], list[Event]]:
     """What pages are answered with, and the events."""
     events: list[Event] = []
     async with previewing(emit=events.append) as make:

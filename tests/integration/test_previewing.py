@@ -18,12 +18,12 @@ from scrap.fetch import EgressPolicy, Fetcher, FetchLimits
 from scrap.preview import Preview, Previewer
 from scrap.turns import Turns
 from tests.hostile.answers import CARD, EVERY, HTML, by_path, page, says
-from tests.hostile.origin import Origin, serving
+from tests.hostile.origin import HostileOrigin, serving
 
 LOOPBACK = EgressPolicy(networks=(ip_network("127.0.0.0/8"),), ports=frozenset(range(1, 65536)))
 
 
-class Clock:
+class MinuteClock:
     """A wall clock that is a minute later whenever somebody looks."""
 
     now = 1_800_000_000.0
@@ -37,9 +37,9 @@ class Clock:
 async def previewing(
     *,
     limits: FetchLimits = FetchLimits(),  # noqa: B008 - frozen
-    places: admission.AdmissionLimits = admission.AdmissionLimits(),  # noqa: B008 - frozen
+    admission_limits: admission.AdmissionLimits = admission.AdmissionLimits(),  # noqa: B008 - frozen
     deadline: float = 20.0,
-    clock: Callable[[], float] = Clock(),  # noqa: B008 - each test makes its own
+    clock: Callable[[], float] = MinuteClock(),  # noqa: B008 - each test makes its own
     executor: admission.Executor | None = None,
     emit: Emit = ignore,
 ) -> AsyncIterator[Callable[[str], asyncio.Task[Preview]]]:
@@ -50,7 +50,7 @@ async def previewing(
         fetcher=fetcher,
         cache=cache.Cache(cache.CacheLimits(), remote.Remote(), emit=ignore),
         freshness=freshness.FreshnessPolicy(),
-        admission=admission.Admission(places),
+        admission=admission.Admission(admission_limits),
         parsing=opengraph.ParseLimits(),
         turns=Turns(),
         executor=executor,
@@ -66,13 +66,13 @@ async def previewing(
         executor.close()
 
 
-async def arrived(origin: Origin, many: int) -> None:
+async def arrived(origin: HostileOrigin, many: int) -> None:
     while len(origin.requests) < many:
         await asyncio.sleep(0)
 
 
 async def test_a_lifetime_begins_when_the_page_arrives_not_when_it_is_read() -> None:
-    clock = Clock()
+    clock = MinuteClock()
     began = clock.now
     async with serving(page(CARD, b"Cache-Control: max-age=600")) as origin, previewing(clock=clock) as make:
         kept = (await make(origin.url())).entry
@@ -128,7 +128,7 @@ async def test_what_is_kept_of_a_page_takes_no_more_memory_than_it_is_long() -> 
     assert max(trace.size for trace in ours.traces) < 2000
 
 
-async def test_who_waits_for_us_until_the_deadline_is_not_told_that_the_page_is_slow() -> None:
+async def test_a_wait_in_the_queue_until_the_deadline_is_not_reported_as_a_slow_page() -> None:
     """Two pages of one host that takes one at a time: the first is late by its own fault, the other by ours."""
     limits = FetchLimits(per_host=1, first_byte_seconds=20)
     async with serving(says(stays=True)) as origin, previewing(limits=limits, deadline=0.3) as make:
@@ -141,7 +141,7 @@ async def test_who_waits_for_us_until_the_deadline_is_not_told_that_the_page_is_
     assert unlucky.fresh_until == unlucky.stored  # it is not kept
 
 
-async def test_who_waits_for_a_parser_until_the_deadline_is_told_that_we_are_full() -> None:
+async def test_a_wait_for_a_parser_until_the_deadline_is_reported_as_saturation() -> None:
     busy = threading.Event()
     executor = admission.Executor(1)
     occupied = asyncio.create_task(executor.run(lambda: busy.wait(20), host="other.example", size=1))
@@ -156,8 +156,12 @@ async def test_who_waits_for_a_parser_until_the_deadline_is_told_that_we_are_ful
 
 async def test_a_page_that_finds_no_memory_is_refused_and_small_ones_go_on() -> None:
     large = says(HTML + b"\r\n<head>" + b"a" * 900_000, stays=True)
-    places = admission.AdmissionLimits(shared_bytes=1_500_000)
-    async with serving(large) as greedy, serving(page()) as modest, previewing(places=places) as make:
+    admission_limits = admission.AdmissionLimits(shared_bytes=1_500_000)
+    async with (
+        serving(large) as greedy,
+        serving(page()) as modest,
+        previewing(admission_limits=admission_limits) as make,
+    ):
         first, second = make(greedy.url("/1")), make(greedy.url("/2"))
         done, (staying,) = await asyncio.wait((first, second), return_when=asyncio.FIRST_COMPLETED)
         assert [(await task).entry.reason for task in done] == [Reason.FULL]
@@ -171,7 +175,7 @@ async def test_a_page_that_finds_no_memory_is_refused_and_small_ones_go_on() -> 
     ["/alive", "/closed", "/no-status", "/endless-header-fields", "/chunk-soup", "/short", "/loop", "/members/gzip"],
 )
 async def test_a_page_is_gone_as_soon_as_its_call_is_over(path: str) -> None:
-    """Nothing of ours is in a cycle, which would keep all that was read of the page until the collector comes."""
+    """No object is in a cycle, which would keep all that was read of the page until the collector comes."""
     async with serving(by_path(EVERY)) as origin, previewing() as make:
         before = len(origin.requests)
         gc.collect()

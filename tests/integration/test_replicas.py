@@ -18,26 +18,26 @@ from scrap.errors import Outcome
 from tests import client, running
 from tests.hostile.answers import page, says
 from tests.hostile.origin import serving
-from tests.integration.cache.redis_server import Server, heard
-from tests.integration.test_caching import Site, figure, site  # noqa: F401 - a fixture
+from tests.integration.cache.redis_server import RedisServer, received
+from tests.integration.test_caching import CountedPage, figure, site  # noqa: F401 - a fixture
 from tests.waiting import eventually
 
 TO_THE_LETTER = {"SCRAP_CACHE_MIN": "0", "SCRAP_CACHE_FAILURES": "0"}
 
 
 @pytest.fixture(scope="module")
-def shared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+def shared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RedisServer]:
     """The server."""
     if shutil.which("redis-server") is None:
         pytest.skip("redis-server is not installed")
-    shared = Server(tmp_path_factory.mktemp("shared"))
+    shared = RedisServer(tmp_path_factory.mktemp("shared"))
     shared.start()
     yield shared
     shared.kill()
 
 
 @pytest.fixture(scope="module", params=["0", "1000000"], ids=["without memory", "with memory"])
-def replicas(shared: Server, request: pytest.FixtureRequest) -> Iterator[tuple[running.Service, running.Service]]:
+def replicas(shared: RedisServer, request: pytest.FixtureRequest) -> Iterator[tuple[running.Service, running.Service]]:
     """Two services that share the server, and have a memory of their own or none."""
     settings = TO_THE_LETTER | {"SCRAP_CACHE_URL": shared.url, "SCRAP_CACHE_BYTES": request.param}
     with running.service(settings) as first, running.service(settings) as second:
@@ -45,7 +45,9 @@ def replicas(shared: Server, request: pytest.FixtureRequest) -> Iterator[tuple[r
 
 
 @pytest.fixture
-def pair(shared: Server, replicas: tuple[running.Service, running.Service]) -> tuple[running.Service, running.Service]:
+def pair(
+    shared: RedisServer, replicas: tuple[running.Service, running.Service]
+) -> tuple[running.Service, running.Service]:
     """The two, both with the server."""
     for service in replicas:
         until_up(service)
@@ -64,8 +66,8 @@ def answers(service: running.Service, url: str, title: str) -> bool:
 
 
 def test_a_stale_answer_of_another_replica_is_given_while_its_page_is_fetched_again(
-    shared: Server,
-    site: tuple[Site, str],  # noqa: F811
+    shared: RedisServer,
+    site: tuple[CountedPage, str],  # noqa: F811
     pair: tuple[running.Service, running.Service],
 ) -> None:
     (state, url), (first, second) = site, pair
@@ -79,8 +81,8 @@ def test_a_stale_answer_of_another_replica_is_given_while_its_page_is_fetched_ag
 
 
 def test_a_stale_answer_of_another_replica_stands_in_for_a_page_that_is_broken(
-    shared: Server,
-    site: tuple[Site, str],  # noqa: F811
+    shared: RedisServer,
+    site: tuple[CountedPage, str],  # noqa: F811
     pair: tuple[running.Service, running.Service],
 ) -> None:
     (state, url), (first, second) = site, pair
@@ -92,7 +94,7 @@ def test_a_stale_answer_of_another_replica_stands_in_for_a_page_that_is_broken(
     assert (answer.status, answer.json["title"], state.visits) == (200, "First", 2)
 
 
-def test_the_server_is_killed_and_comes_back_and_no_call_is_lost(shared: Server, origin: running.Origin) -> None:
+def test_the_server_is_killed_and_comes_back_and_no_call_is_lost(shared: RedisServer, origin: running.Origin) -> None:
     numbers = iter(range(1000))
 
     def call() -> int:
@@ -112,19 +114,19 @@ def test_the_server_is_killed_and_comes_back_and_no_call_is_lost(shared: Server,
             assert call() == 200  # and it is written to again
 
 
-async def test_a_full_house_asks_nobody_before_it_says_no() -> None:
+async def test_a_saturated_service_asks_nobody_before_it_rejects() -> None:
     """Neither a server that is slow, which this one is for ever, nor the web."""
     asked = 0
     first = asyncio.Event()
 
     async def slow(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         nonlocal asked
-        async for data in heard(reader):
+        async for data in received(reader):
             if b"PING" in data:
                 writer.write(b"+PONG\r\n$0\r\n\r\n")
             elif b"GETRANGE" in data:
                 asked += data.count(b"GETRANGE")
-                if not first.is_set():  # the call that takes the one place
+                if not first.is_set():  # the call that takes the one slot
                     first.set()
                     writer.write(b"$0\r\n\r\n")
 
@@ -143,7 +145,7 @@ async def test_a_full_house_asks_nobody_before_it_says_no() -> None:
             taken = asyncio.create_task(asyncio.to_thread(client.scrap, service.url, stuck.url()))
             while not stuck.requests:
                 await asyncio.sleep(0)
-            for method in ("GET", "HEAD"):  # at the door, and the ordinary way
+            for method in ("GET", "HEAD"):  # by the load shedder, and the ordinary way
                 refused = await asyncio.to_thread(client.scrap, service.url, healthy.url(), method=method)
                 assert (refused.status, refused.headers["Retry-After"]) == (503, "1")
             assert asked == 1
@@ -164,7 +166,7 @@ def forged(key: str, change: dict[int, object], body: bytes = b'{"title":"forged
 BAD_TIMES: tuple[object, ...] = (None, True, "1", [], -1, 1e300, 10**18)
 
 
-def test_a_forged_entry_is_a_miss(shared: Server, origin: running.Origin) -> None:
+def test_a_forged_entry_is_a_miss(shared: RedisServer, origin: running.Origin) -> None:
     forgeries: list[dict[int, object]] = [
         {0: "upstream_error"},
         {0: "no_open_graph"},

@@ -1,4 +1,4 @@
-"""Whoever is slow holds a slot of its own and nothing else: the next caller is served."""
+"""A slow client or origin holds a slot of its own and nothing else: the next client is served."""
 
 import contextlib
 import socket
@@ -48,14 +48,14 @@ def answer(connection: socket.socket) -> tuple[int, bytes]:
 
 
 def refused(service: running.Service) -> float:
-    """Calls of the route that were shed, as the metrics tell."""
+    """Calls of the route that were shed, as the metrics count them."""
     scraped = Exposition(client.request(service.management, "/metrics").body.decode())
     return scraped.value("scrap_requests_total", route=PATH, outcome="shed")
 
 
-def is_taken(service: running.Service, places: int) -> bool:
-    """Whether so many places are taken, those to wait in included."""
-    return figure(service, "scrap_admission_in_flight") + figure(service, "scrap_admission_waiting") == places
+def is_taken(service: running.Service, slots: int) -> bool:
+    """Whether so many slots are taken, those of the queue included."""
+    return figure(service, "scrap_admission_in_flight") + figure(service, "scrap_admission_waiting") == slots
 
 
 @pytest.fixture(scope="module")
@@ -85,9 +85,9 @@ def test_slow_readers_hold_a_connection_each(few: running.Service, origin: runni
         assert figure(few, "scrap_admission_in_flight") == 0
 
 
-def test_stuck_origins_hold_a_place_each(few: running.Service, origin: running.Origin, stuck: running.Origin) -> None:  # noqa: F811
-    with ThreadPoolExecutor(2) as callers:
-        taken = [callers.submit(client.scrap, few.url, f"{stuck.url}/{n}") for n in range(2)]
+def test_stuck_origins_hold_a_slot_each(few: running.Service, origin: running.Origin, stuck: running.Origin) -> None:  # noqa: F811
+    with ThreadPoolExecutor(2) as clients:
+        taken = [clients.submit(client.scrap, few.url, f"{stuck.url}/{n}") for n in range(2)]
         for _ in taken:
             assert Stuck.arrived.acquire(timeout=10)
         for n in range(20):

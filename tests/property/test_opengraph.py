@@ -142,9 +142,9 @@ _CONTENTS = (
     st.integers(1, 50),
 )
 def test_no_response_is_larger_than_its_limit(
-    metas: list[tuple[str, str | None]], base: str | None, room: int, times: int
+    metas: list[tuple[str, str | None]], base: str | None, spare: int, times: int
 ) -> None:
-    limits = ParseLimits(response_bytes=300 + room, url_chars=500)
+    limits = ParseLimits(response_bytes=300 + spare, url_chars=500)
     graph = open_graph(Document(metas * times, base, {"x": "og"}), "https://example.com/" + "p" * 300, limits)
     assert len(orjson.dumps(graph.fields)) <= limits.response_bytes
     if graph.bound is None:

@@ -6,6 +6,7 @@ import pytest
 
 from scrap.admission import Admission, AdmissionLimits, CPUUsage
 from scrap.errors import Overloaded, Reason
+from tests.clock import Clock
 
 
 class HeldFetch:
@@ -26,7 +27,7 @@ class HeldFetch:
         await self.task
 
 
-async def settle() -> None:
+async def run_ready_tasks() -> None:
     for _ in range(10):
         await asyncio.sleep(0)
 
@@ -47,7 +48,7 @@ async def test_a_free_slot_is_acquired_and_released() -> None:
 async def test_a_request_beyond_slots_and_queue_is_rejected_at_once() -> None:
     admission = Admission(AdmissionLimits(capacity=1, waiting=1, retry_after=3))
     fetches = [HeldFetch(admission) for _ in range(2)]
-    await settle()
+    await run_ready_tasks()
     assert (admission.in_flight, admission.waiting) == (1, 1)
     with pytest.raises(Overloaded) as caught:
         async with admission.enter():
@@ -62,7 +63,7 @@ async def test_a_request_beyond_slots_and_queue_is_rejected_at_once() -> None:
 async def test_without_a_queue_no_fetch_waits() -> None:
     admission = make(waiting=0)
     fetch = HeldFetch(admission)
-    await settle()
+    await run_ready_tasks()
     with pytest.raises(Overloaded):
         await HeldFetch(admission).task
     await fetch.end()
@@ -84,12 +85,12 @@ async def test_the_queue_is_first_in_first_out() -> None:
 async def test_no_fetch_overtakes_one_that_was_granted_the_slot() -> None:
     admission = make(waiting=2)
     first, second = HeldFetch(admission), HeldFetch(admission)
-    await settle()
+    await run_ready_tasks()
     first.released.set()
     await asyncio.sleep(0)  # the first ends; the slot is granted to the second, whose task has not run yet
     assert not second.began.is_set()
     third = HeldFetch(admission)
-    await settle()
+    await run_ready_tasks()
     assert second.began.is_set()
     assert not third.began.is_set()
     await second.end()
@@ -99,7 +100,7 @@ async def test_no_fetch_overtakes_one_that_was_granted_the_slot() -> None:
 async def test_a_fetch_that_waited_too_long_is_rejected() -> None:
     admission = Admission(AdmissionLimits(capacity=1, waiting=1, max_wait=0.0))
     fetch = HeldFetch(admission)
-    await settle()
+    await run_ready_tasks()
     with pytest.raises(Overloaded):
         async with admission.enter():
             pass
@@ -112,9 +113,9 @@ async def test_a_fetch_that_waited_too_long_is_rejected() -> None:
 async def test_a_fetch_that_is_cancelled_in_the_queue_leaves_it() -> None:
     admission = make(waiting=2)
     fetches = [HeldFetch(admission) for _ in range(3)]
-    await settle()
+    await run_ready_tasks()
     fetches[1].task.cancel()
-    await settle()
+    await run_ready_tasks()
     assert admission.waiting == 1
     await fetches[0].end()
     await fetches[2].began.wait()
@@ -125,7 +126,7 @@ async def test_a_fetch_that_is_cancelled_in_the_queue_leaves_it() -> None:
 async def test_a_slot_granted_to_a_fetch_that_is_cancelled_in_that_iteration_goes_to_the_next() -> None:
     admission = make(waiting=2)
     fetches = [HeldFetch(admission) for _ in range(3)]
-    await settle()
+    await run_ready_tasks()
     fetches[0].released.set()
     await asyncio.sleep(0)  # the first ends; the slot is granted to the second, whose task has not run yet
     fetches[1].task.cancel()
@@ -138,7 +139,7 @@ async def test_a_slot_granted_to_a_fetch_that_is_cancelled_in_that_iteration_goe
 async def test_a_fetch_that_was_cancelled_and_has_not_run_yet_is_skipped() -> None:
     admission = make(waiting=2)
     fetches = [HeldFetch(admission) for _ in range(3)]
-    await settle()
+    await run_ready_tasks()
     fetches[1].task.cancel()
     fetches[0].task.cancel()
     await fetches[2].began.wait()
@@ -167,15 +168,6 @@ def test_impossible_limits_are_an_error(limits: dict[str, int]) -> None:
         AdmissionLimits(**limits)
 
 
-class Clock:
-    """Time that the test sets."""
-
-    now = 0.0
-
-    def __call__(self) -> float:
-        return self.now
-
-
 def is_saturated(admission: Admission) -> bool:
     """A call, for mypy takes a property to be constant."""
     return admission.is_saturated
@@ -195,32 +187,32 @@ async def test_one_fetch_begins_in_an_iteration() -> None:
 
 
 async def test_more_may_begin_after_a_long_iteration() -> None:
-    clock = Clock()
+    clock = Clock(0)
     admission = Admission(AdmissionLimits(capacity=9, waiting=9, iteration=0.005), clock=clock)
     fetches = [HeldFetch(admission) for _ in range(6)]
     await asyncio.sleep(0)  # the first begins, the others wait
     clock.now = 0.0151
     await asyncio.sleep(0)
     assert (admission.in_flight, admission.waiting) == (5, 1)
-    await settle()
+    await run_ready_tasks()
     assert admission.waiting == 0
     for fetch in fetches:
         await fetch.end()
 
 
 async def test_in_an_overload_none_is_admitted_while_the_first_in_the_queue_has_waited_for_long() -> None:
-    clock = Clock()
+    clock = Clock(0)
     admission = Admission(AdmissionLimits(capacity=1, waiting=3, target=0.025), clock=clock)
     fetches = [HeldFetch(admission) for _ in range(3)]
-    await settle()
+    await run_ready_tasks()
     clock.now = 0.02
     assert admission.admit()
-    await settle()
+    await run_ready_tasks()
     clock.now = 0.03
     assert not admission.admit()
     await fetches[0].end()
     await fetches[1].end()
-    await settle()  # the last of the queue began
+    await run_ready_tasks()  # the last of the queue began
     assert admission.admit()
     await fetches[2].end()
 
@@ -229,14 +221,14 @@ async def test_without_a_queue_it_is_saturated_when_all_slots_are_held() -> None
     admission = make(capacity=2, waiting=0)
     assert not is_saturated(admission)
     fetches = [HeldFetch(admission) for _ in range(2)]
-    await settle()
+    await run_ready_tasks()
     assert is_saturated(admission)
     for fetch in fetches:
         await fetch.end()
 
 
 async def test_saturation_is_the_larger_share_and_1_after_a_rejection() -> None:
-    clock, used = Clock(), 0.75
+    clock, used = Clock(0), 0.75
     admission = Admission(AdmissionLimits(capacity=4), cpu_usage=lambda: used, clock=clock)
     assert admission.saturation == 0.75
     used = 0.1
@@ -249,7 +241,7 @@ async def test_saturation_is_the_larger_share_and_1_after_a_rejection() -> None:
 
 
 async def test_cpu_usage_is_the_share_of_the_last_seconds() -> None:
-    clock, used = Clock(), 0.0
+    clock, used = Clock(0), 0.0
     usage = CPUUsage(clock=clock, used=lambda: used)
     assert usage.share == 0.0
     clock.now, used = 10.0, 2.0
@@ -270,7 +262,7 @@ def is_overloaded(admission: Admission) -> bool:
 
 
 async def test_an_overload_ends_a_while_after_the_last_rejection() -> None:
-    clock = Clock()
+    clock = Clock(0)
     admission = Admission(AdmissionLimits(capacity=9, waiting=9, max_wait=0.25), clock=clock)
     assert not is_overloaded(admission)
     admission.reject()
@@ -285,7 +277,7 @@ async def test_in_an_overload_few_requests_are_admitted_in_an_iteration() -> Non
         assert sum(admission.admit() for _ in range(4)) == 2  # the queue is empty
         await asyncio.sleep(0)
     fetches = [HeldFetch(admission) for _ in range(2)]
-    await settle()
+    await run_ready_tasks()
     for _ in range(3):
         assert sum(admission.admit() for _ in range(4)) == 1  # a fetch waits
         await asyncio.sleep(0)

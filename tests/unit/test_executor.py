@@ -1,4 +1,4 @@
-"""Work in threads, in fair order."""
+"""NamedWork in threads, in fair order."""
 
 import asyncio
 import threading
@@ -10,8 +10,8 @@ from scrap.admission import Executor
 from tests.clock import Clock
 
 
-class Work:
-    """Pieces of work that end when they are told to, and the order in which they began."""
+class NamedWork:
+    """Pieces of work that the test ends, and the order in which they began."""
 
     def __init__(self) -> None:
         self.begun: list[str] = []
@@ -50,17 +50,17 @@ async def executor(clock: Clock) -> AsyncIterator[Executor]:
 
 
 @pytest.fixture
-def work() -> Work:
-    return Work()
+def work() -> NamedWork:
+    return NamedWork()
 
 
-async def start(executor: Executor, work: Work, name: str, host: str, size: int = 1) -> asyncio.Task[str]:
+async def start(executor: Executor, work: NamedWork, name: str, host: str, size: int = 1) -> asyncio.Task[str]:
     task = asyncio.create_task(executor.run(work.named(name), host=host, size=size))
     await asyncio.sleep(0)
     return task
 
 
-async def test_the_result_and_the_error_of_work_are_its_callers(executor: Executor) -> None:
+async def test_the_result_and_the_error_of_work_reach_its_client(executor: Executor) -> None:
     def fail() -> None:
         raise LookupError("mine")
 
@@ -70,7 +70,7 @@ async def test_the_result_and_the_error_of_work_are_its_callers(executor: Execut
     assert await executor.run(lambda: 43, host="a", size=1) == 43
 
 
-async def test_the_smallest_is_next_and_of_equal_sizes_the_first(executor: Executor, work: Work) -> None:
+async def test_the_smallest_is_next_and_of_equal_sizes_the_first(executor: Executor, work: NamedWork) -> None:
     tasks = [await start(executor, work, "running", "z")]
     for name, size in (("large", 9), ("small", 1), ("equal", 1), ("middle", 5)):
         tasks.append(await start(executor, work, name, name, size))
@@ -81,7 +81,7 @@ async def test_the_smallest_is_next_and_of_equal_sizes_the_first(executor: Execu
     assert work.begun == ["running", "small", "equal", "middle", "large"]
 
 
-async def test_a_host_that_took_long_comes_after_others(executor: Executor, work: Work, clock: Clock) -> None:
+async def test_a_host_that_took_long_comes_after_others(executor: Executor, work: NamedWork, clock: Clock) -> None:
     tasks = [await start(executor, work, "1", "hostile")]
     tasks += [await start(executor, work, name, "hostile", size=1) for name in "234"]
     tasks.append(await start(executor, work, "honest", "honest", size=1000))
@@ -93,7 +93,9 @@ async def test_a_host_that_took_long_comes_after_others(executor: Executor, work
     assert work.begun == ["1", "honest", "2", "3", "4"]
 
 
-async def test_what_a_host_took_is_forgotten_when_nothing_waits(executor: Executor, work: Work, clock: Clock) -> None:
+async def test_what_a_host_took_is_forgotten_when_nothing_waits(
+    executor: Executor, work: NamedWork, clock: Clock
+) -> None:
     first = await start(executor, work, "first", "a")
     await work.has_begun("first")
     clock.now += 1.0
@@ -107,7 +109,7 @@ async def test_what_a_host_took_is_forgotten_when_nothing_waits(executor: Execut
     assert work.begun == ["first", "c", "a2", "b"]
 
 
-async def test_who_leaves_the_queue_is_passed_over(executor: Executor, work: Work) -> None:
+async def test_who_leaves_the_queue_is_passed_over(executor: Executor, work: NamedWork) -> None:
     running = await start(executor, work, "running", "a")
     leaving = await start(executor, work, "leaving", "b")
     staying = await start(executor, work, "staying", "c", size=2)
@@ -120,7 +122,7 @@ async def test_who_leaves_the_queue_is_passed_over(executor: Executor, work: Wor
     assert work.begun == ["running", "staying"]
 
 
-async def test_a_thread_that_comes_as_its_caller_leaves_goes_to_the_next(executor: Executor, work: Work) -> None:
+async def test_a_thread_that_comes_as_its_client_leaves_goes_to_the_next(executor: Executor, work: NamedWork) -> None:
     running = await start(executor, work, "running", "a")
     leaving = await start(executor, work, "leaving", "b")
     await work.end("running")
@@ -134,7 +136,7 @@ async def test_a_thread_that_comes_as_its_caller_leaves_goes_to_the_next(executo
     assert await executor.run(lambda: 1, host="c", size=1) == 1
 
 
-async def test_work_keeps_its_thread_when_its_caller_leaves(executor: Executor, work: Work) -> None:
+async def test_work_keeps_its_thread_when_its_client_leaves(executor: Executor, work: NamedWork) -> None:
     left = await start(executor, work, "left", "a")
     await work.has_begun("left")
     left.cancel()

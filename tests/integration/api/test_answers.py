@@ -1,4 +1,4 @@
-"""What a caller reads, from the real service on a real socket."""
+"""What a client reads, from the real service on a real socket."""
 
 import json
 import re
@@ -64,7 +64,7 @@ def test_head_is_get_without_the_body(service: running.Service, origin: running.
     assert head.headers["Content-Length"] == str(len(get.body))
 
 
-def test_a_callers_request_id_is_taken_over(service: running.Service, origin: running.Origin) -> None:
+def test_a_clients_request_id_is_taken_over(service: running.Service, origin: running.Origin) -> None:
     answer = client.scrap(service.url, f"{origin.url}/card.html", headers={"X-Request-ID": "my.own-id_1"})
     assert answer.headers["X-Request-ID"] == "my.own-id_1"
 
@@ -115,7 +115,7 @@ def test_a_missing_page_is_the_webs_fault(service: running.Service, origin: runn
     assert answer.json["upstream_status"] == 404
 
 
-def test_nothing_internal_reaches_the_caller(service: running.Service) -> None:
+def test_nothing_internal_reaches_the_client(service: running.Service) -> None:
     answer = client.scrap(service.url, "http://127.0.0.1:1/")
     assert "127.0.0.1" not in answer.body.decode()
     assert "Errno" not in answer.body.decode()

@@ -39,12 +39,12 @@ class SlowSite(running.Answer):
 
 @pytest.fixture
 def slow_site() -> Iterator[tuple[type[SlowSite], str]]:
-    class Handler(SlowSite):
+    class FreshSlowSite(SlowSite):
         asked, left, may = threading.Semaphore(0), threading.Semaphore(0), threading.Event()
 
-    with running.origin(Handler) as origin:
-        yield Handler, origin.url
-        Handler.may.set()
+    with running.origin(FreshSlowSite) as origin:
+        yield FreshSlowSite, origin.url
+        FreshSlowSite.may.set()
 
 
 def ask(service: running.Service, url: str, request_id: str) -> socket.socket:

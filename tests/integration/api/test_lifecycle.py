@@ -36,29 +36,29 @@ def test_health_is_on_the_management_port(service: running.Service) -> None:
 
 
 def test_sigterm_drains() -> None:
-    class Origin(Slow):
+    class ReleasedOrigin(Slow):
         arrived, released = threading.Semaphore(0), threading.Event()
 
-    with running.origin(Origin) as origin, running.service() as service:
+    with running.origin(ReleasedOrigin) as origin, running.service() as service:
         kept = http.client.HTTPConnection(urlsplit(service.url).netloc)
         kept.request("GET", "/openapi.json")
         kept.getresponse().read()
         answers: list[client.ServiceResponse] = []
-        caller = threading.Thread(target=lambda: answers.append(client.scrap(service.url, origin.url)))
-        caller.start()
-        assert Origin.arrived.acquire(timeout=10)
+        scraping = threading.Thread(target=lambda: answers.append(client.scrap(service.url, origin.url)))
+        scraping.start()
+        assert ReleasedOrigin.arrived.acquire(timeout=10)
 
         service.process.terminate()
         # Readiness drops at once; the management port stays up to say so.
         eventually(lambda: client.request(service.management, "/readyz").status != 200)
         assert client.request(service.management, "/livez").status == 200
-        kept.request("GET", "/openapi.json")  # a caller who does not know yet is still served, for the last time
+        kept.request("GET", "/openapi.json")  # a client that has not noticed yet is still served, for the last time
         late = kept.getresponse()
         assert (late.status, late.headers["Connection"]) == (200, "close")
         assert client.request(service.url, "/openapi.json").status == 200
 
-        Origin.released.set()
-        caller.join(20)
+        ReleasedOrigin.released.set()
+        scraping.join(20)
         assert [answer.json["title"] for answer in answers] == ["Late"]
         assert service.process.wait(20) == 0
     with pytest.raises(ConnectionRefusedError):
@@ -66,36 +66,36 @@ def test_sigterm_drains() -> None:
 
 
 @pytest.mark.parametrize("linger", ["0", "1"])
-def test_what_never_ends_is_told_so_at_the_shutdown_limit(linger: str) -> None:
-    class Origin(Slow):
+def test_what_never_ends_is_answered_at_the_shutdown_limit(linger: str) -> None:
+    class StuckOrigin(Slow):
         arrived, released = threading.Semaphore(0), threading.Event()
 
     settings = {"SCRAP_SHUTDOWN": "3", "SCRAP_LINGER": linger, "SCRAP_DEADLINE": "60"}
-    with running.origin(Origin) as origin, running.service(settings) as service:
+    with running.origin(StuckOrigin) as origin, running.service(settings) as service:
         # A metrics reader that does not read is under way on the management port, too.
         reader = socket.socket()
         reader.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
         reader.connect((urlsplit(service.management).hostname, urlsplit(service.management).port))
         reader.sendall(b"GET /metrics HTTP/1.1\r\nHost: x\r\n\r\n" * 8)
         answers: list[client.ServiceResponse] = []
-        callers = [
+        scrapings = [
             threading.Thread(target=lambda path=path: answers.append(client.scrap(service.url, f"{origin.url}/{path}")))
             for path in range(2)
         ]
-        callers[0].start()
-        assert Origin.arrived.acquire(timeout=10)
+        scrapings[0].start()
+        assert StuckOrigin.arrived.acquire(timeout=10)
         started = time.monotonic()
         service.process.terminate()
         if linger != "0":  # who comes while it lingers has the same deadline
             eventually(lambda: client.request(service.management, "/readyz").status != 200)
-            callers[1].start()
-            assert Origin.arrived.acquire(timeout=10)
+            scrapings[1].start()
+            assert StuckOrigin.arrived.acquire(timeout=10)
         assert service.process.wait(60) == 0
         assert 3 <= time.monotonic() - started < 6
-        for caller in callers:
-            if caller.ident is not None:
-                caller.join(20)
-        Origin.released.set()
+        for scraping in scrapings:
+            if scraping.ident is not None:
+                scraping.join(20)
+        StuckOrigin.released.set()
         reader.close()
     assert {(answer.status, answer.json["reason"]) for answer in answers} == {(503, "draining")}
 

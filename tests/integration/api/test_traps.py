@@ -86,7 +86,7 @@ PAGES: dict[str, tuple[bytes, dict[str, Any]]] = {
 }
 
 
-class Site(running.Answer):
+class TrapSite(running.Answer):
     """Serves the traps; and what is no page."""
 
     left = threading.Semaphore(0)
@@ -105,7 +105,7 @@ class Site(running.Answer):
                 self.end_headers()
                 self.endless()
             case ["silent"]:
-                self.rfile.read()  # until the caller has gone
+                self.rfile.read()  # until the client has gone
             case [name]:
                 self.answer(200, PAGES[name.partition("?")[0]][0], html)
 
@@ -121,7 +121,7 @@ class Site(running.Answer):
 @pytest.fixture(scope="module")
 def site() -> Iterator[running.Origin]:
     """An origin full of traps."""
-    with running.origin(Site) as origin:
+    with running.origin(TrapSite) as origin:
         yield origin
 
 
@@ -147,7 +147,7 @@ def test_the_final_address_is_the_base(service: running.Service, site: running.O
 def test_what_is_no_page_is_not_read(service: running.Service, site: running.Origin) -> None:
     answer = client.scrap(service.url, f"{site.url}/endless")
     assert (answer.status, answer.body) == (200, b"{}")
-    assert Site.left.acquire(timeout=20)
+    assert TrapSite.left.acquire(timeout=20)
 
 
 def test_a_page_that_takes_too_long_is_the_webs_fault(site: running.Origin) -> None:

@@ -6,15 +6,15 @@ from pathlib import Path
 
 import pytest
 
-from tests.integration.cache.redis_server import Server
+from tests.integration.cache.redis_server import RedisServer
 
 
 @pytest.fixture
-def server(tmp_path: Path) -> Iterator[Server]:
+def server(tmp_path: Path) -> Iterator[RedisServer]:
     """A server that runs."""
     if shutil.which("redis-server") is None:
         pytest.skip("redis-server is not installed")
-    server = Server(tmp_path)
+    server = RedisServer(tmp_path)
     server.start()
     yield server
     server.kill()

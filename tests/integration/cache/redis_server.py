@@ -18,7 +18,7 @@ from tests.freezing import freeze, thaw
 DEADLINE = 10.0  # seconds until something that must happen has failed to
 
 
-class Server:
+class RedisServer:
     """A redis-server on a loopback port of its own, without persistence."""
 
     def __init__(self, directory: Path, *options: str) -> None:
@@ -72,8 +72,8 @@ class Server:
         thaw(self._process)
 
 
-async def heard(reader: asyncio.StreamReader) -> AsyncIterator[bytes]:
-    """What a fake server is told, until its caller goes, however it goes: a cut with answers unread is a reset."""
+async def received(reader: asyncio.StreamReader) -> AsyncIterator[bytes]:
+    """What a fake server receives, until its client goes, however it goes: a cut with replies unread is a reset."""
     with contextlib.suppress(ConnectionResetError):
         while data := await reader.read(65536):
             yield data

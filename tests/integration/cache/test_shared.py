@@ -19,7 +19,7 @@ from scrap.cache.remote import Remote
 from scrap.cache.shared import _name
 from scrap.errors import Outcome, Reason, UpstreamError
 from scrap.events import Event, SharedCacheFailed
-from tests.integration.cache.redis_server import DEADLINE, Server, heard, until
+from tests.integration.cache.redis_server import DEADLINE, RedisServer, received, until
 
 KEY = "https://example.com/somebody/secret"
 
@@ -37,10 +37,10 @@ class Replica:
 
     def tried(self) -> bool:
         """Whether the server has disappointed."""
-        return bool(self.troubles)
+        return bool(self.error_kinds)
 
     @property
-    def troubles(self) -> list[str]:
+    def error_kinds(self) -> list[str]:
         return [event.kind for event in self.events if isinstance(event, SharedCacheFailed)]
 
 
@@ -66,13 +66,13 @@ def title(hit: Hit | None) -> str | None:
     return hit and orjson.loads(hit.entry.body)["title"]
 
 
-async def stored(server: Server, key: str) -> bytes:
+async def stored(server: RedisServer, key: str) -> bytes:
     """What the server holds once the write has come there."""
     await until(lambda: server.admin.type(_name(key)) == b"string")
     return cast("bytes", server.admin.get(_name(key)))
 
 
-async def test_what_one_replica_stores_another_finds_and_keeps(server: Server) -> None:
+async def test_what_one_replica_stores_another_finds_and_keeps(server: RedisServer) -> None:
     async with replica(server.url) as first, replica(server.url) as second:
         assert await second.cache.get(KEY) is None
         first.cache.put(KEY, page())
@@ -87,14 +87,14 @@ async def test_what_one_replica_stores_another_finds_and_keeps(server: Server) -
         assert second.events == []
 
 
-async def test_the_server_forgets_an_entry_when_it_is_of_no_use_any_more(server: Server) -> None:
+async def test_the_server_forgets_an_entry_when_it_is_of_no_use_any_more(server: RedisServer) -> None:
     async with replica(server.url) as here:
         here.cache.put(KEY, page(freshness=Freshness(100, 50, 500)))
         await stored(server, KEY)
         assert 590_000 < server.admin.pttl(_name(KEY)) <= 600_000
 
 
-async def test_the_server_is_not_told_what_people_look_at(server: Server) -> None:
+async def test_the_server_does_not_receive_the_urls_of_pages(server: RedisServer) -> None:
     async with replica(server.url) as here:
         here.cache.put(KEY, page())
         data = await stored(server, KEY)
@@ -103,13 +103,13 @@ async def test_the_server_is_not_told_what_people_look_at(server: Server) -> Non
         assert b"example" not in data + _name(KEY).encode()
 
 
-async def test_a_database_of_its_own(server: Server) -> None:
+async def test_a_database_of_its_own(server: RedisServer) -> None:
     async with replica(server.url[:-1] + "3") as here:
         here.cache.put(KEY, page())
         await until(lambda: server.admin.info("keyspace").get("db3"))
 
 
-async def test_a_failure_travels_too(server: Server) -> None:
+async def test_a_failure_travels_too(server: RedisServer) -> None:
     error = UpstreamError(Reason.UPSTREAM_STATUS, status=429, retry_after=60.0)
     async with replica(server.url) as first, replica(server.url) as second:
         answer = first.cache.fail(KEY, failure(error, policy=FreshnessPolicy(), now=time.time()))
@@ -117,7 +117,7 @@ async def test_a_failure_travels_too(server: Server) -> None:
         assert await second.cache.get(KEY) == Hit(answer, EntryState.FRESH)
 
 
-async def test_an_entry_that_can_only_stand_in_is_found_when_it_must(server: Server) -> None:
+async def test_an_entry_that_can_only_stand_in_is_found_when_it_must(server: RedisServer) -> None:
     old = page("old", age=200.0)
     async with replica(server.url) as first, replica(server.url) as second:
         first.cache.put(KEY, old)
@@ -135,7 +135,7 @@ async def test_an_entry_that_can_only_stand_in_is_found_when_it_must(server: Ser
         assert first.cache.peek(KEY) == hit
 
 
-async def test_a_newer_entry_in_memory_stays(server: Server) -> None:
+async def test_a_newer_entry_in_memory_stays(server: RedisServer) -> None:
     async with replica(server.url) as first, replica(server.url) as second:
         first.cache.put(KEY, page("old", age=10.0))
         await stored(server, KEY)
@@ -146,7 +146,7 @@ async def test_a_newer_entry_in_memory_stays(server: Server) -> None:
         assert second.cache.peek(KEY) == Hit(newer, EntryState.FRESH)
 
 
-async def test_many_look_ups_at_once_each_find_their_own(server: Server) -> None:
+async def test_many_look_ups_at_once_each_find_their_own(server: RedisServer) -> None:
     keys = [f"https://example.com/{number}" for number in range(300)]
     async with replica(server.url) as first, replica(server.url) as second:
         for key in keys:
@@ -167,28 +167,28 @@ async def test_many_look_ups_at_once_each_find_their_own(server: Server) -> None
     ],
     ids=["rubbish", "cut", "foreign", "huge rubbish", "too large an entry"],
 )
-async def test_what_is_no_entry_of_ours_is_a_miss(server: Server, value: bytes) -> None:
+async def test_what_is_no_entry_of_the_service_is_a_miss(server: RedisServer, value: bytes) -> None:
     async with replica(server.url) as here:
         server.admin.set(_name(KEY), value)
         assert await here.cache.get(KEY) is None
-        assert here.troubles == ["entry"]
+        assert here.error_kinds == ["entry"]
         assert here.up
         here.cache.put(KEY, page("whole"))
         await until(lambda: server.admin.strlen(_name(KEY)) == len(encode(KEY, page("whole"))))
         assert (await here.cache.get(KEY)) is not None
 
 
-async def test_a_value_of_another_type_is_a_miss_and_is_written_over(server: Server) -> None:
+async def test_a_value_of_another_type_is_a_miss_and_is_written_over(server: RedisServer) -> None:
     async with replica(server.url) as here:
         server.admin.rpush(_name(KEY), "x")
         assert await here.cache.get(KEY) is None
-        assert here.troubles == ["refused"]
+        assert here.error_kinds == ["refused"]
         assert here.up
         here.cache.put(KEY, page())
         await stored(server, KEY)
 
 
-async def test_a_large_entry_stays_at_home(server: Server) -> None:
+async def test_a_large_entry_stays_at_home(server: RedisServer) -> None:
     async with replica(server.url) as here:
         here.cache.put(KEY, page("x" * 100_001))
         here.cache.put(KEY + "2", page())
@@ -197,18 +197,18 @@ async def test_a_large_entry_stays_at_home(server: Server) -> None:
         assert here.cache.peek(KEY) is not None
 
 
-async def test_a_full_server_refuses_writes_and_is_read_all_the_same(server: Server) -> None:
+async def test_a_full_server_refuses_writes_and_is_read_all_the_same(server: RedisServer) -> None:
     async with replica(server.url) as first, replica(server.url) as second:
         first.cache.put(KEY, page())
         await stored(server, KEY)
         server.admin.config_set("maxmemory", "1")
         first.cache.put(KEY + "2", page())
-        await until(lambda: first.troubles == ["refused"])
+        await until(lambda: first.error_kinds == ["refused"])
         assert await second.cache.get(KEY) is not None
         assert first.up
 
 
-async def test_killed_and_brought_back(server: Server) -> None:
+async def test_killed_and_brought_back(server: RedisServer) -> None:
     async with replica(server.url) as here:
         here.cache.put(KEY, page())
         await stored(server, KEY)
@@ -217,9 +217,9 @@ async def test_killed_and_brought_back(server: Server) -> None:
         assert not here.up
         assert here.cache.peek(KEY) is not None
         here.cache.put(KEY, page("local"))  # nobody waits for it
-        before = len(here.troubles)
-        await until(lambda: len(here.troubles) > before + 3)  # it keeps trying
-        assert set(here.troubles) == {"connection"}
+        before = len(here.error_kinds)
+        await until(lambda: len(here.error_kinds) > before + 3)  # it keeps trying
+        assert set(here.error_kinds) == {"connection"}
         server.start()
         await until(lambda: here.up)
         here.cache.put(KEY, page())
@@ -227,7 +227,7 @@ async def test_killed_and_brought_back(server: Server) -> None:
         assert await here.cache.get(KEY) is not None
 
 
-async def test_restarted_between_two_calls_is_not_noticed(server: Server) -> None:
+async def test_restarted_between_two_calls_is_not_noticed(server: RedisServer) -> None:
     async with replica(server.url) as here:
         assert await here.cache.get(KEY) is None
         server.kill()
@@ -235,19 +235,19 @@ async def test_restarted_between_two_calls_is_not_noticed(server: Server) -> Non
         assert await here.cache.get(KEY) is None
         here.cache.put(KEY, page())
         await stored(server, KEY)
-        assert here.troubles == []
+        assert here.error_kinds == []
 
 
-async def test_not_there_at_the_start(server: Server) -> None:
+async def test_not_there_at_the_start(server: RedisServer) -> None:
     server.kill()
     async with replica(server.url, up=False) as here:
         assert await here.cache.get(KEY) is None
-        await until(lambda: here.troubles)
+        await until(lambda: here.error_kinds)
         server.start()
         await until(lambda: here.up)
 
 
-async def test_hung_costs_one_timeout_and_then_nothing(server: Server) -> None:
+async def test_hung_costs_one_timeout_and_then_nothing(server: RedisServer) -> None:
     async with replica(server.url, patience=0.5) as here:
         here.cache.put(KEY, page())
         await stored(server, KEY)
@@ -256,12 +256,12 @@ async def test_hung_costs_one_timeout_and_then_nothing(server: Server) -> None:
             started = time.monotonic()
             assert await asyncio.gather(*(here.cache.get(KEY) for _ in range(500))) == [None] * 500
             assert time.monotonic() - started < 5.0  # one after another would take minutes
-            assert here.troubles == ["timeout"]  # one cause, one trouble
+            assert here.error_kinds == ["timeout"]  # one cause, one error
             assert not here.up
             assert await here.cache.get(KEY) is None
             assert here.cache.peek(KEY) is not None
-            await until(lambda: len(here.troubles) > 2)
-            assert set(here.troubles) == {"timeout"}
+            await until(lambda: len(here.error_kinds) > 2)
+            assert set(here.error_kinds) == {"timeout"}
         finally:
             server.thaw()
         await until(lambda: here.up)
@@ -271,16 +271,16 @@ async def test_hung_costs_one_timeout_and_then_nothing(server: Server) -> None:
 
 
 async def test_it_is_in_use_again_by_a_read_and_not_by_a_ping() -> None:
-    """A server that is well and does not do its work would be tried by every caller in turn."""
+    """A server that is well and does not do its work would be tried by every request in turn."""
     reads = False
 
     async def speak(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        async for data in heard(reader):
+        async for data in received(reader):
             writer.write(b"+PONG\r\n" * data.count(b"PING") + b"$0\r\n\r\n" * data.count(b"GETRANGE") * reads)
 
     fake = await asyncio.start_server(speak, "127.0.0.1", 0)
     async with fake, replica(f"redis://127.0.0.1:{fake.sockets[0].getsockname()[1]}", up=False, patience=0.05) as here:
-        await until(lambda: len(here.troubles) > 2)
+        await until(lambda: len(here.error_kinds) > 2)
         assert not here.up
         reads = True
         await until(lambda: here.up)
@@ -290,7 +290,7 @@ async def test_it_is_in_use_again_by_a_read_and_not_by_a_ping() -> None:
 
 async def test_a_server_that_only_answers_when_it_is_tried_is_tried_less_and_less() -> None:
     async def speak(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        async for data in heard(reader):
+        async for data in received(reader):
             if b"PING" in data:
                 writer.write(b"+PONG\r\n$0\r\n\r\n")
 
@@ -307,18 +307,18 @@ async def test_a_server_that_only_answers_when_it_is_tried_is_tried_less_and_les
     assert pauses[-1] == 0.05  # `retry_last`
 
 
-async def test_a_hung_write_takes_the_level_out_of_use(server: Server) -> None:
+async def test_a_hung_write_takes_the_level_out_of_use(server: RedisServer) -> None:
     async with replica(server.url, patience=0.5) as here:
         server.freeze()
         try:
             here.cache.put(KEY, page())
             await until(lambda: not here.up)
-            assert here.troubles[0] == "timeout"
+            assert here.error_kinds[0] == "timeout"
         finally:
             server.thaw()
 
 
-async def test_callers_who_leave_while_it_hangs_harm_nobody(server: Server) -> None:
+async def test_clients_that_leave_while_it_hangs_harm_no_other(server: RedisServer) -> None:
     keys = [f"https://example.com/{number}" for number in range(50)]
     async with replica(server.url, patience=5.0) as here:
         for key in keys:
@@ -337,10 +337,10 @@ async def test_callers_who_leave_while_it_hangs_harm_nobody(server: Server) -> N
             server.thaw()
         hits = await asyncio.gather(*staying)
         assert [title(hit) for hit in hits] == keys[25:]
-        assert here.troubles == []
+        assert here.error_kinds == []
 
 
-async def test_closing_while_it_hangs(server: Server) -> None:
+async def test_closing_while_it_hangs(server: RedisServer) -> None:
     server.freeze()
     try:
         async with replica(server.url, up=False, patience=0.5) as here:
@@ -350,7 +350,7 @@ async def test_closing_while_it_hangs(server: Server) -> None:
         server.thaw()
 
 
-async def test_closing_lets_those_go_who_wait(server: Server) -> None:
+async def test_closing_lets_those_go_who_wait(server: RedisServer) -> None:
     async with replica(server.url, patience=0.5) as here:
         server.freeze()
         leaving, *waiting = [asyncio.create_task(here.cache.get(f"{KEY}{number}")) for number in range(100, 0, -1)]
@@ -361,43 +361,43 @@ async def test_closing_lets_those_go_who_wait(server: Server) -> None:
     assert await asyncio.gather(*waiting) == [None] * 98
 
 
-async def test_nothing_queues_without_bound(server: Server) -> None:
+async def test_nothing_queues_without_bound(server: RedisServer) -> None:
     async with replica(server.url, backlog=2) as here:
         for number in range(5):
             here.cache.put(f"{KEY}{number}", page())
-        assert here.troubles == ["backlog"] * 3
+        assert here.error_kinds == ["backlog"] * 3
         here.events.clear()
         await asyncio.gather(*(here.cache.get(f"{KEY}{number}") for number in range(100, 105)))
-        assert here.troubles == ["backlog"] * 3
+        assert here.error_kinds == ["backlog"] * 3
         assert here.up
 
 
 @pytest.fixture
-def locked(server: Server, tmp_path: Path) -> Iterator[Server]:
+def locked(server: RedisServer, tmp_path: Path) -> Iterator[RedisServer]:
     """A server with a password and with a user who may do next to nothing."""
-    locked = Server(tmp_path, "--requirepass", "open sesame", "--user", "weak", "on", ">weak", "+ping", "~*")
+    locked = RedisServer(tmp_path, "--requirepass", "open sesame", "--user", "weak", "on", ">weak", "+ping", "~*")
     locked.start()
     yield locked
     locked.kill()
 
 
-async def test_a_password(locked: Server) -> None:
+async def test_a_password(locked: RedisServer) -> None:
     address = f"127.0.0.1:{locked.port}/0"
     async with replica(f"redis://:open%20sesame@{address}") as here:
         here.cache.put(KEY, page())
     for url in (f"redis://{address}", f"redis://:wrong@{address}"):
         async with replica(url, up=False) as here:
             await until(here.tried)
-            assert set(here.troubles) == {"auth"}
+            assert set(here.error_kinds) == {"auth"}
             assert not here.up
     async with replica(f"redis://weak:weak@{address}", up=False) as here:  # it may PING, and nothing else
         await until(here.tried)
-        assert set(here.troubles) == {"auth"}
+        assert set(here.error_kinds) == {"auth"}
         assert not here.up
 
 
 @pytest.fixture
-def secured(server: Server, tmp_path: Path) -> Iterator[Server]:
+def secured(server: RedisServer, tmp_path: Path) -> Iterator[RedisServer]:
     """A server that speaks TLS beside its plain port, with a certificate of its own making."""
     if shutil.which("openssl") is None:
         pytest.skip("openssl is not installed")
@@ -422,8 +422,8 @@ def secured(server: Server, tmp_path: Path) -> Iterator[Server]:
         check=True,
         capture_output=True,
     )
-    plain = Server(tmp_path)
-    secured = Server(
+    plain = RedisServer(tmp_path)
+    secured = RedisServer(
         tmp_path,
         *("--tls-port", str(plain.port), "--tls-auth-clients", "no"),
         *("--tls-cert-file", str(certificate), "--tls-key-file", str(key), "--tls-ca-cert-file", str(certificate)),
@@ -434,7 +434,7 @@ def secured(server: Server, tmp_path: Path) -> Iterator[Server]:
     secured.kill()
 
 
-async def test_tls_is_verified(secured: Server, tmp_path: Path) -> None:
+async def test_tls_is_verified(secured: RedisServer, tmp_path: Path) -> None:
     trusted = f"{secured.secure_url}?ssl_ca_certs={tmp_path / 'certificate.pem'}"
     async with replica(trusted) as here:
         here.cache.put(KEY, page())
@@ -442,7 +442,7 @@ async def test_tls_is_verified(secured: Server, tmp_path: Path) -> None:
     for url in (secured.secure_url, trusted.replace("localhost", "127.0.0.1")):  # not trusted; not its name
         async with replica(url, up=False) as here:
             await until(here.tried)
-            assert set(here.troubles) == {"connection"}
+            assert set(here.error_kinds) == {"connection"}
 
 
 @pytest.mark.parametrize(
@@ -457,7 +457,7 @@ async def test_a_server_of_another_kind_is_never_in_use(answer: bytes) -> None:
     stranger = await asyncio.start_server(speak, "127.0.0.1", 0)
     port = stranger.sockets[0].getsockname()[1]
     async with stranger, replica(f"redis://127.0.0.1:{port}/0", up=False) as here:
-        await until(lambda: len(here.troubles) > 1)
-        assert set(here.troubles) <= {"protocol", "connection", "timeout"}
+        await until(lambda: len(here.error_kinds) > 1)
+        assert set(here.error_kinds) <= {"protocol", "connection", "timeout"}
         assert await here.cache.get(KEY) is None
         assert not here.up

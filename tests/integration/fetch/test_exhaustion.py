@@ -1,4 +1,4 @@
-"""Each thing a fetch needs is taken away in the middle: the call fails by our fault, and nothing of ours is lost."""
+"""Each thing a fetch needs is taken away in the middle: the call fails as an internal error, and nothing is leaked."""
 
 import asyncio
 import contextlib
@@ -123,7 +123,7 @@ async def test_a_local_port_is_missing_only_where_there_is_a_local_address(addre
 
 @pytest.mark.parametrize("is_begun", [False, True])
 async def test_no_memory_for_a_connection_that_is_there(is_begun: bool) -> None:
-    """The kernel's error, told as an event loop tells it."""
+    """The kernel's error, as an event loop passes it on."""
     target, buffer = urls.parse("http://host.example/"), memoryview(bytearray(READ_BYTES))
     response = UpstreamResponse(target, b"", FetchLimits(), buffer, Turns(), eager=False)
     if is_begun:
@@ -234,40 +234,40 @@ async def test_threads_are_as_many_as_names_at_once(monkeypatch: pytest.MonkeyPa
     resolve.close()
 
 
-# Places of a host.
+# Slots of a host.
 
 
-async def _cancelled_while_waiting(places: HostSlots) -> None:
-    waiting = asyncio.create_task(places.take("host"))
+async def _cancelled_while_waiting(slots: HostSlots) -> None:
+    waiting = asyncio.create_task(slots.take("host"))
     await asyncio.sleep(0)
     waiting.cancel()
     await asyncio.gather(waiting, return_exceptions=True)
-    places.give_back("host")
+    slots.give_back("host")
 
 
-async def _cancelled_as_it_is_handed_over(places: HostSlots) -> None:
-    waiting = asyncio.create_task(places.take("host"))
+async def _cancelled_as_it_is_handed_over(slots: HostSlots) -> None:
+    waiting = asyncio.create_task(slots.take("host"))
     await asyncio.sleep(0)
-    places.give_back("host")
+    slots.give_back("host")
     waiting.cancel()
     await asyncio.gather(waiting, return_exceptions=True)
 
 
-async def _nobody_waits(places: HostSlots) -> None:
-    places.give_back("host")
+async def _nobody_waits(slots: HostSlots) -> None:
+    slots.give_back("host")
 
 
 @pytest.mark.parametrize("end", [_cancelled_while_waiting, _cancelled_as_it_is_handed_over, _nobody_waits])
 async def test_place_of_a_host_is_not_lost(end: Callable[[HostSlots], object]) -> None:
-    places = HostSlots(FetchLimits(per_host=1, per_host_waiting=1))
-    await places.take("host")
-    await end(places)  # type: ignore[misc] # a coroutine
+    slots = HostSlots(FetchLimits(per_host=1, per_host_waiting=1))
+    await slots.take("host")
+    await end(slots)  # type: ignore[misc] # a coroutine
     async with asyncio.timeout(1):
-        await places.take("host")
+        await slots.take("host")
 
 
 @pytest.mark.parametrize("what", ["guard", "look-up", "connection", "answer", "thread", "descriptor", "cancelled"])
-async def test_fetch_that_fails_while_it_holds_a_place_gives_it_back(
+async def test_fetch_that_fails_while_it_holds_a_slot_gives_it_back(
     make: Make, monkeypatch: pytest.MonkeyPatch, what: str
 ) -> None:
     """With one place and nobody who may wait for it, the next fetch is the proof."""

@@ -461,11 +461,11 @@ async def test_host_that_says_nothing_has_cost_its_first_byte(client: Client) ->
     assert hop.connect == timings.connect > 0
 
 
-async def test_the_wait_for_a_place_at_the_host_is_told(make: Make) -> None:
+async def test_the_wait_for_a_slot_of_the_host_is_in_the_summary(make: Make) -> None:
     client = make(limits=FetchLimits(per_host=1))
     async with serving(page()) as origin, client.open(origin.url()):
         waiting = asyncio.create_task(client.get(origin.url()))
-        await asyncio.sleep(0)  # to ask for a place takes one turn
+        await asyncio.sleep(0)  # to ask for a slot takes one iteration
         began = time.monotonic()
         await asyncio.sleep(0.1)
         waited = time.monotonic() - began
@@ -476,7 +476,7 @@ async def test_the_wait_for_a_place_at_the_host_is_told(make: Make) -> None:
     assert client.summaries[1].hops == []  # it never came to its hop
 
 
-async def test_places_at_a_host_are_limited(make: Make) -> None:
+async def test_slots_of_a_host_are_limited(make: Make) -> None:
     client = make(limits=FetchLimits(per_host=2, per_host_waiting=4))
     async with serving(page()) as origin:
         got = await asyncio.gather(*(client.get(origin.url()) for _ in range(6)))
@@ -528,7 +528,7 @@ async def test_connection_is_waited_for_so_long(make: Make) -> None:
         await make(limits=FetchLimits(connect_seconds=0.01), resolve=stuck).get("http://stuck.example/")
 
 
-async def test_callers_deadline_ends_everything(client: Client) -> None:
+async def test_clients_deadline_ends_everything(client: Client) -> None:
     async with serving(says(stays=True)) as origin:
         with pytest.raises(TimeoutError):
             async with asyncio.timeout(0.05):

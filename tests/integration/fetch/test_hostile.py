@@ -11,7 +11,7 @@ from scrap.errors import Reason, ScrapError
 from scrap.fetch import FetchLimits, Wants
 from scrap.turns import Turns
 from tests.hostile.answers import BOMBS, CARD, EVERY, MIB, bomb, by_path, says
-from tests.hostile.origin import Origin, serving
+from tests.hostile.origin import HostileOrigin, serving
 from tests.hostile.watch import CAN_MEASURE, peak_memory
 from tests.integration.fetch.conftest import Client, Make
 
@@ -19,7 +19,7 @@ BOUND = 20.0  # seconds that no answer here may take; all of them are limited to
 
 
 @pytest.fixture
-async def origin() -> AsyncIterator[Origin]:
+async def origin() -> AsyncIterator[HostileOrigin]:
     for coding in BOMBS:
         bomb(coding)  # made, and kept, before anything is timed or weighed
     async with serving(by_path(EVERY)) as origin:
@@ -32,7 +32,7 @@ def quick(make: Make) -> Client:
     return make(limits=FetchLimits(first_byte_seconds=2.0))
 
 
-async def alive(client: Client, origin: Origin) -> None:
+async def alive(client: Client, origin: HostileOrigin) -> None:
     """The next request is served."""
     assert (await client.get(origin.url("/alive"))).body == CARD
 
@@ -59,7 +59,7 @@ async def alive(client: Client, origin: Origin) -> None:
         ("/members/zstd-skippable", Reason.BODY_UNREADABLE),
     ],
 )
-async def test_answer_that_is_none(quick: Client, origin: Origin, path: str, reason: Reason) -> None:
+async def test_answer_that_is_none(quick: Client, origin: HostileOrigin, path: str, reason: Reason) -> None:
     async with asyncio.timeout(BOUND):
         with pytest.raises(ScrapError) as caught:
             await quick.get(origin.url(path))
@@ -74,7 +74,7 @@ async def test_answer_that_is_none(quick: Client, origin: Origin, path: str, rea
         *(path for path in EVERY if path.startswith("/bomb/")),
     ],
 )
-async def test_body_without_an_end_is_cut(quick: Client, origin: Origin, path: str) -> None:
+async def test_body_without_an_end_is_cut(quick: Client, origin: HostileOrigin, path: str) -> None:
     async with asyncio.timeout(BOUND):
         got = await quick.get(origin.url(path))
     assert got.truncated
@@ -83,7 +83,7 @@ async def test_body_without_an_end_is_cut(quick: Client, origin: Origin, path: s
 
 
 @pytest.mark.parametrize("path", ["/chunks-of-one", "/members/gzip", "/members/zstd", "/members/zstd-skippable"])
-async def test_what_is_cheap_to_send_is_not_dear_to_read(quick: Client, origin: Origin, path: str) -> None:
+async def test_what_is_cheap_to_send_is_not_dear_to_read(quick: Client, origin: HostileOrigin, path: str) -> None:
     """CPU time, the origin's included: a tenth of a second now, and up to 3.5 before they were counted."""
     started = time.process_time()
     with contextlib.suppress(ScrapError):
@@ -91,7 +91,9 @@ async def test_what_is_cheap_to_send_is_not_dear_to_read(quick: Client, origin: 
     assert time.process_time() - started < 2.0
 
 
-async def test_the_loop_has_its_turn_between_the_pieces_of_a_bomb_that_are_dear(make: Make, origin: Origin) -> None:
+async def test_the_loop_has_its_turn_between_the_pieces_of_a_bomb_that_are_dear(
+    make: Make, origin: HostileOrigin
+) -> None:
     turns = Turns()
     iterations = 0
 
@@ -116,7 +118,7 @@ async def test_the_loop_has_its_turn_between_the_pieces_of_a_bomb_that_are_dear(
     assert iterations >= len(pieces) - 1 >= 15
 
 
-async def test_body_that_drips_ends_with_the_callers_deadline(quick: Client, origin: Origin) -> None:
+async def test_body_that_drips_ends_with_the_clients_deadline(quick: Client, origin: HostileOrigin) -> None:
     """A byte every while keeps the connection alive, not the worker."""
     with pytest.raises(TimeoutError):
         async with asyncio.timeout(0.3):
@@ -124,21 +126,21 @@ async def test_body_that_drips_ends_with_the_callers_deadline(quick: Client, ori
     await alive(quick, origin)
 
 
-async def test_bytes_after_the_answer_are_ignored(quick: Client, origin: Origin) -> None:
+async def test_bytes_after_the_answer_are_ignored(quick: Client, origin: HostileOrigin) -> None:
     got = await quick.get(origin.url("/long"))
     assert (got.body, got.truncated) == (CARD, False)
 
 
-async def test_endless_download_is_not_read(quick: Client, origin: Origin) -> None:
+async def test_endless_download_is_not_read(quick: Client, origin: HostileOrigin) -> None:
     got = await quick.get(origin.url("/binary"))
     assert (got.is_html, got.body) == (False, b"")
 
 
 @pytest.mark.skipif(not CAN_MEASURE, reason="peak memory is read from Linux's /proc")
-async def test_memory_is_bounded(quick: Client, origin: Origin) -> None:
+async def test_memory_is_bounded(quick: Client, origin: HostileOrigin) -> None:
     await alive(quick, origin)
     for path in EVERY:
-        endless = path == "/body-drip"  # which only its caller ends
+        endless = path == "/body-drip"  # which only its client ends
         with peak_memory() as growth, contextlib.suppress(ScrapError, *([TimeoutError] if endless else [])):
             async with asyncio.timeout(0.5 if endless else BOUND):
                 await quick.get(origin.url(path))
@@ -146,7 +148,7 @@ async def test_memory_is_bounded(quick: Client, origin: Origin) -> None:
 
 
 @pytest.mark.skipif(not CAN_MEASURE, reason="peak memory is read from Linux's /proc")
-async def test_a_slow_parser_is_not_read_ahead_of(make: Make, origin: Origin) -> None:
+async def test_a_slow_parser_is_not_read_ahead_of(make: Make, origin: HostileOrigin) -> None:
     """What waits for the parser is bounded, however fast the origin is."""
     fed: list[bytes] = []
     turns = Turns()
@@ -173,7 +175,7 @@ async def test_a_slow_parser_is_not_read_ahead_of(make: Make, origin: Origin) ->
 
 
 @pytest.mark.parametrize("path", ["/bomb/gzip", "/endless-body"])
-async def test_a_step_within_another_is_counted_once(make: Make, origin: Origin, path: str) -> None:
+async def test_a_step_within_another_is_counted_once(make: Make, origin: HostileOrigin, path: str) -> None:
     """Content is fed while what was read is parsed: both together are no more than the time that passed."""
     turns = Turns()
 

@@ -45,9 +45,7 @@ async def test_a_healthy_name_is_served_beside_200_silent_ones(make: Make, speec
     speech.set()
 
 
-async def test_who_finds_no_thread_is_told_so_at_once_and_not_that_the_page_was_slow(
-    make: Make, speech: threading.Event
-) -> None:
+async def test_no_free_thread_is_reported_at_once_and_not_as_a_slow_page(make: Make, speech: threading.Event) -> None:
     limits = FetchLimits(resolver_threads=2, connect_seconds=0.05)
     client = make(limits=limits)
     async with serving(page()) as origin:

@@ -90,7 +90,7 @@ async def _closes(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None
     writer.close()
 
 
-async def _hears_and_closes(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+async def _receives_and_closes(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
     await reader.read(64 * 1024)
     writer.close()
 
@@ -112,7 +112,7 @@ def _says(data: bytes) -> Callable[[asyncio.StreamReader, asyncio.StreamWriter],
 
 ENDS: dict[str, Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]] = {
     "closes": _closes,
-    "hears and closes": _hears_and_closes,
+    "hears and closes": _receives_and_closes,
     "resets": _resets,
     "zeros": _says(b"\0" * 1000),
     "every byte": _says(bytes(range(256)) * 4),

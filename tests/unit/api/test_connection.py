@@ -73,7 +73,7 @@ class FakeClient:
         await send({"type": "http.response.body", "body": b""})
 
 
-async def settle() -> None:
+async def run_ready_tasks() -> None:
     for _ in range(10):
         await asyncio.sleep(0)
 
@@ -82,11 +82,11 @@ async def test_a_client_that_disconnects_while_responses_wait_disconnects_every_
     client = FakeClient()
     client.connection.pause_writing()
     client.connection.data_received(REQUEST * 3)
-    await settle()
+    await run_ready_tasks()
     assert (client.requests, client.transport.written) == (1, [])
     client.transport.closed = True
     client.connection.connection_lost(ConnectionResetError())
-    await settle()
+    await run_ready_tasks()
     assert (client.requests, client.transport.written) == (1, [])
 
 
@@ -96,7 +96,7 @@ async def test_one_connection_too_many_gets_a_response() -> None:
     assert client.transport.closed
     client.connection.data_received(REQUEST)
     client.connection.connection_lost(None)
-    await settle()
+    await run_ready_tasks()
     assert client.requests == 0
 
 
@@ -116,7 +116,7 @@ def test_each_head_is_measured_by_itself_in_whatever_pieces_it_comes(sizes: list
         stream = b"".join(map(head, sizes))
         for start, end in pairwise([0, *sorted(cut for cut in cuts if cut < len(stream)), len(stream)]):
             client.connection.data_received(stream[start:end])
-        await settle()
+        await run_ready_tasks()
         client.connection.connection_lost(None)
         fitting = next((index for index, size in enumerate(sizes) if size > 120), len(sizes))
         rejected = fitting < len(sizes)
@@ -137,7 +137,7 @@ def test_each_head_is_measured_by_itself_in_whatever_pieces_it_comes(sizes: list
 async def test_a_large_head_in_one_read_is_rejected(data: bytes) -> None:
     client = FakeClient()
     client.connection.data_received(data)
-    await settle()
+    await run_ready_tasks()
     assert (client.requests, client.statuses, client.transport.closed) == (0, [b"431"], True)
 
 
@@ -146,7 +146,7 @@ async def test_content_is_no_part_of_a_head() -> None:
     body = b"x" * 5000
     client.connection.data_received(b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 5000\r\n\r\n" + body[:2000])
     client.connection.data_received(body[2000:])
-    await settle()
+    await run_ready_tasks()
     assert (client.statuses, client.transport.closed) == ([b"204"], True)
 
 
@@ -156,7 +156,7 @@ async def test_a_rejection_comes_behind_the_responses_that_are_under_way(late: b
     client.connection.data_received(REQUEST * 2 + late + REQUEST)
     assert client.transport.written == []
     client.connection.data_received(REQUEST)
-    await settle()
+    await run_ready_tasks()
     assert client.statuses[:2] == [b"204", b"204"]
     assert len(client.statuses) == 3
     assert client.statuses[2] in {b"400", b"431"}
@@ -173,7 +173,7 @@ async def test_a_rejection_comes_behind_the_responses_that_are_under_way(late: b
 async def test_a_valid_host_is_served(host: str) -> None:
     client = FakeClient()
     client.connection.data_received(f"GET / HTTP/1.1\r\nHost:{host}\r\n\r\n".encode())
-    await settle()
+    await run_ready_tasks()
     assert client.statuses == [b"204"]
 
 
@@ -190,7 +190,7 @@ async def test_a_valid_host_is_served(host: str) -> None:
 async def test_not_one_valid_host_is_malformed(lines: bytes, target: bytes) -> None:
     client = FakeClient()
     client.connection.data_received(b"GET " + target + b" HTTP/1.1\r\n" + lines + b"\r\n")
-    await settle()
+    await run_ready_tasks()
     assert (client.requests, client.statuses, client.transport.closed) == (0, [b"400"], True)
     assert b"request_malformed" in client.transport.written[0]
 
@@ -206,24 +206,24 @@ async def test_not_one_valid_host_is_malformed(lines: bytes, target: bytes) -> N
 async def test_an_old_request_needs_no_host_and_a_whole_url_is_a_target(request_: bytes) -> None:
     client = FakeClient()
     client.connection.data_received(request_)
-    await settle()
+    await run_ready_tasks()
     assert client.statuses == [b"204"]
 
 
 async def test_two_hosts_are_malformed_in_an_old_request_too() -> None:
     client = FakeClient()
     client.connection.data_received(b"GET / HTTP/1.0\r\nHost: x\r\nHost: x\r\n\r\n")
-    await settle()
+    await run_ready_tasks()
     assert client.statuses == [b"400"]
 
 
 async def test_empty_lines_keep_no_connection() -> None:
     client = FakeClient(keep_alive=1)
     client.connection.data_received(REQUEST)
-    await settle()
+    await run_ready_tasks()
     client.connection.data_received(b"\r\n" * 100_000)  # as many as come in a read: each by itself would take long
     client.connection.data_received(b"\r\n" + REQUEST)
-    await settle()
+    await run_ready_tasks()
     client.connection.data_received(b"\r\n")
     async with asyncio.timeout(10):
         await client.transport.ended.wait()
@@ -244,7 +244,7 @@ async def test_nothing_is_cut_at_empty_lines_that_ends_no_head(monkeypatch: pyte
     empty = b"\r\n\r\n" * 10_000
     post = b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 40000\r\n\r\n"
     client.connection.data_received(empty + post + empty)
-    await settle()
+    await run_ready_tasks()
     assert reads == [len(post), len(empty)]
 
 
@@ -252,7 +252,7 @@ async def test_nothing_is_cut_at_empty_lines_that_ends_no_head(monkeypatch: pyte
 async def test_the_end_of_what_a_client_sends_ends_an_idle_connection(before: bytes) -> None:
     client = FakeClient()
     client.connection.data_received(before)
-    await settle()
+    await run_ready_tasks()
     assert not client.connection.eof_received()
     client.connection.connection_lost(None)
 
@@ -261,7 +261,7 @@ async def test_a_client_that_sends_no_more_gets_all_its_responses() -> None:
     client = FakeClient()
     client.connection.data_received(REQUEST * 3 + REQUEST[:10])
     assert client.connection.eof_received()
-    await settle()
+    await run_ready_tasks()
     assert [status for status in client.statuses if status != b"100"] == [b"204"] * 3
     assert b"".join(client.transport.written).count(b"connection: close") == 1
     assert client.transport.closed

@@ -45,7 +45,7 @@ async def call(app: Any, *headers: tuple[bytes, bytes], path: str = "/api/v1/scr
     return sent
 
 
-async def test_a_bug_of_ours_is_answered_recorded_and_not_told() -> None:
+async def test_a_bug_is_answered_recorded_and_not_disclosed() -> None:
     events: list[Event] = []
     app = api.public_app(cast("Previewer", Broken()), emit=events.append, version="1")
     start, body = await call(app)
@@ -61,7 +61,7 @@ async def test_a_bug_of_ours_is_answered_recorded_and_not_told() -> None:
     assert "10.0.0.7" in ended.internal
 
 
-async def test_the_callers_trace_is_handed_on() -> None:
+async def test_the_clients_trace_is_handed_on() -> None:
     events: list[Event] = []
     app = api.public_app(cast("Previewer", Broken()), emit=events.append, version="1")
     await call(app, (b"traceparent", b"00-ab-cd-01"), (b"tracestate", b"a=1"), (b"tracestate", b"b=2"))

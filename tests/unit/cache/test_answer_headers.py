@@ -18,7 +18,7 @@ def test_age_is_whole_and_never_negative() -> None:
     entry = preview(b"{}", Outcome.OK, Freshness(100), now=NOW)
     assert age(entry, NOW) == 0
     assert age(entry, NOW + 1.9) == 1
-    assert age(entry, NOW - 5) == 0  # another replica's clock is ahead of ours
+    assert age(entry, NOW - 5) == 0  # the other replica's clock is ahead
 
 
 def test_cache_control_of_a_failure() -> None:

@@ -59,7 +59,7 @@ def test_a_failure() -> None:
     assert entry.useful_until == NOW + 90
 
 
-def test_a_callers_fault_is_of_no_use_later() -> None:
+def test_a_clients_fault_is_of_no_use_later() -> None:
     entry = failed(InvalidURL(Reason.URL_SCHEME))
     assert entry.useful_until == NOW
     assert entry.state(NOW) is None

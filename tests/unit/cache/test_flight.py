@@ -14,7 +14,7 @@ from scrap.errors import Overloaded, Reason, ScrapError, UpstreamError
 from scrap.events import Event, FlightJoined, ignore
 
 
-class Work:
+class HeldWork:
     """A piece of work that the test ends by hand."""
 
     def __init__(self) -> None:
@@ -31,7 +31,7 @@ class Work:
             raise
 
 
-async def settle() -> None:
+async def run_ready_tasks() -> None:
     """Lets everything that can run, run."""
     for _ in range(10):
         await asyncio.sleep(0)
@@ -69,7 +69,7 @@ async def test_who_waits_has_the_result_in_the_turn_after_it_is_there() -> None:
         return await page
 
     waiting = call(flights, work)
-    await settle()
+    await run_ready_tasks()
     page.set_result("page")
     await asyncio.sleep(0)  # the work goes on, and ends
     await asyncio.sleep(0)
@@ -77,12 +77,12 @@ async def test_who_waits_has_the_result_in_the_turn_after_it_is_there() -> None:
     assert await waiting == "page"
 
 
-async def test_a_thousand_callers_are_one_piece_of_work() -> None:
+async def test_a_thousand_clients_are_one_piece_of_work() -> None:
     events: list[Event] = []
     flights = Flights[str](emit=events.append)
-    work = Work()
+    work = HeldWork()
     calls = [call(flights, work) for _ in range(1000)]
-    await settle()
+    await run_ready_tasks()
     assert len(flights) == 1
     work.result.set_result("page")
     assert await asyncio.gather(*calls) == ["page"] * 1000
@@ -93,7 +93,7 @@ async def test_a_thousand_callers_are_one_piece_of_work() -> None:
 
 async def test_other_keys_are_other_work() -> None:
     flights = Flights[str](emit=ignore)
-    first, second = Work(), Work()
+    first, second = HeldWork(), HeldWork()
     calls = [call(flights, first, "a"), call(flights, second, "b")]
     first.result.set_result("a")
     second.result.set_result("b")
@@ -103,20 +103,20 @@ async def test_other_keys_are_other_work() -> None:
 async def test_work_that_is_over_is_not_joined() -> None:
     flights = Flights[str](emit=ignore)
     for expected in ("first", "second"):
-        work = Work()
+        work = HeldWork()
         work.result.set_result(expected)
         assert await flights.run("k", work) == expected
 
 
 @pytest.mark.parametrize("leaver", [0, 1, 2])
-async def test_one_callers_leaving_cancels_nobody_else(leaver: int) -> None:
+async def test_one_clients_leaving_cancels_no_other(leaver: int) -> None:
     flights = Flights[str](linger=0.0, emit=ignore)
-    work = Work()
+    work = HeldWork()
     clients = [Asking(flights, work) for _ in range(3)]
-    await settle()
+    await run_ready_tasks()
     left = clients.pop(leaver)
     left.leave()
-    await settle()
+    await run_ready_tasks()
     work.result.set_result("page")
     assert await asyncio.gather(*(client.task for client in clients)) == ["page"] * 2
     await has_left(left.task)
@@ -125,9 +125,9 @@ async def test_one_callers_leaving_cancels_nobody_else(leaver: int) -> None:
 
 async def test_a_client_that_joined_and_left_waits_for_nothing() -> None:
     flights = Flights[str](emit=ignore)
-    work = Work()
+    work = HeldWork()
     first, second = Asking(flights, work), Asking(flights, work)
-    await settle()
+    await run_ready_tasks()
     second.leave()
     await has_left(second.task)
     work.result.set_result("page")
@@ -136,7 +136,7 @@ async def test_a_client_that_joined_and_left_waits_for_nothing() -> None:
 
 async def test_a_client_that_left_before_its_request_began_starts_nothing() -> None:
     flights = Flights[str](emit=ignore)
-    work = Work()
+    work = HeldWork()
     client = Asking(flights, work)
     client.leave()
     await has_left(client.task)
@@ -145,9 +145,9 @@ async def test_a_client_that_left_before_its_request_began_starts_nothing() -> N
 
 async def test_a_cancelled_request_that_joined_leaves_the_work_alone() -> None:
     flights = Flights[str](linger=0.0, emit=ignore)
-    work = Work()
+    work = HeldWork()
     first, second = call(flights, work), call(flights, work)
-    await settle()
+    await run_ready_tasks()
     second.cancel()
     with pytest.raises(asyncio.CancelledError):
         await second
@@ -158,9 +158,9 @@ async def test_a_cancelled_request_that_joined_leaves_the_work_alone() -> None:
 async def test_a_cancelled_request_that_does_the_work_takes_the_others_with_it() -> None:
     """Only a server that ends cancels requests."""
     flights = Flights[str](emit=ignore)
-    work = Work()
+    work = HeldWork()
     first, second = call(flights, work), call(flights, work)
-    await settle()
+    await run_ready_tasks()
     first.cancel()
     with pytest.raises(asyncio.CancelledError):
         await first
@@ -172,9 +172,9 @@ async def test_a_cancelled_request_that_does_the_work_takes_the_others_with_it()
 
 async def test_when_the_last_leaves_the_work_is_cancelled() -> None:
     flights = Flights[str](linger=0.0, emit=ignore)
-    work = Work()
+    work = HeldWork()
     clients = [Asking(flights, work) for _ in range(2)]
-    await settle()
+    await run_ready_tasks()
     for client in clients:
         client.leave()
     for client in clients:
@@ -199,10 +199,10 @@ async def test_who_comes_while_abandoned_work_dies_starts_anew() -> None:
         raise AssertionError
 
     first = Asking(flights, slow_to_die)
-    await settle()
+    await run_ready_tasks()
     first.leave()
     await dying.wait()
-    work = Work()
+    work = HeldWork()
     work.result.set_result("anew")
     assert await flights.run("k", work) == "anew"
     gone.set()
@@ -212,12 +212,12 @@ async def test_who_comes_while_abandoned_work_dies_starts_anew() -> None:
 
 async def test_lingering_work_is_taken_over() -> None:
     flights = Flights[str](linger=3600.0, emit=ignore)
-    work = Work()
+    work = HeldWork()
     first = Asking(flights, work)
-    await settle()
+    await run_ready_tasks()
     first.leave()
     second = call(flights, work)
-    await settle()
+    await run_ready_tasks()
     work.result.set_result("page")
     assert await second == "page"
     await has_left(first.task)
@@ -226,9 +226,9 @@ async def test_lingering_work_is_taken_over() -> None:
 
 async def test_work_that_was_taken_over_and_left_again_is_cancelled() -> None:
     flights = Flights[str](linger=0.0, emit=ignore)
-    work = Work()
+    work = HeldWork()
     first = Asking(flights, work)
-    await settle()
+    await run_ready_tasks()
     first.leave()
     second = Asking(flights, work)
     await asyncio.sleep(0)
@@ -242,9 +242,9 @@ async def test_lingering_work_may_end_in_peace() -> None:
     reports: list[dict[str, Any]] = []
     asyncio.get_running_loop().set_exception_handler(lambda _, context: reports.append(context))
     flights = Flights[str](linger=3600.0, emit=ignore)
-    work = Work()
+    work = HeldWork()
     first = Asking(flights, work)
-    await settle()
+    await run_ready_tasks()
     first.leave()
     work.result.set_result("page")
     await has_left(first.task)
@@ -254,9 +254,9 @@ async def test_lingering_work_may_end_in_peace() -> None:
 
 async def test_a_failure_is_everybodys_and_its_traceback_does_not_grow() -> None:
     flights = Flights[str](emit=ignore)
-    work = Work()
+    work = HeldWork()
     calls = [call(flights, work) for _ in range(1000)]
-    await settle()
+    await run_ready_tasks()
     work.result.set_exception(UpstreamError(Reason.DNS_FAILED))
     errors = await asyncio.gather(*calls, return_exceptions=True)
     assert all(isinstance(error, UpstreamError) for error in errors)
@@ -266,11 +266,11 @@ async def test_a_failure_is_everybodys_and_its_traceback_does_not_grow() -> None
     assert error.__context__ is None
 
 
-async def test_a_caller_who_left_in_the_same_instant_is_left_alone() -> None:
+async def test_a_client_that_left_in_the_same_instant_is_left_alone() -> None:
     flights = Flights[str](linger=0.0, emit=ignore)
-    work = Work()
+    work = HeldWork()
     calls = [call(flights, work) for _ in range(2)]
-    await settle()
+    await run_ready_tasks()
     task = flights._flights["k"].task
     work.result.set_result("page")
     while not task.done():
@@ -283,18 +283,18 @@ async def test_a_caller_who_left_in_the_same_instant_is_left_alone() -> None:
 
 async def test_launched_work_needs_nobody() -> None:
     flights = Flights[str](linger=0.0, emit=ignore)
-    work = Work()
+    work = HeldWork()
     flights.launch("k", work)
     flights.launch("k", work)
     joined = Asking(flights, work)
-    await settle()
+    await run_ready_tasks()
     assert work.started == 1
     joined.leave()
     await has_left(joined.task)
-    await settle()
+    await run_ready_tasks()
     assert work.cancelled == 0
     work.result.set_result("page")
-    await settle()
+    await run_ready_tasks()
     assert len(flights) == 0
 
 
@@ -304,14 +304,14 @@ async def test_a_known_error_that_nobody_waits_for_is_dropped_and_an_unknown_one
     flights = Flights[str](emit=ignore)
     bug = ZeroDivisionError()
     for error in (UpstreamError(Reason.DNS_FAILED), bug):
-        work = Work()
+        work = HeldWork()
         work.result.set_exception(error)
         flights.launch("k", work)
-        await settle()
+        await run_ready_tasks()
     assert [report["exception"] for report in reports] == [bug]
 
 
-async def test_the_work_sees_the_first_callers_context() -> None:
+async def test_the_work_sees_the_first_clients_context() -> None:
     who = contextvars.ContextVar("who", default="nobody")
     flights = Flights[str](emit=ignore)
 
@@ -322,11 +322,11 @@ async def test_the_work_sees_the_first_callers_context() -> None:
     assert await flights.run("k", make) == "first"
 
 
-async def test_closing_cancels_the_work_and_tells_callers_so() -> None:
+async def test_closing_cancels_the_work_and_its_calls() -> None:
     flights = Flights[str](emit=ignore)
-    work = Work()
+    work = HeldWork()
     calls = [call(flights, work) for _ in range(2)]
-    await settle()
+    await run_ready_tasks()
     await flights.aclose()
     for each in calls:
         with pytest.raises(Overloaded) as caught:

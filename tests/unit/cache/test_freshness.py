@@ -190,7 +190,7 @@ def test_failures_are_kept_for_less_time(reason: Reason, retry_after: float | No
 @pytest.mark.parametrize(
     "reason", [reason for reason in Reason if reason.outcome in {Outcome.CALLER_ERROR, Outcome.SHED}]
 )
-def test_a_callers_and_our_own_faults_are_not_kept(reason: Reason) -> None:
+def test_faults_of_the_client_and_of_the_service_are_not_kept(reason: Reason) -> None:
     assert of_failure(reason, policy=POLICY) == 0
     assert of_failure(Reason.INTERNAL, policy=POLICY) == 0
 

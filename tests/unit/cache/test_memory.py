@@ -52,7 +52,7 @@ def test_one_large_entry_may_cost_many() -> None:
     assert memory.evicted == 5
 
 
-def test_one_larger_than_the_bound_is_not_kept_and_costs_nobody_a_place() -> None:
+def test_one_larger_than_the_bound_is_not_kept_and_evicts_no_other() -> None:
     memory = Memory(weight("a", 100))
     memory.put("a", entry(100))
     memory.put("b", entry(101))

@@ -1,4 +1,4 @@
-"""Our manners toward hosts: places, and calls that were not wanted."""
+"""The per-host limits: slots, and calls that were not wanted."""
 
 import asyncio
 
@@ -10,59 +10,59 @@ from scrap.fetch.host_limits import HostSlots, Refusals
 from tests.clock import Clock
 
 
-async def test_places_are_handed_over_in_order() -> None:
-    places = HostSlots(FetchLimits(per_host=1, per_host_waiting=2))
+async def test_slots_are_handed_over_in_order() -> None:
+    slots = HostSlots(FetchLimits(per_host=1, per_host_waiting=2))
     order: list[int] = []
 
     async def visit(number: int) -> None:
-        await places.take("host")
+        await slots.take("host")
         order.append(number)
-        places.give_back("host")
+        slots.give_back("host")
 
-    await places.take("host")
+    await slots.take("host")
     waiting = [asyncio.create_task(visit(number)) for number in (1, 2)]
     await asyncio.sleep(0)
     with pytest.raises(Overloaded):
-        await places.take("host")
-    await places.take("another host")
-    places.give_back("host")
+        await slots.take("host")
+    await slots.take("another host")
+    slots.give_back("host")
     await asyncio.gather(*waiting)
     assert order == [1, 2]
 
 
 async def test_who_leaves_the_line_costs_no_place() -> None:
-    places = HostSlots(FetchLimits(per_host=1))
-    await places.take("host")
-    leaving, staying = (asyncio.create_task(places.take("host")) for _ in range(2))
+    slots = HostSlots(FetchLimits(per_host=1))
+    await slots.take("host")
+    leaving, staying = (asyncio.create_task(slots.take("host")) for _ in range(2))
     await asyncio.sleep(0)
     leaving.cancel()
     await asyncio.sleep(0)
-    places.give_back("host")
+    slots.give_back("host")
     await staying
 
 
 async def test_who_is_just_leaving_the_line_is_passed_over() -> None:
-    places = HostSlots(FetchLimits(per_host=1))
-    await places.take("host")
-    leaving, staying = (asyncio.create_task(places.take("host")) for _ in range(2))
+    slots = HostSlots(FetchLimits(per_host=1))
+    await slots.take("host")
+    leaving, staying = (asyncio.create_task(slots.take("host")) for _ in range(2))
     await asyncio.sleep(0)
     leaving.cancel()
-    places.give_back("host")
+    slots.give_back("host")
     await staying
     with pytest.raises(asyncio.CancelledError):
         await leaving
 
 
-async def test_who_leaves_with_the_place_in_hand_gives_it_back() -> None:
-    places = HostSlots(FetchLimits(per_host=1))
-    await places.take("host")
-    leaving, staying = (asyncio.create_task(places.take("host")) for _ in range(2))
+async def test_who_leaves_with_the_slot_in_hand_gives_it_back() -> None:
+    slots = HostSlots(FetchLimits(per_host=1))
+    await slots.take("host")
+    leaving, staying = (asyncio.create_task(slots.take("host")) for _ in range(2))
     await asyncio.sleep(0)
-    places.give_back("host")  # to `leaving`, which is told only after it was cancelled
+    slots.give_back("host")  # to `leaving`, which receives it only after it was cancelled
     leaving.cancel()
     await staying
-    places.give_back("host")
-    await asyncio.wait_for(places.take("host"), 1)
+    slots.give_back("host")
+    await asyncio.wait_for(slots.take("host"), 1)
 
 
 def refusals(**changes: int) -> tuple[Refusals, Clock]:

@@ -47,7 +47,7 @@ class Socket:
 
 
 class Ends:
-    """A connection of ours, and the server that it talks to."""
+    """A connection of the service, and its server."""
 
     def __init__(self, limits: FetchLimits, context: ssl.SSLContext | None = None, request: bytes = b"GET") -> None:
         plain, self.wire = (memoryview(bytearray(READ_BYTES)) for _ in range(2))

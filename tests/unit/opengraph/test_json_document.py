@@ -1,4 +1,4 @@
-"""docs/json.md tells the truth."""
+"""docs/json.md agrees with the code."""
 
 import dataclasses
 import json

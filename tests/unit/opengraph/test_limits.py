@@ -62,9 +62,9 @@ def test_left_out_properties_count_as_read() -> None:
 
 
 def test_a_url_that_is_too_long_is_left_out() -> None:
-    room = LIMITS.url_chars - len("https://example.com/a/")
-    assert graph(f'<meta property="og:image" content="{"i" * room}">').bound is None
-    found = graph(f'<meta property="og:image" content="{"i" * (room + 1)}">')
+    spare = LIMITS.url_chars - len("https://example.com/a/")
+    assert graph(f'<meta property="og:image" content="{"i" * spare}">').bound is None
+    found = graph(f'<meta property="og:image" content="{"i" * (spare + 1)}">')
     assert (found.bound, list(found.fields)) == (Bound.LENGTH, ["properties"])
 
 
