@@ -115,8 +115,7 @@ def words_of_code(source: str) -> str:
         lines[line].append(" ".join(_WORD.findall(name)).lower())
     prose = [""] * len(lines)
     for line, text in (*_docstrings(tree), *_comments(source)):
-        prose[line] += text
-    prose = re.sub(r"`[^`]*`", lambda code: "\n" * code[0].count("\n"), "\n".join(prose)).split("\n")
+        prose[line] += re.sub(r"`[^`]*`", "", text)
     return "\n".join(". ".join(filter(None, [text.strip(), *names])) for text, names in zip(prose, lines, strict=True))[
         1:
     ]

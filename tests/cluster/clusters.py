@@ -181,7 +181,7 @@ def start(namespace: Namespace, name: str, program: str) -> None:
 
 
 def start_web(namespace: Namespace, answer: str) -> None:
-    """Runs a web as Service `web`; see `may_scrape` for what the service has to be told.
+    """Runs a web as Service `web`; see `may_scrape` for the settings that the service needs.
 
     Args:
         answer: a Python program that defines what `SERVE` asks.

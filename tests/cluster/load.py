@@ -1,4 +1,4 @@
-"""A bounded load, as real clients make it: connections that are kept, requests at a steady pace, nothing tried twice.
+"""A bounded load, as real clients make it: connections that are kept, requests at a steady rate, nothing tried twice.
 
 Whatever is not the expected answer is a lost request: a connection that is refused or cut, a status that is not 200,
 an answer that is not there in time.
@@ -34,7 +34,7 @@ class Seen:
 
 
 class LoadClient:
-    """One caller with one connection, which it keeps for a while or until the service says otherwise."""
+    """One client with one connection, which it keeps for a while or until the service says otherwise."""
 
     def __init__(self, host: str, port: int, targets: Iterator[str], seen: Seen) -> None:
         self._address = host, port

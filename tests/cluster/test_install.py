@@ -11,7 +11,7 @@ AT_ONCE = {"preStopSeconds": 1}  # pods go without a pause, which is another tes
 
 
 def ours() -> list[str]:
-    """Every object in the cluster that carries a label of a release of ours."""
+    """Every object in the cluster that carries a label of a release of the chart."""
     kinds = run("kubectl", "api-resources", "--verbs=list", "-o", "name").split()
     kinds = [kind for kind in kinds if not kind.startswith("events")]
     found = json.loads(

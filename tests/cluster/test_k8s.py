@@ -118,7 +118,7 @@ def test_what_was_there_before_stays() -> None:
         NAMESPACE.delete()
 
 
-def test_another_namespace_for_the_stack_is_told_to_all_who_need_it() -> None:
+def test_another_namespace_for_the_stack_reaches_all_that_need_it() -> None:
     script("up", STACK="skip", IMAGE=IMAGE, STACK_NAMESPACE="observed", flags="--set operator.enabled=true")
     policy: Object = NAMESPACE.get("networkpolicy", "scrap")
     (peer,) = [

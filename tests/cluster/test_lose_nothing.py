@@ -52,7 +52,7 @@ def three_pods(service: Namespace) -> None:
 
 def pages(web: str, client: int) -> Iterator[str]:
     """What a client asks for: twice its own page, which is cached, then a new one; one in six of these is slow."""
-    chance = random.Random(client)  # noqa: S311 - the same pace every time
+    chance = random.Random(client)  # noqa: S311 - the same order every time
     while True:
         yield call(f"{web}/{client}")
         yield call(f"{web}/{client}")

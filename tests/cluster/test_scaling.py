@@ -15,22 +15,22 @@ from tests.cluster.dashboards.scene import WEB, called, prometheus, values
 
 MINIMUM, MAXIMUM = 2, 4
 INTERVAL = 15.0  # seconds from poll to poll: the default
-SETTLE = WINDOW = 30  # seconds: of the source; of the Hold alert's look-back, and of the stabilization of steps down
-DOUBTS = {"SourceFailing", "SourceUnavailable", "HeartbeatMissing", "Settling"}
+WARM_UP = WINDOW = 30  # seconds: of the source; of the Hold alert's look-back, and of the stabilization of steps down
+WITHOUT_SOURCE = {"SourceFailing", "SourceUnavailable", "HeartbeatMissing", "Settling"}
 
 
 @pytest.fixture(scope="module")
 def shop(namespace: Namespace) -> Namespace:
-    """The service with eight places a pod, and its operator, whose steps down wait for the alerts and for a window.
+    """The service with eight slots a pod, and its operator, whose steps down wait for the alerts and for a window.
 
-    The window is a must: for the seconds until two new pods have work, what is measured is at most the places of the
+    The window is a must: for the seconds until two new pods have work, what is measured is at most the slots of the
     two old ones, less than the 2.4 pods' worth that would saturate three, and neither alert fires.
     """
     start_web(namespace, WEB)
     settings = values(namespace)
     settings["config"] |= {"maxPerHost": 8}
     settings["operator"]["alertScaler"] |= {
-        "source": {"settle": f"{SETTLE}s"},
+        "source": {"settle": f"{WARM_UP}s"},
         "behavior": {
             "scaleUp": {"policies": [{"type": "Pods", "value": 4, "periodSeconds": 1}]},
             "scaleDown": {
@@ -69,7 +69,7 @@ def alertmanager() -> str:
 
 
 def replicas(namespace: Namespace) -> int:
-    """What the Deployment is told to have."""
+    """The replicas that the Deployment asks for."""
     return int(namespace.kubectl("get", "deployment", "scrap", "-o", "jsonpath={.spec.replicas}"))
 
 
@@ -132,8 +132,8 @@ def test_load_becomes_pods_and_calm_takes_them_back(shop: Namespace) -> None:
     calm_down(shop)
     api = alertmanager()
     firing = f"{api}/alerts?filter=alertname=%22ScrapSaturated%22&filter=namespace=%22{shop.name}%22"
-    with called(shop, pace=8) as callers:  # of pages that hang for the deadline of 3 s: three pods' worth
-        callers.mix = ("hangs",)
+    with called(shop, rate=8) as load:  # of pages that hang for the deadline of 3 s: three pods' worth
+        load.mix = ("hangs",)
         until("ScrapSaturated fires", lambda: bool(asked(firing)), 120)
         took = seconds_until(lambda: replicas(shop) == MAXIMUM, 2 * INTERVAL)
         print(f"from Alertmanager's knowledge to {MAXIMUM} replicas under load: {took:.1f} s")
@@ -149,7 +149,7 @@ def test_load_becomes_pods_and_calm_takes_them_back(shop: Namespace) -> None:
 
         def held_again() -> bool:
             seen.add((replicas(shop), reason(shop)))
-            return bool({each for _, each in seen} & DOUBTS) and reason(shop) == "Held"
+            return bool({each for _, each in seen} & WITHOUT_SOURCE) and reason(shop) == "Held"
 
         until("it is held again", held_again, 240)
         print(f"held again {time.monotonic() - died:.0f} s after Prometheus and Alertmanager died: {sorted(seen)}")

@@ -1,4 +1,4 @@
-"""Something to be alerted of: a release with quick alerts, a web that can be slow or gone, callers, a small disk."""
+"""Something to be alerted of: a release with quick alerts, a web that can be slow or gone, clients, a small disk."""
 
 import json
 import subprocess
@@ -69,7 +69,7 @@ def answer(path):
 
 
 def values(namespace: Namespace) -> Object:
-    """A release with few places, so that few calls fill it."""
+    """A release with few slots, so that few calls fill it."""
     return {**QUICK, "config": {**may_scrape(namespace), "maxFetches": 4, "maxWaiting": 2, "maxWait": 0.1, "linger": 0}}
 
 
@@ -120,7 +120,7 @@ class Stack:
         return float(value)
 
     def firing(self, namespace: str) -> list[str]:
-        """The alerts of a namespace that somebody is told of."""
+        """The firing alerts of a namespace that a channel receives."""
         query = f'ALERTS{{alertstate="firing",namespace="{namespace}",severity=~"critical|warning"}}'
         return [sample["metric"]["alertname"] for sample in self.ask(f"query?query={quote(query)}")["result"]]
 

@@ -33,7 +33,7 @@ from tests.cluster.alerts.scene import (
 )
 from tests.cluster.clusters import STACK, Namespace, hurry, merged, start_web, until
 
-# Another one each time: Alertmanager remembers for minutes what it has told of an earlier run.
+# Another one each time: Alertmanager remembers for minutes what it has sent of an earlier run.
 NAME = f"alerts-{int(time.time())}"
 BROKEN = (
     "ScrapUpstreamFailing",
@@ -58,7 +58,9 @@ def namespace() -> Iterator[Namespace]:
     found = Namespace(NAME)
     found.create()
     try:
-        literals = [f"--from-literal={grade}=http://slack.monitoring.svc/{grade}" for grade in ("critical", "warning")]
+        literals = [
+            f"--from-literal={severity}=http://slack.monitoring.svc/{severity}" for severity in ("critical", "warning")
+        ]
         found.kubectl("create", "secret", "generic", "scrap-slack", *literals)
         start_web(found, WEB)
         found.kubectl("autoscale", "deployment/web", "--min=1", "--max=1")  # so that there is one to be measured
@@ -85,7 +87,7 @@ def slack(stack: Stack, namespace: Namespace) -> Capture:
     until("rules, routes and targets are there", arrived, 120)
     # Until its first scrape the release was down, by its quick alerts.
     until("nothing fires any more", lambda: stack.firing(NAME) == [], 60)
-    time.sleep(6)  # what is over is told within Alertmanager's interval
+    time.sleep(6)  # the resolved messages are sent within Alertmanager's interval
     capture.forget()
     return capture
 
@@ -118,9 +120,9 @@ def disk_story(stack: Stack, slack: Capture) -> Iterator[threading.Thread]:
     disk.empty()
 
 
-def is_told(slack: Capture, alert: str, channel: str, *, seconds: float = 90) -> Message:
+def is_notified(slack: Capture, alert: str, channel: str, *, seconds: float = 90) -> Message:
     """The one message that an alert gives, and that it came to one channel."""
-    until(f"{alert} is told", lambda: bool(slack.about(alert)), seconds)
+    until(f"{alert} is notified", lambda: bool(slack.about(alert)), seconds)
     firing = [message for message in slack.about(alert) if not message.resolved]
     assert [message.channel for message in firing] == [channel], firing
     (message,) = firing
@@ -195,16 +197,16 @@ class Routes:
         self._amtool("check-config", "alertmanager.yaml")
 
     def receiver(self, **labels: str) -> str:
-        """Who takes an alert with these labels."""
+        """The receiver of an alert with these labels."""
         pairs = (f"{name}={value}" for name, value in labels.items())
         return self._amtool("config", "routes", "test", "--config.file=alertmanager.yaml", *pairs)
 
     def assert_each_goes_to(self, **receivers: str) -> None:
-        """Every alert of ours reaches the receiver of its grade."""
+        """Every alert of the chart reaches the receiver of its severity."""
         for alert in alerts():
-            grade = alert["labels"]["severity"]
-            found = self.receiver(alertname=alert["alert"], namespace=NAME, severity=grade)
-            assert found == f"{NAME}/scrap/{receivers[grade]}"
+            severity = alert["labels"]["severity"]
+            found = self.receiver(alertname=alert["alert"], namespace=NAME, severity=severity)
+            assert found == f"{NAME}/scrap/{receivers[severity]}"
 
     def _amtool(self, *arguments: str) -> str:
         program = shutil.which("amtool")
@@ -213,7 +215,7 @@ class Routes:
         return done.stdout.strip()
 
 
-def test_every_alert_reaches_the_receiver_of_its_grade(stack: Stack, slack: Capture, tmp_path: Path) -> None:
+def test_every_alert_reaches_the_receiver_of_its_severity(stack: Stack, slack: Capture, tmp_path: Path) -> None:
     routes = Routes(stack.alertmanager_configuration(), tmp_path)
     routes.assert_each_goes_to(critical="critical", warning="warning", info="nobody", none="nobody")
     assert routes.receiver(alertname="ScrapDown", namespace="elsewhere", severity="critical") == "null"
@@ -231,13 +233,15 @@ def test_an_alert_test_comes_to_each_channel_and_is_over(slack: Capture, capsys:
     with forwarded(ALERTMANAGER, STACK) as url:
         assert send(url, NAME, ["critical", "warning"], 60), capsys.readouterr().out
         assert not send(url, NAME, ["info"], 60)
-    for grade in ("critical", "warning"):
+    for severity in ("critical", "warning"):
 
-        def told(grade: str = grade) -> list[Message]:
-            return [message for message in slack.messages() if f"a test of alerts of severity {grade}" in message.title]
+        def received(severity: str = severity) -> list[Message]:
+            return [
+                message for message in slack.messages() if f"a test of alerts of severity {severity}" in message.title
+            ]
 
-        until(f"the test of {grade} is over", lambda: told()[-1].resolved)
-        assert [(message.channel, message.resolved) for message in told()] == [(grade, False), (grade, True)]
+        until(f"the test of {severity} is over", lambda: received()[-1].resolved)
+        assert [(message.channel, message.resolved) for message in received()] == [(severity, False), (severity, True)]
     slack.forget()
 
 
@@ -246,7 +250,7 @@ def test_the_web_is_gone(namespace: Namespace, slack: Capture) -> None:
     with AlertLoad(namespace, "page", workers=2, pause=0.1).calling():
         time.sleep(5)
         namespace.kubectl("scale", "deployment/web", "--replicas=0")
-        message = is_told(slack, "ScrapUpstreamFailing", "warning")
+        message = is_notified(slack, "ScrapUpstreamFailing", "warning")
         assert message.title.startswith("🟠 This week: ")
         assert "of the pages that scrap fetches fail" in message.title
         namespace.kubectl("scale", "deployment/web", "--replicas=1")
@@ -257,9 +261,9 @@ def test_the_web_is_gone(namespace: Namespace, slack: Capture) -> None:
 def test_too_much_comes(namespace: Namespace, slack: Capture) -> None:
     with AlertLoad(namespace, "page", workers=1, pause=0.1).calling():
         with AlertLoad(namespace, "slow", workers=16, pause=0.2).calling():
-            message = is_told(slack, "ScrapErrorBudgetBurn", "critical")
+            message = is_notified(slack, "ScrapErrorBudgetBurn", "critical")
             assert message.title.startswith("🔴 Act now: ")
-            is_told(slack, "ScrapRejectingLoad", "warning")
+            is_notified(slack, "ScrapRejectingLoad", "warning")
         is_over(slack, "ScrapErrorBudgetBurn", "critical", seconds=120)
         is_over(slack, "ScrapRejectingLoad", "warning")
     assert slack.about("ScrapSaturated") == []  # it fired, and goes to nobody
@@ -268,26 +272,26 @@ def test_too_much_comes(namespace: Namespace, slack: Capture) -> None:
 @pytest.mark.usefixtures("disk_story")
 def test_no_pod_is_left(namespace: Namespace, slack: Capture) -> None:
     namespace.kubectl("scale", "deployment/scrap", "--replicas=0")
-    message = is_told(slack, "ScrapDown", "critical")
+    message = is_notified(slack, "ScrapDown", "critical")
     assert message.title == "🔴 Act now: No pod of scrap responds"
     namespace.kubectl("scale", "deployment/scrap", "--replicas=1")
     is_over(slack, "ScrapDown", "critical")
 
 
 def test_a_disk_grows_fills_and_is_full(slack: Capture, disk_story: threading.Thread) -> None:
-    growing = is_told(slack, "ScrapNodeDiskGrowing", "warning")
+    growing = is_notified(slack, "ScrapNodeDiskGrowing", "warning")
     assert " on node-1 grows by " in growing.title
-    filling = is_told(slack, "ScrapNodeDiskFilling", "critical")
+    filling = is_notified(slack, "ScrapNodeDiskFilling", "critical")
     assert "% are left" in filling.text
     disk_story.join()
     is_over(slack, "ScrapNodeDiskFilling", "critical")
     is_over(slack, "ScrapNodeDiskGrowing", "warning")
-    is_told(slack, "ScrapNodeDiskFull", "warning")
+    is_notified(slack, "ScrapNodeDiskFull", "warning")
     Disk().empty()
     is_over(slack, "ScrapNodeDiskFull", "warning")
 
 
-def test_nothing_else_was_told(slack: Capture) -> None:
+def test_nothing_else_was_sent(slack: Capture) -> None:
     named = [
         "ErrorBudgetBurn",
         "RejectingLoad",

@@ -240,12 +240,12 @@ class TestBesideTheStack:
                 else:
                     run(*words)
             try:
-                told = notes(*flags)
-                assert all(f"selects our {kind}." in told for kind in OURS), "who types it is taken"
+                shown = notes(*flags)
+                assert all(f"selects our {kind}." in shown for kind in OURS), "who types it is taken"
             finally:
                 run("kubectl", "label", "namespace", NAMESPACE, "example.org/watch-")
 
-    def test_each_object_is_told_by_itself(self) -> None:
+    def test_each_object_is_reported_by_itself(self) -> None:
         with there(prometheus("one", {"serviceMonitorSelector": RELEASE, "ruleSelector": OTHER})):
             said = notes()
         assert "selects our ServiceMonitor." in said

@@ -1,4 +1,4 @@
-"""Something to look at: the service and its operator on a cluster, a web that does all a web does, and callers.
+"""Something to look at: the service and its operator on a cluster, a web that does all a web does, and clients.
 
 `python -m tests.cluster.dashboards.scene 900` makes it, has it called for 900 seconds, and leaves it there: for the
 pictures in docs/dashboards.md. The web hangs for a while in it, and there is a rollout.
@@ -53,7 +53,7 @@ HANGING = tuple("hangs" if kind in {"graph", "slow"} else kind for kind in MIX)
 
 
 def values(namespace: Namespace) -> Object:
-    """A service with few places, so that few calls fill it, and the operator beside it."""
+    """A service with few slots, so that few calls fill it, and the operator beside it."""
     return {
         "replicaCount": 1,
         "preStopSeconds": 1,
@@ -78,10 +78,10 @@ def page(kind: str, number: int, namespace: str) -> str:
 
 
 class DashboardLoad:
-    """Calls at a steady pace, on a connection each; what is answered is for the dashboards to say.
+    """Calls at a steady rate, on a connection each; what is answered is for the dashboards to say.
 
     Args:
-        pace: calls a second.
+        rate: calls a second.
 
     Attributes:
         mix: what they ask for, in turn.
@@ -89,10 +89,10 @@ class DashboardLoad:
         answered: how many of them were answered.
     """
 
-    def __init__(self, address: str, namespace: str, pace: float) -> None:
+    def __init__(self, address: str, namespace: str, rate: float) -> None:
         self.mix = MIX
         self.made = self.answered = 0
-        self._pace = pace
+        self._rate = rate
         self._address = address
         self._namespace = namespace
         self._stopped = threading.Event()
@@ -111,7 +111,7 @@ class DashboardLoad:
                 if self._stopped.is_set():
                     return
                 calls.create_task(self._call(page(self.mix[number % len(self.mix)], number, self._namespace)))
-                await asyncio.sleep(1 / self._pace)
+                await asyncio.sleep(1 / self._rate)
 
     async def _call(self, target: str) -> None:
         request = f"GET /api/v1/scrap?url={quote(target, safe='')} HTTP/1.1\r\nHost: scrap\r\nConnection: close\r\n\r\n"
@@ -127,15 +127,15 @@ class DashboardLoad:
 
 
 @contextmanager
-def called(namespace: Namespace, pace: float = 15) -> Iterator[DashboardLoad]:
+def called(namespace: Namespace, rate: float = 15) -> Iterator[DashboardLoad]:
     """Has the service called within the block."""
-    callers = DashboardLoad(namespace.address(), namespace.name, pace)
-    worker = threading.Thread(target=callers.work)
+    load = DashboardLoad(namespace.address(), namespace.name, rate)
+    worker = threading.Thread(target=load.work)
     worker.start()
     try:
-        yield callers
+        yield load
     finally:
-        callers.stop()
+        load.stop()
         worker.join()
 
 
@@ -155,17 +155,17 @@ def prometheus() -> str:
 
 
 def main() -> None:
-    """Makes the scene and has it called for as many seconds as told."""
+    """Makes the scene and has it called for as many seconds as the argument says."""
     seconds = float(sys.argv[1])
     namespace = Namespace(NAME)
     namespace.create()
     start_web(namespace, WEB)
     namespace.install(values(namespace))
-    with called(namespace) as callers:
+    with called(namespace) as load:
         time.sleep(seconds * 0.2)
-        callers.mix = HANGING
+        load.mix = HANGING
         time.sleep(seconds * 0.35)
-        callers.mix = MIX
+        load.mix = MIX
         time.sleep(seconds * 0.2)
         namespace.upgrade({**values(namespace), "podAnnotations": {"rollout": "2"}})
         time.sleep(seconds * 0.25)

@@ -54,7 +54,7 @@ def source() -> Prometheus:
 
 
 @pytest.fixture(scope="module")
-def callers(namespace: Namespace) -> Iterator[DashboardLoad]:
+def load(namespace: Namespace) -> Iterator[DashboardLoad]:
     start_web(namespace, WEB)
     namespace.install(values(namespace))
     with called(namespace) as found:
@@ -62,7 +62,7 @@ def callers(namespace: Namespace) -> Iterator[DashboardLoad]:
 
 
 @pytest.fixture(scope="module")
-def answers(callers: DashboardLoad, namespace: Namespace, source: Prometheus) -> Answers:
+def answers(load: DashboardLoad, namespace: Namespace, source: Prometheus) -> Answers:
     """What they give as soon as all but the listed ones give something, or at last."""
     begun = time.time()
     variables = {**VARIABLES, "namespace": namespace.name}
@@ -160,9 +160,9 @@ def test_values_fit_their_unit(panel: Panel, answers: Answers) -> None:
             assert all(low <= value <= high for value in values_there), title
 
 
-def test_since_ever_is_every_call(callers: DashboardLoad, namespace: Namespace, source: Prometheus) -> None:
+def test_since_installation_is_every_call(load: DashboardLoad, namespace: Namespace, source: Prometheus) -> None:
     """Pods have come and gone meanwhile; what one counted between its last scrape and its end is lost, and no more."""
-    callers.stop()
+    load.stop()
     variables = {**VARIABLES, "namespace": namespace.name}
 
     def ever() -> float:
@@ -171,7 +171,7 @@ def test_since_ever_is_every_call(callers: DashboardLoad, namespace: Namespace, 
         (found,) = view.ask(source, QUERIES["overview: Total requests B"][1])
         return found.points[-1][1]
 
-    until("the last call is added up", lambda: 0.97 * callers.answered <= ever() <= callers.made, 90)
+    until("the last call is added up", lambda: 0.97 * load.answered <= ever() <= load.made, 90)
 
 
 def test_the_chart_brings_them(namespace: Namespace, answers: Answers) -> None:

@@ -88,7 +88,7 @@ def bad_setting(scene: Scene) -> Iterator[Words]:
 # which is the service, as it would if the service had taken them.
 TAKE = """
 import os, sys, time
-share, pace = float(sys.argv[1]), float(sys.argv[2])
+share, rate = float(sys.argv[1]), float(sys.argv[2])
 path, names = "/sys/fs/cgroup/memory/memory.%s_in_bytes", ("usage", "limit")
 if not os.path.exists(path % "limit"):
     path, names = "/sys/fs/cgroup/memory.%s", ("current", "max")
@@ -96,7 +96,7 @@ used, limit = (lambda name=name: int(open(path % name).read()) for name in names
 memory = os.memfd_create("taken")
 while used() < share * limit():
     os.write(memory, bytes(1 << 20))
-    time.sleep(1 / pace)
+    time.sleep(1 / rate)
 sys.stdin.read()
 """
 
@@ -115,10 +115,10 @@ def beside(scene: Scene, pod: str, program: str, *arguments: str) -> Iterator[No
 
 
 @contextmanager
-def memory_taken(scene: Scene, share: float, pace: float) -> Iterator[Words]:
+def memory_taken(scene: Scene, share: float, rate: float) -> Iterator[Words]:
     """The memory of one pod grows."""
     pod = a_pod(scene)
-    with beside(scene, pod, TAKE, str(share), str(pace)):
+    with beside(scene, pod, TAKE, str(share), str(rate)):
         yield {"POD": pod}
 
 
@@ -301,7 +301,7 @@ def wrong_label(scene: Scene) -> Iterator[Words]:
 
     def label(release: str) -> None:
         scene.namespace.kubectl("label", "--overwrite", "servicemonitor", "scrap", f"release={release}")
-        until("Prometheus has heard of it", lambda: hurried(lambda: taken(scene) == (release == OURS)), 90)
+        until("Prometheus has loaded it", lambda: hurried(lambda: taken(scene) == (release == OURS)), 90)
 
     try:
         label("monitoring")

@@ -1,4 +1,4 @@
-"""The faults: what is broken, which alert has to say so, how gravely, how soon, and how a person hears of it."""
+"""The faults: what is broken, which alert has to fire, of which severity, how soon, and how a person is notified."""
 
 from collections.abc import Callable
 from contextlib import AbstractContextManager
@@ -11,7 +11,7 @@ from tests.cluster.faults.scene import Scene
 
 
 class Way(Enum):
-    """How a person hears of it; what is written of it, where it is not Slack."""
+    """How a person is notified; what is written of it, where it is not Slack."""
 
     SLACK = "Slack"
     SECOND = "nothing; the second way told it"
@@ -28,7 +28,7 @@ class InjectedFault:
         alert: which one names the point of failure.
         seconds: how long it may take, and its message as well, each from the breaking on.
         cause: what the runbook's check has to say, a regular expression.
-        served: of how many calls in a hundred the callers may get what they want while it lasts: at least, at most.
+        served: of how many calls in a hundred the clients may get what they want while it lasts: at least, at most.
         notices: what they should notice, in words.
         first: which alert comes first, where it is another.
         companions: which other alerts may fire, and nothing else.
@@ -38,7 +38,7 @@ class InjectedFault:
     name: str
     broken: Callable[[Scene], AbstractContextManager[Words]]
     alert: str
-    grade: str
+    severity: str
     seconds: float
     cause: str
     served: tuple[int, int] = (98, 100)
@@ -71,7 +71,7 @@ FAULTS = (
         120,
         r'\(le, phase\).*\n\{phase="first_byte"\} [4-9]',
         notices="every new page takes four seconds",
-        first="ScrapUpstreamSlow/info",  # of which nobody is told: it may be the web
+        first="ScrapUpstreamSlow/info",  # which notifies nobody: it may be the web
     ),
     InjectedFault(
         "cluster DNS dead",

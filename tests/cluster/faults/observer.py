@@ -1,4 +1,4 @@
-"""Who watches what monitoring does: which alert fires when, by Prometheus' own word."""
+"""An observer of monitoring: which alert fires when, according to Prometheus."""
 
 import threading
 import time
@@ -20,12 +20,12 @@ class Fired:
 
     at: float
     alert: str
-    grade: str
+    severity: str
 
     @property
     def name(self) -> str:
-        """The alert and its grade."""
-        return f"{self.alert}/{self.grade}"
+        """The alert and its severity."""
+        return f"{self.alert}/{self.severity}"
 
 
 class Observer:
@@ -55,7 +55,7 @@ class Observer:
         """
         if time.time() - self._asked > 10:
             raise RuntimeError("Prometheus does not answer")
-        return {f"{alert}/{grade}" for alert, grade in self._now}
+        return {f"{alert}/{severity}" for alert, severity in self._now}
 
     @contextmanager
     def watching(self) -> Iterator[None]:

@@ -18,7 +18,7 @@ HEAD = """\
 # The fault matrix
 
 Does monitoring find the point of failure? `make faults` injects one fault at a time into an idle cluster of two nodes, at
-{pace:g} requests per second, each for a different page. It waits for the alert, for the message in Slack and for the result of the
+{rate:g} requests per second, each for a different page. It waits for the alert, for the message in Slack and for the result of the
 runbook's check, removes the fault, and waits until every alert is resolved. The run fails if an alert is late, missing,
 unrelated or of another severity, and if the check does not name the cause.
 
@@ -87,12 +87,12 @@ def shortened(alert: str) -> str:
     return ", ".join(differences(f"alerts.{alert}.")) or "nothing of its own"
 
 
-def write(rows: dict[str, Row], versions: str, pace: float) -> None:
+def write(rows: dict[str, Row], versions: str, rate: float) -> None:
     """Puts these rows into the page."""
     before = PAGE.read_text().splitlines() if PAGE.exists() else []
     lines = {line.removeprefix("| ").partition(" | ")[0]: line for line in before if line.startswith("| ")}
     lines |= {name: str(row) for name, row in rows.items()}
     common = ", ".join(line for line in differences("") if not line.startswith(("alerts.", "selectors.")))
-    head = HEAD.format(pace=pace, versions=versions, common=common)
+    head = HEAD.format(rate=rate, versions=versions, common=common)
     known = [fault.name for fault in FAULTS]
     PAGE.write_text(head + "".join(f"{lines[name]}\n" for name in known if name in lines) + FOOT)

@@ -1,4 +1,4 @@
-"""The calm cluster that faults are made in: a release with quick alerts, its cache, a web, callers, who is told."""
+"""The calm cluster that faults are made in: a release with quick alerts, its cache, a web, clients, receivers."""
 
 import json
 import re
@@ -31,7 +31,7 @@ from tests.cluster.faults.traffic import Traffic
 
 NAME = "scrap"  # as the runbooks have it, so that their commands can be typed as they are
 NODE = "192.168.250.1"  # the address of node-1, where the tests run
-PACE = 6.0  # calls a second
+RATE = 6.0  # calls a second
 CPU = "ScrapNodeCPU"  # which is the machine's, and others may use it as well
 SILENCE = 25.0  # seconds without a heartbeat, which comes every five to ten, after which the one outside calls
 
@@ -73,7 +73,7 @@ SHORT: Object = {
     },
 }
 
-# A page answers at once; after four seconds while the web is told to be slow.
+# A page answers at once; after four seconds while the web has to be slow.
 WEB = """
 import os, time
 
@@ -113,7 +113,7 @@ http.server.ThreadingHTTPServer(("", 8080), Receiver).serve_forever()
 
 
 def values(namespace: Namespace) -> Object:
-    """A release with a shared cache, and room for slow pages of the one host that stands for all."""
+    """A release with a shared cache, and slots for slow pages of the one host that stands for all."""
     to_cache = {"to": [{"ipBlock": {"cidr": f"{NODE}/32"}}], "ports": [{"port": 6379}]}
     own = {
         "config": {**may_scrape(namespace), "maxPerHost": 256, "linger": 1, "shutdown": 5},
@@ -125,7 +125,7 @@ def values(namespace: Namespace) -> Object:
 
 
 class Pager:
-    """Who is outside: gets the heartbeat, and what the alert path says of itself."""
+    """The service outside: it receives the heartbeat, and the alerts about the alert path."""
 
     def __init__(self, url: str) -> None:
         self._url = url
@@ -135,8 +135,8 @@ class Pager:
         beats = [item["time"] for item in json.loads(fetch(self._url)) if item["path"] == "/heartbeat"]
         return time.time() - max(beats, default=0)
 
-    def told(self, alert: str, since: float) -> bool:
-        """Has it heard of an alert since then?"""
+    def received(self, alert: str, since: float) -> bool:
+        """Has it received an alert since then?"""
         return any(
             one["labels"]["alertname"] == alert
             for item in json.loads(fetch(self._url))
@@ -181,7 +181,7 @@ class Scene:
 
     @cached_property
     def pager(self) -> Pager:
-        """Who is outside."""
+        """The service outside."""
         return Pager(f"http://{Namespace(STACK).address('pager')}")
 
     def firing(self) -> set[str]:
@@ -195,24 +195,24 @@ class Scene:
         return len(pods) == 2 and len(states) == 2 and all(state["ready"] for state in states)
 
     def calm(self) -> None:
-        """Waits until all is well, and was told to be.
+        """Waits until all is well, and each notified alert has its resolved message.
 
         Raises:
             TimeoutError: it is not.
         """
         until("nothing fires", lambda: not self.firing(), 150)
         until("both pods serve", self.ready, 90)
-        until("callers are well", lambda: self.traffic.calm(8), 90)
-        until("the one outside hears the heartbeat", lambda: self.pager.silent_for() < SILENCE, 60)
-        until("what was told is told to be over", lambda: all(map(self.over, self.told())), 60)
+        until("clients are well", lambda: self.traffic.calm(8), 90)
+        until("the one outside receives the heartbeat", lambda: self.pager.silent_for() < SILENCE, 60)
+        until("notified alerts are notified as resolved", lambda: all(map(self.over, self.notified())), 60)
 
-    def told(self) -> set[str]:
-        """The alerts that Slack heard of."""
+    def notified(self) -> set[str]:
+        """The alerts that Slack received."""
         words = " ".join(f"{message.title} {message.text}" for message in self.slack.messages())
         return set(re.findall(r"/(Scrap\w+)\.md\|", words))
 
     def over(self, alert: str) -> bool:
-        """Was it told to be over at last?"""
+        """Is its last message a resolved one?"""
         return self.slack.about(alert)[-1].resolved
 
 
@@ -225,7 +225,7 @@ def secret(namespace: Namespace, name: str, **words: str) -> None:
 
 def slack_secret(namespace: Namespace) -> None:
     """The Secret with the webhooks."""
-    channels = {grade: f"http://slack.monitoring.svc/{grade}" for grade in ("critical", "warning")}
+    channels = {severity: f"http://slack.monitoring.svc/{severity}" for severity in ("critical", "warning")}
     secret(namespace, "scrap-slack", **channels)
 
 
@@ -319,7 +319,7 @@ def made() -> Iterator[Scene]:
         release(namespace)
         until("rules, routes and targets are there", lambda: arrived(stack), 180)
         page = f"http://web.{NAME}.svc/"
-        traffic = Traffic(namespace.address(), lambda number: f"{page}{time.time()}/{number}", PACE)
+        traffic = Traffic(namespace.address(), lambda number: f"{page}{time.time()}/{number}", RATE)
         observer = Observer(stack, NAME)
         scene = Scene(namespace, stack, cache, disk, traffic, observer)
         ending.enter_context(traffic.calling())

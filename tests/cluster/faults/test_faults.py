@@ -1,4 +1,4 @@
-"""The fault matrix: one fault at a time, does monitoring find it, and does the right person hear of it?
+"""The fault matrix: one fault at a time, does monitoring find it, and is the right person notified?
 
 `make faults`; the rows it finds are in docs/faults.md. About twenty minutes.
 """
@@ -16,7 +16,7 @@ from tests.cluster.clusters import STACK, Namespace, run, until
 from tests.cluster.faults import report, runbook
 from tests.cluster.faults.faults import FAULTS, InjectedFault, Way
 from tests.cluster.faults.observer import Fired
-from tests.cluster.faults.scene import CPU, PACE, SILENCE, Scene, made
+from tests.cluster.faults.scene import CPU, RATE, SILENCE, Scene, made
 
 pytestmark = pytest.mark.skipif(not DISK.exists(), reason=f"no {DISK.name} script of the cluster's here")
 
@@ -32,7 +32,7 @@ def rows(scene: Scene) -> Iterator[dict[str, report.Row]]:
     """What was found, written when all are through, whatever became of them."""
     found: dict[str, report.Row] = {}
     yield found
-    report.write(found, versions(scene), PACE)
+    report.write(found, versions(scene), RATE)
 
 
 def versions(scene: Scene) -> str:
@@ -44,20 +44,20 @@ def versions(scene: Scene) -> str:
     return f"Kubernetes {kubernetes}, Prometheus {prometheus}, Alertmanager {alertmanager}"
 
 
-def heard(scene: Scene, fault: InjectedFault, since: float) -> str:
-    """Waits until a person has heard of it by the way that there is; what Slack got."""
+def notification(scene: Scene, fault: InjectedFault, since: float) -> str:
+    """Waits until a person is notified by the way that there is; what Slack got."""
 
-    def told() -> bool:
+    def is_notified() -> bool:
         firing = [message for message in scene.slack.about(fault.alert) if not message.resolved]
-        return any(message.channel == fault.grade for message in firing)
+        return any(message.channel == fault.severity for message in firing)
 
     left = since + fault.seconds + 30 - time.time()
     match fault.way:
         case Way.SLACK:
-            until(f"Slack's #{fault.grade} hears of it", told, left)
-            return f"#{fault.grade}, after {time.time() - since:.0f} s: {scene.slack.about(fault.alert)[0].title}"
+            until(f"Slack's #{fault.severity} is notified", is_notified, left)
+            return f"#{fault.severity}, after {time.time() - since:.0f} s: {scene.slack.about(fault.alert)[0].title}"
         case Way.SECOND:
-            until("the second way tells it", lambda: scene.pager.told(fault.alert, since), left)
+            until("the second way notifies", lambda: scene.pager.received(fault.alert, since), left)
         case Way.HEARTBEAT:
             until("the heartbeat has stopped", lambda: scene.pager.silent_for() > SILENCE, left + SILENCE)
         case Way.NOBODY:
@@ -81,8 +81,8 @@ def cause(fault: InjectedFault, said: str, words: dict[str, str]) -> str:
 
 
 def in_words(fired: list[Fired], since: float) -> str:
-    """Alerts with their grades and times."""
-    return ", ".join(f"{one.alert} ({one.grade}, {one.at - since:.0f} s)" for one in fired) or "nothing"
+    """Alerts with their severities and times."""
+    return ", ".join(f"{one.alert} ({one.severity}, {one.at - since:.0f} s)" for one in fired) or "nothing"
 
 
 @pytest.mark.parametrize("fault", FAULTS, ids=[fault.name.replace(" ", "-") for fault in FAULTS])
@@ -92,7 +92,7 @@ def test_it_is_found(fault: InjectedFault, scene: Scene, rows: dict[str, report.
         fault.prepared(scene)
         scene.calm()
     scene.slack.forget()
-    expected = f"{fault.alert}/{fault.grade}"
+    expected = f"{fault.alert}/{fault.severity}"
     since = time.time()
     with fault.broken(scene) as words:
         until(
@@ -100,7 +100,7 @@ def test_it_is_found(fault: InjectedFault, scene: Scene, rows: dict[str, report.
             lambda: expected in {fired.name for fired in scene.observer.since(since)},
             since + fault.seconds - time.time(),
         )
-        slack = heard(scene, fault, since)
+        slack = notification(scene, fault, since)
         said = runbook.run(fault.alert, scene.stack, words)
         over = time.time()
     scene.calm()
@@ -114,7 +114,7 @@ def test_it_is_found(fault: InjectedFault, scene: Scene, rows: dict[str, report.
     rows[fault.name] = report.Row(
         name=fault.name,
         noticed=f"{fault.notices}. {noticed}",
-        alert=f"{fired[0].alert}, {fired[0].grade}",
+        alert=f"{fired[0].alert}, {fired[0].severity}",
         after=f"{fired[0].at - since:.0f} s",
         others=in_words(fired[1:], since),
         slack=slack,

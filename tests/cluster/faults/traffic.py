@@ -1,4 +1,4 @@
-"""Calls at a steady pace, each for another page so that no cache answers, and what their callers got."""
+"""Calls at a steady rate, each for another page so that no cache answers, and what their clients got."""
 
 import asyncio
 import json
@@ -11,12 +11,12 @@ from dataclasses import dataclass
 
 from tests.cluster.clusters import call, working
 
-PATIENCE = 12.0  # seconds for which a caller waits for its answer; the service's own deadline is 8
+PATIENCE = 12.0  # seconds for which a client waits for its response; the service's own deadline is 8
 
 
 @dataclass(frozen=True)
 class TrafficResponse:
-    """What one caller got.
+    """What one client got.
 
     Attributes:
         at: when it called.
@@ -36,7 +36,7 @@ class TrafficResponse:
 
 @dataclass(frozen=True)
 class Noticed:
-    """What the callers of some minutes noticed."""
+    """What the clients of some minutes noticed."""
 
     answers: tuple[TrafficResponse, ...]
 
@@ -59,13 +59,13 @@ class Traffic:
     Args:
         host: the service's address.
         target: what the n-th call asks for.
-        pace: calls a second.
+        rate: calls a second.
     """
 
-    def __init__(self, host: str, target: Callable[[int], str], pace: float) -> None:
+    def __init__(self, host: str, target: Callable[[int], str], rate: float) -> None:
         self._host = host
         self._target = target
-        self._pace = pace
+        self._rate = rate
         self._answers: list[TrafficResponse] = []
         self._stopped = threading.Event()
 
@@ -76,7 +76,7 @@ class Traffic:
     def calm(self, seconds: float) -> bool:
         """Has everybody who called within the last seconds got what they wanted?"""
         recent = self.noticed(time.time() - seconds, time.time()).answers
-        return len(recent) > seconds * self._pace / 2 and all(answer.well for answer in recent)
+        return len(recent) > seconds * self._rate / 2 and all(answer.well for answer in recent)
 
     @contextmanager
     def calling(self) -> Iterator[None]:
@@ -90,7 +90,7 @@ class Traffic:
             while not self._stopped.is_set():
                 calls.create_task(self._call(self._target(number)))
                 number += 1
-                await asyncio.sleep(1 / self._pace)
+                await asyncio.sleep(1 / self._rate)
 
     async def _call(self, target: str) -> None:
         at = time.time()

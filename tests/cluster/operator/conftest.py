@@ -82,7 +82,7 @@ class KubeNamespace:
         self.kubectl("apply", "--filename", "-", given=deployment(name, replicas))
 
     def replicas(self, name: str = "scrap") -> int:
-        """What the Deployment is told to have."""
+        """The replicas that the Deployment asks for."""
         return int(self.get("deployment", name)["spec"]["replicas"])
 
     def reason(self, name: str = "scrap") -> str:

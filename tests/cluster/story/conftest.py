@@ -1,4 +1,4 @@
-"""The stage is set and cleared; where a chapter fails, all that tells why is kept."""
+"""The stage is set and cleared; where a chapter fails, the evidence is kept."""
 
 import shutil
 import time
@@ -9,10 +9,10 @@ import pytest
 from tests.chart.rendering import ROOT
 from tests.cluster.alerts.scene import Stack
 from tests.cluster.clusters import Namespace, until
-from tests.cluster.story.doors import Doors
 from tests.cluster.story.evidence import collect
 from tests.cluster.story.record import Record
 from tests.cluster.story.scene import values
+from tests.cluster.story.service_access import ServiceAccess
 from tests.cluster.story.stage import Stage
 from tests.cluster.story.town import Town
 from tests.cluster.story.watch import Watch
@@ -27,8 +27,8 @@ def stage() -> Iterator[Stage]:
     shutil.rmtree(FOLDER, ignore_errors=True)
     # Another name each time: Alertmanager remembers for minutes what fired in an earlier one.
     namespace, record = Namespace(f"story-{int(time.time())}"), Record()
-    with Doors() as doors:
-        town, stack = Town(namespace, doors), Stack(doors.url)
+    with ServiceAccess() as access:
+        town, stack = Town(namespace, access), Stack(access.url)
         stage = Stage(namespace, town, Watch(record, town, stack.prometheus), record, stack)
         namespace.create()
         try:
@@ -57,5 +57,5 @@ def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestR
         crash = getattr(report.longrepr, "reprcrash", None)
         said = crash.message.partition("\n")[0] if crash else ""
         collect(FAILURE, f"{item.name}: {said}", report.longreprtext, stage)
-        print(f"\nwhat tells why is in {FAILURE}; begin with summary.md")
+        print(f"\nthe evidence is in {FAILURE}; begin with summary.md")
     return report

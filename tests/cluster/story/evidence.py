@@ -1,4 +1,4 @@
-"""What tells why a chapter failed, in one folder, with a summary that names the first thing that went wrong."""
+"""The evidence of why a chapter failed, in one folder, with a summary that names the first thing that went wrong."""
 
 import json
 from collections.abc import Callable
@@ -6,7 +6,7 @@ from functools import partial
 from pathlib import Path
 
 from tests.cluster.clusters import CommandError, Namespace, run
-from tests.cluster.story.record import Record, told
+from tests.cluster.story.record import Record, event_line
 from tests.cluster.story.stage import Stage
 from tests.cluster.story.wrong import wrong
 
@@ -14,7 +14,7 @@ LAST = 15  # events in the summary
 
 
 def collect(folder: Path, what: str, details: str, stage: Stage) -> None:
-    """Writes it all down; what cannot be had says so itself.
+    """Writes it all down; what is not available is a line that says so.
 
     Args:
         what: failed, in a line.
@@ -46,7 +46,10 @@ def summary(what: str, details: str, record: Record) -> str:
         *(f"- {_clock(record, at)} {what}" for at, what in found[1:LAST]),
         "",
         "## What happened last",
-        *(f"- {_clock(record, event.at)} {told(event).strip().splitlines()[0]}" for event in record.events[-LAST:]),
+        *(
+            f"- {_clock(record, event.at)} {event_line(event).strip().splitlines()[0]}"
+            for event in record.events[-LAST:]
+        ),
         "",
         f"## What failed: {what}",
         f"```\n{details}\n```",
@@ -70,4 +73,4 @@ def _write(file: Path, made: Callable[[], str]) -> None:
     try:
         file.write_text(made())
     except (CommandError, OSError, ValueError, KeyError) as error:
-        file.write_text(f"cannot be had: {error}\n")
+        file.write_text(f"not available: {error}\n")

@@ -21,12 +21,12 @@ class Tick:
         at: when it began, in seconds since the epoch.
         rate: calls a second that were meant.
         ok: calls answered with a page's Open Graph.
-        shed: calls refused with 503 and Retry-After.
-        web: calls answered that the page cannot be had.
+        shed: calls rejected with 503 and Retry-After.
+        web: calls answered that the page cannot be fetched.
         failed: all others, by what happened.
         ms: how long the answers took, in milliseconds.
-        saturation: of the places, how many were taken, from 0 to 1; None where nobody could say.
-        desired: replicas the Deployment is told to have.
+        saturation: of the slots, how many were taken, from 0 to 1; None where nobody could say.
+        desired: replicas that the Deployment asks for.
         ready: pods that serve.
         firing: the alerts that fire.
     """
@@ -50,7 +50,7 @@ class Event:
 
     Attributes:
         at: when, in seconds since the epoch.
-        kind: chapter, breaks, mended, alert, over (of an alert), desired, ready, slack.
+        kind: `chapter`, `breaks`, `mended`, `alert`, `over` (of an alert), `desired`, `ready`, `slack`.
         name: of what: an alert, a channel, a number of replicas…
         text: the rest, for people.
     """
@@ -116,7 +116,7 @@ class Record:
         event = Event(time.time() if at is None else at, kind, name, text)
         with self._lock:
             self.events.append(event)
-            self._print(event.at, told(event))
+            self._print(event.at, event_line(event))
         return event
 
     def figure(self, what: str, value: float | str, unit: str = "") -> None:
@@ -180,7 +180,7 @@ def line(ticks: list[Tick]) -> str:
     )
 
 
-def told(event: Event) -> str:
+def event_line(event: Event) -> str:
     """An event in a line."""
     match event.kind:
         case "chapter":

@@ -1,4 +1,4 @@
-"""How large and how quick the story is: places, loads, windows, and how long each chapter looks on."""
+"""How large and how quick the story is: slots, loads, windows, and how long each chapter looks on."""
 
 import os
 from dataclasses import dataclass
@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from tests.cluster.clusters import Namespace, Object, may_scrape
 from tests.cluster.story.town import PAUSE
 
-PLACES = 16  # of a pod
-CAPACITY = PLACES / (PAUSE + 0.02)  # calls a second that one pod can carry; it and the way add some milliseconds
+SLOTS = 16  # of a pod
+CAPACITY = SLOTS / (PAUSE + 0.02)  # calls a second that one pod can carry; it and the way add some milliseconds
 MINIMUM, MAXIMUM = 2, 4
 OBJECTIVE = 2500.0  # milliseconds: that of ScrapLatencyBudgetBurn
 # The last one is what four pods carry, and three would be saturated by.
@@ -33,23 +33,23 @@ class Durations:
     whole: bool
 
 
-PACES = {"whole": Durations(120, 30, 45, 30, whole=True), "short": Durations(20, 15, 30, 30, whole=False)}
-PACE = PACES[os.environ.get("STORY", "whole")]
+ALL_DURATIONS = {"whole": Durations(120, 30, 45, 30, whole=True), "short": Durations(20, 15, 30, 30, whole=False)}
+DURATIONS = ALL_DURATIONS[os.environ.get("STORY", "whole")]
 
 
 def values(namespace: Namespace) -> Object:
-    """The release: few places, so that few calls fill it, and windows of seconds where they are minutes.
+    """The release: few slots, so that few calls fill it, and windows of seconds where they are minutes.
 
     A call may wait for as long as it takes to be scaled out, so that none is lost before the ceiling is reached. So few
-    places are taken by chance: of three pods at two thirds, now and then more than four fifths for two looks in a row,
-    which is why the alert waits for a fourth, and a step is of one pod, of which there is no doubt that it is needed.
+    slots are taken by chance: of three pods at two thirds, now and then more than four fifths for two looks in a row,
+    which is why the alert waits for a fourth, and a step is of one pod, which is certainly needed.
     """
     alerts = {
         "ScrapSaturated": {"for": "15s"},
-        "ScrapScaleInUnsafe": {"window": f"{PACE.hold}s"},
+        "ScrapScaleInUnsafe": {"window": f"{DURATIONS.hold}s"},
         "ScrapAtMaximum": {"for": "15s"},
         "ScrapRejectingLoad": {"for": "5s"},
-        # The graver one first, and it keeps the other from being told.
+        # The critical one first, and it inhibits the other.
         "ScrapUpstreamFailing": {"all": {"for": "5s"}, "many": {"for": "1m"}},
         "ScrapOperatorSourceDown": {"for": "5s"},
     }
@@ -60,9 +60,9 @@ def values(namespace: Namespace) -> Object:
     return {
         "config": {
             **may_scrape(namespace),
-            "maxFetches": PLACES,
-            "maxPerHost": PLACES,
-            "maxWaiting": 9 * PLACES,
+            "maxFetches": SLOTS,
+            "maxPerHost": SLOTS,
+            "maxWaiting": 9 * SLOTS,
             "maxWait": 8,
         },
         "operator": {
@@ -72,7 +72,7 @@ def values(namespace: Namespace) -> Object:
                 "maxReplicas": MAXIMUM,
                 "source": {"settle": "30s"},
                 "rules": [rule(namespace, "Saturated", "ScaleUp", step=1), rule(namespace, "ScaleInUnsafe", "Hold")],
-                "behavior": {"scaleDown": {"stabilizationWindowSeconds": PACE.stabilization}},
+                "behavior": {"scaleDown": {"stabilizationWindowSeconds": DURATIONS.stabilization}},
             },
         },
         "monitoring": {

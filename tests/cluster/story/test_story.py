@@ -1,7 +1,7 @@
 """The whole story: load comes, it hurts, Slack says so, replicas follow, it stops hurting, and nothing was lost.
 
 Each chapter begins where the one before it ended, so they run in order, and the first that fails ends the story
-(`--exitfirst`). `make story` tells it whole; STORY=short with shorter windows and without what only our own cluster can
+(`--exitfirst`). `make story` runs all of it; STORY=short with shorter windows and without what only our own cluster can
 break. Bounds are in scene.py, what may be when is in wrong.py.
 """
 
@@ -16,19 +16,19 @@ from tests.cluster.story.breaking import RESTART, api_server_paused, delete_a_po
 from tests.cluster.story.record import Event
 from tests.cluster.story.scene import (
     CALM,
+    DURATIONS,
     ENOUGH,
     HALVED,
     MAXIMUM,
     MINIMUM,
     OBJECTIVE,
-    PACE,
     TOO_MUCH,
     TWICE,
     values,
 )
 from tests.cluster.story.stage import Stage
 from tests.cluster.story.wrong import NO_SOURCE, NO_WEB, SIGNALS, wrong
-from tests.cluster.story.wrong import TOO_MUCH as TOLD
+from tests.cluster.story.wrong import TOO_MUCH as TOO_MUCH_ALERTS
 
 TO_WRITTEN, TO_READY = 30.0, 60.0  # seconds from the alert, at most
 # All that the chart and the operator may make; and what is in the namespace without them.
@@ -37,7 +37,7 @@ KINDS = (
     "servicemonitors,prometheusrules,alertmanagerconfigs,leases"
 )
 NOT_OURS = {"kube-root-ca.crt", "default", "pages", "pods", "scrap-slack"}
-HEARD = 4  # seconds old may the last news of the callers be
+LATEST = 4  # seconds old may the last record of the calls be
 LATELY = 10  # seconds of which a quantile is taken
 NEXT_IMAGE = os.environ.get("SCRAP_TEST_NEXT_IMAGE", "localhost/scrap:next")
 
@@ -47,7 +47,7 @@ def chapter(stage: Stage, letter: str, title: str) -> Iterator[Event]:
     """A chapter, in which nothing may be that has no place there."""
     began = stage.record.happen("chapter", letter, title)
     yield began
-    until("the callers have been heard", lambda: stage.record.ticks[-1].at > time.time() - HEARD, 30)
+    until("the calls are recorded", lambda: stage.record.ticks[-1].at > time.time() - LATEST, 30)
     calls = stage.record.calls(began.at)
     stage.record.figure(f"{letter}: calls", calls.ok + calls.shed + calls.web + calls.failed.total())
     stage.record.figure(f"{letter}: refused", calls.shed)
@@ -73,7 +73,7 @@ def fires(stage: Stage, alert: str, since: Event, seconds: float) -> Event:
 
 
 def has(stage: Stage, replicas: int, since: Event, seconds: float, *, ready: bool = True) -> float:
-    """Waits for so many replicas, told or ready; seconds since an event."""
+    """Waits for so many replicas, desired or ready; seconds since an event."""
     kind = "ready" if ready else "desired"
     until(f"{replicas} {kind} replicas", lambda: bool(stage.record.found(kind, str(replicas), since.at)), seconds)
     return stage.record.found(kind, str(replicas), since.at)[0].at - since.at
@@ -93,9 +93,9 @@ def about(stage: Stage, alert: str) -> list[Message]:
     ]
 
 
-def is_told(stage: Stage, alert: str, channel: str, seconds: float) -> None:
+def is_notified(stage: Stage, alert: str, channel: str, seconds: float) -> None:
     """One message, in the right channel, that says what to do."""
-    until(f"{alert} is told", lambda: bool(about(stage, alert)), seconds)
+    until(f"{alert} is notified", lambda: bool(about(stage, alert)), seconds)
     (message,) = about(stage, alert)
     assert message.channel == channel
     assert message.title.startswith("🔴 Act now: " if channel == "critical" else "🟠 This week: ")
@@ -104,7 +104,7 @@ def is_told(stage: Stage, alert: str, channel: str, seconds: float) -> None:
 
 def is_over(stage: Stage, alert: str, channel: str, seconds: float) -> None:
     """A second message, in the same channel, that says that it is over."""
-    until(f"{alert} is told to be over", lambda: len(about(stage, alert)) > 1, seconds)
+    until(f"{alert} is notified as resolved", lambda: len(about(stage, alert)) > 1, seconds)
     assert [(message.channel, message.resolved) for message in about(stage, alert)] == [
         (channel, False),
         (channel, True),
@@ -114,8 +114,8 @@ def is_over(stage: Stage, alert: str, channel: str, seconds: float) -> None:
 def test_a_calm(stage: Stage) -> None:
     with chapter(stage, "a", "calm: few calls, and nothing fires") as began:
         stage.town.rate(CALM)
-        look_on(PACE.calm)
-        assert stage.record.calls(began.at).ok > CALM * (PACE.calm - 5)
+        look_on(DURATIONS.calm)
+        assert stage.record.calls(began.at).ok > CALM * (DURATIONS.calm - 5)
         assert stage.record.found("alert", since=began.at) == []
         assert changes(stage, began) == 0
 
@@ -131,7 +131,7 @@ def test_b_twice_what_a_pod_can_carry(stage: Stage) -> None:
         stage.record.figure("b: alert to ready pods", ready, "s")
         until("the objective is kept again", lambda: slowest_hundredth(stage) <= OBJECTIVE, 30)
         until("it is held", lambda: stage.reason() == "Held", 60)
-        look_on(PACE.steady)
+        look_on(DURATIONS.steady)
         stage.record.figure("b: p99 at worst", max(seconds_p99(stage, began)), "ms")
         stage.record.figure("b: p99 at the end", slowest_hundredth(stage), "ms")
         assert written <= TO_WRITTEN
@@ -150,11 +150,11 @@ def test_c_half_of_it(stage: Stage) -> None:
     with chapter(stage, "c", "half of it: pods are held, and go when that is safe") as began:
         stage.town.rate(HALVED)
         until("it is held", lambda: stage.reason() == "Held", 30)
-        down = has(stage, MINIMUM, began, PACE.hold + PACE.stabilization + 60, ready=False)
+        down = has(stage, MINIMUM, began, DURATIONS.hold + DURATIONS.stabilization + 60, ready=False)
         stage.record.figure("c: calm to fewer pods", down, "s")
-        look_on(PACE.steady)
+        look_on(DURATIONS.steady)
         # The last look at the load before may be a scrape and an evaluation old.
-        assert down >= PACE.hold - 10
+        assert down >= DURATIONS.hold - 10
         assert changes(stage, began) == 1
 
 
@@ -164,23 +164,23 @@ def test_d_more_than_all_can_carry(stage: Stage) -> None:
         saturated = fires(stage, "ScrapSaturated", began, 60)
         written = has(stage, MINIMUM + 1, saturated, TO_WRITTEN, ready=False)
         stage.record.figure("d: alert to written replicas", written, "s")
-        for alert, channel in TOLD.items():
-            is_told(stage, alert, channel, 180)
-        told = stage.record.found("slack", "critical", began.at)[0].at - began.at
-        stage.record.figure("d: load to the first critical message", told, "s")
+        for alert, channel in TOO_MUCH_ALERTS.items():
+            is_notified(stage, alert, channel, 180)
+        notified = stage.record.found("slack", "critical", began.at)[0].at - began.at
+        stage.record.figure("d: load to the first critical message", notified, "s")
         assert stage.record.calls(began.at).shed > 0
         stage.town.rate(ENOUGH)
-        for alert, channel in TOLD.items():
+        for alert, channel in TOO_MUCH_ALERTS.items():
             is_over(stage, alert, channel, 180)
         assert changes(stage, began) == MAXIMUM - MINIMUM
 
 
 def test_e_faults(stage: Stage) -> None:
     with chapter(stage, "e", "faults, one after the other: nothing is scaled in, and nothing is lost") as began:
-        if PACE.whole:
+        if DURATIONS.whole:
             alertmanager_is_gone(stage)
         prometheus_is_deleted(stage)
-        if PACE.whole:
+        if DURATIONS.whole:
             api_server_is_paused(stage)
         a_pod_is_deleted(stage)
         the_web_is_gone(stage)
@@ -193,23 +193,23 @@ def broken(stage: Stage, what: str) -> Iterator[Event]:
     """A fault, from its beginning until all is as it was."""
     began = stage.record.happen("breaks", what)
     yield began
-    mended = stage.record.happen("mended", what)
-    stage.record.figure(f"e: {what}, all in all", mended.at - began.at, "s")
+    fixed = stage.record.happen("mended", what)
+    stage.record.figure(f"e: {what}, all in all", fixed.at - began.at, "s")
 
 
 def alertmanager_is_gone(stage: Stage) -> None:
-    """The operator hears nothing: it says so itself, to Prometheus, and goes on when it has heard enough."""
+    """The operator receives nothing: its own metrics show it, and it goes on after its warm-up."""
     with broken(stage, "Alertmanager is gone") as began:
         with no_alertmanager():
             alert = fires(stage, "ScrapOperatorSourceDown", began, 120)
             stage.record.figure("e: Alertmanager gone to ScrapOperatorSourceDown", alert.at - began.at, "s")
         until("its alert is over", lambda: "ScrapOperatorSourceDown" not in stage.watch.firing, 180)
         until("it is held again", lambda: stage.reason() == "Held", 180)
-        settle_messages(stage, NO_SOURCE)
+        wait_for_resolved(stage, NO_SOURCE)
 
 
-def settle_messages(stage: Stage, alerts: dict[str, str]) -> None:
-    """Whoever was told of one is told that it is over."""
+def wait_for_resolved(stage: Stage, alerts: dict[str, str]) -> None:
+    """Waits for the resolved message of each alert that has a firing one."""
     for alert, channel in alerts.items():
         if about(stage, alert):
             is_over(stage, alert, channel, 60)
@@ -228,7 +228,7 @@ def api_server_is_paused(stage: Stage) -> None:
     """Nobody can write; the service needs none of it.
 
     It is over when pods come again and the news of them travel: half a minute and more after it is back. Until then
-    nobody should take a pod away, for none would come in its place, and callers would still be led to it.
+    nobody should take a pod away, for none would come in its place, and clients would still be led to it.
     """
     if not RESTART.exists():
         stage.record.happen("mended", "The API server is not paused: only the tests' own cluster can be")
@@ -244,18 +244,18 @@ def a_pod_is_deleted(stage: Stage) -> None:
         name = delete_a_pod(stage.namespace)
         until("it is gone", lambda: name not in left(stage, "pods"), 90)
         until("another one serves", lambda: stage.watch.ready == MAXIMUM, 60)
-        told = {alert.name for alert in stage.record.found("alert", since=began.at)} - SIGNALS
-        assert not told, "it is back before anybody could act"
+        fired = {alert.name for alert in stage.record.found("alert", since=began.at)} - SIGNALS
+        assert not fired, "it is back before anybody could act"
 
 
 def the_web_is_gone(stage: Stage) -> None:
-    """The callers are told so, it is not our failure, and somebody hears of it."""
+    """The clients receive the reason, it is not a failure of the service, and somebody is notified."""
     ((alert, channel),) = NO_WEB.items()
     with broken(stage, "The web is gone") as began:
         stage.town.close_the_web()
-        is_told(stage, alert, channel, 120)
-        told = fires(stage, alert, began, 1)
-        stage.record.figure("e: web gone to ScrapUpstreamFailing", told.at - began.at, "s")
+        is_notified(stage, alert, channel, 120)
+        fired = fires(stage, alert, began, 1)
+        stage.record.figure("e: web gone to ScrapUpstreamFailing", fired.at - began.at, "s")
         stage.town.open_the_web()
         is_over(stage, alert, channel, 120)
 
@@ -273,19 +273,19 @@ def test_f_a_new_version(stage: Stage) -> None:
 def test_g_calm_again(stage: Stage) -> None:
     with chapter(stage, "g", "calm again: the fewest pods, nothing fires, nothing is left") as began:
         stage.town.rate(CALM)
-        down = has(stage, MINIMUM, began, PACE.hold + PACE.stabilization + 120, ready=False)
+        down = has(stage, MINIMUM, began, DURATIONS.hold + DURATIONS.stabilization + 120, ready=False)
         stage.record.figure("g: calm to the fewest pods", down, "s")
         until("nothing fires", lambda: not stage.watch.firing, 60)
-        look_on(PACE.steady)
+        look_on(DURATIONS.steady)
         stage.town.rate(0)
         look_on(2)  # the last calls end
     expected = [
-        *TOLD.items(),
+        *TOO_MUCH_ALERTS.items(),
         *NO_WEB.items(),
         *((alert, channel) for alert, channel in NO_SOURCE.items() if about(stage, alert)),
     ]
-    told = sorted((message.channel, message.resolved) for message in stage.town.messages())
-    assert told == sorted((channel, over) for _, channel in expected for over in (False, True))
+    received = sorted((message.channel, message.resolved) for message in stage.town.messages())
+    assert received == sorted((channel, over) for _, channel in expected for over in (False, True))
     assert not [message for message in stage.town.messages() if any(signal in message.text for signal in SIGNALS)]
     everything = stage.record.calls(0)
     stage.record.figure("calls in all", everything.ok + everything.shed + everything.web + everything.failed.total())

@@ -1,4 +1,4 @@
-"""What stands around the service in the story: a web with real pages, callers, and what is in Slack's place."""
+"""What stands around the service in the story: a web with real pages, clients, and what is in Slack's place."""
 
 import base64
 import gzip
@@ -11,11 +11,11 @@ from typing import Any
 from tests import corpus
 from tests.cluster.alerts.scene import Capture, Message, fetch
 from tests.cluster.clusters import IMAGE, Namespace, Object, until
-from tests.cluster.story.doors import Doors, answers
+from tests.cluster.story.service_access import ServiceAccess, answers
 
 PODS = Path(__file__).parent / "pods"
 OWN_PAGES = corpus.REPOSITORY / "tests" / "pages"
-ROOM = 600_000  # bytes of packed pages: with base64 around them they have to fit into a ConfigMap's mebibyte
+MAX_PACKED = 600_000  # bytes of packed pages: with base64 around them they have to fit into a ConfigMap's mebibyte
 PAUSE = 0.64  # seconds that the web takes for a page
 
 
@@ -23,12 +23,12 @@ def pages() -> dict[str, bytes]:
     """Packed pages by their file's name: real ones where they are here, else our own; all of them have a title."""
     real = [page for page in corpus.pages() if any(name == "og:title" and text for name, text in page.expected)]
     found: dict[str, bytes] = {}
-    room = ROOM
+    left = MAX_PACKED
     for page in real:
         packed = gzip.compress(page.body, mtime=0)
-        if len(packed) <= room and len(packed) < ROOM / 20:  # twenty at least
+        if len(packed) <= left and len(packed) < MAX_PACKED / 20:  # twenty at least
             found[f"{page.number:04}.html.gz"] = packed
-            room -= len(packed)
+            left -= len(packed)
     return found or {
         f"{file.name}.gz": gzip.compress(file.read_bytes(), mtime=0)
         for file in OWN_PAGES.glob("*.html")
@@ -40,12 +40,12 @@ class Town:
     """The pods around the service, in its namespace.
 
     Args:
-        doors: the way to them.
+        access: the way to them.
     """
 
-    def __init__(self, namespace: Namespace, doors: Doors) -> None:
+    def __init__(self, namespace: Namespace, access: ServiceAccess) -> None:
         self.namespace = namespace
-        self._doors = doors
+        self._access = access
 
     def build(self) -> None:
         """Starts the web and Slack, until they serve."""
@@ -60,7 +60,7 @@ class Town:
         self.namespace.kubectl("create", "secret", "generic", "scrap-slack", *channels)
 
     def call(self) -> None:
-        """Starts the callers, at no pace yet; the service has to be there.
+        """Starts the clients, at a rate of 0; the service has to be there.
 
         They name the web by its address, so that no name server is in the way.
         """
@@ -72,7 +72,7 @@ class Town:
 
     def rate(self, calls: float) -> None:
         """Has so many calls made a second, from now on."""
-        fetch(f"{self._load}/pace?rate={calls}")
+        fetch(f"{self._load}/rate?rate={calls}")
 
     def seconds(self, after: int) -> Iterator[tuple[int, Any]]:
         """What became of the calls, by seconds that have ended since."""
@@ -84,7 +84,7 @@ class Town:
         return Capture(self._slack).messages()
 
     def close_the_web(self) -> None:
-        """No page can be had any more: connections are refused, as where a server is down and its machine is not."""
+        """No page can be fetched: connections are refused, as where a server is down and its machine is not."""
         self._lead(9)
 
     def open_the_web(self) -> None:
@@ -105,11 +105,11 @@ class Town:
 
     @cached_property
     def _load(self) -> str:
-        return self._doors.url("load", self.namespace.name, 80)
+        return self._access.url("load", self.namespace.name, 80)
 
     @cached_property
     def _slack(self) -> str:
-        return self._doors.url("slack", self.namespace.name, 80)
+        return self._access.url("slack", self.namespace.name, 80)
 
     def _create(self, *objects: Object) -> None:
         self.namespace.kubectl("create", "-f", "-", given="\n".join(map(json.dumps, objects)))

@@ -1,4 +1,4 @@
-"""Those who watch: the load's seconds, the alerts, the channels and the replicas, all into the record.
+"""The watchers: the load's seconds, the alerts, the channels and the replicas, all into the record.
 
 What cannot be asked for a while (Prometheus is gone, the API server is paused) is unknown meanwhile, and nothing ends.
 """
@@ -27,9 +27,9 @@ class Watch:
 
     Attributes:
         firing: the alerts of the namespace that fire.
-        saturation: of the places, how many are taken; None where Prometheus does not say.
+        saturation: of the slots, how many are taken; None where Prometheus does not say.
         is_measured: does Prometheus answer, and know of the service?
-        desired: replicas the Deployment is told to have.
+        desired: replicas that the Deployment asks for.
         ready: pods that serve.
     """
 
@@ -42,7 +42,7 @@ class Watch:
         self._town = town
         self._prometheus = prometheus
         self._namespace = town.namespace
-        self._told = 0
+        self._received = 0
         self._stopped = threading.Event()
         self._kubectl: subprocess.Popen[str] | None = None
 
@@ -103,9 +103,9 @@ class Watch:
 
     def _channels(self) -> None:
         messages = self._town.messages()
-        for message in messages[self._told :]:
+        for message in messages[self._received :]:
             self._record.happen("slack", message.channel, message.title, message.at)
-        self._told = len(messages)
+        self._received = len(messages)
 
     def _seconds(self) -> None:
         last = self._record.ticks[-1].at if self._record.ticks else int(self._record.began)

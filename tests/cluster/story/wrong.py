@@ -14,9 +14,10 @@ TOO_MUCH = {
 # Those that wait in the queue when the first are rejected may take too long; later ones are rejected or fast.
 TOO_SLOW = {"ScrapLatencyBudgetBurn": "critical"}
 NO_WEB = {"ScrapUpstreamFailing": "critical"}
-# Whether it is told as well depends on who is first: the operator that hears again, or Prometheus' next word.
+# Whether it is notified as well depends on which is first: the operator that receives alerts again, or the next
+# notification of Prometheus.
 NO_SOURCE = {"ScrapOperatorSourceDown": "warning"}
-# By chapter, the alerts that may fire beside the signals, and the channel that hears of them.
+# By chapter, the alerts that may fire beside the signals, and the channel that receives them.
 MAY_FIRE: dict[str, dict[str, str]] = {"d": TOO_MUCH | TOO_SLOW, "e": NO_WEB | NO_SOURCE}
 MAY_SHED = {"d"}
 LONGEST = 2  # seconds from one second of the load's to the next
@@ -49,7 +50,7 @@ def _calls(ticks: list[Tick], chapters: list[Event]) -> Iterator[tuple[float, st
         if tick.shed and now not in MAY_SHED:
             yield tick.at, f"{tick.shed} calls were refused"
         if tick.web and now != "e":
-            yield tick.at, f"{tick.web} calls were told that the page cannot be had"
+            yield tick.at, f"{tick.web} calls were answered that the page cannot be fetched"
 
 
 def _alerts(events: list[Event], chapters: list[Event]) -> Iterator[tuple[float, str]]:
@@ -58,4 +59,4 @@ def _alerts(events: list[Event], chapters: list[Event]) -> Iterator[tuple[float,
         if event.kind == "alert" and event.name not in SIGNALS | MAY_FIRE.get(now, {}).keys():
             yield event.at, f"{event.name} fires"
         if event.kind == "slack" and now not in MAY_FIRE:
-            yield event.at, f"Slack hears in {event.name}: {event.text}"
+            yield event.at, f"Slack receives in {event.name}: {event.text}"

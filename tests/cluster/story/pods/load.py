@@ -1,7 +1,7 @@
-"""Callers: a steady pace of calls, a new connection each, nothing tried twice. Runs in a pod.
+"""Clients: a steady rate of calls, a new connection each, nothing tried twice. Runs in a pod.
 
-The pace does not wait for answers: who waits calls less the worse it goes, and would hide it. What became of the calls
-is kept by the second in which they ended, so that who asks now and then misses nothing.
+The rate does not depend on responses: a client that waits calls less the worse it goes, and would hide it. What
+became of the calls is kept by the second in which they ended, so that one who asks now and then misses nothing.
 """
 
 import asyncio
@@ -32,8 +32,8 @@ class Second:
     Attributes:
         rate: calls a second that were meant.
         ok: pages' Open Graph.
-        shed: refusals of a full house that say when to come again.
-        web: answers that the page cannot be had.
+        shed: rejections of a saturated service, with Retry-After.
+        web: responses that the page cannot be fetched.
         failed: everything else, by what happened.
         ms: how long each answered call took, in milliseconds.
     """
@@ -117,7 +117,7 @@ async def exchange(page: str) -> tuple[int, bytes, bytes]:
 LOAD = Load()
 
 
-async def pace(request: Request) -> Response:
+async def set_rate(request: Request) -> Response:
     """Sets the calls a second."""
     LOAD.rate = float(request.query_params["rate"])
     return PlainTextResponse("ok")
@@ -137,4 +137,4 @@ async def calling(app: Starlette) -> AsyncIterator[None]:
     task.cancel()
 
 
-app = Starlette(routes=[Route("/pace", pace), Route("/seconds", seconds)], lifespan=calling)
+app = Starlette(routes=[Route("/rate", set_rate), Route("/seconds", seconds)], lifespan=calling)

@@ -1,4 +1,4 @@
-"""In Slack's place, which cannot be had in a test: takes what Alertmanager posts and gives it back. Runs in a pod."""
+"""In Slack's place, which no test can use: takes what Alertmanager posts and gives it back. Runs in a pod."""
 
 import time
 from typing import Any

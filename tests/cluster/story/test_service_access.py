@@ -1,4 +1,4 @@
-"""The way to a Service for those who are not inside the cluster's network."""
+"""Access to a Service for those who are not inside the cluster's network."""
 
 import json
 import subprocess
@@ -7,15 +7,15 @@ import pytest
 
 from tests.cluster.alerts.scene import Stack, fetch
 from tests.cluster.clusters import until
-from tests.cluster.story.doors import Doors
+from tests.cluster.story.service_access import ServiceAccess
 
 
 @pytest.mark.parametrize("outside", [False, True])
 def test_a_service_is_reached_from_inside_and_from_outside(outside: bool, monkeypatch: pytest.MonkeyPatch) -> None:
     if outside:
         monkeypatch.setenv("STORY_FORWARD", "1")
-    with Doors() as doors:
-        prometheus = Stack(doors.url).prometheus
+    with ServiceAccess() as access:
+        prometheus = Stack(access.url).prometheus
         assert prometheus.startswith("http://127.0.0.1:") == outside
         assert json.loads(fetch(f"{prometheus}/api/v1/status/buildinfo"))["status"] == "success"
 
@@ -30,8 +30,8 @@ def test_a_way_that_breaks_is_opened_again(monkeypatch: pytest.MonkeyPatch) -> N
         except OSError:
             return False
 
-    with Doors() as doors:
-        prometheus = Stack(doors.url).prometheus
+    with ServiceAccess() as access:
+        prometheus = Stack(access.url).prometheus
         assert answers()
         subprocess.run(["pkill", "-f", "^kubectl .*port-forward service/kube-prometheus-stack-prometheus"], check=True)
         until("it leads there again", answers, 30)

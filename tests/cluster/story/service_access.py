@@ -1,4 +1,4 @@
-"""The way to a Service: by its address inside the cluster's network, else by `kubectl port-forward`."""
+"""Access to a Service: by its address inside the cluster's network, else by `kubectl port-forward`."""
 
 import contextlib
 import os
@@ -11,8 +11,8 @@ from contextlib import ExitStack
 from tests.cluster.clusters import Namespace, run, until
 
 
-class Doors(ExitStack):
-    """Opens them; closed, what it started is ended."""
+class ServiceAccess(ExitStack):
+    """The URLs of Services; closing it ends the port-forwards that it started."""
 
     def url(self, service: str, namespace: str, port: int) -> str:
         """Where a Service answers."""
