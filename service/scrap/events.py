@@ -103,7 +103,7 @@ class FlightJoined:
 
 @dataclass(frozen=True, slots=True)
 class BackgroundFailed:
-    """Code of ours failed unexpectedly, outside of any request's failure."""
+    """The service itself failed unexpectedly, outside of any request's failure."""
 
     error: BaseException
 

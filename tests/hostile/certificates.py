@@ -25,8 +25,8 @@ class Certificates:
         """Writes the authority's certificate, for a process that is to trust it (SSL_CERT_FILE)."""
         self._authority.cert_pem.write_to_path(str(path))
 
-    def good(self, name: str = NAME) -> ssl.SSLContext:
-        return self._serving(self._authority.issue_cert(name))
+    def good(self, *names: str) -> ssl.SSLContext:
+        return self._serving(self._authority.issue_cert(*(names or (NAME,))))
 
     def expired(self) -> ssl.SSLContext:
         yesterday = dt.datetime.now(dt.UTC) - dt.timedelta(days=1)

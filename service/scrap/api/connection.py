@@ -176,7 +176,7 @@ class Connection(HttpToolsProtocol):
     def _probe(self) -> None:
         """Sends an interim response: a client that has also closed its side for reading answers with a reset.
 
-        Only a write tells it from a client that reads on. Any HTTP/1.1 client skips it (RFC 9110, section 15.2).
+        Only a write distinguishes the two. Any HTTP/1.1 client skips it (RFC 9110, section 15.2).
         """
         cycle = self._answered
         if cycle and not cycle.response_started and cycle.scope["http_version"] == "1.1":

@@ -102,7 +102,7 @@ def of_failure(reason: Reason, *, retry_after: float | None = None, policy: Fres
 
 
 def passing(reason: Reason, status: int | None) -> bool:
-    """Whether a failure tells nothing about the page itself, so that a stale preview may stand in for it.
+    """Whether a failure has nothing to do with the page itself, so that a stale preview may stand in for it.
 
     RFC 5861, section 4, names 500, 502, 503 and 504; a page that cannot be reached is the same case (RFC 9111, section
     4.2.4), 408 and 429 ask for a later try, and a rejected request never reached the page. A 404, a 410 or a 403 is the

@@ -8,7 +8,7 @@ if TYPE_CHECKING:
 
 
 def cache_control(entry: "Entry") -> str:
-    """Cache-Control; with `age` it tells what is left (RFC 9111, section 5.2.2; RFC 5861).
+    """Cache-Control; less `age`, it is what is left (RFC 9111, section 5.2.2; RFC 5861).
 
     It never changes while an entry lives, a stale one included: its Age has then passed max-age.
     """

@@ -58,7 +58,7 @@ class Zlib:
         self._members = _Members(members)
         self._gzip = gzip
         self._inflater = zlib.decompressobj(_GZIP)
-        self._begun = gzip  # deflate: only the first two bytes tell which
+        self._begun = gzip  # deflate: the first two bytes decide which
         self._start = b""
         self._over = False
 
@@ -173,7 +173,7 @@ def _new_zstd() -> zstd.ZstdDecompressor:
 
 
 def _zlib_header(data: bytes) -> bool:
-    """Tells RFC 1950 from bare RFC 1951 by the header's check bits."""
+    """Distinguishes RFC 1950 from bare RFC 1951 by the header's check bits."""
     return data[0] & 0x0F == 8 and (data[0] << 8 | data[1]) % 31 == 0
 
 
@@ -243,9 +243,9 @@ class ContentDecoder:
             yield data
             return
         for piece in self._stack[index].feed(data):
-            room = self._left[index]
+            left = self._left[index]
             self._left[index] -= len(piece)
-            self.overflowed = len(piece) > room
-            yield from self._layer(index + 1, piece[:room])
+            self.overflowed = len(piece) > left
+            yield from self._layer(index + 1, piece[:left])
             if self.overflowed:
                 return

@@ -11,6 +11,7 @@ from scrap.fetch.addresses import Address
 from scrap.fetch.limits import FetchLimits
 from scrap.fetch.response import READ_BYTES, UpstreamResponse
 from scrap.fetch.secure import TLSConnection
+from scrap.fetch.tls_sessions import TLSSessions
 from scrap.turns import Turns
 from scrap.urls import Target
 
@@ -26,6 +27,7 @@ class Connector:
     limits: FetchLimits
     context: ssl.SSLContext
     turns: Turns
+    sessions: TLSSessions = field(default_factory=TLSSessions)
     buffer: memoryview = field(default_factory=lambda: memoryview(bytearray(READ_BYTES)))
     wire: memoryview = field(default_factory=lambda: memoryview(bytearray(READ_BYTES)))  # of what is TLS
 
@@ -52,7 +54,7 @@ class Connector:
     async def _race(self, request: bytes, target: Target, addresses: Sequence[Address]) -> UpstreamResponse:
         waiting = list(reversed(addresses))
         attempts: set[asyncio.Task[UpstreamResponse]] = set()
-        failure: BaseException | None = None  # the last one, and one of ours before any other
+        failure: BaseException | None = None  # the last one, and a local one before any other
         try:
             while waiting or attempts:
                 if waiting:
@@ -75,7 +77,15 @@ class Connector:
         response = UpstreamResponse(target, request, self.limits, self.buffer, self.turns, eager=eager)
         tls: TLSConnection | None = None
         if target.scheme == "https":
-            tls = TLSConnection(response, self.context, self.limits, self.turns, wire=self.wire, plain=self.buffer)
+            tls = TLSConnection(
+                response,
+                self.context,
+                self.sessions,
+                self.limits,
+                self.turns,
+                wire=self.wire,
+                plain=self.buffer,
+            )
         try:
             await asyncio.get_running_loop().create_connection(lambda: tls or response, str(address), target.port)
             if tls is not None:

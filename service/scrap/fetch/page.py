@@ -34,7 +34,7 @@ class FetchedPage:
     Attributes:
         url: where it was found, after all redirects.
         host: that URL's.
-        is_html: by Content-Type, or by its beginning where that does not tell. Other content is never read.
+        is_html: by Content-Type, or by its beginning where that says nothing. Other content is never read.
         charset: the label in the Content-Type header.
         delay: seconds from its request to its head, redirects before it not counted.
         truncated: there was more than was read: the limit was reached, or the connection ended early.
@@ -58,7 +58,7 @@ class FetchedPage:
         stack = codings(encoding, limits) if encoding else []
         self._decoder = ContentDecoder(stack, self._limit) if stack else None
         self._pieces: Iterator[bytes] = iter(())  # that the decoder makes of what was received
-        self._beginning: list[bytes] = []  # was read in order to tell what it is, and not yet fed
+        self._beginning: list[bytes] = []  # was read to find out what it is, and not yet fed
         self._ended = False
         self._decoded_bytes = 0
         self._feed: Feed | None = None  # while it is being read

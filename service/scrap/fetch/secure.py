@@ -14,6 +14,7 @@ from scrap.errors import Overloaded, Reason, UpstreamError
 from scrap.fetch import exhaustion
 from scrap.fetch.limits import KIB, FetchLimits
 from scrap.fetch.response import UpstreamResponse
+from scrap.fetch.tls_sessions import TLSSessions
 from scrap.turns import Turns
 
 _RECORD = 16 * KIB  # the most plaintext that a record has (RFC 8446, section 5.1)
@@ -30,6 +31,7 @@ class TLSConnection(asyncio.BufferedProtocol, asyncio.Transport):
     Args:
         response: receives the plaintext.
         context: verifies the name of the response's target.
+        sessions: of the context.
         turns: the event loop's time; what is read is decrypted and parsed when it is its turn.
         wire: what the socket is read into; all connections of an event loop share it.
         plain: what the response parses, at least two records long; shared likewise.
@@ -42,6 +44,7 @@ class TLSConnection(asyncio.BufferedProtocol, asyncio.Transport):
         self,
         response: UpstreamResponse,
         context: ssl.SSLContext,
+        sessions: TLSSessions,
         limits: FetchLimits,
         turns: Turns,
         *,
@@ -49,15 +52,19 @@ class TLSConnection(asyncio.BufferedProtocol, asyncio.Transport):
         plain: memoryview,
     ) -> None:
         super().__init__()
+        host, port = response.target.host, response.target.port
         self._response = response
+        self._sessions = sessions
         self._limit = limits.tls_overhead_bytes
         self._turns = turns
         self._wire = wire
         self._plain = plain
         self._incoming = ssl.MemoryBIO()
         self._outgoing = ssl.MemoryBIO()
+        session = sessions.get(host, port)
+        self._is_resuming = session is not None
         try:
-            self._tls = context.wrap_bio(self._incoming, self._outgoing, server_hostname=response.target.host)
+            self._tls = context.wrap_bio(self._incoming, self._outgoing, server_hostname=host, session=session)
         except (ssl.SSLError, ValueError) as error:
             raise UpstreamError(Reason.TLS_FAILED, str(error)) from None
         self._socket: asyncio.Transport | None = None
@@ -107,6 +114,9 @@ class TLSConnection(asyncio.BufferedProtocol, asyncio.Transport):
             self._secured.set_result(False)
         if socket is not None:
             socket.abort()
+            if not self._secured.cancelled() and self._secured.result():
+                target = self._response.target
+                self._sessions.note(target.host, target.port, self._tls, was_offered=self._is_resuming)
 
     # What the event loop calls.
 

@@ -37,5 +37,5 @@ class GuardVerdict(StrEnum):
     MULTICAST = "multicast"
     RESERVED = "reserved"
     SPECIAL_PURPOSE = "special_purpose"  # everything else in the registries
-    ZONE = "zone"  # a zone id: it names an interface of ours
+    ZONE = "zone"  # a zone id: it names a local interface
     UNREADABLE = "unreadable"  # a resolver's result that is no address

@@ -488,7 +488,7 @@ def test_an_alertmanager_that_hangs_dies_and_forgets(
 
     freeze(own_alertmanager.process)
     wait_for(namespace, "SourceUnavailable")
-    assert "no answer within 1 s" in namespace.get("alertscaler", "scrap")["status"]["message"]
+    assert "no response within 1 s" in namespace.get("alertscaler", "scrap")["status"]["message"]
     thaw(own_alertmanager.process)
     wait_for(namespace, "Settling")
     wait_for(namespace, "Held")  # silenced, and there all the same

@@ -202,3 +202,14 @@ async def test_redirect_from_https_to_http_is_followed(trusting: Client, certifi
         away = redirect(plain.url("/", "other.example").encode())
         async with serving(away, certificates.good()) as secure:
             assert (await trusting.get(secure.url("/", NAME))).body == CARD
+
+
+async def test_a_host_that_is_fetched_again_resumes_its_session(trusting: Client, certificates: Certificates) -> None:
+    """From the third connection on; another name at the same address is verified by itself."""
+    context = certificates.good(NAME, "other.example")
+    async with serving(page(), context) as origin:
+        for _ in range(5):
+            assert (await trusting.get(origin.url("/", NAME))).body == CARD
+        assert context.session_stats()["hits"] == 3
+        assert (await trusting.get(origin.url("/", "other.example"))).body == CARD
+        assert context.session_stats()["hits"] == 3

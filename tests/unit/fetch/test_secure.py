@@ -15,6 +15,7 @@ from scrap.fetch import FetchLimits, secure, tls
 from scrap.fetch.limits import KIB
 from scrap.fetch.response import READ_BYTES, UpstreamResponse
 from scrap.fetch.secure import TLSConnection
+from scrap.fetch.tls_sessions import TLSSessions
 from scrap.turns import Turns
 from tests.hostile.certificates import NAME, Certificates
 
@@ -54,7 +55,7 @@ class Ends:
         turns = Turns(budget=60)  # so that hands are shaken without an event loop's iterations
         self.response = UpstreamResponse(TARGET, request, limits, plain, turns, eager=True)
         self.connection = TLSConnection(
-            self.response, CERTIFICATES.trusting, limits, turns, wire=self.wire, plain=plain
+            self.response, CERTIFICATES.trusting, TLSSessions(), limits, turns, wire=self.wire, plain=plain
         )
         self.socket = Socket()
         self.incoming, self.outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
@@ -303,7 +304,9 @@ async def test_name_that_is_in_no_certificate() -> None:
         target = replace(TARGET, host=name)
         response = UpstreamResponse(target, b"", FetchLimits(), buffer, Turns(), eager=True)
         with pytest.raises(UpstreamError) as caught:
-            TLSConnection(response, CERTIFICATES.trusting, FetchLimits(), Turns(), wire=buffer, plain=buffer)
+            TLSConnection(
+                response, CERTIFICATES.trusting, TLSSessions(), FetchLimits(), Turns(), wire=buffer, plain=buffer
+            )
         assert caught.value.reason is Reason.TLS_FAILED
 
 
