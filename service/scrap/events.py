@@ -17,7 +17,7 @@ from scrap.errors import Outcome, Reason
 class Timings:
     """How long each phase of one fetch took, in seconds, summed over its hops; 0.0 where there was none."""
 
-    wait: float = 0.0  # in queues of this service: for a slot, for the per-host limit, for time on the event loop
+    wait: float = 0.0  # in queues of the service: for a slot, a host, time on the event loop, a thread
     dns: float = 0.0
     connect: float = 0.0  # TCP and TLS
     first_byte: float = 0.0  # from the request sent to the response's head
@@ -76,7 +76,7 @@ class FetchEnded:
     """A fetch is over, however it ended; until then this is its summary, and is filled in."""
 
     timings: Timings = field(default_factory=Timings)
-    admission: float | None = None  # seconds in admission's queue; None where it was not admitted
+    queued: float | None = None  # seconds in admission's queue; None where it was not admitted
     hops: list[Hop] = field(default_factory=list)
     content: Content | None = None  # None where no hop had a page
     parse: Parse | None = None  # None where there was no HTML to parse

@@ -45,7 +45,7 @@ class Preview(NamedTuple):
         timings: how long each phase of the fetch took.
         internal: what only the log may contain of a failure.
         notes: on the page, where it was fetched.
-        due: it is stale, and its page is not being fetched yet.
+        due: it is stale; its page is to be fetched again.
     """
 
     entry: Entry
@@ -185,7 +185,7 @@ class Previewer:
         except ScrapError as error:
             return self._failed(target, self._blamed(error, summary.timings), summary.timings, hit)
         finally:
-            if summary.admission is not None:
+            if summary.queued is not None:
                 self._emit(summary)
         self._cache.put(target.href, made)
         return Preview(made, MISS, summary.timings, notes=notes)
@@ -204,7 +204,7 @@ class Previewer:
     async def _admitted(self, target: Target, summary: FetchEnded, deadline: Deadline) -> tuple[Entry, PageNotes]:
         started = time.perf_counter()
         async with self._admission.enter() as slot:
-            summary.admission = summary.timings.wait = time.perf_counter() - started
+            summary.queued = summary.timings.wait = time.perf_counter() - started
             with await self._fetcher.open(target, summary, deadline) as page:
                 arrived = self._clock()
                 reader = await self._read(page, slot) if page.is_html else None

@@ -101,7 +101,7 @@ async def test_a_fetch_emits_one_event_of_what_it_did(path: str, reason: Reason 
     (hop,) = event.hops
     assert (hop.status, hop.reason) == (200 if parts else None, reason)
     assert [part for part in ("content", "parse") if getattr(event, part)] == parts.split()
-    assert event.admission is not None
+    assert event.queued is not None
 
 
 async def test_a_blocked_fetch_has_no_hop() -> None:
@@ -112,7 +112,7 @@ async def test_a_blocked_fetch_has_no_hop() -> None:
     assert blocked == TargetBlocked("private")
     assert isinstance(event, FetchEnded)
     assert (event.hops, event.content, event.parse) == ([], None, None)
-    assert event.admission is not None
+    assert event.queued is not None
 
 
 async def test_what_is_kept_of_a_page_takes_no_more_memory_than_it_is_long() -> None:

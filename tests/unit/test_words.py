@@ -101,7 +101,7 @@ def test_every_kind_of_text_is_read() -> None:
         ("messages of service/scrap/app.py", "draining"),
         ("messages of service/scrap_operator/decision.py", "The mode is Suspended."),
         ("messages of service/scrap_operator/manifest.py", "Nothing else scales the target."),
-        ("messages of service/scrap/fetch/policy.py", "must be printable ASCII"),
+        ("messages of service/scrap/fetch/egress_policy.py", "must be printable ASCII"),
         ("docs/caching.md", "slot"),
         ("CHANGELOG.md", "Unreleased"),
     ]:

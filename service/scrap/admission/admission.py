@@ -29,7 +29,8 @@ class Admission:
 
     Attributes:
         in_flight: fetches that hold a slot.
-        rejected: requests so far that got none. No event is emitted: in a flood it would cost more than they do.
+        rejected: requests so far, for want of a slot or of shared memory. No event is emitted: in a flood it would cost
+            more than they do.
     """
 
     def __init__(
@@ -48,7 +49,7 @@ class Admission:
         self._queue: OrderedDict[asyncio.Future[None], float] = OrderedDict()  # in order, and when each came
         self._may_begin = 1  # fetches, in this iteration of the event loop
         self._may_admit = 2  # requests, by the load shedder
-        self._counting = False  # the next iteration is scheduled
+        self._is_scheduled = False  # the next iteration is scheduled
         self._rejected_before = 0  # this iteration
         self._last_rejection = float("-inf")
 
@@ -94,14 +95,14 @@ class Admission:
         if self._queue and self._clock() - next(iter(self._queue.values())) > self._limits.target:
             return False
         self._may_admit -= 1
-        self._count_iteration()
+        self._schedule_iteration()
         return True
 
     def reject(self) -> Overloaded:
         """Counts a rejection; returns its error."""
         self._last_rejection = self._clock()
         self.rejected += 1
-        self._count_iteration()
+        self._schedule_iteration()
         return Overloaded(retry_after=self._limits.retry_after)
 
     def enter(self) -> Slot:
@@ -153,7 +154,7 @@ class Admission:
     def _begin(self) -> None:
         self.in_flight += 1
         self._may_begin -= 1
-        self._count_iteration()
+        self._schedule_iteration()
 
     def _begin_next(self) -> None:
         """Lets the first in the queue begin, if it may."""
@@ -163,13 +164,13 @@ class Admission:
                 waiter.set_result(None)
                 self._begin()
 
-    def _count_iteration(self) -> None:
-        if not self._counting:
-            self._counting = True
+    def _schedule_iteration(self) -> None:
+        if not self._is_scheduled:
+            self._is_scheduled = True
             asyncio.get_running_loop().call_soon(self._next_iteration, self._clock())
 
     def _next_iteration(self, since: float) -> None:
-        self._counting = False
+        self._is_scheduled = False
         seconds, rejections = self._clock() - since, self.rejected - self._rejected_before
         more = int(seconds / self._limits.iteration) + rejections // self._limits.rejections
         self._may_begin = 1 + more

@@ -15,7 +15,7 @@ class AdmissionLimits:
     # Seconds that a fetch waits at most, and that an overload lasts after a rejection. CoDel's interval.
     max_wait: float = 0.25
     # Seconds that the first in the queue may have waited while others are admitted, in an overload. CoDel's target.
-    target: float = 0.01
+    target: float = 0.005
     # Seconds of an iteration of the event loop for which one more fetch may begin in the next. It has to be much more
     # than a fetch takes of the CPU, else long iterations make longer ones.
     iteration: float = 0.025

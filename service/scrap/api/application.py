@@ -1,11 +1,14 @@
 """The Starlette applications of both ports."""
 
+from collections.abc import Sequence
+
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
 from starlette.requests import Request
 from starlette.responses import Response
-from starlette.routing import Route
+from starlette.routing import Match, Route
+from starlette.types import Scope
 
 from scrap.api import openapi, problem, scrap
 from scrap.api.load_shedder import LoadShedder
@@ -13,6 +16,13 @@ from scrap.api.request_context import RequestContext
 from scrap.errors import ScrapError
 from scrap.events import Emit
 from scrap.preview import Previewer
+
+
+class ExactRoute(Route):
+    """A route of one path: the expression that Starlette makes of a path matches it before a final newline as well."""
+
+    def matches(self, scope: Scope) -> tuple[Match, Scope]:
+        return super().matches(scope) if scope["path"] == self.path else (Match.NONE, {})
 
 
 def public_app(previewer: Previewer, *, emit: Emit, version: str) -> Starlette:
@@ -23,11 +33,12 @@ def public_app(previewer: Previewer, *, emit: Emit, version: str) -> Starlette:
         headers = {"Cache-Control": openapi.CACHE_CONTROL}
         return Response(description, headers=headers, media_type="application/json")
 
-    routes = [Route(scrap.PATH, scrap.ScrapEndpoint(previewer), methods=["GET"]), Route(openapi.PATH, describe)]
+    endpoint = scrap.ScrapEndpoint(previewer)
+    routes = [ExactRoute(scrap.PATH, endpoint, methods=["GET"]), ExactRoute(openapi.PATH, describe)]
     return application(routes, Middleware(LoadShedder, previewer=previewer, emit=emit), emit=emit)
 
 
-def application(routes: list[Route], *middleware: Middleware, emit: Emit) -> Starlette:
+def application(routes: Sequence[Route], *middleware: Middleware, emit: Emit) -> Starlette:
     """Builds an application whose errors are problems and whose requests are emitted."""
     app = Starlette(
         routes=routes,

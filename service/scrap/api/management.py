@@ -6,9 +6,8 @@ from collections.abc import Callable
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
-from starlette.routing import Route
 
-from scrap.api.application import application
+from scrap.api.application import ExactRoute, application
 from scrap.events import ignore
 
 
@@ -27,5 +26,5 @@ def management_app(*, is_ready: Callable[[], bool], exposition: Callable[[str], 
         return Response(body, headers={"content-type": content_type})
 
     # Scrapes and probes emit no events: they would drown those of requests.
-    routes = [Route("/livez", livez), Route("/readyz", readyz), Route("/metrics", metrics)]
+    routes = [ExactRoute("/livez", livez), ExactRoute("/readyz", readyz), ExactRoute("/metrics", metrics)]
     return application(routes, emit=ignore)

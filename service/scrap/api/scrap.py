@@ -5,7 +5,6 @@ import time
 from collections import OrderedDict
 from urllib.parse import unquote_to_bytes
 
-from starlette.requests import Request
 from starlette.types import Receive, Scope, Send
 
 from scrap import urls
@@ -80,7 +79,7 @@ class ScrapEndpoint:
         summary: RequestEnded = scope["state"]["summary"]
         target = read_query(scope["query_string"])
         summary.target, summary.target_host = target.href, target.host
-        preview = self._previewer.peek(target) or await self._make(target, Request(scope, receive))
+        preview = self._previewer.peek(target) or await self._make(target, scope)
         summary.cache, summary.timings, summary.notes = preview.source, preview.timings, preview.notes
         entry, now = preview.entry, time.time()
         if entry.reason is not None:
@@ -100,9 +99,9 @@ class ScrapEndpoint:
         await send({"type": "http.response.start", "status": 304 if is_known else 200, "headers": headers})
         await send({"type": "http.response.body", "body": b"" if is_known else entry.body})
 
-    async def _make(self, target: urls.Target, request: Request) -> Preview:
+    async def _make(self, target: urls.Target, scope: Scope) -> Preview:
         """Makes a preview, for as long as a client waits for it."""
         try:
-            return await self._previewer.make(target, getattr(request.state, "disconnect", None))
+            return await self._previewer.make(target, scope["state"].get("disconnect"))
         except asyncio.CancelledError:  # by the server, whose time to shut down is over
             raise Overloaded(Reason.DRAINING) from None

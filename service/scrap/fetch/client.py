@@ -8,19 +8,17 @@ from scrap.errors import Blocked, Reason, ScrapError, UpstreamError
 from scrap.events import Emit, FetchEnded, Hop, TargetBlocked
 from scrap.fetch import exhaustion, guard
 from scrap.fetch.addresses import Address
-from scrap.fetch.coding import ACCEPTED
 from scrap.fetch.connect import Connector
 from scrap.fetch.deadline import Deadline
+from scrap.fetch.egress_policy import EgressPolicy
 from scrap.fetch.host_limits import HostSlots
 from scrap.fetch.limits import FetchLimits
-from scrap.fetch.policy import EgressPolicy
+from scrap.fetch.request_headers import request_headers
 from scrap.fetch.resolver import Resolve
 from scrap.fetch.response import UpstreamResponse
 from scrap.fetch.verdict import GuardVerdict
 from scrap.turns import Turns
 from scrap.urls import Target
-
-_ACCEPT = "text/html,application/xhtml+xml;q=0.9,*/*;q=0.1"
 
 
 class HTTPClient:
@@ -42,10 +40,7 @@ class HTTPClient:
         self._resolve = resolve
         self._connector = Connector(limits, ssl_context, turns)
         self._slots = HostSlots(limits)
-        self._fields = (
-            f"User-Agent: {policy.user_agent}\r\nAccept: {_ACCEPT}\r\nAccept-Language: {policy.accept_language}\r\n"
-            f"Accept-Encoding: {ACCEPTED}\r\nConnection: close\r\n"
-        ).encode("ascii")
+        self._headers = request_headers(policy.user_agent, policy.accept_language)
 
     async def get(self, target: Target, cookie: bytes, summary: FetchEnded, deadline: Deadline) -> UpstreamResponse:
         """Sends one GET and returns its response as soon as the head is there. It must be given to `close`.
@@ -146,4 +141,4 @@ class HTTPClient:
     def _head(self, target: Target, cookie: bytes) -> bytes:
         """Writes a request's head (RFC 9112, section 3)."""
         first = f"GET {target.path} HTTP/1.1\r\nHost: {target.authority}\r\n".encode("ascii")
-        return first + self._fields + (b"Cookie: %b\r\n\r\n" % cookie if cookie else b"\r\n")
+        return first + self._headers + (b"Cookie: %b\r\n\r\n" % cookie if cookie else b"\r\n")

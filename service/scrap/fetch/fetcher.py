@@ -2,24 +2,21 @@
 
 import ssl
 
-from scrap import urls
-from scrap.errors import InvalidURL, Reason, UpstreamError
+from scrap.errors import Reason, UpstreamError
 from scrap.events import Emit, FetchEnded
-from scrap.fetch import tls
+from scrap.fetch import redirects, tls
 from scrap.fetch.client import HTTPClient
 from scrap.fetch.cookies import Jar
 from scrap.fetch.deadline import Deadline
-from scrap.fetch.fields import Fields, combined, values
+from scrap.fetch.egress_policy import EgressPolicy
+from scrap.fetch.fields import combined
 from scrap.fetch.host_limits import Refusals
 from scrap.fetch.limits import FetchLimits
 from scrap.fetch.page import FetchedPage
-from scrap.fetch.policy import EgressPolicy
 from scrap.fetch.resolver import Resolve, Resolver
 from scrap.fetch.response import UpstreamResponse
 from scrap.turns import Turns
 from scrap.urls import Target
-
-_REDIRECTS = {301, 302, 303, 307, 308}
 
 
 class Fetcher:
@@ -89,10 +86,7 @@ class Fetcher:
             self._own_resolver.close()
 
     async def _follow(self, target: Target, summary: FetchEnded, deadline: Deadline) -> UpstreamResponse:
-        """Sends requests until a response is no redirect.
-
-        Each Location is parsed once, by the parser whose result the guard judges.
-        """
+        """Sends requests until a response is no redirect."""
         jar = Jar(self._limits.cookies)
         seen: set[tuple[str, bytes]] = set()
         for _ in range(self._limits.redirects + 1):
@@ -115,22 +109,9 @@ class Fetcher:
         Raises:
             UpstreamError: it is no redirect (UPSTREAM_STATUS), or its Location is no URL (REDIRECT_INVALID).
         """
-        here = response.target
-        location = _location(response.fields)
-        if response.status not in _REDIRECTS or location is None:
-            seconds = self._refusals.note(here.host, response.status, combined(response.fields, b"retry-after"))
+        location = redirects.location_of(response.status, response.fields)
+        if location is None:
+            here, retry_after = response.target, combined(response.fields, b"retry-after")
+            seconds = self._refusals.note(here.host, response.status, retry_after)
             raise UpstreamError(Reason.UPSTREAM_STATUS, here.href, status=response.status, retry_after=seconds)
-        try:
-            return urls.parse(location, base=here.href)
-        except InvalidURL as error:
-            raise UpstreamError(Reason.REDIRECT_INVALID, f"{error.reason}: {location[:200]!r}") from None
-
-
-def _location(fields: Fields) -> str | None:
-    """Returns the Location header; some hosts send it in UTF-8, unencoded."""
-    for value in values(fields, b"location"):
-        try:
-            return value.decode("utf-8")
-        except UnicodeDecodeError:
-            return value.decode("latin-1")
-    return None
+        return redirects.resolve(location, response.target)

@@ -4,7 +4,7 @@ import re
 from ipaddress import IPv4Address, IPv6Address, ip_address
 
 from scrap.fetch.addresses import Address, classify
-from scrap.fetch.policy import EgressPolicy
+from scrap.fetch.egress_policy import EgressPolicy
 from scrap.fetch.verdict import GuardVerdict
 
 # Names that are never on the internet, or only inside somebody's cluster (RFC 6761, 6762, 7686, 8375; ICANN for

@@ -215,8 +215,8 @@ class Metrics:
         return self._requests.labels(*labels), self._duration.labels(route, outcome), self._maxima[route, outcome]
 
     def _fetch_ended(self, event: events.FetchEnded) -> None:
-        if event.admission is not None:
-            self._phases["wait"].observe(event.admission)
+        if event.queued is not None:
+            self._phases["wait"].observe(event.queued)
         for hop in event.hops:
             self._hops(status_label(hop.status)).inc()
             # A phase that was not reached took no time; its zero would lower the quantiles.

@@ -71,7 +71,7 @@ async def test_the_clients_trace_is_handed_on() -> None:
 async def test_an_unknown_path_is_one_route_to_all_who_count() -> None:
     events: list[Event] = []
     app = api.public_app(cast("Previewer", Broken()), emit=events.append, version="1")
-    for path in ("/a", "/b/c", "/api/v1/scrap/"):
+    for path in ("/a", "/b/c", "/api/v1/scrap/", "/api/v1/scrap\n", "/openapi.json\n"):
         await call(app, path=path)
     assert {event.route for event in events if isinstance(event, RequestEnded)} == {"unmatched"}
 

@@ -59,7 +59,7 @@ EVENTS: tuple[Event, ...] = (
     FlightJoined(),
     TargetBlocked("private"),
     FetchEnded(
-        admission=0.0001,
+        queued=0.0001,
         hops=[HOP, HOP],
         content=Content(900, 5000, 0.004, truncated=True, ended=1_700_000_000.01),
         parse=Parse("fast", None, started=1_700_000_000.01, seconds=0.0005),

@@ -4,9 +4,8 @@ import re
 from dataclasses import dataclass
 from ipaddress import IPv4Network, IPv6Network
 
-from scrap import __version__
+from scrap.fetch.request_headers import USER_AGENT
 
-USER_AGENT = f"Mozilla/5.0 (compatible; scrap/{__version__}; +https://github.com/scrap-dev/scrap)"
 _FIELD_VALUE = re.compile(r"[\x21-\x7e](?:[\x20-\x7e]*[\x21-\x7e])?")  # RFC 9110, section 5.5, without obs-text
 
 
