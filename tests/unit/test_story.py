@@ -64,13 +64,13 @@ def test_what_has_no_place_is_wrong_in_order(record: Record) -> None:
     record.happen("alert", "ScrapDown", at=1004)
     record.tick(tick(1003, failed={"TimeoutError": 2}, shed=1, web=1))
     assert wrong(record) == [
-        (1003, "1 calls were refused"),
-        (1003, "1 calls were told that the page cannot be had"),
+        (1003, "1 calls were answered that the page cannot be fetched"),
+        (1003, "1 calls were rejected"),
         (1003, "2 calls failed: TimeoutError"),
         (1004, "ScrapDown fires"),
-        (1005, "Slack hears in warning: 🟠 This week"),
+        (1005, "Slack receives in warning: 🟠 This week"),
     ]
-    assert wrong(record, since=1005) == [(1005, "Slack hears in warning: 🟠 This week")]
+    assert wrong(record, since=1005) == [(1005, "Slack receives in warning: 🟠 This week")]
 
 
 def test_what_nobody_saw_is_wrong(record: Record) -> None:

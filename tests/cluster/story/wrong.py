@@ -48,7 +48,7 @@ def _calls(ticks: list[Tick], chapters: list[Event]) -> Iterator[tuple[float, st
         for what, count in tick.failed.items():
             yield tick.at, f"{count} calls failed: {what}"
         if tick.shed and now not in MAY_SHED:
-            yield tick.at, f"{tick.shed} calls were refused"
+            yield tick.at, f"{tick.shed} calls were rejected"
         if tick.web and now != "e":
             yield tick.at, f"{tick.web} calls were answered that the page cannot be fetched"
 
