@@ -1,4 +1,4 @@
-"""The regression gate, for real: it tells a checkout that is several times slower from an equal one.
+"""The regression gate, for real: a checkout that is several times slower fails, an equal one does not.
 
 How fine it measures is for a quiet machine (docs/benchmarks.md); tests run beside others.
 """
