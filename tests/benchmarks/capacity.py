@@ -15,7 +15,7 @@ from tests.benchmarks.fleet import Arrangement, Fleet, FleetTraffic, groups, mod
 DOCUMENT = Path(__file__).parents[2] / "docs/capacity.md"
 
 # Measured. µs of CPU.
-PAGE_US = 1530  # a page over http, fetched and parsed (`make bench-peers`, CPU a page)
+PAGE_US = 1350  # a page over http, fetched and parsed (`make bench-peers`, CPU a page)
 HANDSHAKE_US = 1200  # a TLS handshake beside it
 HIT_US = 143  # a response from memory (bench_hit)
 LOOKUP_US = 195  # a look-up in the shared cache beside it (bench_cache)

@@ -11,7 +11,7 @@ from collections import OrderedDict
 from collections.abc import Callable
 from typing import Final
 
-HOSTS: Final = 1024  # remembered; a session has up to 8 KiB
+HOSTS: Final = 512  # remembered; a session takes 15 KiB
 SECONDS: Final = 3600.0
 """For how long a session is resumed: then the certificate is verified anew. A host may ask for less (RFC 8446, 4.6.1);
 OpenSSL keeps to that."""
