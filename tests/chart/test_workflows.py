@@ -1,8 +1,8 @@
 """The workflows of GitHub: none runs here, so each command of theirs is a target of the Makefile or a tested script."""
 
 import os
-import shutil
 import re
+import shutil
 import subprocess
 import tomllib
 from collections.abc import Iterator
