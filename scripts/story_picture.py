@@ -145,7 +145,7 @@ def _faults(axes: Axes, story: dict[str, Any], *, named: bool) -> None:
     for event in story["events"]:
         if event["kind"] == "breaks":
             began[event["name"]] = event["at"]
-        elif event["kind"] == "mended" and event["name"] in began:
+        elif event["kind"] == "fixed" and event["name"] in began:
             start = began[event["name"]]
             axes.axvspan(start, event["at"], color=RED, alpha=0.07, linewidth=0)
             axes.axvline(start, color=RED, linewidth=0.5)

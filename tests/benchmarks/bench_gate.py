@@ -141,14 +141,14 @@ def cpu(pid: int) -> float:
 
 @contextlib.contextmanager
 def process(
-    command: list[str], core: int, said: re.Pattern[str], **options: object
+    command: list[str], core: int, said: re.Pattern[str], *, cwd: Path, env: dict[str, str] | None = None
 ) -> Iterator[tuple[int, re.Match[str]]]:
     """Runs a command on a core; gives its pid, and what it said when it was ready."""
     with tempfile.TemporaryDirectory() as temporary:
         log = Path(temporary) / "log"
         with (
             log.open("w") as out,
-            subprocess.Popen(["taskset", "-c", str(core), *command], stdout=out, stderr=out, **options) as child,  # type: ignore[call-overload]
+            subprocess.Popen(["taskset", "-c", str(core), *command], stdout=out, stderr=out, cwd=cwd, env=env) as child,
         ):
             try:
                 while not (found := said.search(log.read_text())):

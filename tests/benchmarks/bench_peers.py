@@ -14,6 +14,7 @@ import asyncio
 import contextlib
 import itertools
 import json
+import math
 import os
 import platform
 import re
@@ -162,7 +163,7 @@ class Results:
 
 
 def _number(value: float, digits: int = 0) -> str:
-    return NONE if value != value else f"{value:,.{digits}f}"  # noqa: PLR0124 - nan
+    return NONE if math.isnan(value) else f"{value:,.{digits}f}"
 
 
 def _table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:

@@ -67,7 +67,7 @@ def answers(service: running.Service, url: str, title: str) -> bool:
 
 def test_a_stale_answer_of_another_replica_is_given_while_its_page_is_fetched_again(
     shared: RedisServer,
-    site: tuple[CountedPage, str],  # noqa: F811
+    site: tuple[CountedPage, str],  # noqa: F811 - a fixture
     pair: tuple[running.Service, running.Service],
 ) -> None:
     (state, url), (first, second) = site, pair
@@ -82,7 +82,7 @@ def test_a_stale_answer_of_another_replica_is_given_while_its_page_is_fetched_ag
 
 def test_a_stale_answer_of_another_replica_stands_in_for_a_page_that_is_broken(
     shared: RedisServer,
-    site: tuple[CountedPage, str],  # noqa: F811
+    site: tuple[CountedPage, str],  # noqa: F811 - a fixture
     pair: tuple[running.Service, running.Service],
 ) -> None:
     (state, url), (first, second) = site, pair

@@ -85,7 +85,7 @@ def test_slow_readers_hold_a_connection_each(few: running.Service, origin: runni
         assert figure(few, "scrap_admission_in_flight") == 0
 
 
-def test_stuck_origins_hold_a_slot_each(few: running.Service, origin: running.Origin, stuck: running.Origin) -> None:  # noqa: F811
+def test_stuck_origins_hold_a_slot_each(few: running.Service, origin: running.Origin, stuck: running.Origin) -> None:  # noqa: F811 - a fixture
     with ThreadPoolExecutor(2) as clients:
         taken = [clients.submit(client.scrap, few.url, f"{stuck.url}/{n}") for n in range(2)]
         for _ in taken:
@@ -108,7 +108,7 @@ def test_a_flood_of_connections_is_answered_and_forgotten(few: running.Service, 
     assert client.scrap(few.url, f"{origin.url}/card.html?flood").status == 200
 
 
-def test_who_is_refused_keeps_the_connection_and_is_counted(few: running.Service, stuck: running.Origin) -> None:  # noqa: F811
+def test_who_is_refused_keeps_the_connection_and_is_counted(few: running.Service, stuck: running.Origin) -> None:  # noqa: F811 - a fixture
     before = refused(few)
     threads = [threading.Thread(target=client.scrap, args=(few.url, f"{stuck.url}/full/{n}")) for n in range(4)]
     for held, thread in enumerate(threads, start=1):  # one after the other: two in one turn would be one too many

@@ -50,7 +50,7 @@ class Event:
 
     Attributes:
         at: when, in seconds since the epoch.
-        kind: `chapter`, `breaks`, `mended`, `alert`, `over` (of an alert), `desired`, `ready`, `slack`.
+        kind: `chapter`, `breaks`, `fixed`, `alert`, `over` (of an alert), `desired`, `ready`, `slack`.
         name: of what: an alert, a channel, a number of replicas…
         text: the rest, for people.
     """
@@ -187,7 +187,7 @@ def event_line(event: Event) -> str:
             return f"\n===== ({event.name}) {event.text}\n      calls    p50   p99   max"
         case "breaks":
             return f"  ✗ {event.name} {event.text}"
-        case "mended":
+        case "fixed":
             return f"  ✓ {event.name} {event.text}"
         case "alert":
             return f"  ! {event.name} fires"

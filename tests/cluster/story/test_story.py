@@ -193,7 +193,7 @@ def broken(stage: Stage, what: str) -> Iterator[Event]:
     """A fault, from its beginning until all is as it was."""
     began = stage.record.happen("breaks", what)
     yield began
-    fixed = stage.record.happen("mended", what)
+    fixed = stage.record.happen("fixed", what)
     stage.record.figure(f"e: {what}, all in all", fixed.at - began.at, "s")
 
 
@@ -231,7 +231,7 @@ def api_server_is_paused(stage: Stage) -> None:
     nobody should take a pod away, for none would come in its place, and clients would still be led to it.
     """
     if not RESTART.exists():
-        stage.record.happen("mended", "The API server is not paused: only the tests' own cluster can be")
+        stage.record.happen("fixed", "The API server is not paused: only the tests' own cluster can be")
         return
     with broken(stage, "The API server is paused"):
         api_server_paused(15)
@@ -299,7 +299,7 @@ def uninstall(stage: Stage) -> None:
     stage.namespace.helm("uninstall", "scrap", "--wait", "--timeout", "120s")
     until("nothing is left", lambda: left(stage, KINDS, "-l", "app.kubernetes.io/instance=scrap") == set(), 60)
     assert left(stage, "configmaps,secrets,serviceaccounts,roles,rolebindings") <= NOT_OURS
-    stage.record.figure("g: uninstall", stage.record.happen("mended", "helm uninstall").at - began.at, "s")
+    stage.record.figure("g: uninstall", stage.record.happen("fixed", "helm uninstall").at - began.at, "s")
 
 
 def left(stage: Stage, *what: str) -> set[str]:

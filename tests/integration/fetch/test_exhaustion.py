@@ -7,7 +7,7 @@ import os
 import resource
 import socket
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterator
 from ipaddress import ip_address
 from pathlib import Path
 
@@ -258,10 +258,10 @@ async def _nobody_waits(slots: HostSlots) -> None:
 
 
 @pytest.mark.parametrize("end", [_cancelled_while_waiting, _cancelled_as_it_is_handed_over, _nobody_waits])
-async def test_place_of_a_host_is_not_lost(end: Callable[[HostSlots], object]) -> None:
+async def test_slot_of_a_host_is_not_lost(end: Callable[[HostSlots], Awaitable[None]]) -> None:
     slots = HostSlots(FetchLimits(per_host=1, per_host_waiting=1))
     await slots.take("host")
-    await end(slots)  # type: ignore[misc] # a coroutine
+    await end(slots)
     async with asyncio.timeout(1):
         await slots.take("host")
 

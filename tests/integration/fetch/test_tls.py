@@ -112,7 +112,7 @@ def _says(data: bytes) -> Callable[[asyncio.StreamReader, asyncio.StreamWriter],
 
 ENDS: dict[str, Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]] = {
     "closes": _closes,
-    "hears and closes": _receives_and_closes,
+    "receives and closes": _receives_and_closes,
     "resets": _resets,
     "zeros": _says(b"\0" * 1000),
     "every byte": _says(bytes(range(256)) * 4),
