@@ -8,7 +8,7 @@ export UV_PYTHON_DOWNLOADS := never
 export UV_COMPILE_BYTECODE := 1
 export PYTHONDONTWRITEBYTECODE :=
 .DEFAULT_GOAL := help
-.PHONY: help setup run demo test test-oldest coverage test-servers test-chart test-cluster story story-picture faults lint format types contracts check fuzz bench bench-bombs bench-peers bench-peers-docs gate capacity soak bench-parser dashboards dashboards-preview dashboards-check docs alert-test image release clean
+.PHONY: help setup run demo test test-oldest coverage test-servers test-chart test-cluster story story-picture faults lint format types contracts check fuzz bench bench-bombs bench-peers bench-peers-docs gate capacity soak bench-parser dashboards dashboards-preview dashboards-check docs docs-serve site alert-test image release clean
 
 help: ## list the commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-18s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -125,6 +125,12 @@ docs: setup ## make the pages that are made from code
 	@.venv/bin/python -m scripts.settings_table > docs/settings.md
 	@.venv/bin/python -m scripts.chart_config
 	helm-docs --chart-search-root charts/scrap --sort-values-order file --skip-version-footer
+
+docs-serve: setup ## the site of the documents on http://127.0.0.1:8000, built again at each change
+	@.venv/bin/mkdocs serve --strict
+
+site: setup ## build the site of the documents, strictly, into .cache/site
+	@.venv/bin/mkdocs build --strict --quiet
 
 alert-test: setup ## a harmless alert of each severity through Alertmanager to Slack (NAMESPACE=scrap)
 	@.venv/bin/python -m scripts.alert_test --namespace $(or $(NAMESPACE),scrap) $(ARGS)
