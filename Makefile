@@ -126,6 +126,7 @@ docs: setup ## make the pages that are made from code
 	@.venv/bin/python -m scripts.chart_config
 	helm-docs --chart-search-root charts/scrap --sort-values-order file --skip-version-footer
 
+site docs-serve release: export NO_MKDOCS_2_WARNING := 1 # mkdocs.yml says what it would say
 docs-serve: setup ## the site of the documents on http://127.0.0.1:8000, built again at each change
 	@.venv/bin/mkdocs serve --strict
 

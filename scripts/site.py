@@ -37,7 +37,9 @@ CRD = ROOT / "charts" / "scrap" / "crds" / "alertscalers.yaml"
 REFERENCE = "<!-- reference -->"
 
 _CODE = r"^```.*?^```$|`[^`\n]*`"
-_LINK = re.compile(rf"{_CODE}|(?P<text>\[[^\]]*\])\((?P<target>[^)#\s:]+)(?P<anchor>#[^)\s]*)?\)", re.MULTILINE | re.DOTALL)
+_LINK = re.compile(
+    rf"{_CODE}|(?P<text>\[[^\]]*\])\((?P<target>[^)#\s:]+)(?P<anchor>#[^)\s]*)?\)", re.MULTILINE | re.DOTALL
+)
 
 
 def on_config(config: MkDocsConfig) -> None:
@@ -48,7 +50,9 @@ def on_config(config: MkDocsConfig) -> None:
                 if isinstance(entry, dict):
                     for title, value in entry.items():
                         if isinstance(value, str) and "*" in value:
-                            found = sorted(Path(config.docs_dir).glob(value), key=lambda path: (path.name != "README.md", path))
+                            found = sorted(
+                                Path(config.docs_dir).glob(value), key=lambda path: (path.name != "README.md", path)
+                            )
                             entry[title] = [path.relative_to(config.docs_dir).as_posix() for path in found]
 
 
@@ -62,10 +66,10 @@ def on_files(files: Files, config: MkDocsConfig) -> None:
 def on_page_markdown(markdown: str, page: Page, config: MkDocsConfig, files: Files) -> str:
     """Adds the reference of a page, and rewrites its links."""
     uri = page.file.src_uri
-    if uri in REFERENCES:
-        markdown = markdown.replace(REFERENCE, "\n".join(REFERENCES[uri]()))
+    reference = REFERENCES.get(uri, list)()
     markdown = re.sub(r"^(```\w+) \w+$", r"\1", markdown, flags=re.MULTILINE)  # what tests call an example
-    return _LINK.sub(lambda link: _rewritten(link, uri, config.extra["repository"]), markdown)
+    markdown = _LINK.sub(lambda link: _rewritten(link, uri, config.extra["repository"]), markdown)
+    return markdown.replace(REFERENCE, "\n".join(reference))
 
 
 def _rewritten(link: re.Match[str], uri: str, repository: str) -> str:
@@ -87,6 +91,7 @@ def _rewritten(link: re.Match[str], uri: str, repository: str) -> str:
 
 def api_reference() -> Iterator[str]:
     """The operations of the OpenAPI document."""
+    yield "[openapi.json](openapi.json) for machines.\n"
     document = json.loads(openapi.render(scrap.__version__))
     for path, operations in document["paths"].items():
         for method, operation in operations.items():
