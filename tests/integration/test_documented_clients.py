@@ -1,6 +1,5 @@
 """The programs of docs/clients.md, as they are there but for their addresses, against the real service."""
 
-import os
 import re
 import shutil
 import socket
@@ -25,7 +24,7 @@ CLIENTS = {
     "bash": (["bash", "-o", "pipefail"], "preview.sh", "--max-time 10", "--max-time 0.5"),
     "python": ([sys.executable], "preview.py", "timeout=10", "timeout=0.5"),
     "js": (["node"], "preview.mjs", "10_000", "500"),
-    "go": (["go", "run"], "preview.go", "10 * time.Second", "500 * time.Millisecond"),
+    "go": (["go"], "preview.go", "10 * time.Second", "500 * time.Millisecond"),
 }
 LANGUAGES = [
     pytest.param(
@@ -69,10 +68,12 @@ def program(language: str, folder: Path, service: str, page: str, *, is_patient:
         assert code.count(old) == 1
         code = code.replace(old, new)
     (folder / name).write_text(code)
+    arguments: list[str | Path] = [*command, folder / name]
     if language == "go":  # compiled before anything waits for it
-        subprocess.run(["go", "build", "-o", os.devnull, folder / name], check=True)
+        arguments = [folder / "preview"]
+        subprocess.run(["go", "build", "-o", *arguments, folder / name], check=True)
     return subprocess.Popen(
-        [*command, folder / name], stdout=subprocess.PIPE, stderr=subprocess.PIPE, stdin=subprocess.DEVNULL, text=True
+        arguments, stdout=subprocess.PIPE, stderr=subprocess.PIPE, stdin=subprocess.DEVNULL, text=True
     )
 
 
