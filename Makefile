@@ -128,10 +128,10 @@ docs: setup ## make the pages that are made from code
 
 site docs-serve release: export NO_MKDOCS_2_WARNING := 1 # mkdocs.yml says what it would say
 docs-serve: setup ## the site of the documents on http://127.0.0.1:8000, built again at each change
-	@.venv/bin/mkdocs serve --strict
+	@.venv/bin/mkdocs serve
 
 site: setup ## build the site of the documents, strictly, into .cache/site
-	@.venv/bin/mkdocs build --strict --quiet
+	@.venv/bin/mkdocs build --quiet
 
 alert-test: setup ## a harmless alert of each severity through Alertmanager to Slack (NAMESPACE=scrap)
 	@.venv/bin/python -m scripts.alert_test --namespace $(or $(NAMESPACE),scrap) $(ARGS)
@@ -144,7 +144,7 @@ image: ## build the container image localhost/scrap:dev
 
 release: STEP ?= dry-run
 release: setup ## a step of a release; without STEP all but what pushes and signs (TAG=v1.2.3 REPOSITORY=owner/name, docs/releasing.md)
-	@.venv/bin/python -m scripts.release $(STEP) $(addprefix --tag ,$(TAG)) $(addprefix --repository ,$(REPOSITORY))
+	@PATH=$(CURDIR)/.venv/bin:$$PATH .venv/bin/python -m scripts.release $(STEP) $(addprefix --tag ,$(TAG)) $(addprefix --repository ,$(REPOSITORY))
 
 clean: ## remove what the commands made
 	rm -rf .uv .venv .cache .coverage* .hypothesis .mypy_cache .pytest_cache .ruff_cache .import_linter_cache build dist

@@ -2,8 +2,10 @@
 
 - README.md, DESIGN.md and others are pages of the site where they are in the repository.
 - Links are those of the repository. One to a page of the site stays inside it; one to a source file leads to the
-  repository where a release has named one, and is plain text otherwise.
-- `<!-- reference -->` in a page is replaced: by the OpenAPI document in api.md, by the CRD's fields in alertscaler.md.
+  repository where a release has named one, and is plain text otherwise. A link whose text is a page's file name has
+  the page's heading in its place.
+- What is between `<!-- reference -->` and `<!-- end -->` is replaced: by the OpenAPI document in api.md, by the CRD's
+  fields in alertscaler.md.
 """
 
 import json
@@ -34,11 +36,11 @@ PAGES = {
 FOLDERS = {"docs/decisions": "design.md#decisions"}
 SOURCES = {page: source for source, page in PAGES.items()}
 CRD = ROOT / "charts" / "scrap" / "crds" / "alertscalers.yaml"
-REFERENCE = "<!-- reference -->"
+_REFERENCE = re.compile(r"<!-- reference -->.*<!-- end -->", re.DOTALL)
 
 _CODE = r"^```.*?^```$|`[^`\n]*`"
 _LINK = re.compile(
-    rf"{_CODE}|(?P<text>\[[^\]]*\])\((?P<target>[^)#\s:]+)(?P<anchor>#[^)\s]*)?\)", re.MULTILINE | re.DOTALL
+    rf"{_CODE}|\[(?P<text>[^\]]*)\]\((?P<target>[^)#\s:]+)(?P<anchor>#[^)\s]*)?\)", re.MULTILINE | re.DOTALL
 )
 
 
@@ -69,7 +71,7 @@ def on_page_markdown(markdown: str, page: Page, config: MkDocsConfig, files: Fil
     reference = REFERENCES.get(uri, list)()
     markdown = re.sub(r"^(```\w+) \w+$", r"\1", markdown, flags=re.MULTILINE)  # what tests call an example
     markdown = _LINK.sub(lambda link: _rewritten(link, uri, config.extra["repository"]), markdown)
-    return markdown.replace(REFERENCE, "\n".join(reference))
+    return _REFERENCE.sub(lambda _: "\n".join(reference), markdown)
 
 
 def _rewritten(link: re.Match[str], uri: str, repository: str) -> str:
@@ -78,15 +80,18 @@ def _rewritten(link: re.Match[str], uri: str, repository: str) -> str:
         return link[0]
     source = SOURCES.get(uri, f"docs/{uri}")
     path = posixpath.normpath(posixpath.join(posixpath.dirname(source), link["target"]))
+    text, anchor = link["text"], link["anchor"] or ""
     if page := PAGES.get(path) or FOLDERS.get(path):
         target = page
     elif path.startswith("docs/"):
         target = path.removeprefix("docs/")
     elif repository:
-        return f"{link['text']}({repository}/{path}{link['anchor'] or ''})"
+        return f"[{text}]({repository}/{path}{anchor})"
     else:
-        return link["text"][1:-1]
-    return f"{link['text']}({posixpath.relpath(target, posixpath.dirname(uri) or '.')}{link['anchor'] or ''})"
+        return text
+    if text == posixpath.basename(path) and (ROOT / path).is_file():
+        text = (ROOT / path).read_text().partition("\n")[0].removeprefix("# ").partition(":")[0]
+    return f"[{text}]({posixpath.relpath(target, posixpath.dirname(uri) or '.')}{anchor})"
 
 
 def api_reference() -> Iterator[str]:
@@ -113,7 +118,7 @@ def crd_reference() -> Iterator[str]:
     version = next(version for version in versions if version["storage"])
     for part in ("spec", "status"):
         yield f"### {part}\n\n| Field | Type | Default | What it is |\n| --- | --- | --- | --- |"
-        yield from _fields(version["schema"]["openAPIV3Schema"]["properties"][part], f"{part}.")
+        yield from _fields(version["schema"]["openAPIV3Schema"]["properties"][part], "")
         yield ""
 
 
