@@ -38,24 +38,26 @@ SOURCES = {page: source for source, page in PAGES.items()}
 CRD = ROOT / "charts" / "scrap" / "crds" / "alertscalers.yaml"
 _REFERENCE = re.compile(r"<!-- reference -->.*<!-- end -->", re.DOTALL)
 
-_CODE = r"^```.*?^```$|`[^`\n]*`"
-_LINK = re.compile(
-    rf"{_CODE}|\[(?P<text>[^\]]*)\]\((?P<target>[^)#\s:]+)(?P<anchor>#[^)\s]*)?\)", re.MULTILINE | re.DOTALL
+_PARTS = re.compile(
+    r"^```.*?^```$"
+    r"|(?P<code>`[^`\n]*`)"
+    r"|<(?P<words>\w+-\w+)>"
+    r"|\[(?P<text>[^\]]*)\]\((?P<target>[^)#\s:]+)(?P<anchor>#[^)\s]*)?\)",
+    re.MULTILINE | re.DOTALL,
 )
 
 
 def on_config(config: MkDocsConfig) -> None:
     """Replaces the patterns of the menu, such as runbooks/*.md, by their files."""
-    for section in config.nav or []:
-        for entries in section.values():
-            for entry in entries if isinstance(entries, list) else []:
-                if isinstance(entry, dict):
-                    for title, value in entry.items():
-                        if isinstance(value, str) and "*" in value:
-                            found = sorted(
-                                Path(config.docs_dir).glob(value), key=lambda path: (path.name != "README.md", path)
-                            )
-                            entry[title] = [path.relative_to(config.docs_dir).as_posix() for path in found]
+    config.nav = _expanded(config.nav, Path(config.docs_dir))
+
+
+def _expanded(entry: Any, docs: Path) -> Any:
+    if isinstance(entry, list):
+        return [_expanded(item, docs) for item in entry]
+    if isinstance(entry, dict):
+        return {title: _expanded(item, docs) for title, item in entry.items()}
+    return [path.relative_to(docs).as_posix() for path in sorted(docs.glob(entry))] if "*" in entry else entry
 
 
 def on_files(files: Files, config: MkDocsConfig) -> None:
@@ -66,21 +68,22 @@ def on_files(files: Files, config: MkDocsConfig) -> None:
 
 
 def on_page_markdown(markdown: str, page: Page, config: MkDocsConfig, files: Files) -> str:
-    """Adds the reference of a page, and rewrites its links."""
+    """Adds the reference of a page, and rewrites what GitHub and Python-Markdown read differently, and links."""
     uri = page.file.src_uri
-    reference = REFERENCES.get(uri, list)()
+    markdown = _REFERENCE.sub(lambda _: "\n".join(REFERENCES[uri]()), markdown)
     markdown = re.sub(r"^(```\w+) \w+$", r"\1", markdown, flags=re.MULTILINE)  # what tests call an example
-    markdown = _LINK.sub(lambda link: _rewritten(link, uri, config.extra["repository"]), markdown)
-    return _REFERENCE.sub(lambda _: "\n".join(reference), markdown)
+    return _PARTS.sub(lambda part: _rewritten(part, uri, config.extra["repository"]), markdown)
 
 
-def _rewritten(link: re.Match[str], uri: str, repository: str) -> str:
-    """A link of a page, as the site has it."""
-    if link["target"] is None:
-        return link[0]
+def _rewritten(part: re.Match[str], uri: str, repository: str) -> str:
+    """A part of a page, as the site has it."""
+    if part["words"]:
+        return f"&lt;{part['words']}&gt;"
+    if part["target"] is None:
+        return part[0].replace("\\|", "|") if part["code"] else part[0]  # in a row of a table
     source = SOURCES.get(uri, f"docs/{uri}")
-    path = posixpath.normpath(posixpath.join(posixpath.dirname(source), link["target"]))
-    text, anchor = link["text"], link["anchor"] or ""
+    path = posixpath.normpath(posixpath.join(posixpath.dirname(source), part["target"]))
+    text, anchor = part["text"], part["anchor"] or ""
     if page := PAGES.get(path) or FOLDERS.get(path):
         target = page
     elif path.startswith("docs/"):
@@ -96,7 +99,7 @@ def _rewritten(link: re.Match[str], uri: str, repository: str) -> str:
 
 def api_reference() -> Iterator[str]:
     """The operations of the OpenAPI document."""
-    yield "[openapi.json](openapi.json) for machines.\n"
+    yield "[The document](openapi.json) for machines.\n"
     document = json.loads(openapi.render(scrap.__version__))
     for path, operations in document["paths"].items():
         for method, operation in operations.items():

@@ -105,11 +105,13 @@ def test_every_page_is_in_the_menu(site: Path) -> None:
 @pytest.mark.parametrize(
     ("page", "terms"),
     [
-        ("api", ["GET /api/v1/scrap", "X-Request-ID", "Retry-After", Reason.FULL.sentence]),
+        ("api", ["GET /api/v1/scrap", "X-Request-ID", "Retry-After", Reason.URL_MISSING.sentence]),
+        ("problems", [Reason.URL_MISSING.sentence]),
+        ("troubleshooting", ["curl -sL URL | grep"]),
         ("alertscaler", ["rules[].matchers", "scaleTargetRef.name", "desiredReplicas"]),
     ],
 )
-def test_the_reference_comes_from_code(page: str, terms: list[str], site: Path) -> None:
+def test_a_page_has_what_code_and_markdown_say(page: str, terms: list[str], site: Path) -> None:
     text = unescape((site / page / "index.html").read_text())
     assert [term for term in terms if term not in text] == []
     assert "paths" in json.loads((site / "openapi.json").read_text())
