@@ -128,7 +128,7 @@ docs: setup ## make the pages that are made from code
 
 site docs-serve release: export NO_MKDOCS_2_WARNING := 1 # mkdocs.yml says what it would say
 docs-serve: setup ## the site of the documents on http://127.0.0.1:8000, built again at each change
-	@.venv/bin/mkdocs serve
+	@exec .venv/bin/mkdocs serve --livereload --dev-addr $(or $(SITE),127.0.0.1:8000) # click 8.3 and newer forget --livereload
 
 site: setup ## build the site of the documents, strictly, into .cache/site
 	@.venv/bin/mkdocs build --quiet

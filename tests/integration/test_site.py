@@ -4,6 +4,7 @@ import json
 import os
 import re
 import shutil
+import signal
 import subprocess
 import sys
 from html import unescape
@@ -84,7 +85,9 @@ def test_nothing_comes_from_another_host(site: Path) -> None:
     assert [(page, found) for page in pages for found in LoadedResources(page).found if foreign.match(found)] == []
     styles = "".join(path.read_text() for path in site.rglob("*.css"))
     assert re.findall(r"url\([\"']?(?:https?:)?//|@import", styles) == []
-    assert 'class="mermaid"' not in "".join(page.read_text() for page in pages)  # its script is another host's
+    whole = "".join(page.read_text() for page in pages)
+    assert 'class="mermaid"' not in whole  # its script is another host's
+    assert 'data-md-component="source"' not in whole  # asks GitHub how many stars a repository has
 
 
 def test_every_page_is_in_the_menu(site: Path) -> None:
@@ -130,6 +133,24 @@ def test_the_korean_page_says_its_language(site: Path) -> None:
     assert '<div lang="ko">' in page
     assert 'id="처음-10분"' in page
     assert 'hreflang="ko"' in (site / "index.html").read_text()
+
+
+def test_it_is_served_while_it_is_written() -> None:
+    """By the command of the Makefile, on a free port."""
+    command = ["make", "--no-print-directory", "docs-serve", "SITE=127.0.0.1:0"]
+    with subprocess.Popen(
+        command, cwd=ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True, process_group=0
+    ) as server:
+        assert server.stderr
+        shown = ""
+        for line in server.stderr:
+            shown += line
+            if "Serving on " in line:
+                break
+        os.killpg(server.pid, signal.SIGTERM)
+        server.stderr.read()
+    assert "Watching paths for changes: 'docs', 'mkdocs.yml'" in shown
+    assert "Serving on " in shown
 
 
 def git(*arguments: str, cwd: Path) -> str:
