@@ -54,7 +54,8 @@ def on_config(config: MkDocsConfig) -> None:
 
 def _expanded(entry: Any, docs: Path) -> Any:
     if isinstance(entry, list):
-        return [_expanded(item, docs) for item in entry]
+        items = [_expanded(item, docs) for item in entry]
+        return [page for item in items for page in (item if isinstance(item, list) else [item])]
     if isinstance(entry, dict):
         return {title: _expanded(item, docs) for title, item in entry.items()}
     return [path.relative_to(docs).as_posix() for path in sorted(docs.glob(entry))] if "*" in entry else entry

@@ -55,8 +55,8 @@ def held() -> Iterator[running.Origin]:
         HeldPage.released.set()
 
 
-def program(language: str, folder: Path, service: str, page: str, *, is_patient: bool = True) -> subprocess.Popen[str]:
-    """Starts a client of the document."""
+def program(language: str, folder: Path, service: str, page: str, *, is_patient: bool = True) -> list[str | Path]:
+    """A client of the document, ready to be started."""
     command, name, timeout, impatient = CLIENTS[language]
     code = block("docs/clients.md", language)
     changes = [
@@ -69,9 +69,14 @@ def program(language: str, folder: Path, service: str, page: str, *, is_patient:
         code = code.replace(old, new)
     (folder / name).write_text(code)
     arguments: list[str | Path] = [*command, folder / name]
-    if language == "go":  # compiled before anything waits for it
+    if language == "go":
         arguments = [folder / "preview"]
         subprocess.run(["go", "build", "-o", *arguments, folder / name], check=True)
+    return arguments
+
+
+def started(arguments: list[str | Path]) -> subprocess.Popen[str]:
+    """Starts a client."""
     return subprocess.Popen(
         arguments, stdout=subprocess.PIPE, stderr=subprocess.PIPE, stdin=subprocess.DEVNULL, text=True
     )
@@ -85,11 +90,13 @@ def test_every_language_is_run() -> None:
 @pytest.mark.parametrize("language", LANGUAGES)
 def test_a_client_waits_for_retry_after(language: str, held: running.Origin, tmp_path: Path) -> None:
     """The only slot is taken while the client sends its first request, and free when it sends its second."""
-    settings = {"SCRAP_MAX_FETCHES": "1", "SCRAP_MAX_WAITING": "1", "SCRAP_MAX_WAIT": "0.1", "SCRAP_DEADLINE": "60"}
+    settings = {"SCRAP_MAX_FETCHES": "1", "SCRAP_MAX_WAITING": "1", "SCRAP_MAX_WAIT": "0.1"}
+    settings |= {"SCRAP_DEADLINE": "60", "SCRAP_FIRST_BYTE_SECONDS": "60"}
     with running.service(settings) as service, ThreadPoolExecutor(1) as other:
+        arguments = program(language, tmp_path, service.url, f"{held.url}/page")
         first = other.submit(client.scrap, service.url, f"{held.url}/held")
         eventually(lambda: figure(service, "scrap_admission_in_flight") == 1)
-        with program(language, tmp_path, service.url, f"{held.url}/page") as running_client:
+        with started(arguments) as running_client:
             eventually(lambda: figure(service, 'scrap_failures_total{fault="service",outcome="shed",reason="full"}'))
             HeldPage.released.set()
             output, errors = running_client.communicate(timeout=60)
@@ -102,7 +109,7 @@ def test_a_client_waits_for_retry_after(language: str, held: running.Origin, tmp
 def test_a_client_reports_other_errors(
     language: str, service: running.Service, origin: running.Origin, tmp_path: Path
 ) -> None:
-    with program(language, tmp_path, service.url, f"{origin.url}/missing.html") as running_client:
+    with started(program(language, tmp_path, service.url, f"{origin.url}/missing.html")) as running_client:
         output, errors = running_client.communicate(timeout=60)
     assert running_client.returncode != 0
     assert TITLE not in output
@@ -114,7 +121,7 @@ def test_a_client_does_not_wait_for_ever(language: str, tmp_path: Path) -> None:
     """The service's port accepts connections and nothing else; the documented 10 s are half a second here."""
     with socket.create_server(("127.0.0.1", 0)) as silent:
         address = f"http://127.0.0.1:{silent.getsockname()[1]}"
-        with program(language, tmp_path, address, "https://ogp.me/", is_patient=False) as running_client:
+        with started(program(language, tmp_path, address, "https://ogp.me/", is_patient=False)) as running_client:
             _, errors = running_client.communicate(timeout=60)
     assert running_client.returncode != 0
     assert re.search("timed out|timeout|Timeout", errors)
