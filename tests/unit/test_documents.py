@@ -102,6 +102,10 @@ def test_the_design_is_short() -> None:
     assert len(DESIGN.read_text().splitlines()) <= 200
 
 
+def test_the_readme_is_short() -> None:
+    assert len((ROOT / "README.md").read_text().splitlines()) <= 100
+
+
 def test_decisions_are_numbered_and_listed() -> None:
     assert [path.name[:4] for path in DECISIONS] == [f"{number:04}" for number in range(1, len(DECISIONS) + 1)]
     listed = re.findall(r"^\| \[(\d{4})\]\((docs/decisions/[^)]+)\)", DESIGN.read_text(), re.MULTILINE)
