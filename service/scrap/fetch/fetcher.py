@@ -87,7 +87,7 @@ class Fetcher:
 
     async def _follow(self, target: Target, summary: FetchEnded, deadline: Deadline) -> UpstreamResponse:
         """Sends requests until a response is no redirect."""
-        jar = Jar(self._limits.cookies)
+        jar = Jar(self._limits)
         seen: set[tuple[str, bytes]] = set()
         for _ in range(self._limits.redirects + 1):
             cookie = jar.header(target)

@@ -84,9 +84,9 @@ class FetchedPage:
         return self._decoder.held if self._decoder is not None else 0
 
     def headers(self, names: frozenset[str]) -> list[tuple[str, str]]:
-        """The response's header fields of these names (in lower case), in order."""
-        decoded = ((name.decode("latin-1"), value) for name, value in self._response.fields)
-        return [(name, value.decode("latin-1")) for name, value in decoded if name in names]
+        """The response's header fields of these names (in lower case); those of one name in order."""
+        found = ((name, values(self._response.fields, name.encode("latin-1"))) for name in names)
+        return [(name, value.decode("latin-1")) for name, here in found for value in here]
 
     async def look(self) -> None:
         """Finds out what the page is, from its header or else from its beginning."""
