@@ -156,7 +156,7 @@ def undeclared(data: bytearray) -> Generator[None, None, Charset]:
 
 
 def _detected(data: bytearray, first: int) -> Generator[None, None, Charset]:
-    """Asks chardetng, Firefox's detector, which takes 0.5 µs a byte: it gets some around the first that is not ASCII."""
+    """Asks chardetng, Firefox's detector, which takes 0.5 µs a byte: it gets those around the first beyond ASCII."""
     if chardetng is None:
         return WINDOWS_1252
     detector = chardetng.EncodingDetector()
