@@ -1,6 +1,8 @@
 """Every decoder of the Encoding Standard, on bytes of all kinds: none raises, and pieces say what the whole says."""
 
 import os
+from types import SimpleNamespace
+from typing import ClassVar
 
 import endec
 import pytest
@@ -9,6 +11,7 @@ from endec.exceptions import EncodeError
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from scrap.opengraph import charset as charsets
 from scrap.opengraph.charset import labelled
 from tests.reference import read
 
@@ -94,3 +97,79 @@ def _is_known(name: str, letter: str) -> bool:
     except EncodeError:
         return False
     return True
+
+
+_DECLARATION = st.lists(
+    st.sampled_from(
+        [
+            *(b"encoding", b"=", b'"', b"'", b" ", b"\0", b"\t", b"koi8-r", b"utf-16", b"x", b">", b"<p>", b"?>"),
+            *(b"encoding='big5'", b'encoding = "gbk"', b"version='1.0'", b"<meta charset=big5>", b"<!--", b"-->"),
+        ]
+    ),
+    max_size=9,
+).map(lambda parts: b"<?xml" + b"".join(parts))
+
+
+def _by_the_steps(page: bytes) -> str | None:
+    """HTML: get an XML encoding."""
+    end = page.find(b">")
+    at = page.find(b"encoding", 0, max(end, 0))
+    if at < 0:
+        return None
+    rest = page[at + len(b"encoding") : end].lstrip(_SPACE)
+    if not rest.startswith(b"="):
+        return None
+    rest = rest[1:].lstrip(_SPACE)
+    quote = rest[:1]
+    if quote not in {b"'", b'"'} or rest.count(quote) < 2:
+        return None
+    label = rest[1:].split(quote)[0]
+    charset = None if set(label) & set(_SPACE) else labelled(label.decode("latin-1"))
+    if charset is None:
+        return None
+    return "utf-8" if charset.name.startswith("utf-16") else charset.name
+
+
+_SPACE = bytes(range(0x21))
+
+
+@settings(max_examples=3000 * _TIMES, deadline=None, database=None, derandomize=_TIMES == 1)
+@given(page=_DECLARATION.filter(lambda page: b"<meta" not in page))
+def test_any_xml_declaration_is_read_by_the_steps_of_the_standard(page: bytes) -> None:
+    assert read([page]).charset == (_by_the_steps(page) or "utf-8")
+
+
+@settings(max_examples=1000 * _TIMES, deadline=None, database=None, derandomize=_TIMES == 1)
+@given(
+    start=st.sampled_from([b"", b"<\0?\0x\0", b"\0<\0?\0x", b"\xff\xfe", b"\xef\xbb\xbf", b"<\0?"]) | _DECLARATION,
+    data=_BYTES,
+    sizes=_PIECES,
+)
+def test_the_charset_is_the_same_in_whatever_pieces_a_page_comes(start: bytes, data: bytes, sizes: list[int]) -> None:
+    page = start + data + b"<meta property=og:title content='" + data + b"'>"
+    assert read(_in_pieces(page, sizes)) == read([page])
+
+
+class DetectorOf:
+    """A detector that counts the bytes that it is given."""
+
+    fed: ClassVar[list[int]] = []
+
+    def feed(self, data: bytes, *, last: bool) -> bool:
+        self.fed.append(len(data))
+        return last
+
+    def guess(self, *, tld: bytes | None, allow_utf8: bool) -> str:
+        assert tld is None
+        assert allow_utf8
+        return "cp874"
+
+
+@pytest.mark.parametrize("size", [0, 5_000, 1_000_000])
+@pytest.mark.parametrize("unit", ["слово ".encode("cp1251"), b"\xff", b"\x1b$B!", b"a" * 3000 + b"\xe9"])
+def test_the_detector_is_given_few_bytes(monkeypatch: pytest.MonkeyPatch, unit: bytes, size: int) -> None:
+    monkeypatch.setattr(charsets, "chardetng", SimpleNamespace(EncodingDetector=DetectorOf))
+    monkeypatch.setattr(DetectorOf, "fed", [])
+    assert read([b"<p>" + unit + unit * (size // len(unit)) + b"."]).charset == "windows-874"
+    assert 0 < sum(DetectorOf.fed) <= 32 * 1024
+    assert max(DetectorOf.fed) <= 4 * 1024
