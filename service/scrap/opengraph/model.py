@@ -24,6 +24,7 @@ _ARRAYS = frozenset(
     }
 )
 _OBJECTS = frozenset({"music:song", "music:album", "video:actor"})  # arrays whose items have properties of their own
+_VERTICALS = frozenset(VERTICALS)
 FIELDS = (
     *("title", "type", "url", "image", "description", "site_name", "locale", "determiner"),
     *("images", "videos", "audios", "locales_alternate"),
@@ -101,21 +102,20 @@ class _Graph:
 
     def fields(self) -> dict[str, Any]:
         """The fields, in the order of docs/json.md; none that is empty."""
-        for kind, plural in _MEDIA.items():
-            items = [item for item in self._fields.get(plural, ()) if item]
-            self._fields[plural] = items
-            if kind == "image":
-                links = (item.get("url") or item.get("secure_url") for item in items)
-                self._fields[kind] = next(filter(None, links), None)
-        return {key: self._fields[key] for key in FIELDS if self._fields.get(key)}
+        for plural in _MEDIA.values():
+            if plural in self._fields:
+                self._fields[plural] = list(filter(None, self._fields[plural]))
+        links = (item.get("url") or item.get("secure_url") for item in self._fields.get("images", ()))
+        self._fields["image"] = next(filter(None, links), None)
+        return {key: value for key in FIELDS if (value := self._fields.get(key))}
 
     def add(self, namespace: str, name: str, content: str) -> None:
         kind, _, rest = name.partition(":")
         if namespace != "og":
             self._vertical(namespace, name, content)
-        elif kind in _MEDIA and (rest in _OF_MEDIA or kind not in VERTICALS):
+        elif kind in _MEDIA and (rest in _OF_MEDIA or kind not in _VERTICALS):
             self._medium(kind, rest, content)
-        elif kind in VERTICALS:  # og:article:author and the like are not by the book, but they are meant
+        elif kind in _VERTICALS:  # og:article:author and the like are not by the book, but they are meant
             self._vertical(kind, rest, content)
         elif not content or content.isspace():
             return
