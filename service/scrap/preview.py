@@ -214,6 +214,8 @@ class Previewer:
                 slot.hold(reader.held + len(parsed.body))
         headers = page.headers(freshness.FIELDS)
         lifetime = freshness.of_page(headers, now=arrived, delay=page.delay, policy=self._freshness)
+        if page.ended_early:  # a later try may give all of it: as soon as after a failure
+            lifetime = replace(lifetime, lifetime=min(lifetime.lifetime, self._freshness.negative))
         made = entry.preview(parsed.body, parsed.outcome, lifetime, now=arrived)
         return made, PageNotes(page.truncated, parsed.fallback_reason, parsed.bound)
 
@@ -236,6 +238,8 @@ class Previewer:
         await self._step(reader.end, timings)
         while reader.is_behind:
             await self._step(reader.advance, timings)
+        if page.ended_early and not reader.is_useful:
+            raise page.error()
         parsed: Parsed | opengraph.Reading | None = None
         if reader.is_light:
             parsed = await self._step(lambda: _by_fast_path(reader.close(), page.url, self._parsing), timings)

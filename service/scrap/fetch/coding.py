@@ -7,12 +7,13 @@ No layer of a stacked coding gives more than the page's limit, so nothing is inf
 import sys
 import zlib
 from collections.abc import Iterator
+from contextlib import suppress
 from typing import Protocol
 
 import brotli
 
 from scrap.errors import Reason, UpstreamError
-from scrap.fetch.limits import FetchLimits
+from scrap.fetch.limits import KIB, FetchLimits
 
 if sys.version_info >= (3, 14):
     from compression import zstd
@@ -26,6 +27,7 @@ ACCEPTED = "gzip, deflate, br, zstd"
 _REFUSED = {"compress", "x-compress", "dcb", "dcz", "exi", "aes128gcm", "pack200-gzip"}
 _GZIP = zlib.MAX_WBITS | 16
 _ZSTD_WINDOW_LOG = 23  # 8 MiB, the most that HTTP allows (RFC 9659)
+_KEPT = 32 * KIB  # bytes of a coded body, kept in case that it is damaged; some 150 KB of HTML
 
 
 class Coding(Protocol):
@@ -208,13 +210,23 @@ def codings(content_encoding: str, limits: FetchLimits) -> list[Coding]:
 class ContentDecoder:
     """Undoes all codings of a body.
 
+    Args:
+        content_encoding: the header's value.
+
     Attributes:
         overflowed: a layer reached the limit; the body ends here.
+
+    Raises:
+        UpstreamError: BODY_UNREADABLE, as `codings`.
     """
 
-    def __init__(self, stack: list[Coding], limit: int) -> None:
-        self._stack = stack
-        self._left = [limit] * len(stack)
+    def __init__(self, content_encoding: str, limits: FetchLimits) -> None:
+        self._encoding = content_encoding
+        self._limits = limits
+        self._stack = codings(content_encoding, limits)
+        self._left = [limits.decoded_bytes] * len(self._stack)
+        self._received = bytearray()  # up to _KEPT bytes
+        self._given = 0
         self.overflowed = False
 
     @property
@@ -231,12 +243,35 @@ class ContentDecoder:
         """Yields what the data decodes to, piece by piece, none longer than a step.
 
         Raises:
-            UpstreamError: BODY_UNREADABLE.
+            UpstreamError: BODY_UNREADABLE, after all that came before the damage (within `_KEPT`).
         """
+        if len(self._received) <= _KEPT:
+            self._received += data
         try:
-            yield from self._layer(0, data)
+            for piece in self._layer(0, data):
+                self._given += len(piece)
+                yield piece
         except CODING_ERRORS as error:
-            raise UpstreamError(Reason.BODY_UNREADABLE, f"{type(error).__name__}: {error}") from None
+            failure = f"{type(error).__name__}: {error}"
+        else:
+            return
+        if len(self._received) <= _KEPT:
+            lost, step = self._before_damage()[self._given :], self._limits.inflate_step
+            yield from (lost[start : start + step] for start in range(0, len(lost), step))
+        raise UpstreamError(Reason.BODY_UNREADABLE, failure)
+
+    def _before_damage(self) -> bytes:
+        """Decodes anew up to the damaged byte: the call that failed gave nothing of what it had decoded before that."""
+        data, good, decoded = bytes(self._received), 0, bytearray()
+        self._stack.clear()  # it is of no more use, and a window of brotli takes 16 MiB
+        for size in (1024, 32, 1):
+            again = ContentDecoder(self._encoding, self._limits)
+            decoded = bytearray().join(again._layer(0, data[:good]))  # noqa: SLF001 - its own class
+            with suppress(*CODING_ERRORS):
+                while good < len(data):
+                    decoded += b"".join(again._layer(0, data[good : good + size]))  # noqa: SLF001 - likewise
+                    good += size
+        return bytes(decoded)
 
     def _layer(self, index: int, data: bytes) -> Iterator[bytes]:
         if index == len(self._stack):

@@ -1,9 +1,12 @@
 """The time limits of a fetch, on one timer."""
 
 import asyncio
+from collections.abc import Callable
 from types import TracebackType
 
 from scrap.errors import DeadlineExceeded, Reason
+
+_GRACE = 0.25  # seconds to parse what was read of a page when all the time was over
 
 
 class Deadline:
@@ -16,6 +19,7 @@ class Deadline:
 
     Attributes:
         exceeded: the limit that was exceeded, TIMEOUT_TOTAL or a phase's.
+        stop: is called in place of the first cancellation, while content is read: what was read may be of use.
 
     Raises:
         DeadlineExceeded: at the end of the context.
@@ -23,6 +27,7 @@ class Deadline:
 
     def __init__(self, seconds: float) -> None:
         self.exceeded: Reason | None = None
+        self.stop: Callable[[], None] | None = None
         self._seconds = seconds
         self._reason = Reason.TIMEOUT_TOTAL
 
@@ -67,6 +72,11 @@ class Deadline:
     def _expire(self) -> None:
         if self._when > self._armed:  # the limit moved; the timer did not, for that costs more than it saves
             self._arm()
+        elif self.stop is not None:
+            self._end = self._when = self._end + _GRACE
+            self._arm()
+            self.stop()
+            self.stop = None
         else:
             self.exceeded = self._reason
             self._task.cancel()

@@ -73,7 +73,7 @@ class Fetcher:
         """
         response = await self._follow(target, summary, deadline)
         try:
-            page = FetchedPage(response, self._client, self._limits, self._turns, summary)
+            page = FetchedPage(response, self._client, self._limits, self._turns, summary, deadline)
             await page.look()
         except BaseException:
             self._client.close(response)

@@ -5,10 +5,12 @@ from collections.abc import Callable, Iterator
 from enum import Enum, auto
 from time import perf_counter, time
 
+from scrap.errors import DeadlineExceeded, Reason, ScrapError, UpstreamError
 from scrap.events import Content, FetchEnded
 from scrap.fetch import media
 from scrap.fetch.client import HTTPClient
-from scrap.fetch.coding import ContentDecoder, codings
+from scrap.fetch.coding import ContentDecoder
+from scrap.fetch.deadline import Deadline
 from scrap.fetch.fields import combined, values
 from scrap.fetch.limits import FetchLimits
 from scrap.fetch.response import UpstreamResponse
@@ -37,11 +39,17 @@ class FetchedPage:
         is_html: by Content-Type, or by its beginning where that says nothing. Other content is never read.
         charset: the label in the Content-Type header.
         delay: seconds from its request to its head, redirects before it not counted.
-        truncated: there was more than was read: the limit was reached, or the connection ended early.
+        truncated: there was more than was read: the limit was reached, or it ended early.
     """
 
     def __init__(
-        self, response: UpstreamResponse, client: HTTPClient, limits: FetchLimits, turns: Turns, summary: FetchEnded
+        self,
+        response: UpstreamResponse,
+        client: HTTPClient,
+        limits: FetchLimits,
+        turns: Turns,
+        summary: FetchEnded,
+        deadline: Deadline,
     ) -> None:
         self.url = response.target.href
         self.host = response.target.host
@@ -53,13 +61,14 @@ class FetchedPage:
         self._client = client
         self._turns = turns
         self._summary = summary
+        self._deadline = deadline
         self._limit = limits.decoded_bytes
         encoding = combined(response.fields, b"content-encoding")
-        stack = codings(encoding, limits) if encoding else []
-        self._decoder = ContentDecoder(stack, self._limit) if stack else None
+        self._decoder = ContentDecoder(encoding, limits) if encoding else None
         self._pieces: Iterator[bytes] = iter(())  # that the decoder makes of what was received
         self._beginning: list[bytes] = []  # was read to find out what it is, and not yet fed
         self._ended = False
+        self._failure: tuple[Reason, str] | None = None  # no exception, as in `UpstreamResponse`
         self._decoded_bytes = 0
         self._feed: Feed | None = None  # while it is being read
         self._done: asyncio.Future[None] | None = None
@@ -83,28 +92,45 @@ class FetchedPage:
         """Bytes of memory that its decoders hold."""
         return self._decoder.held if self._decoder is not None else 0
 
+    @property
+    def ended_early(self) -> bool:
+        """Whether the deadline passed, the connection broke or a coding was damaged: what was read may be of use."""
+        return self._failure is not None
+
+    def error(self) -> ScrapError:
+        """Makes the error of a page that ended early, and of which nothing is of use."""
+        reason, internal = self._failure or (Reason.PROTOCOL_ERROR, "")
+        return (DeadlineExceeded if reason is Reason.TIMEOUT_TOTAL else UpstreamError)(reason, internal)
+
     def headers(self, names: frozenset[str]) -> list[tuple[str, str]]:
         """The response's header fields of these names (in lower case), in order."""
         decoded = ((name.decode("latin-1"), value) for name, value in self._response.fields)
         return [(name, value.decode("latin-1")) for name, value in decoded if name in names]
 
     async def look(self) -> None:
-        """Finds out what the page is, from its header or else from its beginning."""
+        """Finds out what the page is, from its header or else from its beginning.
+
+        Raises:
+            ScrapError: its beginning ended early, and is not HTML; and what `read` raises.
+        """
         header = media.read([value.decode("latin-1") for value in values(self._response.fields, b"content-type")])
         self.charset = header.charset
         is_html = header.is_html
         self.is_html = media.sniff(await self._begin(media.SNIFFED_BYTES)) if is_html is None else is_html
         if not self.is_html:
             self._response.abort()
+            if self._failure:
+                raise self.error()
 
     async def read(self, feed: Feed) -> None:
         """Feeds an HTML page's decoded content, piece by piece as it arrives; nothing of anything else.
 
-        It ends with the content, or when `feed` wants nothing more; then the connection ends at once. `feed` is called
-        when it is its turn: a page that costs much is slow itself, and no other is. Its seconds count as parsing.
+        It ends with the content, early or not, or when `feed` wants nothing more; then the connection ends at once.
+        `feed` is called when it is its turn: a page that costs much is slow itself, and no other is. Its seconds count
+        as parsing.
 
         Raises:
-            UpstreamError: BODY_UNREADABLE or PROTOCOL_ERROR.
+            UpstreamError: PROTOCOL_ERROR; the framing is broken.
             Overloaded: EXHAUSTED.
             Exception: what `feed` raises.
         """
@@ -133,11 +159,12 @@ class FetchedPage:
         self._feed = feed
         self._done = asyncio.get_running_loop().create_future()
         self._response.on_data = self._pump
+        self._deadline.stop = None if self._ended else self._stop
         try:
             self._pump()
             await self._done
         finally:
-            self._feed = self._done = self._response.on_data = None
+            self._feed = self._done = self._response.on_data = self._deadline.stop = None
             ended = perf_counter()
             if self._asked:
                 self._waited += ended - self._asked
@@ -196,15 +223,14 @@ class FetchedPage:
             if self._decoder is not None:
                 if piece := self._decoded():
                     return self._count(piece)
-                if self._decoder.overflowed:
+                if self._decoder.overflowed or self._failure:
                     self.truncated = self._ended = True
                     break
             data = self._response.take()
             if data is None:
                 return None
             if not data:
-                self.truncated = self._response.cut or self._is_unfinished()
-                self._ended = True
+                self._end()
             elif self._decoder is None:
                 return self._count(data)
             else:
@@ -213,13 +239,27 @@ class FetchedPage:
 
     def _decoded(self) -> bytes:
         started = perf_counter()
-        piece = next(filter(None, self._pieces), b"")
+        try:
+            piece = next(filter(None, self._pieces), b"")
+        except UpstreamError as error:
+            piece, self._failure = b"", (error.reason, error.internal)
         self._turns.spend(perf_counter() - started)
         return piece
 
-    def _is_unfinished(self) -> bool:
-        """Whether coded content stops in the middle of its coding."""
-        return self._decoder is not None and self._response.body_bytes > 0 and not self._decoder.finished
+    def _end(self) -> None:
+        """Notes how the content ended: where it should, at a limit, or early."""
+        response, decoder = self._response, self._decoder
+        self.truncated, self._ended = response.cut, True
+        if response.broken:
+            self._failure = Reason.PROTOCOL_ERROR, "the connection ended in the middle of the content"
+        elif decoder is not None and response.body_bytes and not decoder.finished:
+            self.truncated, self._failure = True, (Reason.BODY_UNREADABLE, "it ends in the middle of its coding")
+
+    def _stop(self) -> None:
+        """Ends the content: the deadline has passed."""
+        self._failure = Reason.TIMEOUT_TOTAL, "in the middle of the content"
+        self.truncated = self._ended = True
+        self._finish(None)
 
     def _count(self, piece: bytes) -> bytes:
         left = self._limit - self._decoded_bytes

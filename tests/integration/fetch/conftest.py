@@ -67,6 +67,8 @@ class Client:
                 return Wants.MORE
 
             await page.read(feed)
+            if page.ended_early and not body:
+                raise page.error()
             return Got(page.url, page.is_html, page.charset, bytes(body), page.truncated, timings, page.delay)
 
 
