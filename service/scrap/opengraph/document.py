@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 
 from scrap.opengraph.limits import ParseLimits
+from scrap.refresh import Refresh
 
 NAMESPACES = frozenset({"og", "article", "book", "profile", "music", "video", "payment"})
 
@@ -59,12 +60,14 @@ class Document:
         base: the first `<base href>`, as written.
         prefixes: names that the page gives to namespaces beside their own; `{"x": "og"}`.
         bound: the first limit that the page exceeded.
+        refresh: the first `<meta http-equiv=refresh>` of a page without Open Graph.
     """
 
     metas: list[Meta]
     base: str | None = None
     prefixes: Mapping[str, str] = field(default_factory=dict)
     bound: Bound | None = None
+    refresh: Refresh | None = None
 
 
 def limited(metas: Iterable[Meta], limits: ParseLimits, bound: Bound | None = None) -> tuple[list[Meta], Bound | None]:

@@ -56,7 +56,7 @@ _IRRELEVANT_ATTRIBUTE = rf"""
     [{_S}]++ (?:
         (?: content | data-[a-z-]++ | itemprop | id | class ) ="[^"]*+"
         | {_NAMED(rf'(?!{_KNOWN})[^"&{_S}]*+')}
-        | http-equiv="(?!{_any_case("content")}-{_any_case("type")}")[^"&]*+"
+        | http-equiv="(?!(?:{_any_case("content")}-{_any_case("type")}|{_any_case("refresh")})")[^"&]*+"
     )
 """
 _IRRELEVANT_META = rf"""{_names("meta")} {_MANY} {_IRRELEVANT_ATTRIBUTE} {_DONE} [{_S}/]*+"""
