@@ -22,6 +22,7 @@ from scrap.cache.freshness import FreshnessPolicy
 from scrap.errors import Outcome, Overloaded, Reason, ScrapError
 from scrap.events import BackgroundFailed, Emit, FetchEnded, PageNotes, Parse, Timings
 from scrap.fetch import Deadline, FetchedPage, Fetcher, Wants
+from scrap.refresh import Refresh
 from scrap.turns import Turns
 from scrap.urls import Target
 
@@ -65,6 +66,8 @@ class Parsed(NamedTuple):
         fallback_reason: why html5lib had to parse the page; None where it had not.
         bound: the first limit that the page exceeded.
         error: what made a parser fail.
+        refresh: what a page without Open Graph declares.
+        base: the page's `<base href>`, as written.
     """
 
     body: bytes
@@ -72,6 +75,8 @@ class Parsed(NamedTuple):
     fallback_reason: opengraph.FallbackReason | None = None
     bound: opengraph.Bound | None = None
     error: Exception | None = None
+    refresh: Refresh | None = None
+    base: str | None = None
 
 
 _NOTHING = Parsed(b"{}", Outcome.NO_OPEN_GRAPH)
@@ -205,13 +210,19 @@ class Previewer:
         started = time.perf_counter()
         async with self._admission.enter() as slot:
             summary.queued = summary.timings.wait = time.perf_counter() - started
-            with await self._fetcher.open(target, summary, deadline) as page:
-                arrived = self._clock()
-                reader = await self._read(page, slot) if page.is_html else None
-            parsed = _NOTHING
-            if reader:
-                parsed = await self._parse(reader, page, summary)
-                slot.hold(reader.held + len(parsed.body))
+            page = await self._fetcher.open(target, summary, deadline)
+            while True:
+                with page:
+                    arrived = self._clock()
+                    reader = await self._read(page, slot) if page.is_html else None
+                parsed = _NOTHING
+                if reader:
+                    parsed = await self._parse(reader, page, summary)
+                    slot.hold(reader.held + len(parsed.body))
+                refreshed = None if parsed.outcome is Outcome.OK else page.refreshed(parsed.refresh, parsed.base)
+                if refreshed is None:
+                    break
+                page = await self._fetcher.open(refreshed, summary, deadline, after=page)
         headers = page.headers(freshness.FIELDS)
         lifetime = freshness.of_page(headers, now=arrived, delay=page.delay, policy=self._freshness)
         if page.ended_early:  # a later try may give all of it: as soon as after a failure
@@ -330,7 +341,7 @@ def _parsed(document: opengraph.Document, url: str, limits: opengraph.ParseLimit
     outcome = Outcome.OK if graph.fields else Outcome.NO_OPEN_GRAPH
     # A copy: what orjson gives keeps the buffer that it was written to, of 4 KiB at least, for as long as it is kept.
     body = bytes(memoryview(orjson.dumps(graph.fields)))
-    return Parsed(body, outcome, bound=graph.bound)
+    return Parsed(body, outcome, bound=graph.bound, refresh=document.refresh, base=document.base)
 
 
 def _found(hit: Hit) -> Preview:

@@ -94,7 +94,9 @@ class LegacyServer:
         _, hello = await self._read(reader)
         client, server = hello[6:38], os.urandom(32)
         ours = ec.generate_private_key(ec.SECP256R1())
-        point = ours.public_key().public_bytes(serialization.Encoding.X962, serialization.PublicFormat.UncompressedPoint)
+        point = ours.public_key().public_bytes(
+            serialization.Encoding.X962, serialization.PublicFormat.UncompressedPoint
+        )
         exchange = b"\x03\0\x17" + bytes([len(point)]) + point  # the named curve secp256r1
         signature = self._leaf.key.sign(client + server + exchange, ec.ECDSA(hashes.SHA256()))
         der = self._leaf.certificate.public_bytes(serialization.Encoding.DER)

@@ -266,10 +266,10 @@ class ContentDecoder:
         self._stack.clear()  # it is of no more use, and a window of brotli takes 16 MiB
         for size in (1024, 32, 1):
             again = ContentDecoder(self._encoding, self._limits)
-            decoded = bytearray().join(again._layer(0, data[:good]))  # noqa: SLF001 - its own class
+            decoded = bytearray().join(again._layer(0, data[:good]))
             with suppress(*CODING_ERRORS):
                 while good < len(data):
-                    decoded += b"".join(again._layer(0, data[good : good + size]))  # noqa: SLF001 - likewise
+                    decoded += b"".join(again._layer(0, data[good : good + size]))
                     good += size
         return bytes(decoded)
 

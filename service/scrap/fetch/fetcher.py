@@ -6,12 +6,12 @@ from scrap.errors import Reason, UpstreamError
 from scrap.events import Emit, FetchEnded
 from scrap.fetch import redirects, tls
 from scrap.fetch.client import HTTPClient
-from scrap.fetch.cookies import Jar
 from scrap.fetch.deadline import Deadline
 from scrap.fetch.egress_policy import EgressPolicy
 from scrap.fetch.fields import combined
 from scrap.fetch.host_limits import Refusals
 from scrap.fetch.limits import FetchLimits
+from scrap.fetch.navigation import Navigation
 from scrap.fetch.page import FetchedPage
 from scrap.fetch.resolver import Resolve, Resolver
 from scrap.fetch.response import UpstreamResponse
@@ -58,22 +58,26 @@ class Fetcher:
         )
         self._refusals = Refusals(limits)
 
-    async def open(self, target: Target, summary: FetchEnded, deadline: Deadline) -> FetchedPage:
+    async def open(
+        self, target: Target, summary: FetchEnded, deadline: Deadline, *, after: FetchedPage | None = None
+    ) -> FetchedPage:
         """Fetches a page up to its head. The page is a context manager, whose end ends the connection at once.
 
         Args:
             target: the page.
             summary: hops and timings are added to it, also where the fetch fails; the content's when the page ends.
             deadline: the context that this is called in; the phases of each hop are limited by it as well.
+            after: the page that leads there at once (`FetchedPage.refreshed`), which counts as a redirect.
 
         Raises:
             Blocked: the guard blocks the target, or a redirect's.
             UpstreamError: the page cannot be fetched.
             Overloaded: FULL, too many wait for this host, or EXHAUSTED.
         """
-        response = await self._follow(target, summary, deadline)
+        navigation = after.leave() if after else Navigation(self._limits)
+        response = await self._follow(target, navigation, summary, deadline)
         try:
-            page = FetchedPage(response, self._client, self._limits, self._turns, summary, deadline)
+            page = FetchedPage(response, self._client, self._limits, self._turns, summary, deadline, navigation)
             await page.look()
         except BaseException:
             self._client.close(response)
@@ -85,23 +89,19 @@ class Fetcher:
         if self._own_resolver is not None:
             self._own_resolver.close()
 
-    async def _follow(self, target: Target, summary: FetchEnded, deadline: Deadline) -> UpstreamResponse:
+    async def _follow(
+        self, target: Target, navigation: Navigation, summary: FetchEnded, deadline: Deadline
+    ) -> UpstreamResponse:
         """Sends requests until a response is no redirect."""
-        jar = Jar(self._limits.cookies)
-        seen: set[tuple[str, bytes]] = set()
-        for _ in range(self._limits.redirects + 1):
-            cookie = jar.header(target)
-            if (target.href, cookie) in seen:
-                raise UpstreamError(Reason.REDIRECT_LOOP, target.href)
-            seen.add((target.href, cookie))
+        while True:
+            cookie = navigation.enter(target)
             self._refusals.check(target.host)
             response = await self._client.get(target, cookie, summary, deadline)
             if 200 <= response.status < 300:
                 return response
             self._client.close(response)
-            jar.keep(target, response.fields)
+            navigation.leave(target, response.fields)
             target = self._redirect(response)
-        raise UpstreamError(Reason.REDIRECT_LIMIT, target.href)
 
     def _redirect(self, response: UpstreamResponse) -> Target:
         """Returns the target of a redirect.

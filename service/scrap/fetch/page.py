@@ -13,8 +13,11 @@ from scrap.fetch.coding import ContentDecoder
 from scrap.fetch.deadline import Deadline
 from scrap.fetch.fields import combined, values
 from scrap.fetch.limits import FetchLimits
+from scrap.fetch.navigation import Navigation, refreshed
 from scrap.fetch.response import UpstreamResponse
+from scrap.refresh import Refresh
 from scrap.turns import Turns
+from scrap.urls import Target
 
 
 class Wants(Enum):
@@ -50,6 +53,7 @@ class FetchedPage:
         turns: Turns,
         summary: FetchEnded,
         deadline: Deadline,
+        navigation: Navigation,
     ) -> None:
         self.url = response.target.href
         self.host = response.target.host
@@ -62,6 +66,7 @@ class FetchedPage:
         self._turns = turns
         self._summary = summary
         self._deadline = deadline
+        self._navigation = navigation
         self._limit = limits.decoded_bytes
         encoding = combined(response.fields, b"content-encoding")
         self._decoder = ContentDecoder(encoding, limits) if encoding else None
@@ -101,6 +106,17 @@ class FetchedPage:
         """Makes the error of a page that ended early, and of which nothing is of use."""
         reason, internal = self._failure or (Reason.PROTOCOL_ERROR, "")
         return (DeadlineExceeded if reason is Reason.TIMEOUT_TOTAL else UpstreamError)(reason, internal)
+
+    def refreshed(self, declared: Refresh | None, base: str | None) -> Target | None:
+        """Where it leads at once by a refresh, for `Fetcher.open`; for the arguments see `navigation.refreshed`."""
+        if self._failure and self._failure[0] is Reason.TIMEOUT_TOTAL:
+            return None
+        return refreshed(self._response.fields, declared, self._response.target, base)
+
+    def leave(self) -> Navigation:
+        """Ends it for the page that it leads to; returns what is common to both."""
+        self._navigation.leave(self._response.target, self._response.fields)
+        return self._navigation
 
     def headers(self, names: frozenset[str]) -> list[tuple[str, str]]:
         """The response's header fields of these names (in lower case), in order."""
