@@ -4,7 +4,7 @@ from scrap import urls
 from scrap.errors import Reason, UpstreamError
 from scrap.fetch import redirects
 from scrap.fetch.cookies import Jar
-from scrap.fetch.fields import Fields, combined
+from scrap.fetch.fields import Fields
 from scrap.fetch.limits import FetchLimits
 from scrap.refresh import Refresh, parse_refresh
 from scrap.urls import Target
@@ -41,21 +41,20 @@ class Navigation:
         self._jar.keep(target, fields)
 
 
-def refreshed(fields: Fields, declared: Refresh | None, here: Target, base: str | None) -> Target | None:
+def refreshed(header: str, declared: Refresh | None, here: Target, base: str | None) -> Target | None:
     """Returns where a page leads at once by a refresh; None where it does not, or to no other page that can be fetched.
 
     Args:
-        fields: of its response; `Refresh` counts before what the page declares (HTML, section 7.4.2.1).
+        header: the value of `Refresh`, "" for none; it counts before what the page declares (HTML, section 7.5.1).
         declared: what the page declares.
         here: the page.
-        base: its `<base href>`, as written: what it declares is relative to that, the header field to `here`.
+        base: its `<base href>`, as written: what it declares is relative to that, the header to `here`.
     """
-    value = combined(fields, b"refresh")
-    header = parse_refresh(value) if value else None
-    refresh = header or declared
+    sent = parse_refresh(header) if header else None
+    refresh = sent or declared
     if refresh is None or refresh.seconds > REFRESH_SECONDS:
         return None
-    origin = here.href if header or not base else urls.resolve(here.href, base) or here.href
+    origin = here.href if sent or not base else urls.resolve(here.href, base) or here.href
     try:
         target = redirects.resolve(urls.resolve(origin, refresh.url) or "", here)
     except UpstreamError:

@@ -111,7 +111,7 @@ class FetchedPage:
         """Where it leads at once by a refresh, for `Fetcher.open`; for the arguments see `navigation.refreshed`."""
         if self._failure and self._failure[0] is Reason.TIMEOUT_TOTAL:
             return None
-        return refreshed(self._response.fields, declared, self._response.target, base)
+        return refreshed(combined(self._response.fields, b"refresh"), declared, self._response.target, base)
 
     def leave(self) -> Navigation:
         """Ends it for the page that it leads to; returns what is common to both."""
