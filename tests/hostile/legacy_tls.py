@@ -42,7 +42,7 @@ def prf(secret: bytes, label: bytes, seed: bytes, size: int) -> bytes:
     return made[:size]
 
 
-class Direction:
+class RecordProtection:
     """Protects the records of one direction (RFC 5288)."""
 
     def __init__(self, key: bytes, salt: bytes) -> None:
@@ -114,7 +114,7 @@ class LegacyServer:
         theirs = ec.EllipticCurvePublicKey.from_encoded_point(ec.SECP256R1(), key_exchange[5:])
         secret = prf(ours.exchange(ec.ECDH(), theirs), b"master secret", client + server, 48)
         keys = prf(secret, b"key expansion", server + client, 40)
-        reading, writing = Direction(keys[:16], keys[32:36]), Direction(keys[16:32], keys[36:])
+        reading, writing = RecordProtection(keys[:16], keys[32:36]), RecordProtection(keys[16:32], keys[36:])
         await self._read(reader)  # ChangeCipherSpec
         transcript = hello + said + key_exchange
         finished = reading.open(HANDSHAKE, (await self._read(reader))[1])

@@ -192,7 +192,7 @@ async def test_the_last_page_decides_how_long_its_preview_lives() -> None:
     assert entry.fresh_until == pytest.approx(entry.stored + 700, abs=20)
 
 
-async def test_no_value_of_a_refresh_header_is_an_error_of_ours() -> None:
+async def test_no_value_of_a_refresh_header_is_an_internal_error() -> None:
     """Values from pieces of the grammar and from bytes, end to end: a result each, and the page at /to or none."""
     chance = random.Random(20)  # noqa: S311 - made for the test
     pieces = [
