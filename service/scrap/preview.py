@@ -222,10 +222,10 @@ class Previewer:
                 refreshed = None if parsed.outcome is Outcome.OK else page.refreshed(parsed.refresh, parsed.base)
                 if refreshed is None:
                     break
-                page = await self._fetcher.open(refreshed, summary, deadline, after=page)
+                page = await self._fetcher.follow(refreshed, page.navigation)
         headers = page.headers(freshness.FIELDS)
         lifetime = freshness.of_page(headers, now=arrived, delay=page.delay, policy=self._freshness)
-        if page.ended_early:  # a later try may give all of it: as soon as after a failure
+        if page.failure:  # a later try may give all of it: as soon as after a failure
             lifetime = replace(lifetime, lifetime=min(lifetime.lifetime, self._freshness.negative))
         made = entry.preview(parsed.body, parsed.outcome, lifetime, now=arrived)
         return made, PageNotes(page.truncated, parsed.fallback_reason, parsed.bound)
@@ -249,8 +249,8 @@ class Previewer:
         await self._step(reader.end, timings)
         while reader.is_behind:
             await self._step(reader.advance, timings)
-        if page.ended_early and not reader.is_useful:
-            raise page.error()
+        if page.failure and not reader.is_useful:
+            raise page.failure()
         parsed: Parsed | opengraph.Reading | None = None
         if reader.is_light:
             parsed = await self._step(lambda: _by_fast_path(reader.close(), page.url, self._parsing), timings)

@@ -6,6 +6,7 @@ from scrap.errors import Reason, UpstreamError
 from scrap.events import Emit, FetchEnded
 from scrap.fetch import redirects, tls
 from scrap.fetch.client import HTTPClient
+from scrap.fetch.cookies import Jar
 from scrap.fetch.deadline import Deadline
 from scrap.fetch.egress_policy import EgressPolicy
 from scrap.fetch.fields import combined
@@ -25,7 +26,6 @@ class Fetcher:
     One fetcher serves a whole event loop; it keeps no connection and no cookie from one fetch to the next.
 
     Args:
-        limits: of one fetch.
         policy: which targets are allowed beyond the public web.
         emit: receives an event of every blocked target.
         turns: the event loop's time for reading content, shared with parsing.
@@ -58,26 +58,25 @@ class Fetcher:
         )
         self._refusals = Refusals(limits)
 
-    async def open(
-        self, target: Target, summary: FetchEnded, deadline: Deadline, *, after: FetchedPage | None = None
-    ) -> FetchedPage:
+    async def open(self, target: Target, summary: FetchEnded, deadline: Deadline) -> FetchedPage:
         """Fetches a page up to its head. The page is a context manager, whose end ends the connection at once.
 
         Args:
-            target: the page.
             summary: hops and timings are added to it, also where the fetch fails; the content's when the page ends.
             deadline: the context that this is called in; the phases of each hop are limited by it as well.
-            after: the page that leads there at once (`FetchedPage.refreshed`), which counts as a redirect.
 
         Raises:
             Blocked: the guard blocks the target, or a redirect's.
             UpstreamError: the page cannot be fetched.
             Overloaded: FULL, too many wait for this host, or EXHAUSTED.
         """
-        navigation = after.leave() if after else Navigation(self._limits)
-        response = await self._follow(target, navigation, summary, deadline)
+        return await self.follow(target, Navigation(summary, deadline, Jar(self._limits.cookies)))
+
+    async def follow(self, target: Target, navigation: Navigation) -> FetchedPage:
+        """Goes on to where a page leads (`FetchedPage.refreshed`), as `open` does."""
+        response = await self._send(target, navigation)
         try:
-            page = FetchedPage(response, self._client, self._limits, self._turns, summary, deadline, navigation)
+            page = FetchedPage(response, self._client, self._limits, self._turns, navigation)
             await page.look()
         except BaseException:
             self._client.close(response)
@@ -89,29 +88,24 @@ class Fetcher:
         if self._own_resolver is not None:
             self._own_resolver.close()
 
-    async def _follow(
-        self, target: Target, navigation: Navigation, summary: FetchEnded, deadline: Deadline
-    ) -> UpstreamResponse:
+    async def _send(self, target: Target, navigation: Navigation) -> UpstreamResponse:
         """Sends requests until a response is no redirect."""
         while True:
-            cookie = navigation.enter(target)
+            if len(navigation.seen) > self._limits.redirects:
+                raise UpstreamError(Reason.REDIRECT_LIMIT, target.href)
+            cookie = navigation.jar.header(target)
+            if (target.href, cookie) in navigation.seen:
+                raise UpstreamError(Reason.REDIRECT_LOOP, target.href)
+            navigation.seen.add((target.href, cookie))
             self._refusals.check(target.host)
-            response = await self._client.get(target, cookie, summary, deadline)
+            response = await self._client.get(target, cookie, navigation.summary, navigation.deadline)
             if 200 <= response.status < 300:
                 return response
             self._client.close(response)
-            navigation.leave(target, response.fields)
-            target = self._redirect(response)
-
-    def _redirect(self, response: UpstreamResponse) -> Target:
-        """Returns the target of a redirect.
-
-        Raises:
-            UpstreamError: it is no redirect (UPSTREAM_STATUS), or its Location is no URL (REDIRECT_INVALID).
-        """
-        location = redirects.location_of(response.status, response.fields)
-        if location is None:
-            here, retry_after = response.target, combined(response.fields, b"retry-after")
-            seconds = self._refusals.note(here.host, response.status, retry_after)
-            raise UpstreamError(Reason.UPSTREAM_STATUS, here.href, status=response.status, retry_after=seconds)
-        return redirects.resolve(location, response.target)
+            navigation.jar.keep(target, response.fields)
+            location = redirects.location_of(response.status, response.fields)
+            if location is None:
+                retry_after = combined(response.fields, b"retry-after")
+                seconds = self._refusals.note(target.host, response.status, retry_after)
+                raise UpstreamError(Reason.UPSTREAM_STATUS, target.href, status=response.status, retry_after=seconds)
+            target = redirects.resolve(location, target)

@@ -3,14 +3,14 @@
 import asyncio
 from collections.abc import Callable, Iterator
 from enum import Enum, auto
+from functools import partial
 from time import perf_counter, time
 
 from scrap.errors import DeadlineExceeded, Reason, ScrapError, UpstreamError
-from scrap.events import Content, FetchEnded
+from scrap.events import Content
 from scrap.fetch import media
 from scrap.fetch.client import HTTPClient
 from scrap.fetch.coding import ContentDecoder
-from scrap.fetch.deadline import Deadline
 from scrap.fetch.fields import combined, values
 from scrap.fetch.limits import FetchLimits
 from scrap.fetch.navigation import Navigation, refreshed
@@ -38,22 +38,15 @@ class FetchedPage:
 
     Attributes:
         url: where it was found, after all redirects.
-        host: that URL's.
         is_html: by Content-Type, or by its beginning where that says nothing. Other content is never read.
         charset: the label in the Content-Type header.
         delay: seconds from its request to its head, redirects before it not counted.
         truncated: there was more than was read: the limit was reached, or it ended early.
+        failure: makes the error of a page that ended early, of which nothing is of use.
     """
 
     def __init__(
-        self,
-        response: UpstreamResponse,
-        client: HTTPClient,
-        limits: FetchLimits,
-        turns: Turns,
-        summary: FetchEnded,
-        deadline: Deadline,
-        navigation: Navigation,
+        self, response: UpstreamResponse, client: HTTPClient, limits: FetchLimits, turns: Turns, navigation: Navigation
     ) -> None:
         self.url = response.target.href
         self.host = response.target.host
@@ -61,19 +54,18 @@ class FetchedPage:
         self.is_html = False
         self.charset: str | None = None
         self.truncated = False
+        self.failure: Callable[[], ScrapError] | None = None
+        self.navigation = navigation
         self._response = response
         self._client = client
         self._turns = turns
-        self._summary = summary
-        self._deadline = deadline
-        self._navigation = navigation
+        self._summary = navigation.summary
         self._limit = limits.decoded_bytes
         encoding = combined(response.fields, b"content-encoding")
         self._decoder = ContentDecoder(encoding, limits) if encoding else None
         self._pieces: Iterator[bytes] = iter(())  # that the decoder makes of what was received
         self._beginning: list[bytes] = []  # was read to find out what it is, and not yet fed
         self._ended = False
-        self._failure: tuple[Reason, str] | None = None  # no exception, as in `UpstreamResponse`
         self._decoded_bytes = 0
         self._feed: Feed | None = None  # while it is being read
         self._done: asyncio.Future[None] | None = None
@@ -97,26 +89,13 @@ class FetchedPage:
         """Bytes of memory that its decoders hold."""
         return self._decoder.held if self._decoder is not None else 0
 
-    @property
-    def ended_early(self) -> bool:
-        """Whether the deadline passed, the connection broke or a coding was damaged: what was read may be of use."""
-        return self._failure is not None
-
-    def error(self) -> ScrapError:
-        """Makes the error of a page that ended early, and of which nothing is of use."""
-        reason, internal = self._failure or (Reason.PROTOCOL_ERROR, "")
-        return (DeadlineExceeded if reason is Reason.TIMEOUT_TOTAL else UpstreamError)(reason, internal)
-
     def refreshed(self, declared: Refresh | None, base: str | None) -> Target | None:
-        """Where it leads at once by a refresh, for `Fetcher.open`; for the arguments see `navigation.refreshed`."""
-        if self._failure and self._failure[0] is Reason.TIMEOUT_TOTAL:
-            return None
-        return refreshed(combined(self._response.fields, b"refresh"), declared, self._response.target, base)
-
-    def leave(self) -> Navigation:
-        """Ends it for the page that it leads to; returns what is common to both."""
-        self._navigation.leave(self._response.target, self._response.fields)
-        return self._navigation
+        """Where it leads at once by a refresh, for `Fetcher.follow`; for the arguments see `navigation.refreshed`."""
+        response = self._response
+        target = refreshed(combined(response.fields, b"refresh"), declared, response.target, base)
+        if target:
+            self.navigation.jar.keep(response.target, response.fields)
+        return target
 
     def headers(self, names: frozenset[str]) -> list[tuple[str, str]]:
         """The response's header fields of these names (in lower case), in order."""
@@ -135,15 +114,14 @@ class FetchedPage:
         self.is_html = media.sniff(await self._begin(media.SNIFFED_BYTES)) if is_html is None else is_html
         if not self.is_html:
             self._response.abort()
-            if self._failure:
-                raise self.error()
+            if self.failure:
+                raise self.failure()
 
     async def read(self, feed: Feed) -> None:
         """Feeds an HTML page's decoded content, piece by piece as it arrives; nothing of anything else.
 
         It ends with the content, early or not, or when `feed` wants nothing more; then the connection ends at once.
-        `feed` is called when it is its turn: a page that costs much is slow itself, and no other is. Its seconds count
-        as parsing.
+        `feed` is called when it is its turn, and its seconds count as parsing.
 
         Raises:
             UpstreamError: PROTOCOL_ERROR; the framing is broken.
@@ -175,12 +153,12 @@ class FetchedPage:
         self._feed = feed
         self._done = asyncio.get_running_loop().create_future()
         self._response.on_data = self._pump
-        self._deadline.stop = None if self._ended else self._stop
+        self.navigation.deadline.stop = self._stop
         try:
             self._pump()
             await self._done
         finally:
-            self._feed = self._done = self._response.on_data = self._deadline.stop = None
+            self._feed = self._done = self._response.on_data = self.navigation.deadline.stop = None
             ended = perf_counter()
             if self._asked:
                 self._waited += ended - self._asked
@@ -201,7 +179,7 @@ class FetchedPage:
                     return
                 wants = self._step(piece) if piece or self._is_behind else Wants.NOTHING
                 if wants is Wants.NOTHING:
-                    self._finish(None)
+                    self._finish()
                 self._is_behind = wants is Wants.TURN
         except Exception as error:  # noqa: BLE001 - it is the reading task's
             self._finish(error)
@@ -222,14 +200,10 @@ class FetchedPage:
             self._asked = 0.0
             self._pump(is_turn=True)
 
-    def _finish(self, error: Exception | None) -> None:
+    def _finish(self, error: Exception | None = None) -> None:
         self._feed = None
-        if self._done is None or self._done.done():
-            return
-        if error is None:
-            self._done.set_result(None)
-        else:
-            self._done.set_exception(error)
+        if self._done and not self._done.done():
+            self._done.set_exception(error) if error else self._done.set_result(None)
 
     def _next(self) -> bytes | None:
         """Returns the next piece of decoded content; b"" at its end, None where more may come."""
@@ -239,14 +213,18 @@ class FetchedPage:
             if self._decoder is not None:
                 if piece := self._decoded():
                     return self._count(piece)
-                if self._decoder.overflowed or self._failure:
+                if self._decoder.overflowed or self._ended:
                     self.truncated = self._ended = True
                     break
             data = self._response.take()
             if data is None:
                 return None
             if not data:
-                self._end()
+                self.truncated, self._ended = self._response.cut, True
+                if self._response.broken:
+                    self._fail(UpstreamError, Reason.PROTOCOL_ERROR, "the connection ended early")
+                elif self._decoder and self._response.body_bytes and not self._decoder.finished:
+                    self._fail(UpstreamError, Reason.BODY_UNREADABLE, "the coded stream ended early")
             elif self._decoder is None:
                 return self._count(data)
             else:
@@ -255,27 +233,22 @@ class FetchedPage:
 
     def _decoded(self) -> bytes:
         started = perf_counter()
+        piece = b""
         try:
             piece = next(filter(None, self._pieces), b"")
         except UpstreamError as error:
-            piece, self._failure = b"", (error.reason, error.internal)
+            self._fail(UpstreamError, error.reason, error.internal)
         self._turns.spend(perf_counter() - started)
         return piece
 
-    def _end(self) -> None:
-        """Notes how the content ended: where it should, at a limit, or early."""
-        response, decoder = self._response, self._decoder
-        self.truncated, self._ended = response.cut, True
-        if response.broken:
-            self._failure = Reason.PROTOCOL_ERROR, "the connection ended in the middle of the content"
-        elif decoder is not None and response.body_bytes and not decoder.finished:
-            self.truncated, self._failure = True, (Reason.BODY_UNREADABLE, "it ends in the middle of its coding")
+    def _fail(self, kind: type[ScrapError], reason: Reason, internal: str = "") -> None:
+        """Ends the content early."""
+        self.truncated = self._ended = True
+        self.failure = partial(kind, reason, internal)
 
     def _stop(self) -> None:
-        """Ends the content: the deadline has passed."""
-        self._failure = Reason.TIMEOUT_TOTAL, "in the middle of the content"
-        self.truncated = self._ended = True
-        self._finish(None)
+        self._fail(DeadlineExceeded, Reason.TIMEOUT_TOTAL)
+        self._finish()
 
     def _count(self, piece: bytes) -> bytes:
         left = self._limit - self._decoded_bytes

@@ -10,9 +10,8 @@ _OP_LEGACY_SERVER_CONNECT = 0x4  # has a name in `ssl` from Python 3.12 on
 def context() -> ssl.SSLContext:
     """Makes the context that all connections share (making one costs 20 ms).
 
-    Trusts the machine's store and, for images without one, certifi's. Offers HTTP/1.1 by ALPN: some hosts insist.
-
-    Whom it trusts does not depend on the version of Python (docs/decisions/0024-tls-verification.md).
+    Trusts the machine's store and, for images without one, certifi's, alike on every Python. Offers HTTP/1.1 by ALPN:
+    some hosts insist.
     """
     made = ssl.create_default_context(cafile=certifi.where())
     made.load_default_certs()
