@@ -70,7 +70,7 @@ class Fetcher:
             UpstreamError: the page cannot be fetched.
             Overloaded: FULL, too many wait for this host, or EXHAUSTED.
         """
-        return await self.follow(target, Navigation(summary, deadline, Jar(self._limits.cookies)))
+        return await self.follow(target, Navigation(summary, deadline, Jar(self._limits)))
 
     async def follow(self, target: Target, navigation: Navigation) -> FetchedPage:
         """Goes on to where a page leads (`FetchedPage.refreshed`), as `open` does."""

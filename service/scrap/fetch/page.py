@@ -6,6 +6,7 @@ from enum import Enum, auto
 from functools import partial
 from time import perf_counter, time
 
+from scrap import urls
 from scrap.errors import DeadlineExceeded, Reason, ScrapError, UpstreamError
 from scrap.events import Content
 from scrap.fetch import media
@@ -92,15 +93,16 @@ class FetchedPage:
     def refreshed(self, declared: Refresh | None, base: str | None) -> Target | None:
         """Where it leads at once by a refresh, for `Fetcher.follow`; for the arguments see `navigation.refreshed`."""
         response = self._response
-        target = refreshed(combined(response.fields, b"refresh"), declared, response.target, base)
+        header = urls.decode(b", ".join(values(response.fields, b"refresh")))
+        target = refreshed(header, declared, response.target, base)
         if target:
             self.navigation.jar.keep(response.target, response.fields)
         return target
 
     def headers(self, names: frozenset[str]) -> list[tuple[str, str]]:
-        """The response's header fields of these names (in lower case), in order."""
-        decoded = ((name.decode("latin-1"), value) for name, value in self._response.fields)
-        return [(name, value.decode("latin-1")) for name, value in decoded if name in names]
+        """The response's header fields of these names (in lower case); those of one name in order."""
+        found = ((name, values(self._response.fields, name.encode("latin-1"))) for name in names)
+        return [(name, value.decode("latin-1")) for name, here in found for value in here]
 
     async def look(self) -> None:
         """Finds out what the page is, from its header or else from its beginning.
