@@ -21,16 +21,7 @@ PORT = b":9381/"  # stands for the origin's own in a response
 # What is answered wrongly today.
 UNFIXED = {
     "accept-language",
-    "alt-before-image",
-    "charset-unclosed-quote",
-    "euc-jp-nec",
-    "gzip-broken-after-head",
-    "meta-refresh",
-    "only-secure-url",
-    "stalls-after-head",
-    "types-one-line",
     "ua-bot",
-    "xml-declaration-html",
 }
 
 

@@ -38,6 +38,7 @@ class UpstreamResponse(asyncio.BufferedProtocol):
         first_byte: seconds from the request to the head's end.
         body_bytes: as received, framing undone.
         cut: the body ended before its framing said so, or at a limit.
+        broken: it is cut, and not at a limit.
         on_data: is called when there is something to `take`, or the body is over.
     """
 
@@ -49,7 +50,7 @@ class UpstreamResponse(asyncio.BufferedProtocol):
         self.fields: Fields = {}
         self.first_byte = 0.0
         self.body_bytes = 0
-        self.cut = False
+        self.cut = self.broken = False
         self.on_data: Callable[[], None] | None = None
         self._request = request
         self._limits = limits
@@ -180,7 +181,9 @@ class UpstreamResponse(asyncio.BufferedProtocol):
             reason = Reason.TLS_FAILED if isinstance(exc, ssl.SSLError) else Reason.PROTOCOL_ERROR
             self._fail(reason, f"closed before the end of the head: {exc or 'end of stream'}")
         else:
-            self.cut = exc is not None or self._is_framed()
+            at_limit = isinstance(exc, ssl.SSLError)  # of what TLS takes beside content
+            self.broken = not at_limit and (self._is_framed() or isinstance(exc, ConnectionResetError))
+            self.cut = exc is not None or self.broken
             self._end()
         self._notify()
 
