@@ -22,6 +22,7 @@ from scrap.cache.freshness import FreshnessPolicy
 from scrap.errors import Outcome, Overloaded, Reason, ScrapError
 from scrap.events import BackgroundFailed, Emit, FetchEnded, PageNotes, Parse, Timings
 from scrap.fetch import Deadline, FetchedPage, Fetcher, Wants
+from scrap.refresh import Refresh
 from scrap.turns import Turns
 from scrap.urls import Target
 
@@ -65,6 +66,8 @@ class Parsed(NamedTuple):
         fallback_reason: why html5lib had to parse the page; None where it had not.
         bound: the first limit that the page exceeded.
         error: what made a parser fail.
+        refresh: what a page without Open Graph declares.
+        base: the page's `<base href>`, as written.
     """
 
     body: bytes
@@ -72,6 +75,8 @@ class Parsed(NamedTuple):
     fallback_reason: opengraph.FallbackReason | None = None
     bound: opengraph.Bound | None = None
     error: Exception | None = None
+    refresh: Refresh | None = None
+    base: str | None = None
 
 
 _NOTHING = Parsed(b"{}", Outcome.NO_OPEN_GRAPH)
@@ -205,15 +210,23 @@ class Previewer:
         started = time.perf_counter()
         async with self._admission.enter() as slot:
             summary.queued = summary.timings.wait = time.perf_counter() - started
-            with await self._fetcher.open(target, summary, deadline) as page:
-                arrived = self._clock()
-                reader = await self._read(page, slot) if page.is_html else None
-            parsed = _NOTHING
-            if reader:
-                parsed = await self._parse(reader, page, summary)
-                slot.hold(reader.held + len(parsed.body))
+            page = await self._fetcher.open(target, summary, deadline)
+            while True:
+                with page:
+                    arrived = self._clock()
+                    reader = await self._read(page, slot) if page.is_html else None
+                parsed = _NOTHING
+                if reader:
+                    parsed = await self._parse(reader, page, summary)
+                    slot.hold(reader.held + len(parsed.body))
+                refreshed = None if parsed.outcome is Outcome.OK else page.refreshed(parsed.refresh, parsed.base)
+                if refreshed is None:
+                    break
+                page = await self._fetcher.follow(refreshed, page.navigation)
         headers = page.headers(freshness.FIELDS)
         lifetime = freshness.of_page(headers, now=arrived, delay=page.delay, policy=self._freshness)
+        if page.failure:  # a later try may give all of it: as soon as after a failure
+            lifetime = replace(lifetime, lifetime=min(lifetime.lifetime, self._freshness.negative))
         made = entry.preview(parsed.body, parsed.outcome, lifetime, now=arrived)
         return made, PageNotes(page.truncated, parsed.fallback_reason, parsed.bound)
 
@@ -236,6 +249,8 @@ class Previewer:
         await self._step(reader.end, timings)
         while reader.is_behind:
             await self._step(reader.advance, timings)
+        if page.failure and not reader.is_useful:
+            raise page.failure()
         parsed: Parsed | opengraph.Reading | None = None
         if reader.is_light:
             parsed = await self._step(lambda: _by_fast_path(reader.close(), page.url, self._parsing), timings)
@@ -326,7 +341,7 @@ def _parsed(document: opengraph.Document, url: str, limits: opengraph.ParseLimit
     outcome = Outcome.OK if graph.fields else Outcome.NO_OPEN_GRAPH
     # A copy: what orjson gives keeps the buffer that it was written to, of 4 KiB at least, for as long as it is kept.
     body = bytes(memoryview(orjson.dumps(graph.fields)))
-    return Parsed(body, outcome, bound=graph.bound)
+    return Parsed(body, outcome, bound=graph.bound, refresh=document.refresh, base=document.base)
 
 
 def _found(hit: Hit) -> Preview:

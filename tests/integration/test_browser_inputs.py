@@ -21,21 +21,7 @@ PORT = b":9381/"  # stands for the origin's own in a response
 # What is answered wrongly today.
 UNFIXED = {
     "accept-language",
-    "cookie-max-age-odd",
-    "cookie-path-quoted",
-    "cookie-with-01",
-    "folded-csp",
-    "gzip-broken-after-head",
-    "length-twice",
-    "line-without-colon",
-    "location-latin1-loop",
-    "location-nbsp-end",
-    "location-tabs",
-    "meta-refresh",
-    "space-before-colon",
-    "stalls-after-head",
     "ua-bot",
-    "url-nbsp-end",
 }
 
 

@@ -31,10 +31,7 @@ def _read_query(query: bytes) -> urls.Target:
         raise InvalidURL(Reason.URL_MISSING)
     if len(given) > 1:
         raise InvalidURL(Reason.URL_REPEATED)
-    try:
-        return urls.parse(unquote_to_bytes(given[0]).decode())
-    except UnicodeDecodeError:
-        raise InvalidURL(Reason.URL_MALFORMED) from None
+    return urls.parse(urls.decode(unquote_to_bytes(given[0])))
 
 
 # Links that are shared are asked for again and again.

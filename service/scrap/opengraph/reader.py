@@ -130,6 +130,11 @@ class PageReader:
         return self._scanner.enough
 
     @property
+    def is_useful(self) -> bool:
+        """Whether what was read is of use where the page ended early: there was a preview, or the head's end."""
+        return self._scanner.is_useful
+
+    @property
     def is_light(self) -> bool:
         """Whether so little was found that the model takes no time: 576 of 579 real pages."""
         return self._scanner.weight <= _LIGHT

@@ -92,6 +92,11 @@ class Scanner:
         """Bytes of memory that it holds: the page, and a copy of what was found."""
         return len(self.data) + self.weight + _OBJECTS * len(self._found)
 
+    @property
+    def is_useful(self) -> bool:
+        """Whether og:title and another property of og: were found, or the head has ended; `<body>` ends it as well."""
+        return self._card == _CARD or not self._in_head or b"<body" in self.data.lower()
+
     def feed(self, data: bytes) -> bool:
         """Takes the next bytes and does a step; returns whether enough was read."""
         if not self.enough:
