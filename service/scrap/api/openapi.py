@@ -25,7 +25,7 @@ def _media(description: str, **more: Any) -> dict[str, Any]:
 
 _SIZE = {"description": "Pixels; the page's text where it is no integer.", "type": ["integer", "string"]}
 
-_VERTICALS = ("article", "book", "profile", "music", "video", "payment")
+_VERTICALS = ("article", "book", "profile", "music", "video", "payment", "product", "place", "business")
 _OPEN_GRAPH: dict[str, Any] = _object(
     {
         "title": _STRING,

@@ -347,7 +347,7 @@ class Scanner:
                     continue
                 name, written, closed = tag.groups()
                 looked_at += len(tag[0])
-                if not closed or not markup.is_complete(written) or looked_at > _LONG:
+                if not closed or not markup.COMPLETE.fullmatch(written) or looked_at > _LONG:
                     return True
                 if self._counts(name.lower(), markup.attributes(written)):
                     return True
@@ -411,8 +411,8 @@ def _usual_names(key: bytes) -> Sequence[str]:
 
 def _value(written: bytes, decode: Callable[[bytes], str]) -> str:
     """What html5lib makes of an attribute's value."""
-    # As in the page, bytes of the grammar follow: there ends a character that is cut off (gb18030 wants to see three).
-    text = written.decode("ascii") if written.isascii() else decode(written + b">>>")[:-3]
+    # As in the page, a byte of the grammar follows: there ends a character that is cut off.
+    text = written.decode("ascii") if written.isascii() else decode(written + b">")[:-1]
     if "\r" in text:
         text = text.replace("\r\n", "\n").replace("\r", "\n")
     if "\0" in text:
