@@ -120,10 +120,13 @@ class Previewer:
         self._parser_failure_logged = float("-inf")
         self._flights: Flights[Preview] = Flights(emit=emit)
 
-    def peek(self, target: Target) -> Preview | None:
-        """The preview in this process's cache, if there is one; a stale one is refreshed in the background."""
-        hit = self._cache.peek(target.href)
-        return None if hit is None else self._refreshed(target, _found(hit))
+    def peek(self, target: Target, *, anew: bool = False) -> Preview | None:
+        """The preview in this process's cache, if there is one; a stale one is refreshed in the background.
+
+        `anew`: the client wants none that was made before its request, as far as that is allowed (`_is_due`).
+        """
+        hit = self._cache.peek(target.key)
+        return None if hit is None or (anew and self._is_due(hit)) else self._refreshed(target, _found(hit))
 
     @property
     def is_overloaded(self) -> bool:
@@ -139,14 +142,14 @@ class Previewer:
 
     def knows(self, target: Target) -> bool:
         """Whether a request needs no fetch of its own: the preview is in the cache, or under way."""
-        return self._cache.has(target.href) or target.href in self._flights
+        return self._cache.has(target.key) or target.key in self._flights
 
     def reject(self) -> Overloaded:
         """Counts a rejected request; returns its error."""
         return self._admission.reject()
 
-    async def make(self, target: Target, disconnect: Disconnect | None = None) -> Preview:
-        """Fetches a page and parses its Open Graph, or joins the fetch that is under way.
+    async def make(self, target: Target, disconnect: Disconnect | None = None, *, anew: bool = False) -> Preview:
+        """Fetches a page and parses its Open Graph, or joins the fetch that is under way; for `anew`, see `peek`.
 
         A failure for a known reason is a result as well; it is cached for a while.
 
@@ -154,8 +157,8 @@ class Previewer:
             ScrapError: CALLER_LEFT; the client has left.
             Overloaded: this instance is shutting down.
         """
-        joins = target.href in self._flights
-        preview = await self._flights.run(target.href, partial(self._make, target, only_fresh=False), disconnect)
+        joins = target.key in self._flights
+        preview = await self._flights.run(target.key, partial(self._make, target, anew=anew), disconnect)
         if joins and preview.source == MISS:  # the phases of the fetch are those of the request that began it
             preview = preview._replace(source=JOINED, timings=_NO_FETCH, notes=None)
         return self._refreshed(target, preview)
@@ -167,10 +170,15 @@ class Previewer:
     def _refreshed(self, target: Target, preview: Preview) -> Preview:
         """Begins to fetch the page of a stale preview; not in a saturated service, where requests come first."""
         if preview.due and not self._admission.is_saturated:
-            self._flights.launch(target.href, partial(self._make, target, only_fresh=True))
+            self._flights.launch(target.key, partial(self._make, target, only_fresh=True))
         return preview
 
-    async def _make(self, target: Target, *, only_fresh: bool) -> Preview:
+    def _is_due(self, hit: Hit) -> bool:
+        """Whether a client may have a page fetched anew: not in an overload, and once in the minimum of freshness."""
+        earliest = max(hit.entry.stored + self._freshness.minimum, hit.entry.held_until)
+        return self._clock() >= earliest and not self._admission.is_overloaded
+
+    async def _make(self, target: Target, *, only_fresh: bool = False, anew: bool = False) -> Preview:
         hit: Hit | None = None
         summary = FetchEnded()
         try:
@@ -178,16 +186,21 @@ class Previewer:
                 if (
                     not self._admission.is_saturated
                 ):  # else it is rejected below, and that does not wait for another server
-                    hit = await self._cache.get(target.href)
-                if hit and hit.state and not (hit.state is EntryState.STALE and only_fresh):
+                    hit = await self._cache.get(target.key)
+                if (
+                    hit
+                    and hit.state
+                    and not ((only_fresh and hit.state is EntryState.STALE) or (anew and self._is_due(hit)))
+                ):
                     return _found(hit)
                 made, notes = await self._admitted(target, summary, deadline)
         except ScrapError as error:
-            return self._failed(target, self._blamed(error, summary.timings), summary.timings, hit)
+            hold = self._freshness.minimum if anew else 0.0
+            return self._failed(target, self._blamed(error, summary.timings), summary.timings, hit, hold)
         finally:
             if summary.queued is not None:
                 self._emit(summary)
-        self._cache.put(target.href, made)
+        self._cache.put(target.key, made)
         return Preview(made, MISS, summary.timings, notes=notes)
 
     def _blamed(self, error: ScrapError, timings: Timings) -> ScrapError:
@@ -196,9 +209,9 @@ class Previewer:
             return Overloaded(Reason.FULL, "the deadline passed in the queue")
         return error
 
-    def _failed(self, target: Target, error: ScrapError, timings: Timings, hit: Hit | None) -> Preview:
+    def _failed(self, target: Target, error: ScrapError, timings: Timings, hit: Hit | None, hold: float) -> Preview:
         failed = entry.failure(error, policy=self._freshness, now=self._clock())
-        kept = self._cache.fail(target.href, failed, spare=hit.entry if hit else None)
+        kept = self._cache.fail(target.key, failed, spare=hit.entry if hit else None, hold=hold)
         return Preview(kept, MISS if kept is failed else STALE, timings, error.internal)
 
     async def _admitted(self, target: Target, summary: FetchEnded, deadline: Deadline) -> tuple[Entry, PageNotes]:

@@ -5,7 +5,7 @@ mean to a browser. What the standard would repair inside the authority is reject
 """
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import ada_url
 
@@ -30,11 +30,13 @@ class Target:
     """A page to fetch: absolute, http or https, ASCII, normalized, without a fragment.
 
     Attributes:
-        href: the URL in its one spelling; the key under which it is cached.
+        href: the URL in its one spelling.
         scheme: "http" or "https".
         host: the ASCII host, without the dot of the DNS root; an IPv6 address without its brackets.
         port: the port to connect to, always given.
         path: path and query, for the request line.
+        key: what its preview is cached under: the URL, and the languages.
+        languages: the Accept-Language of its request; "" for the setting's.
     """
 
     href: str
@@ -42,6 +44,12 @@ class Target:
     host: str
     port: int
     path: str
+    key: str
+    languages: str = ""
+
+    def in_languages(self, languages: str) -> "Target":
+        """The same page for a client that prefers these; "" changes nothing."""
+        return replace(self, key=f"{self.href} {languages}", languages=languages) if languages else self
 
     @property
     def authority(self) -> str:
@@ -86,6 +94,7 @@ def parse(text: str, *, base: str | None = None) -> Target:
         host=host.strip("[]"),
         port=int(port) if port else _DEFAULT_PORTS[scheme],
         path=path,
+        key=href,
     )
 
 

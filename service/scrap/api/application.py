@@ -13,6 +13,7 @@ from starlette.types import Scope
 from scrap.api import openapi, problem, scrap
 from scrap.api.load_shedder import LoadShedder
 from scrap.api.request_context import RequestContext
+from scrap.api.target_reader import TargetReader
 from scrap.errors import ScrapError
 from scrap.events import Emit
 from scrap.preview import Previewer
@@ -25,17 +26,23 @@ class ExactRoute(Route):
         return super().matches(scope) if scope["path"] == self.path else (Match.NONE, {})
 
 
-def public_app(previewer: Previewer, *, emit: Emit, version: str) -> Starlette:
-    """Builds the public application; the version is that of its OpenAPI description."""
+def public_app(previewer: Previewer, *, languages: str, emit: Emit, version: str) -> Starlette:
+    """Builds the public application.
+
+    Args:
+        languages: the Accept-Language of fetches for clients that name none.
+        version: of its OpenAPI description.
+    """
     description = openapi.render(version)
 
     async def describe(request: Request) -> Response:
         headers = {"Cache-Control": openapi.CACHE_CONTROL}
         return Response(description, headers=headers, media_type="application/json")
 
-    endpoint = scrap.ScrapEndpoint(previewer)
+    targets = TargetReader(languages)
+    endpoint = scrap.ScrapEndpoint(previewer, targets)
     routes = [ExactRoute(scrap.PATH, endpoint, methods=["GET"]), ExactRoute(openapi.PATH, describe)]
-    return application(routes, Middleware(LoadShedder, previewer=previewer, emit=emit), emit=emit)
+    return application(routes, Middleware(LoadShedder, previewer=previewer, targets=targets, emit=emit), emit=emit)
 
 
 def application(routes: Sequence[Route], *middleware: Middleware, emit: Emit) -> Starlette:

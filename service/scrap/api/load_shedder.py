@@ -10,9 +10,10 @@ from typing import Final
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from scrap.api.problem import rendered
-from scrap.api.request_context import identify
-from scrap.api.scrap import PATH, remembered
-from scrap.events import Emit, RequestEnded, RequestStarted, Timings
+from scrap.api.request_context import Fields, fields_of, identify
+from scrap.api.scrap import PATH
+from scrap.api.target_reader import TargetReader
+from scrap.events import Emit, RequestEnded, Timings
 from scrap.preview import Previewer
 
 _NO_TIMINGS: Final = Timings()
@@ -21,32 +22,33 @@ _NO_TIMINGS: Final = Timings()
 class LoadShedder:
     """ASGI middleware; outside of `RequestContext`, whose events it emits for what it rejects."""
 
-    def __init__(self, app: ASGIApp, *, previewer: Previewer, emit: Emit) -> None:
+    def __init__(self, app: ASGIApp, *, previewer: Previewer, targets: TargetReader, emit: Emit) -> None:
         self._app = app
         self._previewer = previewer
+        self._targets = targets
         self._emit = emit
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Rejects the request, or passes it on."""
-        if not self._previewer.is_overloaded or scope["path"] != PATH or self._admits(scope):
-            await self._app(scope, receive, send)
-        else:
-            await self._reject(scope, send)
+        if self._previewer.is_overloaded and scope["path"] == PATH and scope["method"] in {"GET", "HEAD"}:
+            fields = fields_of(scope)
+            if not self._admits(scope, fields):
+                await self._reject(scope, fields, send)
+                return
+        await self._app(scope, receive, send)
 
-    def _admits(self, scope: Scope) -> bool:
+    def _admits(self, scope: Scope, fields: Fields) -> bool:
         """Whether the request needs no fetch, or may have one.
 
         The URL is not parsed, which would be a fifth of a rejection's cost: a page in the cache is found if the same
         query was received before.
         """
-        if scope["method"] not in {"GET", "HEAD"}:
-            return True
-        target = remembered(scope["query_string"])
+        target = self._targets.remembered(scope["query_string"], fields.get(b"accept-language", b""))
         return (target is not None and self._previewer.knows(target)) or self._previewer.admit()
 
-    async def _reject(self, scope: Scope, send: Send) -> None:
-        request_id, traceparent, tracestate = identify(scope)
-        self._emit(RequestStarted(traceparent, tracestate))
+    async def _reject(self, scope: Scope, fields: Fields, send: Send) -> None:
+        request_id, started_event = identify(fields)
+        self._emit(started_event)
         started = time.perf_counter()
         error = self._previewer.reject()
         reason = error.reason

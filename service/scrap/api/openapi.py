@@ -106,6 +106,15 @@ _ID_PARAMETER = _parameter(
     "X-Request-ID", "header", "The client's own id; used where it is at most 64 letters, digits and ._-"
 )
 _ETAG_PARAMETER = _parameter("If-None-Match", "header", "ETags of responses that the client has.")
+_LANGUAGE_PARAMETER = _parameter(
+    "Accept-Language",
+    "header",
+    "The languages that the page's host is asked for, the three preferred most; without it, those of the settings.",
+    example="de-CH,de;q=0.9,en;q=0.8",
+)
+_CACHE_PARAMETER = _parameter(
+    "Cache-Control", "header", "With no-cache the page is fetched anew, if that was not done a moment ago."
+)
 
 
 def _operations(identity: str, summary: str, parameters: list[Any], responses: dict[str, Any]) -> dict[str, Any]:
@@ -128,6 +137,7 @@ def render(version: str) -> bytes:
     kept = {
         "Age": {"description": "Seconds since it was made.", "schema": {"type": "integer", "minimum": 0}},
         "ETag": {"description": "For If-None-Match.", "schema": _STRING},
+        "Vary": {"description": "Accept-Language.", "schema": _STRING},
     }
     headers = _REQUEST_ID | _CACHE_CONTROL | kept | _TIMING
     found = {"description": "The page's Open Graph; {} where it has none, or is not HTML.", "headers": headers}
@@ -142,7 +152,7 @@ def render(version: str) -> bytes:
         "headers": _REQUEST_ID | _CACHE_CONTROL,
         "content": {"application/json": {"schema": {"type": "object"}}},
     }
-    parameters = [_URL_PARAMETER, _ETAG_PARAMETER, _ID_PARAMETER]
+    parameters = [_URL_PARAMETER, _LANGUAGE_PARAMETER, _CACHE_PARAMETER, _ETAG_PARAMETER, _ID_PARAMETER]
     responses = {"200": found | {"content": content}, "304": unchanged} | problems
     described = {"200": description} | {s: r for s, r in problems.items() if s in _OF_ANY_CALL}
     whole = {

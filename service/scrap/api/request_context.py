@@ -14,6 +14,11 @@ from scrap.errors import Outcome, Reason, ScrapError
 from scrap.events import Emit, RequestEnded, RequestStarted
 
 UNMATCHED: Final = "unmatched"  # the route of a path that has none
+Fields = dict[bytes, bytes]
+
+_READ: Final = frozenset(
+    (b"accept-language", b"cache-control", b"if-none-match", b"traceparent", b"tracestate", b"x-request-id")
+)
 _SAFE_REQUEST_ID: Final = re.compile(rb"[A-Za-z0-9._-]{1,64}")  # in logs, headers and JSON
 _ids: Final = random.Random()  # noqa: S311 - an id is no secret
 
@@ -23,21 +28,21 @@ def new_request_id() -> str:
     return f"{_ids.getrandbits(64):016x}"
 
 
-def identify(scope: Scope) -> tuple[str, str, str]:
-    """A request's id (`X-Request-ID` if it is safe, else a new one), traceparent and tracestate, "" where none is.
-
-    Repeated fields are one list (RFC 9110, section 5.3).
-    """
-    request_id, parents, states = "", [], []
+def fields_of(scope: Scope) -> Fields:
+    """The header fields that are read; repeated ones are one list (RFC 9110, section 5.3)."""
+    fields: Fields = {}
     for name, value in scope["headers"]:
-        if name == b"x-request-id" and not request_id:
-            request_id = value.decode() if _SAFE_REQUEST_ID.fullmatch(value) else new_request_id()
-        elif name == b"traceparent":
-            parents.append(value.decode("latin-1"))
-        elif name == b"tracestate":
-            states.append(value.decode("latin-1"))
-    request_id = request_id or new_request_id()
-    return (request_id, parents[0], ", ".join(states)) if parents else (request_id, "", "")
+        if name in _READ:
+            fields[name] = b"%b, %b" % (fields[name], value) if name in fields else value
+    return fields
+
+
+def identify(fields: Fields) -> tuple[str, RequestStarted]:
+    """A request's id, `X-Request-ID` if it is safe, else a new one; and the event of its start."""
+    given = fields.get(b"x-request-id")
+    request_id = given.decode() if given and _SAFE_REQUEST_ID.fullmatch(given) else new_request_id()
+    parent, state = fields.get(b"traceparent"), fields.get(b"tracestate", b"")
+    return request_id, RequestStarted(parent.decode("latin-1"), state.decode("latin-1")) if parent else RequestStarted()
 
 
 class RequestContext:
@@ -52,10 +57,11 @@ class RequestContext:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Handles one request."""
-        request_id, traceparent, tracestate = identify(scope)
+        fields = fields_of(scope)
+        request_id, started_event = identify(fields)
         summary = RequestEnded(request_id, scope["method"], UNMATCHED, 200, Outcome.OK, 0.0, path=scope["path"])
-        scope.setdefault("state", {})["summary"] = summary
-        self._emit(RequestStarted(traceparent, tracestate))
+        scope.setdefault("state", {}).update(summary=summary, fields=fields)
+        self._emit(started_event)
         started = time.perf_counter()
 
         async def send_with_id(message: Message) -> None:

@@ -49,7 +49,7 @@ class Stats:
 
 
 class Cache:
-    """Two levels of entries, keyed by normalized URL; raises ValueError where `remote.url` cannot be read.
+    """Two levels of entries, keyed by `Target.key`; raises ValueError where `remote.url` cannot be read.
 
     Args:
         limits: how much is kept in this process.
@@ -114,14 +114,15 @@ class Cache:
         if self._shared is not None:
             self._shared.put(key, entry, left)
 
-    def fail(self, key: str, failed: Entry, *, spare: Entry | None = None) -> Entry:
+    def fail(self, key: str, failed: Entry, *, spare: Entry | None = None, hold: float = 0.0) -> Entry:
         """Keeps a failure, or the stale preview that stands in for it; returns the one to respond with.
 
         Args:
             spare: what `get` returned, where the memory is too small for it.
+            hold: seconds for which the stale preview is held at least.
         """
         now = self._clock()
-        entry = failed_or_stale(failed, self._memory.get(key) or spare, now)
+        entry = failed_or_stale(failed, self._memory.get(key) or spare, now, hold=hold)
         if now < failed.fresh_until:
             self.put(key, entry)
         return entry

@@ -24,6 +24,7 @@ _PERSON = b"scrap entry %d" % VERSION
 _OUTCOMES = {outcome.value: outcome for outcome in Outcome}
 _REASONS = {reason.value: reason for reason in Reason}
 _KEPT = frozenset({Outcome.BLOCKED, Outcome.UPSTREAM_ERROR, Outcome.TIMEOUT})  # what `freshness.of_failure` keeps
+_VARY = (b"vary", b"accept-language")
 _LATEST = 1e11  # seconds since the epoch: the year 5138
 _LONGEST = 2**32  # seconds from `stored` to the last use: more than any window (RFC 9111, section 1.2.2)
 
@@ -69,7 +70,7 @@ class Entry:
     headers: tuple[tuple[bytes, bytes], ...] = field(init=False, compare=False, repr=False)
 
     def __post_init__(self) -> None:
-        fields = ((b"cache-control", cache_control(self).encode()), (b"etag", self.etag.encode()))
+        fields = ((b"cache-control", cache_control(self).encode()), (b"etag", self.etag.encode()), _VARY)
         object.__setattr__(self, "headers", fields)
 
     @property
@@ -127,16 +128,17 @@ def failure(error: ScrapError, *, policy: FreshnessPolicy, now: float) -> Entry:
     )
 
 
-def failed_or_stale(failed: Entry, stale: Entry | None, now: float) -> Entry:
+def failed_or_stale(failed: Entry, stale: Entry | None, now: float, *, hold: float = 0.0) -> Entry:
     """The response where a page could not be fetched: the failure, or a stale preview that stands in for it.
 
-    The latter is held for as long as the failure would have been kept: one try in that time is enough.
+    The latter is held for as long as the failure would have been kept, and at least for `hold` seconds: one try in that
+    time is enough.
     """
     if stale is None or stale.reason is not None or now >= stale.sie_until or failed.reason is None:
         return failed
     if not passing(failed.reason, failed.upstream_status):
         return failed
-    return replace(stale, held_until=min(failed.fresh_until, stale.sie_until))
+    return replace(stale, held_until=min(max(failed.fresh_until, now + hold), stale.sie_until))
 
 
 def encode(key: str, entry: Entry) -> bytes:

@@ -44,5 +44,5 @@ class Memory:
 
 
 def _weight(key: str, entry: Entry) -> int:
-    """Bytes that an entry takes; keys are ASCII, a byte a character (urls.Target.href)."""
+    """Bytes that an entry takes; keys are ASCII, a byte a character (urls.Target.key)."""
     return len(key) + entry.size

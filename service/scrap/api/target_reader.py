@@ -1,0 +1,75 @@
+"""What a request asks for: the page of its query, in the languages of its client."""
+
+from collections import OrderedDict
+from urllib.parse import unquote_to_bytes
+
+from scrap import urls
+from scrap.errors import InvalidURL, Reason
+from scrap.fetch import accept_language
+
+_MOST = 8192  # requests that are remembered; the one that was not repeated for the longest is forgotten
+_MEMORABLE = 512  # bytes: few are longer, and what is remembered is bounded
+
+
+class TargetReader:
+    """Reads targets, and remembers them: links that are shared are asked for again and again.
+
+    Args:
+        languages: the Accept-Language of fetches for clients that name none, or the same.
+    """
+
+    def __init__(self, languages: str) -> None:
+        self._languages = languages
+        self._known: OrderedDict[tuple[bytes, bytes], urls.Target] = OrderedDict()
+
+    def remembered(self, query: bytes, languages: bytes) -> urls.Target | None:
+        """What `read` returned for the same not long ago."""
+        return self._known.get((query, languages))
+
+    def read(self, query: bytes, languages: bytes) -> urls.Target:
+        """Reads the `url` parameter, percent-decoded once (RFC 3986, section 2.1): a plus sign is a plus sign.
+
+        Any other parameter is refused: it is almost always the rest of a URL that was not percent-encoded, and
+        answering for half a URL would be a quiet mistake.
+
+        Args:
+            query: of the request, without its question mark.
+            languages: the value of its Accept-Language; empty where it has none.
+
+        Raises:
+            InvalidURL: there is no such parameter, there are several, or it is no URL.
+        """
+        asked = query, languages
+        target = self._known.get(asked)
+        if target is not None:
+            self._known.move_to_end(asked)
+        else:
+            target = self._read(query, languages)
+            if len(query) + len(languages) <= _MEMORABLE:
+                self._known[asked] = target
+                if len(self._known) > _MOST:
+                    self._known.popitem(last=False)
+        return target
+
+    def _read(self, query: bytes, languages: bytes) -> urls.Target:
+        target = _target_of(query)
+        preferred = accept_language.normalized(languages.decode("latin-1"))
+        return target if preferred == self._languages else target.in_languages(preferred)
+
+
+def _target_of(query: bytes) -> urls.Target:
+    given: list[bytes] = []
+    for field in query.split(b"&"):
+        name, _, value = field.partition(b"=")
+        if name == b"url":
+            given.append(value)
+        elif field:
+            raise InvalidURL(Reason.QUERY_UNKNOWN)
+    if not given or not given[0]:
+        raise InvalidURL(Reason.URL_MISSING)
+    if len(given) > 1:
+        raise InvalidURL(Reason.URL_REPEATED)
+    try:
+        return urls.parse(unquote_to_bytes(given[0]).decode())
+    except UnicodeDecodeError:
+        raise InvalidURL(Reason.URL_MALFORMED) from None
