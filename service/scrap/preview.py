@@ -16,8 +16,9 @@ import orjson
 from scrap import opengraph
 from scrap.admission import Admission, Executor, Slot
 from scrap.cache import Cache, Hit, entry, freshness
+from scrap.cache.disconnect import Disconnect
 from scrap.cache.entry import Entry, EntryState
-from scrap.cache.flight import Disconnect, Flights
+from scrap.cache.flight import Flights
 from scrap.cache.freshness import FreshnessPolicy
 from scrap.errors import Outcome, Overloaded, Reason, ScrapError
 from scrap.events import BackgroundFailed, Emit, FetchEnded, PageNotes, Parse, Timings
@@ -126,27 +127,15 @@ class Previewer:
         `anew`: the client wants none that was made before its request, as far as that is allowed (`_is_due`).
         """
         hit = self._cache.peek(target.key)
-        return None if hit is None or (anew and self._is_due(hit)) else self._refreshed(target, _found(hit))
-
-    @property
-    def is_overloaded(self) -> bool:
-        """Whether requests that need a fetch are rejected, some or all.
-
-        What only the shared cache may have needs one as well: a rejection that waits for another server is not quick.
-        """
-        return self._admission.is_overloaded
-
-    def admit(self) -> bool:
-        """Whether a request that needs a fetch may have one; to be called once for each, while overloaded."""
-        return self._admission.admit()
+        if hit is None or (anew and self._is_due(hit)):
+            return None
+        if hit.state is EntryState.STALE:
+            self._refresh(target)
+        return _found(hit)
 
     def knows(self, target: Target) -> bool:
         """Whether a request needs no fetch of its own: the preview is in the cache, or under way."""
         return self._cache.has(target.key) or target.key in self._flights
-
-    def reject(self) -> Overloaded:
-        """Counts a rejected request; returns its error."""
-        return self._admission.reject()
 
     async def make(self, target: Target, disconnect: Disconnect | None = None, *, anew: bool = False) -> Preview:
         """Fetches a page and parses its Open Graph, or joins the fetch that is under way; for `anew`, see `peek`.
@@ -161,17 +150,18 @@ class Previewer:
         preview = await self._flights.run(target.key, partial(self._make, target, anew=anew), disconnect)
         if joins and preview.source == MISS:  # the phases of the fetch are those of the request that began it
             preview = preview._replace(source=JOINED, timings=_NO_FETCH, notes=None)
-        return self._refreshed(target, preview)
+        if preview.due:
+            self._refresh(target)
+        return preview
 
     async def aclose(self) -> None:
         """Cancels the fetches that are under way."""
         await self._flights.aclose()
 
-    def _refreshed(self, target: Target, preview: Preview) -> Preview:
+    def _refresh(self, target: Target) -> None:
         """Begins to fetch the page of a stale preview; not in a saturated service, where requests come first."""
-        if preview.due and not self._admission.is_saturated:
+        if not self._admission.is_saturated:
             self._flights.launch(target.key, partial(self._make, target, only_fresh=True))
-        return preview
 
     def _is_due(self, hit: Hit) -> bool:
         """Whether a client may have a page fetched anew: not in an overload, and once in the minimum of freshness."""
@@ -183,16 +173,12 @@ class Previewer:
         summary = FetchEnded()
         try:
             with Deadline(self._deadline) as deadline:
-                if (
-                    not self._admission.is_saturated
-                ):  # else it is rejected below, and that does not wait for another server
+                if not self._admission.is_saturated:  # a rejection does not wait for another server
                     hit = await self._cache.get(target.key)
-                if (
-                    hit
-                    and hit.state
-                    and not ((only_fresh and hit.state is EntryState.STALE) or (anew and self._is_due(hit)))
-                ):
-                    return _found(hit)
+                if hit and hit.state:
+                    is_stale = only_fresh and hit.state is EntryState.STALE
+                    if not (is_stale or (anew and self._is_due(hit))):
+                        return _found(hit)
                 made, notes = await self._admitted(target, summary, deadline)
         except ScrapError as error:
             hold = self._freshness.minimum if anew else 0.0

@@ -40,6 +40,7 @@ async def new_previewer(
     *,
     limits: FetchLimits = FetchLimits(),  # noqa: B008 - frozen
     admission_limits: admission.AdmissionLimits = admission.AdmissionLimits(),  # noqa: B008 - frozen
+    slots: admission.Admission | None = None,
     deadline: float = 20.0,
     clock: Callable[[], float] = MinuteClock(),  # noqa: B008 - each test makes its own
     executor: admission.Executor | None = None,
@@ -52,7 +53,7 @@ async def new_previewer(
         fetcher=fetcher,
         cache=cache.Cache(cache.CacheLimits(), remote.Remote(), emit=ignore, clock=clock),
         freshness=freshness.FreshnessPolicy(),
-        admission=admission.Admission(admission_limits),
+        admission=slots or admission.Admission(admission_limits),
         parsing=opengraph.ParseLimits(),
         turns=Turns(),
         executor=executor,
@@ -221,7 +222,7 @@ class AnewClient:
 
 
 @asynccontextmanager
-async def asking(*answers: Answer) -> AsyncIterator[AnewClient]:
+async def asking(*answers: Answer, slots: admission.Admission | None = None) -> AsyncIterator[AnewClient]:
     """A client of a page that is answered like this, one after the other."""
     clock = Clock(1_800_000_000.0)
     rest = iter(answers)
@@ -229,7 +230,7 @@ async def asking(*answers: Answer) -> AsyncIterator[AnewClient]:
     async def answer(request: Request, writer: asyncio.StreamWriter) -> None:
         await next(rest)(request, writer)
 
-    async with serving(answer) as origin, new_previewer(clock=clock) as previewer:
+    async with serving(answer) as origin, new_previewer(clock=clock, slots=slots) as previewer:
         yield AnewClient(previewer, origin, clock)
 
 
@@ -263,10 +264,10 @@ async def test_a_page_that_is_gone_is_gone_where_it_is_fetched_anew() -> None:
 
 
 async def test_nothing_is_fetched_anew_in_an_overload() -> None:
-    async with asking(page(CARD, DAY)) as client:
+    overloaded = admission.Admission(admission.AdmissionLimits())
+    async with asking(page(CARD, DAY), slots=overloaded) as client:
         await client.asks()
-        client.previewer.reject()
-        assert client.previewer.is_overloaded
+        overloaded.reject()
         assert await client.asks(after=60) == ("ok", "fresh", 1)
 
 

@@ -103,7 +103,7 @@ class Admission:
         self._last_rejection = self._clock()
         self.rejected += 1
         self._schedule_iteration()
-        return Overloaded(retry_after=self._limits.retry_after)
+        return Overloaded()
 
     def enter(self) -> Slot:
         """A slot for an `async with`, which raises `Overloaded` at once or after `AdmissionLimits.max_wait` seconds."""

@@ -1,12 +1,14 @@
 """What a request asks for: the page of its query, in the languages of its client."""
 
 from collections import OrderedDict
+from collections.abc import Mapping
 from urllib.parse import unquote_to_bytes
 
 from scrap import urls
 from scrap.errors import InvalidURL, Reason
 from scrap.fetch import accept_language
 
+_LANGUAGES = b"accept-language"
 _MOST = 8192  # requests that are remembered; the one that was not repeated for the longest is forgotten
 _MEMORABLE = 512  # bytes: few are longer, and what is remembered is bounded
 
@@ -22,11 +24,11 @@ class TargetReader:
         self._languages = languages
         self._known: OrderedDict[tuple[bytes, bytes], urls.Target] = OrderedDict()
 
-    def remembered(self, query: bytes, languages: bytes) -> urls.Target | None:
+    def remembered(self, query: bytes, fields: Mapping[bytes, bytes]) -> urls.Target | None:
         """What `read` returned for the same not long ago."""
-        return self._known.get((query, languages))
+        return self._known.get((query, fields.get(_LANGUAGES, b"")))
 
-    def read(self, query: bytes, languages: bytes) -> urls.Target:
+    def read(self, query: bytes, fields: Mapping[bytes, bytes]) -> urls.Target:
         """Reads the `url` parameter, percent-decoded once (RFC 3986, section 2.1): a plus sign is a plus sign.
 
         Any other parameter is refused: it is almost always the rest of a URL that was not percent-encoded, and
@@ -34,11 +36,12 @@ class TargetReader:
 
         Args:
             query: of the request, without its question mark.
-            languages: the value of its Accept-Language; empty where it has none.
+            fields: of its header.
 
         Raises:
             InvalidURL: there is no such parameter, there are several, or it is no URL.
         """
+        languages = fields.get(_LANGUAGES, b"")
         asked = query, languages
         target = self._known.get(asked)
         if target is not None:

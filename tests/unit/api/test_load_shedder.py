@@ -8,6 +8,7 @@ import orjson
 import pytest
 
 from scrap import api
+from scrap.admission import Admission
 from scrap.cache.entry import failure
 from scrap.cache.freshness import FreshnessPolicy
 from scrap.errors import Outcome, Overloaded, Reason
@@ -20,13 +21,14 @@ QUERY = b"url=https%3A%2F%2Fexample.org%2F"
 
 
 class FakePreviewer:
-    """As much of a Previewer as the load shedder asks; what is admitted finds a bug."""
+    """As much of a Previewer and of an Admission as the load shedder asks; what is admitted finds a bug."""
 
     def __init__(self, known: str = "", *, slots: int = 0, overloaded: bool = True) -> None:
         self.is_overloaded = overloaded
         self.rejected = 0
         self.events: list[Event] = []
-        self.app = api.public_app(cast("Previewer", self), languages="en", emit=self.events.append, version="1")
+        previewer, admission = cast("Previewer", self), cast("Admission", self)
+        self.app = api.public_app(previewer, admission, languages="en", emit=self.events.append, version="1")
         self._known = known
         self._slots = slots
 
@@ -39,7 +41,7 @@ class FakePreviewer:
 
     def reject(self) -> Overloaded:
         self.rejected += 1
-        return Overloaded(retry_after=7)
+        return Overloaded()
 
     def peek(self, target: Target, *, anew: bool) -> Preview | None:
         raise RuntimeError("admitted")
@@ -83,7 +85,7 @@ async def test_a_request_is_rejected_while_the_service_is_overloaded(method: str
     previewer = FakePreviewer()
     status, headers, problem, summary = await respond(previewer, method=method)
     assert (status, problem["reason"]) == (503, "full")
-    assert headers[b"retry-after"] == b"7"
+    assert headers[b"retry-after"] == b"1"
     assert headers[b"content-type"] == b"application/problem+json"
     assert headers[b"x-request-id"].decode() == problem["instance"] == summary.request_id
     assert previewer.rejected == 1
@@ -93,7 +95,7 @@ async def test_a_request_is_rejected_while_the_service_is_overloaded(method: str
 async def test_a_rejection_says_when_to_come_back_wherever_it_is_decided() -> None:
     for previewer in (FakePreviewer(), FullPreviewer(overloaded=False)):
         status, headers, problem, _ = await respond(previewer)
-        assert (status, problem["reason"], headers[b"retry-after"]) == (503, "full", b"7")
+        assert (status, problem["reason"], headers[b"retry-after"]) == (503, "full", b"1")
 
 
 async def test_each_rejection_has_an_id_of_its_own() -> None:

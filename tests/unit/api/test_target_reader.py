@@ -26,7 +26,7 @@ def reader() -> TargetReader:
     ],
 )
 def test_url_is_decoded_once(reader: TargetReader, query: bytes, href: str) -> None:
-    assert reader.read(query, b"").href == href
+    assert reader.read(query, {}).href == href
 
 
 @pytest.mark.parametrize(
@@ -47,7 +47,7 @@ def test_url_is_decoded_once(reader: TargetReader, query: bytes, href: str) -> N
 )
 def test_bad_query_has_its_reason(reader: TargetReader, query: bytes, reason: Reason) -> None:
     with pytest.raises(InvalidURL) as caught:
-        reader.read(query, b"")
+        reader.read(query, {})
     assert caught.value.reason is reason
 
 
@@ -55,28 +55,32 @@ def test_bad_query_has_its_reason(reader: TargetReader, query: bytes, reason: Re
 def test_a_client_without_languages_of_its_own_gets_those_of_the_setting(
     reader: TargetReader, languages: bytes
 ) -> None:
-    target = reader.read(QUERY, languages)
+    target = reader.read(QUERY, {b"accept-language": languages})
     assert (target.languages, target.key) == ("", target.href)
 
 
 def test_languages_are_part_of_the_key(reader: TargetReader) -> None:
-    target = reader.read(QUERY, b"DE, en;q=0.3")
+    target = reader.read(QUERY, {b"accept-language": b"DE, en;q=0.3"})
     assert (target.href, target.languages) == ("http://example.com/", "de,en;q=0.9")
-    assert target.key == reader.read(QUERY, b"de,en;q=0.5").key != reader.read(QUERY, b"").key
+    assert target.key == reader.read(QUERY, {b"accept-language": b"de,en;q=0.5"}).key != reader.read(QUERY, {}).key
 
 
 def test_what_is_short_is_remembered(reader: TargetReader) -> None:
-    target = reader.read(QUERY, b"de")
-    assert reader.remembered(QUERY, b"de") is reader.read(QUERY, b"de") is target
-    assert reader.remembered(QUERY, b"fr") is reader.remembered(QUERY, b"") is None
-    reader.read(QUERY, b"de" + b" " * 500)
-    assert reader.remembered(QUERY, b"de" + b" " * 500) is None
+    target = reader.read(QUERY, {b"accept-language": b"de"})
+    assert (
+        reader.remembered(QUERY, {b"accept-language": b"de"})
+        is reader.read(QUERY, {b"accept-language": b"de"})
+        is target
+    )
+    assert reader.remembered(QUERY, {b"accept-language": b"fr"}) is reader.remembered(QUERY, {}) is None
+    reader.read(QUERY, {b"accept-language": b"de" + b" " * 500})
+    assert reader.remembered(QUERY, {b"accept-language": b"de" + b" " * 500}) is None
 
 
 def test_what_was_not_repeated_for_the_longest_is_forgotten(reader: TargetReader) -> None:
     for number in range(8192):
-        reader.read(b"url=http://example.com/%d" % number, b"")
-    reader.read(b"url=http://example.com/0", b"")
-    reader.read(QUERY, b"")
-    assert reader.remembered(b"url=http://example.com/0", b"")
-    assert reader.remembered(b"url=http://example.com/1", b"") is None
+        reader.read(b"url=http://example.com/%d" % number, {})
+    reader.read(b"url=http://example.com/0", {})
+    reader.read(QUERY, {})
+    assert reader.remembered(b"url=http://example.com/0", {})
+    assert reader.remembered(b"url=http://example.com/1", {}) is None
