@@ -48,8 +48,8 @@ class Target:
     languages: str = ""
 
     def in_languages(self, languages: str) -> "Target":
-        """The same page for a client that prefers these; "" changes nothing."""
-        return replace(self, key=f"{self.href} {languages}", languages=languages) if languages else self
+        """The same page for a client that prefers these."""
+        return replace(self, key=f"{self.href} {languages}", languages=languages)
 
     @property
     def authority(self) -> str:

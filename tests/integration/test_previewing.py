@@ -216,7 +216,8 @@ class AnewClient:
     async def asks(self, *, after: float = 0.0, anew: bool = True, languages: str = "") -> tuple[str, str, int]:
         """Asks some seconds later; gives the outcome, its source, and how often the page was fetched so far."""
         self.clock.now += after
-        target = urls.parse(self.origin.url()).in_languages(languages)
+        target = urls.parse(self.origin.url())
+        target = target.in_languages(languages) if languages else target
         preview = self.previewer.peek(target, anew=anew) or await self.previewer.make(target, anew=anew)
         return preview.entry.outcome, preview.source, len(self.origin.requests)
 

@@ -28,12 +28,7 @@ class ExactRoute(Route):
 
 
 def public_app(previewer: Previewer, admission: Admission, *, languages: str, emit: Emit, version: str) -> Starlette:
-    """Builds the public application.
-
-    Args:
-        languages: the Accept-Language of fetches for clients that name none.
-        version: of its OpenAPI description.
-    """
+    """Builds the public application; `languages` are those of clients that name none, `version` is OpenAPI's."""
     description = openapi.render(version)
 
     async def describe(request: Request) -> Response:

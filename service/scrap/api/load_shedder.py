@@ -3,7 +3,7 @@
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from scrap.admission import Admission
-from scrap.api.problem import failed
+from scrap.api.problem import Problem
 from scrap.api.scrap import PATH
 from scrap.api.target_reader import TargetReader
 from scrap.preview import Previewer
@@ -22,19 +22,17 @@ class LoadShedder:
         self._targets = targets
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Rejects the request, or passes it on."""
         if not self._admission.is_overloaded or self._admits(scope):
             await self._app(scope, receive, send)
             return
         summary = scope["state"]["summary"]
         summary.route = PATH
-        await failed(summary, self._admission.reject().reason)(scope, receive, send)
+        await Problem(summary, self._admission.reject().reason)(scope, receive, send)
 
     def _admits(self, scope: Scope) -> bool:
         """Whether the request needs no fetch, or may have one.
 
-        The URL is not parsed, which would be a fifth of a rejection's cost: a page in the cache is found if the same
-        was asked for before.
+        To parse its URL would be a fifth of a rejection's cost: a cached page is found if it was asked for before.
         """
         if scope["path"] != PATH or scope["method"] not in {"GET", "HEAD"}:
             return True

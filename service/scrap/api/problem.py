@@ -18,21 +18,15 @@ _RETRY_AFTER = 1  # seconds, of every rejection by the service: a client that wa
 # Problem types are tag URIs (RFC 4151), which need no server; docs/problems.md explains each.
 _TYPE_PREFIX = "tag:scrap.dev,2026:"
 
-# The status of a reason where it is not its outcome's.
-_STATUS = {
-    Reason.NOT_FOUND: 404,
-    Reason.METHOD_NOT_ALLOWED: 405,
-    Reason.REQUEST_TIMEOUT: 408,
-    Reason.REQUEST_TOO_LARGE: 431,
-    Reason.CALLER_LEFT: 499,  # nginx's number, for the log
+# Status and title of a reason that is a problem type of its own.
+_OWN = {
+    Reason.NOT_FOUND: (404, "Not found"),
+    Reason.METHOD_NOT_ALLOWED: (405, "Method not allowed"),
+    Reason.REQUEST_TIMEOUT: (408, "The request took too long"),
+    Reason.REQUEST_TOO_LARGE: (431, "The request is too large"),
+    Reason.CALLER_LEFT: (499, "The client closed the connection"),  # nginx's number, for the log
 }
-
-_TITLES: dict[Reason | Outcome, str] = {
-    Reason.NOT_FOUND: "Not found",
-    Reason.METHOD_NOT_ALLOWED: "Method not allowed",
-    Reason.REQUEST_TIMEOUT: "The request took too long",
-    Reason.REQUEST_TOO_LARGE: "The request is too large",
-    Reason.CALLER_LEFT: "The client closed the connection",
+_TITLES = {
     Outcome.CALLER_ERROR: "The request is invalid",
     Outcome.BLOCKED: "The target may not be fetched",
     Outcome.UPSTREAM_ERROR: "The page could not be fetched",
@@ -44,17 +38,16 @@ _TITLES: dict[Reason | Outcome, str] = {
 
 def type_of(reason: Reason) -> str:
     """The `type` of a reason's problem, a stable URI."""
-    return _TYPE_PREFIX + (reason if reason in _STATUS else reason.outcome).replace("_", "-")
+    return _TYPE_PREFIX + (reason if reason in _OWN else reason.outcome).replace("_", "-")
 
 
 def title_of(reason: Reason) -> str:
     """The `title` of a reason's problem, the same for each of its type."""
-    return _TITLES.get(reason) or _TITLES[reason.outcome]
+    return _OWN[reason][1] if reason in _OWN else _TITLES[reason.outcome]
 
 
 def status_of(reason: Reason) -> int:
-    """The HTTP status of a reason."""
-    return _STATUS.get(reason, reason.outcome.status)
+    return _OWN[reason][0] if reason in _OWN else reason.outcome.status
 
 
 @cache
@@ -71,63 +64,49 @@ def _members(reason: Reason) -> dict[str, object]:
 
 
 class Problem(Response):
-    """The response to a failed request.
+    """The response to a failed request, which is noted in the request's summary.
 
-    Args:
-        upstream_status: the HTTP status of the page's response.
-        retry_after: the host's, in seconds; a rejection by the service has its own.
-        timing: the value of Server-Timing.
+    `retry_after` is the host's, in seconds; a rejection by the service has its own.
     """
-
-    media_type = MEDIA_TYPE
 
     def __init__(
         self,
+        summary: RequestEnded,
         reason: Reason,
-        request_id: str,
         *,
         upstream_status: int | None = None,
         retry_after: int | None = None,
-        timing: bytes = b"",
     ) -> None:
-        members = {**_members(reason), "instance": request_id}
+        summary.reason, summary.outcome, summary.status = reason, reason.outcome, status_of(reason)
+        summary.upstream_status = upstream_status
+        members = {**_members(reason), "instance": summary.request_id}
         if upstream_status is not None:
             members["upstream_status"] = upstream_status
         self.background = None
-        self.status_code = status_of(reason)
+        self.status_code = summary.status
         self.body = orjson.dumps(members)
         length = b"%d" % len(self.body)
         self.raw_headers = [(b"cache-control", b"no-store"), (b"content-type", _MEDIA), (b"content-length", length)]
-        if timing:
-            self.raw_headers.append((b"server-timing", timing))
+        if summary.cache:  # a page was asked for
+            self.raw_headers.append((b"server-timing", server_timing(summary)))
         if reason.outcome is Outcome.SHED:
             retry_after = _RETRY_AFTER
         if retry_after is not None:
             self.raw_headers.append((b"retry-after", b"%d" % retry_after))
 
 
-def failed(
-    summary: RequestEnded, reason: Reason, *, upstream_status: int | None = None, retry_after: int | None = None
-) -> Problem:
-    """The response to a failed request, noted in its summary."""
-    summary.reason, summary.outcome, summary.status = reason, reason.outcome, status_of(reason)
-    summary.upstream_status = upstream_status
-    timing = server_timing(summary) if summary.cache else b""  # a page was asked for
-    return Problem(reason, summary.request_id, upstream_status=upstream_status, retry_after=retry_after, timing=timing)
-
-
 async def on_scrap_error(request: Request, error: Exception) -> Response:
     """Starlette's exception handler for our own errors."""
     assert isinstance(error, ScrapError)  # noqa: S101 - it is registered for these
     request.state.summary.internal = error.internal
-    return failed(request.state.summary, error.reason)
+    return Problem(request.state.summary, error.reason)
 
 
 async def on_http_error(request: Request, error: Exception) -> Response:
     """Starlette's exception handler for what its router raises: 404, and 405 with Allow."""
     assert isinstance(error, HTTPException)  # noqa: S101 - likewise
     is_found = error.status_code != HTTPStatus.NOT_FOUND
-    response = failed(request.state.summary, Reason.METHOD_NOT_ALLOWED if is_found else Reason.NOT_FOUND)
+    response = Problem(request.state.summary, Reason.METHOD_NOT_ALLOWED if is_found else Reason.NOT_FOUND)
     response.headers.update(error.headers or {})
     return response
 

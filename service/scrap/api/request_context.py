@@ -9,32 +9,27 @@ from typing import Final
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from scrap.api.problem import Problem, failed
+from scrap.api.problem import Problem
 from scrap.errors import Outcome, Reason, ScrapError
 from scrap.events import Emit, RequestEnded, RequestStarted
 
 Fields = dict[bytes, bytes]
 
 UNMATCHED: Final = "unmatched"  # the route of a path that has none
-_READ: Final = frozenset(
-    (b"accept-language", b"cache-control", b"if-none-match", b"traceparent", b"tracestate", b"x-request-id")
-)
+_READ: Final = frozenset(b"accept-language cache-control if-none-match traceparent tracestate x-request-id".split())
 _SAFE_REQUEST_ID: Final = re.compile(rb"[A-Za-z0-9._-]{1,64}")  # in logs, headers and JSON
 _ids: Final = random.Random()  # noqa: S311 - an id is no secret
 
 
 def new_request_id() -> bytes:
-    """An id for a request that has none that is safe."""
     return b"%016x" % _ids.getrandbits(64)
 
 
 class RequestContext:
     """ASGI middleware: creates `request.state.summary` and `.fields`, and emits the summary at the request's end.
 
-    `fields` are the header fields that are read; repeated ones are one list (RFC 9110, section 5.3).
-
-    It responds to unexpected errors, which Starlette would raise again, for a second log line; and to a request that
-    the server cancels because its time to shut down is over.
+    It responds to unexpected errors, which Starlette would raise again, for a second log line; and to requests that the
+    server cancels: its time to shut down is over. Repeated fields are one list (RFC 9110, section 5.3).
     """
 
     def __init__(self, app: ASGIApp, *, emit: Emit) -> None:
@@ -42,7 +37,6 @@ class RequestContext:
         self._emit = emit
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Handles one request."""
         fields: Fields = {}
         for name, value in scope["headers"]:
             if name in _READ:
@@ -67,7 +61,7 @@ class RequestContext:
             is_started = bool(summary.status)
             if isinstance(error, Exception):  # it is logged with the summary
                 summary.error, summary.internal = error, repr(error)
-            response = failed(summary, Reason.INTERNAL if summary.error else Reason.DRAINING)
+            response = Problem(summary, Reason.INTERNAL if summary.error else Reason.DRAINING)
             if is_started:
                 raise
             await response(scope, receive, send_with_id)
@@ -82,7 +76,7 @@ def rejection(error: ScrapError, emit: Emit) -> bytes:
     """The response to what is not yet a request, for a connection that is closed after it (HTTP/1.1)."""
     request_id = new_request_id()
     summary = RequestEnded(request_id.decode(), "", UNMATCHED, 0, Outcome.OK, None)
-    problem: Problem = failed(summary, error.reason)
+    problem = Problem(summary, error.reason)
     emit(RequestStarted())
     emit(summary)
     status = f"HTTP/1.1 {summary.status} {HTTPStatus(summary.status).phrase}".encode()

@@ -4,7 +4,7 @@ import time
 
 from starlette.types import Receive, Scope, Send
 
-from scrap.api.problem import failed, server_timing
+from scrap.api.problem import Problem, server_timing
 from scrap.api.target_reader import TargetReader
 from scrap.cache.etag import matches
 from scrap.cache.freshness import directives_of
@@ -22,13 +22,12 @@ class ScrapEndpoint:
         self._targets = targets
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Answers one request; raises ScrapError where it has no URL, its client has left, or the server is ending."""
         state = scope["state"]
         summary: RequestEnded = state["summary"]
         fields: dict[bytes, bytes] = state["fields"]
         target = self._targets.read(scope["query_string"], fields)
         summary.target, summary.target_host = target.href, target.host
-        anew = b"cache-control" in fields and _wants_anew(fields[b"cache-control"])
+        anew = b"cache-control" in fields and "no-cache" in directives_of([fields[b"cache-control"].decode("latin-1")])
         preview = self._previewer.peek(target, anew=anew)
         if preview is None:
             preview = await self._previewer.make(target, state.get("disconnect"), anew=anew)
@@ -37,7 +36,7 @@ class ScrapEndpoint:
         if entry.reason is not None:
             summary.internal = preview.internal
             wait = entry.retry_after_at(now)
-            response = failed(summary, entry.reason, upstream_status=entry.upstream_status, retry_after=wait)
+            response = Problem(summary, entry.reason, upstream_status=entry.upstream_status, retry_after=wait)
             await response(scope, receive, send)
             return
         summary.outcome = entry.outcome
@@ -47,8 +46,3 @@ class ScrapEndpoint:
             headers += (b"content-type", b"application/json"), (b"content-length", b"%d" % len(entry.body))
         await send({"type": "http.response.start", "status": 304 if is_known else 200, "headers": headers})
         await send({"type": "http.response.body", "body": b"" if is_known else entry.body})
-
-
-def _wants_anew(cache_control: bytes) -> bool:
-    """Whether a client wants no response of a cache (RFC 9111, section 5.2.1.4)."""
-    return "no-cache" in directives_of([cache_control.decode("latin-1")])

@@ -16,8 +16,7 @@ _MEMORABLE = 512  # bytes: few are longer, and what is remembered is bounded
 class TargetReader:
     """Reads targets, and remembers them: links that are shared are asked for again and again.
 
-    Args:
-        languages: the Accept-Language of fetches for clients that name none, or the same.
+    `languages` is the Accept-Language of fetches for clients that name none, or the same.
     """
 
     def __init__(self, languages: str) -> None:
@@ -34,30 +33,23 @@ class TargetReader:
         Any other parameter is refused: it is almost always the rest of a URL that was not percent-encoded, and
         answering for half a URL would be a quiet mistake.
 
-        Args:
-            query: of the request, without its question mark.
-            fields: of its header.
-
         Raises:
             InvalidURL: there is no such parameter, there are several, or it is no URL.
         """
         languages = fields.get(_LANGUAGES, b"")
         asked = query, languages
-        target = self._known.get(asked)
-        if target is not None:
+        if target := self._known.get(asked):
             self._known.move_to_end(asked)
-        else:
-            target = self._read(query, languages)
-            if len(query) + len(languages) <= _MEMORABLE:
-                self._known[asked] = target
-                if len(self._known) > _MOST:
-                    self._known.popitem(last=False)
-        return target
-
-    def _read(self, query: bytes, languages: bytes) -> urls.Target:
+            return target
+        preferred = accept_language.normalized(languages.decode("latin-1")) if languages else ""
         target = _target_of(query)
-        preferred = accept_language.normalized(languages.decode("latin-1"))
-        return target if preferred == self._languages else target.in_languages(preferred)
+        if preferred and preferred != self._languages:
+            target = target.in_languages(preferred)
+        if len(query) + len(languages) <= _MEMORABLE:
+            self._known[asked] = target
+            if len(self._known) > _MOST:
+                self._known.popitem(last=False)
+        return target
 
 
 def _target_of(query: bytes) -> urls.Target:
