@@ -8,6 +8,7 @@ import ipaddress
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any, Final
 
 import uvicorn
@@ -135,7 +136,7 @@ class Connection(HttpToolsProtocol):
                 hosts.append(value)
             elif name in _BODY_HEADERS:
                 has_body = True
-        if not (is_host(hosts) or (not hosts and self.parser.get_http_version() < "1.1")):
+        if not (is_host(*hosts) if len(hosts) == 1 else not hosts and self.parser.get_http_version() < "1.1"):
             raise ValueError("not one valid Host")
         super().on_headers_complete()
         if has_body:
@@ -188,11 +189,11 @@ class Connection(HttpToolsProtocol):
             self.transport.close()
 
 
-def is_host(values: list[bytes]) -> bool:
-    """Whether the values of a request's Host lines are one valid Host (RFC 9112, section 3.2)."""
-    if len(values) != 1 or not (found := _HOST.fullmatch(values[0].strip(b" \t"))):
-        return False
+@lru_cache(64)  # clients repeat theirs
+def is_host(value: bytes) -> bool:
+    """Whether a value is a Host (RFC 9112, section 3.2)."""
+    found = _HOST.fullmatch(value.strip(b" \t"))
     try:
-        return found[1] is None or bool(ipaddress.IPv6Address(found[1].decode()))
+        return found is not None and (found[1] is None or bool(ipaddress.IPv6Address(found[1].decode())))
     except ValueError:
         return False

@@ -140,7 +140,7 @@ def _unstorable(directives: Mapping[str, str | None]) -> bool:
     """
     if "no-store" in directives and "must-understand" not in directives:
         return True
-    return any(name in directives and directives[name] is None for name in ("no-cache", "private"))
+    return directives.get("no-cache", "") is None or directives.get("private", "") is None
 
 
 def _promised(directives: Mapping[str, str | None], values: Mapping[str, list[str]], generated: float) -> float | None:
