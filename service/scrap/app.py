@@ -107,7 +107,10 @@ async def serve(settings: Settings) -> None:
         metrics.observe_admission(built.admission)
         metrics.observe_cache(built.cache)
         stopped = asyncio.Event()
-        public_app = api.public_app(built.previewer, emit=emit, version=__version__)
+        languages = settings[fetch.EgressPolicy].accept_language
+        public_app = api.public_app(
+            built.previewer, built.admission, languages=languages, emit=emit, version=__version__
+        )
         management_app = api.management_app(is_ready=lambda: not stopped.is_set(), exposition=metrics.exposition)
         new_server = partial(api.Server, limits=limits, connections=settings[api.ConnectionLimits])
         loop = asyncio.get_running_loop()

@@ -150,8 +150,7 @@ class DeadlineExceeded(ScrapError):
 
 
 class Overloaded(ScrapError):
-    """The service is saturated, or has run out of a resource; `retry_after` is the response's, in whole seconds."""
+    """The service is saturated, or has run out of a resource; the response has Retry-After."""
 
-    def __init__(self, reason: Reason = Reason.FULL, internal: str = "", *, retry_after: int = 1) -> None:
+    def __init__(self, reason: Reason = Reason.FULL, internal: str = "") -> None:
         super().__init__(reason, internal)
-        self.retry_after = retry_after

@@ -16,8 +16,9 @@ import orjson
 from scrap import opengraph
 from scrap.admission import Admission, Executor, Slot
 from scrap.cache import Cache, Hit, entry, freshness
+from scrap.cache.disconnect import Disconnect
 from scrap.cache.entry import Entry, EntryState
-from scrap.cache.flight import Disconnect, Flights
+from scrap.cache.flight import Flights
 from scrap.cache.freshness import FreshnessPolicy
 from scrap.errors import Outcome, Overloaded, Reason, ScrapError
 from scrap.events import BackgroundFailed, Emit, FetchEnded, PageNotes, Parse, Timings
@@ -125,33 +126,24 @@ class Previewer:
         self._parser_failure_logged = float("-inf")
         self._flights: Flights[Preview] = Flights(emit=emit)
 
-    def peek(self, target: Target) -> Preview | None:
-        """The preview in this process's cache, if there is one; a stale one is refreshed in the background."""
-        hit = self._cache.peek(target.href)
-        return None if hit is None else self._refreshed(target, _found(hit))
+    def peek(self, target: Target, *, anew: bool = False) -> Preview | None:
+        """The preview in this process's cache, if there is one; a stale one is refreshed in the background.
 
-    @property
-    def is_overloaded(self) -> bool:
-        """Whether requests that need a fetch are rejected, some or all.
-
-        What only the shared cache may have needs one as well: a rejection that waits for another server is not quick.
+        `anew`: the client wants none that was made before its request, as far as that is allowed (`_is_due`).
         """
-        return self._admission.is_overloaded
-
-    def admit(self) -> bool:
-        """Whether a request that needs a fetch may have one; to be called once for each, while overloaded."""
-        return self._admission.admit()
+        hit = self._cache.peek(target.key)
+        if hit is None or (anew and self._is_due(hit)):
+            return None
+        if hit.state is EntryState.STALE:
+            self._refresh(target)
+        return _found(hit)
 
     def knows(self, target: Target) -> bool:
         """Whether a request needs no fetch of its own: the preview is in the cache, or under way."""
-        return self._cache.has(target.href) or target.href in self._flights
+        return self._cache.has(target.key) or target.key in self._flights
 
-    def reject(self) -> Overloaded:
-        """Counts a rejected request; returns its error."""
-        return self._admission.reject()
-
-    async def make(self, target: Target, disconnect: Disconnect | None = None) -> Preview:
-        """Fetches a page and parses its Open Graph, or joins the fetch that is under way.
+    async def make(self, target: Target, disconnect: Disconnect | None = None, *, anew: bool = False) -> Preview:
+        """Fetches a page and parses its Open Graph, or joins the fetch that is under way; for `anew`, see `peek`.
 
         A failure for a known reason is a result as well; it is cached for a while.
 
@@ -159,40 +151,47 @@ class Previewer:
             ScrapError: CALLER_LEFT; the client has left.
             Overloaded: this instance is shutting down.
         """
-        joins = target.href in self._flights
-        preview = await self._flights.run(target.href, partial(self._make, target, only_fresh=False), disconnect)
+        joins = target.key in self._flights
+        preview = await self._flights.run(target.key, partial(self._make, target, anew=anew), disconnect)
         if joins and preview.source == MISS:  # the phases of the fetch are those of the request that began it
             preview = preview._replace(source=JOINED, timings=_NO_FETCH, notes=None)
-        return self._refreshed(target, preview)
+        if preview.due:
+            self._refresh(target)
+        return preview
 
     async def aclose(self) -> None:
         """Cancels the fetches that are under way."""
         await self._flights.aclose()
 
-    def _refreshed(self, target: Target, preview: Preview) -> Preview:
+    def _refresh(self, target: Target) -> None:
         """Begins to fetch the page of a stale preview; not in a saturated service, where requests come first."""
-        if preview.due and not self._admission.is_saturated:
-            self._flights.launch(target.href, partial(self._make, target, only_fresh=True))
-        return preview
+        if not self._admission.is_saturated:
+            self._flights.launch(target.key, partial(self._make, target, only_fresh=True))
 
-    async def _make(self, target: Target, *, only_fresh: bool) -> Preview:
+    def _is_due(self, hit: Hit) -> bool:
+        """Whether a client may have a page fetched anew: not in an overload, and once in the minimum of freshness."""
+        earliest = max(hit.entry.stored + self._freshness.minimum, hit.entry.held_until)
+        return self._clock() >= earliest and not self._admission.is_overloaded
+
+    async def _make(self, target: Target, *, only_fresh: bool = False, anew: bool = False) -> Preview:
         hit: Hit | None = None
         summary = FetchEnded()
         try:
             with Deadline(self._deadline) as deadline:
-                if (
-                    not self._admission.is_saturated
-                ):  # else it is rejected below, and that does not wait for another server
-                    hit = await self._cache.get(target.href)
-                if hit and hit.state and not (hit.state is EntryState.STALE and only_fresh):
-                    return _found(hit)
+                if not self._admission.is_saturated:  # a rejection does not wait for another server
+                    hit = await self._cache.get(target.key)
+                if hit and hit.state:
+                    is_stale = only_fresh and hit.state is EntryState.STALE
+                    if not (is_stale or (anew and self._is_due(hit))):
+                        return _found(hit)
                 made, notes = await self._admitted(target, summary, deadline)
         except ScrapError as error:
-            return self._failed(target, self._blamed(error, summary.timings), summary.timings, hit)
+            hold = self._freshness.minimum if anew else 0.0
+            return self._failed(target, self._blamed(error, summary.timings), summary.timings, hit, hold)
         finally:
             if summary.queued is not None:
                 self._emit(summary)
-        self._cache.put(target.href, made)
+        self._cache.put(target.key, made)
         return Preview(made, MISS, summary.timings, notes=notes)
 
     def _blamed(self, error: ScrapError, timings: Timings) -> ScrapError:
@@ -201,9 +200,9 @@ class Previewer:
             return Overloaded(Reason.FULL, "the deadline passed in the queue")
         return error
 
-    def _failed(self, target: Target, error: ScrapError, timings: Timings, hit: Hit | None) -> Preview:
+    def _failed(self, target: Target, error: ScrapError, timings: Timings, hit: Hit | None, hold: float) -> Preview:
         failed = entry.failure(error, policy=self._freshness, now=self._clock())
-        kept = self._cache.fail(target.href, failed, spare=hit.entry if hit else None)
+        kept = self._cache.fail(target.key, failed, spare=hit.entry if hit else None, hold=hold)
         return Preview(kept, MISS if kept is failed else STALE, timings, error.internal)
 
     async def _admitted(self, target: Target, summary: FetchEnded, deadline: Deadline) -> tuple[Entry, PageNotes]:

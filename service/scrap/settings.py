@@ -201,9 +201,11 @@ GROUPS: Mapping[str, tuple[Setting, ...]] = {
         Setting("allowed-ports", fetch.EgressPolicy, "ports", _PORTS,
                 "Ports and ranges of them (80,8000-8999) that may be fetched."),
         Setting("user-agent", fetch.EgressPolicy, "user_agent", click.STRING,
-                "The User-Agent header, by which hosts recognize the service."),
+                "The User-Agent header, by which hosts recognize the service; without the word bot, some sites have no "
+                "Open Graph."),
         Setting("accept-language", fetch.EgressPolicy, "accept_language", click.STRING,
-                "The Accept-Language header: the language of pages that have several."),
+                "The Accept-Language header of fetches for clients that send none: the language of pages that have "
+                "several."),
         Setting("connect-seconds", fetch.FetchLimits, "connect_seconds", _POSITIVE,
                 "Seconds for a hop's look-up, TCP and TLS; then 504. Less fails for hosts that are far away."),
         Setting("first-byte-seconds", fetch.FetchLimits, "first_byte_seconds", _POSITIVE,

@@ -103,7 +103,7 @@ class Admission:
         self._last_rejection = self._clock()
         self.rejected += 1
         self._schedule_iteration()
-        return Overloaded(retry_after=self._limits.retry_after)
+        return Overloaded()
 
     def enter(self) -> Slot:
         """A slot for an `async with`, which raises `Overloaded` at once or after `AdmissionLimits.max_wait` seconds."""
@@ -138,7 +138,8 @@ class Admission:
         """Returns a slot, and what it took of the shared memory."""
         self._shared_bytes += shared_bytes
         self.in_flight -= 1
-        self._begin_next()
+        if self._queue:
+            self._begin_next()
 
     def take_memory(self) -> int:
         """Takes a step of the shared memory; returns its bytes, or raises `Overloaded`."""
@@ -177,4 +178,5 @@ class Admission:
         # Without the one more, clients that could be served and retry at once are rejected on and on.
         self._may_admit = self._may_begin + (not self._queue)
         self._rejected_before = self.rejected
-        self._begin_next()
+        if self._queue:
+            self._begin_next()

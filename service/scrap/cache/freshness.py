@@ -71,7 +71,7 @@ def of_page(
         delay: seconds from sending the request to then; they count as age (RFC 9111, section 4.2.3).
     """
     values = _collect(headers)
-    directives = _directives(values.get("cache-control", []))
+    directives = directives_of(values.get("cache-control", []))
     if _unstorable(directives):
         return Freshness(policy.minimum)
     generated = _date(values["date"][0]) if "date" in values else None
@@ -124,7 +124,7 @@ def _collect(headers: Iterable[tuple[str, str]]) -> dict[str, list[str]]:
     return values
 
 
-def _directives(values: list[str]) -> dict[str, str | None]:
+def directives_of(values: list[str]) -> dict[str, str | None]:
     """The directives of Cache-Control; of a repeated one the first counts (RFC 9111, section 4.2.1)."""
     directives: dict[str, str | None] = {}
     for match in _DIRECTIVE.finditer(", ".join(values)):
@@ -141,7 +141,7 @@ def _unstorable(directives: Mapping[str, str | None]) -> bool:
     """
     if "no-store" in directives and "must-understand" not in directives:
         return True
-    return any(name in directives and directives[name] is None for name in ("no-cache", "private"))
+    return directives.get("no-cache", "") is None or directives.get("private", "") is None
 
 
 def _promised(directives: Mapping[str, str | None], values: Mapping[str, list[str]], generated: float) -> float | None:
