@@ -23,6 +23,7 @@ from scrap.cache.freshness import FreshnessPolicy
 from scrap.errors import Outcome, Overloaded, Reason, ScrapError
 from scrap.events import BackgroundFailed, Emit, FetchEnded, PageNotes, Parse, Timings
 from scrap.fetch import Deadline, FetchedPage, Fetcher, Wants
+from scrap.refresh import Refresh
 from scrap.turns import Turns
 from scrap.urls import Target
 
@@ -56,6 +57,8 @@ class Parsed(NamedTuple):
     fallback_reason: opengraph.FallbackReason | None = None  # why html5lib had to parse the page; None where it had not
     bound: opengraph.Bound | None = None  # the first limit that the page exceeded
     error: Exception | None = None  # what made a parser fail
+    refresh: Refresh | None = None  # what a page without Open Graph declares
+    base: str | None = None  # the page's `<base href>`, as written
 
 
 _NOTHING = Parsed(b"{}", Outcome.NO_OPEN_GRAPH)
@@ -181,15 +184,23 @@ class Previewer:
         started = time.perf_counter()
         async with self._admission.enter() as slot:
             summary.queued = summary.timings.wait = time.perf_counter() - started
-            with await self._fetcher.open(target, summary, deadline) as page:
-                arrived = self._clock()
-                reader = await self._read(page, slot) if page.is_html else None
-            parsed = _NOTHING
-            if reader:
-                parsed = await self._parse(reader, page, summary)
-                slot.hold(reader.held + len(parsed.body))
+            page = await self._fetcher.open(target, summary, deadline)
+            while True:
+                with page:
+                    arrived = self._clock()
+                    reader = await self._read(page, slot) if page.is_html else None
+                parsed = _NOTHING
+                if reader:
+                    parsed = await self._parse(reader, page, summary)
+                    slot.hold(reader.held + len(parsed.body))
+                refreshed = None if parsed.outcome is Outcome.OK else page.refreshed(parsed.refresh, parsed.base)
+                if refreshed is None:
+                    break
+                page = await self._fetcher.follow(refreshed, page.navigation)
         headers = page.headers(freshness.FIELDS)
         lifetime = freshness.of_page(headers, now=arrived, delay=page.delay, policy=self._freshness)
+        if page.failure:  # a later try may give all of it: as soon as after a failure
+            lifetime = replace(lifetime, lifetime=min(lifetime.lifetime, self._freshness.negative))
         made = entry.preview(parsed.body, parsed.outcome, lifetime, now=arrived)
         return made, PageNotes(page.truncated, parsed.fallback_reason, parsed.bound)
 
@@ -212,6 +223,8 @@ class Previewer:
         await self._step(reader.end, timings)
         while reader.is_behind:
             await self._step(reader.advance, timings)
+        if page.failure and not reader.is_useful:
+            raise page.failure()
         parse = PageParse(reader, page.url, self._parsing)
         parsed = await self._step(parse.by_fast_path, timings) if reader.is_light else None
         if parsed is None:
@@ -301,7 +314,8 @@ class PageParse:
         graph = opengraph.open_graph(document, self._url, self._limits)
         outcome = Outcome.OK if graph.fields else Outcome.NO_OPEN_GRAPH
         # A copy: orjson's own keeps the buffer that it was written to, of 4 KiB at least, for as long as it is kept.
-        return Parsed(bytes(memoryview(orjson.dumps(graph.fields))), outcome, bound=graph.bound)
+        body = bytes(memoryview(orjson.dumps(graph.fields)))
+        return Parsed(body, outcome, bound=graph.bound, refresh=document.refresh, base=document.base)
 
 
 def _found(hit: Hit) -> Preview:

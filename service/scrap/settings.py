@@ -228,8 +228,8 @@ GROUPS: Mapping[str, tuple[Setting, ...]] = {
         Setting("cache-max", freshness.FreshnessPolicy, "maximum", _SECONDS,
                 "Seconds that a preview is fresh at most. More means fewer fetches, and edits that appear later."),
         Setting("cache-failures", freshness.FreshnessPolicy, "negative", _SECONDS,
-                "Seconds for which a failure is answered without another fetch. More spares broken hosts, less "
-                "shows a fixed page sooner."),
+                "Seconds for which a failure, or a page that ended early, is answered without another fetch. More "
+                "spares broken hosts, less shows a fixed page sooner."),
         Setting("stale-while-revalidate", freshness.FreshnessPolicy, "stale_while_revalidate", _SECONDS,
                 "Seconds past freshness for which a stale preview is answered while a refresh runs; with 0, clients "
                 "wait."),

@@ -64,7 +64,4 @@ def _target_of(query: bytes) -> urls.Target:
         raise InvalidURL(Reason.URL_MISSING)
     if len(given) > 1:
         raise InvalidURL(Reason.URL_REPEATED)
-    try:
-        return urls.parse(unquote_to_bytes(given[0]).decode())
-    except UnicodeDecodeError:
-        raise InvalidURL(Reason.URL_MALFORMED) from None
+    return urls.parse(urls.decode(unquote_to_bytes(given[0])))

@@ -31,7 +31,8 @@ class FreshnessPolicy:
     default: float = 600.0
     # A preview is fresh at most so long.
     maximum: float = 86_400.0
-    # A failure (404, no DNS, a timeout, …) is the response for so long, without another fetch.
+    # A failure (404, no DNS, a timeout, …) is the response for so long, without another fetch; a page that ended early
+    # is fresh for so long at most.
     negative: float = 30.0
     # A target that the guard blocked. Short: DNS may be repaired; not 0, or each request costs a look-up.
     blocked: float = 10.0

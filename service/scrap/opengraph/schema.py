@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from scrap.opengraph.document import NAMESPACES
+from scrap.opengraph.document import VERTICALS
 
 _STRING = {"type": "string"}
 _URL = {"type": "string", "format": "uri", "pattern": "^https?://"}
@@ -26,7 +26,7 @@ SCHEMA: dict[str, Any] = {
         "locales_alternate": {"type": "array", "items": _STRING},
         **{
             name: {"type": "object", "description": f"{name}:*, as the page has it.", "properties": {}}
-            for name in sorted(NAMESPACES - {"og"})
+            for name in VERTICALS
         },
         "properties": {
             "description": "Every [property, content] of the page, in its order, decoded once and otherwise untouched.",

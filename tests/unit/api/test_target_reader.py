@@ -21,6 +21,8 @@ def reader() -> TargetReader:
         (b"url=https%3A%2F%2Fexample.com%2F%3Fa%3D1%26b%3D2%23top", "https://example.com/?a=1&b=2"),
         (b"url=https://example.com/?q=a+b", "https://example.com/?q=a+b"),
         (b"url=https%3A%2F%2Fexample.com%2F%25E4", "https://example.com/%E4"),
+        (b"url=https%3A%2F%2Fexample.com%2F%E4", "https://example.com/%E4"),
+        (b"url=%20https%3A%2F%2Fexample.com%2F%0A", "https://example.com/"),
         (b"url=https%3A%2F%2Fb%C3%BCcher.example%2F%C3%A4", "https://xn--bcher-kva.example/%C3%A4"),
         (b"&url=http%3A%2F%2Fexample.com", "http://example.com/"),
     ],
