@@ -39,45 +39,26 @@ _NO_FETCH = Timings()
 
 
 class Preview(NamedTuple):
-    """The result of one request.
+    """The result of one request."""
 
-    Attributes:
-        entry: what is sent: a page's Open Graph, or why there is none.
-        source: where it came from: "fresh", "stale", "miss" or "joined".
-        timings: how long each phase of the fetch took.
-        internal: what only the log may contain of a failure.
-        notes: on the page, where it was fetched.
-        due: it is stale; its page is to be fetched again.
-    """
-
-    entry: Entry
-    source: str
+    entry: Entry  # what is sent: a page's Open Graph, or why there is none
+    source: str  # "fresh", "stale", "miss" or "joined"
     timings: Timings
-    internal: str = ""
-    notes: PageNotes | None = None
-    due: bool = False
+    internal: str = ""  # what only the log may contain of a failure
+    notes: PageNotes | None = None  # on the page, where it was fetched
+    due: bool = False  # it is stale; its page is to be fetched again
 
 
 class Parsed(NamedTuple):
-    """The Open Graph of a page.
+    """The Open Graph of a page."""
 
-    Attributes:
-        body: as JSON.
-        outcome: whether there is any.
-        fallback_reason: why html5lib had to parse the page; None where it had not.
-        bound: the first limit that the page exceeded.
-        error: what made a parser fail.
-        refresh: what a page without Open Graph declares.
-        base: the page's `<base href>`, as written.
-    """
-
-    body: bytes
+    body: bytes  # as JSON
     outcome: Outcome
-    fallback_reason: opengraph.FallbackReason | None = None
-    bound: opengraph.Bound | None = None
-    error: Exception | None = None
-    refresh: Refresh | None = None
-    base: str | None = None
+    fallback_reason: opengraph.FallbackReason | None = None  # why html5lib had to parse the page; None where it had not
+    bound: opengraph.Bound | None = None  # the first limit that the page exceeded
+    error: Exception | None = None  # what made a parser fail
+    refresh: Refresh | None = None  # what a page without Open Graph declares
+    base: str | None = None  # the page's `<base href>`, as written
 
 
 _NOTHING = Parsed(b"{}", Outcome.NO_OPEN_GRAPH)
@@ -87,15 +68,9 @@ class Previewer:
     """Makes previews.
 
     Args:
-        fetcher: fetches pages.
-        cache: keeps entries.
-        freshness: for how long it keeps them.
-        admission: limits the fetches at once.
-        parsing: what a page may cost to parse.
         turns: the event loop's time for parsing, shared with the fetcher.
         executor: runs long work: the reference parser, and pages with much Open Graph.
         deadline: seconds for everything, from the wait for a slot to the last byte parsed.
-        emit: receives the events.
         clock: seconds since the epoch.
     """
 
@@ -250,16 +225,10 @@ class Previewer:
             await self._step(reader.advance, timings)
         if page.failure and not reader.is_useful:
             raise page.failure()
-        parsed: Parsed | opengraph.Reading | None = None
-        if reader.is_light:
-            parsed = await self._step(lambda: _by_fast_path(reader.close(), page.url, self._parsing), timings)
-        if not isinstance(parsed, Parsed):
-            parse = (
-                partial(_closed_and_parsed, reader, page.url, self._parsing)
-                if parsed is None
-                else partial(_by_reference, parsed, page.url, self._parsing)
-            )
-            parsed = await self._in_thread(parse, page.host, reader.size, timings)
+        parse = PageParse(reader, page.url, self._parsing)
+        parsed = await self._step(parse.by_fast_path, timings) if reader.is_light else None
+        if parsed is None:
+            parsed = await self._in_thread(parse.by_either, page.host, reader.size, timings)
         if parsed.error:
             self._parser_failed(page.host, parsed.error)
         parser, reason = "reference" if parsed.fallback_reason else "fast", parsed.fallback_reason
@@ -310,37 +279,43 @@ class Previewer:
         return result
 
 
-def _closed_and_parsed(reader: opengraph.PageReader, url: str, limits: opengraph.ParseLimits) -> Parsed:
-    found = _by_fast_path(reader.close(), url, limits)
-    return found if isinstance(found, Parsed) else _by_reference(found, url, limits)
+class PageParse:
+    """The parse of one page that was read: by the fast path, and where that cannot, by the reference parser."""
 
+    def __init__(self, reader: opengraph.PageReader, url: str, limits: opengraph.ParseLimits) -> None:
+        self._reader = reader
+        self._url = url
+        self._limits = limits
+        self._reading: opengraph.Reading | None = None
 
-def _by_fast_path(reading: opengraph.Reading, url: str, limits: opengraph.ParseLimits) -> Parsed | opengraph.Reading:
-    """What the fast path found; or what the reference parser has to read."""
-    if reading.document is None:
-        return reading
-    try:
-        return _parsed(reading.document, url, limits)
-    except Exception as error:  # noqa: BLE001 - no page may cause an error
-        return replace(reading, document=None, fallback_reason=opengraph.FallbackReason.ERROR, error=error)
+    def by_fast_path(self) -> Parsed | None:
+        """What the fast path finds; None where the reference parser has to read the page."""
+        reading = self._reading = self._reader.close()
+        try:
+            return self._parsed(reading.document) if reading.document is not None else None
+        except Exception as error:  # noqa: BLE001 - no page may cause an error
+            self._reading = replace(reading, fallback_reason=opengraph.FallbackReason.ERROR, error=error)
+            return None
 
+    def by_either(self) -> Parsed:
+        """What is found; nothing where the reference parser fails as well."""
+        if self._reading is None and (found := self.by_fast_path()):
+            return found
+        reading = self._reading
+        assert reading is not None  # noqa: S101 - the fast path has read it
+        error = reading.error
+        try:
+            parsed = self._parsed(opengraph.read_with_html5lib(reading.text, self._limits))
+        except Exception as failure:  # noqa: BLE001 - likewise
+            parsed, error = _NOTHING, failure
+        return parsed._replace(fallback_reason=reading.fallback_reason, error=error)
 
-def _by_reference(reading: opengraph.Reading, url: str, limits: opengraph.ParseLimits) -> Parsed:
-    """What the reference parser finds; nothing where it fails as well."""
-    error = reading.error
-    try:
-        parsed = _parsed(opengraph.read_with_html5lib(reading.text, limits), url, limits)
-    except Exception as failure:  # noqa: BLE001 - likewise
-        parsed, error = _NOTHING, failure
-    return parsed._replace(fallback_reason=reading.fallback_reason, error=error)
-
-
-def _parsed(document: opengraph.Document, url: str, limits: opengraph.ParseLimits) -> Parsed:
-    graph = opengraph.open_graph(document, url, limits)
-    outcome = Outcome.OK if graph.fields else Outcome.NO_OPEN_GRAPH
-    # A copy: what orjson gives keeps the buffer that it was written to, of 4 KiB at least, for as long as it is kept.
-    body = bytes(memoryview(orjson.dumps(graph.fields)))
-    return Parsed(body, outcome, bound=graph.bound, refresh=document.refresh, base=document.base)
+    def _parsed(self, document: opengraph.Document) -> Parsed:
+        graph = opengraph.open_graph(document, self._url, self._limits)
+        outcome = Outcome.OK if graph.fields else Outcome.NO_OPEN_GRAPH
+        # A copy: orjson's own keeps the buffer that it was written to, of 4 KiB at least, for as long as it is kept.
+        body = bytes(memoryview(orjson.dumps(graph.fields)))
+        return Parsed(body, outcome, bound=graph.bound, refresh=document.refresh, base=document.base)
 
 
 def _found(hit: Hit) -> Preview:

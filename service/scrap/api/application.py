@@ -24,7 +24,10 @@ class ExactRoute(Route):
     """A route of one path: the expression that Starlette makes of a path matches it before a final newline as well."""
 
     def matches(self, scope: Scope) -> tuple[Match, Scope]:
-        return super().matches(scope) if scope["path"] == self.path else (Match.NONE, {})
+        if scope["path"] != self.path:
+            return Match.NONE, {}
+        is_full = self.methods is None or scope["method"] in self.methods
+        return Match.FULL if is_full else Match.PARTIAL, {"endpoint": self.endpoint, "path_params": {}}
 
 
 def public_app(previewer: Previewer, admission: Admission, *, languages: str, emit: Emit, version: str) -> Starlette:

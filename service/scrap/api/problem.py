@@ -9,7 +9,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from scrap.errors import Outcome, Reason, ScrapError
-from scrap.events import RequestEnded, Timings
+from scrap.events import RequestEnded
 from scrap.preview import MISS
 
 MEDIA_TYPE = "application/problem+json"
@@ -113,7 +113,8 @@ async def on_http_error(request: Request, error: Exception) -> Response:
 
 def server_timing(summary: RequestEnded) -> bytes:
     """Server-Timing (W3C): the phases of the request's own fetch in milliseconds; 0.0 where it made none."""
-    timings = summary.timings if summary.cache == MISS else Timings()
-    fetch = timings.first_byte + timings.body
-    phases = timings.dns * 1e3, timings.connect * 1e3, fetch * 1e3, timings.parse * 1e3
+    if summary.cache != MISS:
+        return b"dns;dur=0.0, connect;dur=0.0, fetch;dur=0.0, parse;dur=0.0"
+    t = summary.timings
+    phases = t.dns * 1e3, t.connect * 1e3, (t.first_byte + t.body) * 1e3, t.parse * 1e3
     return b"dns;dur=%.1f, connect;dur=%.1f, fetch;dur=%.1f, parse;dur=%.1f" % phases

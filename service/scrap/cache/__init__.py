@@ -31,7 +31,7 @@ class CacheLimits:
 
 
 class Hit(NamedTuple):
-    """An entry, and what may be done with it; without a state it can only stand in for a failure."""
+    """An entry and its state; without one it can only stand in for a failure."""
 
     entry: Entry
     state: EntryState | None
@@ -39,12 +39,6 @@ class Hit(NamedTuple):
 
 class Cache:
     """Two levels of entries, keyed by `Target.key`; raises ValueError where `remote.url` cannot be read.
-
-    Args:
-        limits: how much is kept in this process.
-        remote: the shared level; without a URL there is none, and redis-py is not imported.
-        emit: receives an event of each failure of the shared level.
-        clock: seconds since the epoch.
 
     Attributes:
         memory: the first level.
@@ -65,17 +59,15 @@ class Cache:
         return None if self._shared is None else self._shared.up
 
     def start(self) -> None:
-        """Begins to use the shared level, where there is one; needs a running loop."""
         if self._shared is not None:
             self._shared.start()
 
     async def aclose(self) -> None:
-        """Disconnects the shared level."""
         if self._shared is not None:
             await self._shared.aclose()
 
     def peek(self, key: str) -> Hit | None:
-        """What the memory has to respond with at once. The hot path: no I/O, about a microsecond."""
+        """What the memory has to respond with at once."""
         entry = self.memory.get(key)
         state = None if entry is None else entry.state(self._clock())
         self.lookups["memory", _STATES[state]] += 1
@@ -112,9 +104,7 @@ class Cache:
     def fail(self, key: str, failed: Entry, *, spare: Entry | None = None, hold: float = 0.0) -> Entry:
         """Keeps a failure, or the stale preview that stands in for it; returns the one to respond with.
 
-        Args:
-            spare: what `get` returned, where the memory is too small for it.
-            hold: seconds for which the stale preview is held at least.
+        `spare` is what `get` returned, where the memory is too small for it; for `hold`, see `failed_or_stale`.
         """
         now = self._clock()
         entry = failed_or_stale(failed, self.memory.get(key) or spare, now, hold=hold)

@@ -39,33 +39,19 @@ class EntryState(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Entry:
-    """The response to one URL: a preview, or a failure. Times are in seconds since the epoch, for other machines.
-
-    Attributes:
-        outcome: of the request.
-        reason: why it failed; None for a preview.
-        body: as it is sent; empty for a failure.
-        etag: the body's strong entity-tag; empty for a failure.
-        upstream_status: the page's HTTP status, where there was one.
-        retry_after: seconds from `stored` for which the host is not asked again.
-        stored: when it was made.
-        fresh_until: before this it is fresh.
-        swr_until: before this it is a response while its page is fetched again (RFC 5861, section 3).
-        sie_until: before this it stands in for a failure (RFC 5861, section 4).
-        held_until: before this its page is not fetched again, since that has just failed.
-    """
+    """The response to one URL: a preview, or a failure. Times are in seconds since the epoch, for other machines."""
 
     outcome: Outcome
-    reason: Reason | None = None
-    body: bytes = b""
-    etag: str = ""
-    upstream_status: int | None = None
-    retry_after: float | None = None
-    stored: float
-    fresh_until: float
-    swr_until: float
-    sie_until: float
-    held_until: float = 0.0
+    reason: Reason | None = None  # why it failed; None for a preview
+    body: bytes = b""  # as it is sent; empty for a failure
+    etag: str = ""  # the body's strong entity-tag; empty for a failure
+    upstream_status: int | None = None  # of the page's response, where there was one
+    retry_after: float | None = None  # seconds from `stored` for which the host is not asked again
+    stored: float  # when it was made
+    fresh_until: float  # before this it is fresh
+    swr_until: float  # before this it is a response while its page is fetched again (RFC 5861, section 3)
+    sie_until: float  # before this it stands in for a failure (RFC 5861, section 4)
+    held_until: float = 0.0  # before this its page is not fetched again, since that has just failed
     # Header fields of every response made of it, made once.
     headers: tuple[tuple[bytes, bytes], ...] = field(init=False, compare=False, repr=False)
 
@@ -93,8 +79,7 @@ class Entry:
 
     @property
     def useful_until(self) -> float:
-        """When it has no use any more."""
-        return max(self.fresh_until, self.swr_until, self.sie_until)
+        return max(self.swr_until, self.sie_until)
 
     def age(self, now: float) -> int:
         """Age, in whole seconds since the entry was made (RFC 9111, section 5.1)."""
@@ -166,11 +151,9 @@ def encode(key: str, entry: Entry) -> bytes:
 
 
 def decode(key: str, data: bytes) -> Entry | None:
-    """Reads what `encode` wrote for the same key; None for anything else.
+    """Reads what `encode` wrote for the same key and version; None for anything else.
 
-    The digest covers key, version and payload, so an entry that is cut, damaged, foreign, of another version or of
-    another key is none. It is no signature: anybody can compute it, so the entry has to be one that `preview` or
-    `failure` makes.
+    The digest is no signature: anybody can compute it, so the entry has to be one that `preview` or `failure` makes.
     """
     payload = data[_DIGEST:]
     if data[:_DIGEST] != _digest(key, payload):

@@ -17,27 +17,21 @@ _JOINED = FlightJoined()
 class _Flight(Generic[T]):
     """One piece of work, the task that does it, and the requests that joined."""
 
-    __slots__ = ("is_abandoned", "is_wanted", "lingering", "task", "waiters")
-
     task: asyncio.Task[Any]
+    is_wanted = True  # even without waiters
+    is_abandoned = False
+    lingering: asyncio.TimerHandle | None = None
 
     def __init__(self) -> None:
-        self.is_wanted = True  # even without waiters
-        self.is_abandoned = False
         self.waiters: set[asyncio.Future[T]] = set()
-        self.lingering: asyncio.TimerHandle | None = None
 
 
 class Flights(Generic[T]):
     """The work under way, one piece a key.
 
     The request that comes first does the work in its own task; others join and wait. When the last client has left, the
-    work goes on for `linger` seconds and is cancelled then: work that is nearly finished serves the client's next try,
-    and work that is stuck does not hold its slot.
-
-    Args:
-        linger: seconds that abandoned work may go on; a request that comes in that time joins it.
-        emit: receives an event of every request that joins.
+    work goes on for `linger` seconds, in which a request may join it, and is cancelled then: work that is nearly
+    finished serves the client's next try, and work that is stuck does not hold its slot.
     """
 
     def __init__(self, *, linger: float = 1.0, emit: Emit) -> None:
@@ -51,11 +45,6 @@ class Flights(Generic[T]):
 
     async def run(self, key: str, make: Make[T], disconnect: Disconnect | None = None) -> T:
         """Joins the work under way for this key, or does it in the current task.
-
-        Args:
-            key: what makes two requests the same.
-            make: does the work.
-            disconnect: of this request's client.
 
         Raises:
             Exception: what the work raised, for every request that waits for it.

@@ -64,11 +64,9 @@ class Shared:
         self._tasks: list[asyncio.Task[None]] = []
 
     def start(self) -> None:
-        """Begins: the level is in use once the server has responded."""
         self._tasks = [asyncio.create_task(run) for run in (self._watch(), self._read(), self._write())]
 
     async def aclose(self) -> None:
-        """Ends; writes that wait are lost."""
         self._take_down()
         for task in self._tasks:
             task.cancel()

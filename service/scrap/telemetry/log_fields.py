@@ -19,12 +19,16 @@ PHASES: Final = ("wait", "dns", "connect", "first_byte", "body", "parse")
 _phases_of: Final = attrgetter(*PHASES)
 
 
+_RECORD: Final = vars(logging.makeLogRecord({"msg": "%s %s %s %s"}))
+
+
 class RequestRecord(logging.LogRecord):
-    """The record of a request, made without a search of the stack for file and line."""
+    """The record of a request: it has no file and line, which the standard one takes apart for each."""
 
     def __init__(self, logger: str, level: int, event: RequestEnded) -> None:
-        summary = event.method, event.route, event.status, event.outcome
-        super().__init__(logger, level, "", 0, "%s %s %s %s", summary, None)
+        self.__dict__ = _RECORD | {"name": logger, "levelno": level, "levelname": logging.getLevelName(level)}
+        self.args = event.method, event.route, event.status, event.outcome
+        self.created = event.ended
         self.event = event
 
 

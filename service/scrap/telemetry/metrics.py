@@ -109,7 +109,6 @@ class Metrics:
         return render(self.registry), content_type
 
     def route_label(self, route: str) -> str:
-        """The route as a label value: one of the API's, or "unmatched"."""
         return route if route in self._routes else "unmatched"
 
     def observe_admission(self, admission: Admission) -> None:
