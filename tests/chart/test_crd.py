@@ -22,7 +22,7 @@ OBJECTS = "/apis/scaling.scrap.dev/v1alpha1/alertscalers?limit=1"
 CRDS = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions/alertscalers.scaling.scrap.dev"
 
 # By revision, what the CRD was: a change of its spec needs a new number, or no upgrade would bring it.
-REVISIONS = {"1": "2bef298d834f9e72", "2": "b8bfdac50bf6a015"}
+REVISIONS = {"1": "2bef298d834f9e72", "2": "580457fd74323852"}
 LATEST = list(REVISIONS)[-1]
 
 
@@ -132,7 +132,9 @@ def test_what_others_wrote_on_it_stays(server: FakeAPIServer, account: Path) -> 
     assert body["metadata"]["annotations"] == {"other": "stays", REVISION: CRD["metadata"]["annotations"][REVISION]}
 
 
-@pytest.mark.parametrize("server", [(crd(annotations={REVISION: number}), []) for number in (LATEST, "99")], indirect=True)
+@pytest.mark.parametrize(
+    "server", [(crd(annotations={REVISION: number}), []) for number in (LATEST, "99")], indirect=True
+)
 def test_a_crd_that_is_as_new_or_newer_stays(server: FakeAPIServer, account: Path) -> None:
     """Two releases of different versions in a cluster share the CRD: the later one's serves both."""
     done = run("upgrade", server, account)

@@ -66,8 +66,8 @@ def test_a_firing_alert_becomes_replicas_within_an_interval_and_two_seconds(
     assert namespace.metric('scrap_operator_scalings_total{alertscaler="scrap",direction="Up"}') == 1
 
     table = namespace.kubectl("get", "als").splitlines()
-    assert table[0].split() == "NAME TARGET MODE MIN MAX CURRENT DESIRED READY REASON AGE".split()
-    assert table[1].split()[:-1] == "scrap scrap Active 1 9 5 5 True RateLimited".split()
+    assert table[0].split() == ["NAME", "TARGET", "MODE", "MIN", "MAX", "CURRENT", "DESIRED", "READY", "REASON", "AGE"]
+    assert table[1].split()[:-1] == ["scrap", "scrap", "Active", "1", "9", "5", "5", "True", "RateLimited"]
 
     # Who owns the count, by the API server's books: the chart must not render one.
     fields = namespace.get("deployment", "scrap", "--show-managed-fields")["metadata"]["managedFields"]

@@ -33,9 +33,7 @@ def series(in_flight: str, failing: str) -> list[dict[str, str]]:
     return [*capacity, *requests, *[{"series": f"scrap_admission_in_flight{pod}", "values": in_flight} for pod in pods]]
 
 
-def case(
-    in_flight: str, minute: int, *, saturated: bool, hold: bool, failing: str = "0+1x60"
-) -> dict[str, Any]:
+def case(in_flight: str, minute: int, *, saturated: bool, hold: bool, failing: str = "0+1x60") -> dict[str, Any]:
     """What fires at a minute."""
     fire = [{"exp_labels": LABELS}]
     return {
