@@ -230,9 +230,9 @@ def _carrying(labels: Labels, alerts: Sequence[Alert]) -> list[Alert]:
 
 def _fallback(spec: Spec, target: ScaleTarget, inconclusive: RuleOutcome | None) -> int | None:
     """The replicas to fall back to; None where there are as many, or the alerts are known."""
-    wanted = min(spec.fallback, spec.maximum)
+    replicas = min(spec.fallback, spec.maximum)
     gone = inconclusive is not None and inconclusive.reason in _GONE
-    return wanted if gone and target.replicas is not None and target.replicas < wanted else None
+    return replicas if gone and target.replicas is not None and target.replicas < replicas else None
 
 
 def _pending_direction(
