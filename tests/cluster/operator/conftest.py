@@ -96,7 +96,7 @@ class KubeNamespace:
 
     def events(self) -> list[Json]:
         """Those about AlertScalers."""
-        events: list[Json] = self.get("events", "--field-selector", "involvedObject.kind=AlertScaler")["items"]
+        events: list[Json] = self.get("events.events.k8s.io", "--field-selector", "regarding.kind=AlertScaler")["items"]
         return events
 
     def start(self, *arguments: str) -> None:

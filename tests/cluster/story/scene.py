@@ -49,8 +49,8 @@ def values(namespace: Namespace) -> Object:
         "ScrapScaleInUnsafe": {"window": f"{DURATIONS.hold}s"},
         "ScrapAtMaximum": {"for": "15s"},
         "ScrapRejectingLoad": {"for": "5s"},
-        # The critical one first, and it inhibits the other.
-        "ScrapUpstreamFailing": {"all": {"for": "5s"}, "many": {"for": "1m"}},
+        # The critical one alone: it inhibits the other, which would end some seconds later, and be notified then.
+        "ScrapUpstreamFailing": {"all": {"for": "5s"}, "many": {"for": "10m"}},
         "ScrapOperatorSourceDown": {"for": "5s"},
     }
     burn = {

@@ -249,15 +249,28 @@ def a_pod_is_deleted(stage: Stage) -> None:
 
 
 def the_web_is_gone(stage: Stage) -> None:
-    """The clients receive the reason, it is not a failure of the service, and somebody is notified."""
+    """The clients receive the reason, it is not a failure of the service, and somebody is notified.
+
+    It stays away until pods that look idle would have gone, and at its return all of them are there: none goes, and no
+    request is rejected or fails, which the chapter holds.
+    """
     ((alert, channel),) = NO_WEB.items()
     with broken(stage, "The web is gone") as began:
         stage.town.close_the_web()
         is_notified(stage, alert, channel, 120)
         fired = fires(stage, alert, began, 1)
         stage.record.figure("e: web gone to ScrapUpstreamFailing", fired.at - began.at, "s")
+        look_on(DURATIONS.hold + DURATIONS.stabilization + 30)  # two polls of the operator
+        assert stage.watch.desired == MAXIMUM
         stage.town.open_the_web()
+        until("each page can be fetched", lambda: all_are_fetched(stage), 30)
         is_over(stage, alert, channel, 120)
+
+
+def all_are_fetched(stage: Stage) -> bool:
+    """Whether no call failed for the web's sake, lately."""
+    calls = stage.record.calls(time.time() - LATEST - 2)
+    return calls.ok > 0 and calls.web == 0
 
 
 def test_f_a_new_version(stage: Stage) -> None:
