@@ -3,7 +3,7 @@
 _DURATIONS = ((86400.0, "d"), (3600.0, "h"), (60.0, "min"), (1.0, "s"), (1e-3, "ms"), (1e-6, "µs"))
 _BINARY = ((2.0**30, "GiB"), (2.0**20, "MiB"), (2.0**10, "KiB"), (1.0, "B"))
 _DECIMAL = ((1e9, "GB"), (1e6, "MB"), (1e3, "kB"), (1.0, "B"))
-_BEHIND = {"reqps": " /s", "pps": " /s", "cpm": " /min", "suffix:x": " x"}
+_BEHIND = {"reqps": " /s", "pps": " /s", "cpm": " /min", "suffix:x": " x", "suffix: times": " times"}
 
 
 def shown(value: float, unit: str, decimals: int | None = None) -> str:
