@@ -3,7 +3,6 @@
 from grafana_foundation_sdk.builders import dashboard as dashboards
 from grafana_foundation_sdk.models.dashboard import Dashboard
 
-from scripts.dashboards.overview import FIRES
 from scripts.dashboards.panels import (
     BLUE,
     GREEN,
@@ -20,6 +19,7 @@ from scripts.dashboards.panels import (
 )
 
 _GOOD = (State(1, "yes", GREEN), State(0, "no", RED))
+_FIRES = (State(1, "firing", ORANGE), State(0, "not firing", GREEN))
 _BAD = (State(1, "yes", ORANGE), State(0, "no", GREEN))
 # The operator's process has a job of its own.
 _PROCESS = '@namespace, job="$job-operator"'
@@ -130,7 +130,7 @@ def _decisions(found: dashboards.Dashboard) -> dashboards.Dashboard:
             "Rules",
             "Which rules fire, as the operator sees it.",
             Query("max by (rule) (scrap_operator_rule_firing{@operator})", "{{rule}}"),
-            meanings=FIRES,
+            meanings=_FIRES,
             height=4,
             nothing="no operator",
         )

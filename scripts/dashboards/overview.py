@@ -42,7 +42,6 @@ _SINCE = "sum(clamp_min(sum by (pod) (scrap_requests_total{@here}) - sum by (pod
 
 _PHASES = ("wait", "dns", "connect", "first_byte", "body", "parse")
 
-FIRES = (State(1, "firing", ORANGE), State(0, "not firing", GREEN))
 _SEVERITIES = (State(3, "critical", RED), State(2, "warning", ORANGE), State(1, "info, or a signal to scale", BLUE))
 
 
@@ -78,7 +77,7 @@ def _quantile(quantile: float, buckets: str, longest: str, label: str = "") -> s
     """A quantile, and never more than the maximum: it is estimated between two bounds, and the maximum is measured."""
     le, by = (f"le, {label}", f" by ({label})") if label else ("le", "")
     estimated = f"histogram_quantile({quantile}, sum by ({le}) ({buckets})) > 0"
-    measured = f"max{by} ({longest}) > 0"
+    measured = f"max{by} ({longest}) > 0 and on ({label}) {estimated}"
     kinds = (("estimated", estimated), ("measured", measured))
     both = " or ".join(f'label_replace({value}, "kind", "{kind}", "", "")' for kind, value in kinds)
     return f"min{by} ({both})"
@@ -511,20 +510,6 @@ def _saturation() -> dashboards.Row:
     return row
 
 
-def _scaling() -> dashboards.Row:
-    return dashboards.Row("Operator").with_panel(
-        states(
-            "Rules of the operator",
-            "The firing rules of the operator: saturated adds pods, scale-in-unsafe prevents scale-in. Empty without "
-            "the operator.",
-            Query("max by (rule) (scrap_operator_rule_firing{@operator})", "{{rule}}"),
-            meanings=FIRES,
-            height=5,
-            nothing="no operator",
-        )
-    )
-
-
 _BURNS = {"over 5m": GREY, "over 1h": RED, "over 6h": ORANGE, "over 3d": BLUE}
 
 
@@ -588,6 +573,6 @@ def build() -> Dashboard:
     ):
         found = found.with_variable(dashboards.ConstantVariable(name).value(value).description(description))
     found = _signals(_health(found))
-    for row in (_latency(), _errors(), _web(), _saturation(), _scaling(), _budget()):
+    for row in (_latency(), _errors(), _web(), _saturation(), _budget()):
         found = found.with_row(row)
     return found.build()

@@ -31,6 +31,6 @@ def _rounded(value: float, decimals: int | None) -> str:
 
 def _scaled(value: float, scales: tuple[tuple[float, str], ...]) -> str:
     for size, name in scales:
-        if abs(value) >= size:
+        if abs(value) >= size * 0.9995:
             return f"{value / size:.3g} {name}"
     return f"0 {scales[-1][1]}" if value == 0 else f"{value / scales[-1][0]:.2g} {scales[-1][1]}"
