@@ -8,7 +8,7 @@ export UV_PYTHON_DOWNLOADS := never
 export UV_COMPILE_BYTECODE := 1
 export PYTHONDONTWRITEBYTECODE :=
 .DEFAULT_GOAL := help
-.PHONY: help setup run demo test test-oldest coverage test-servers test-chart test-cluster story story-picture faults lint format types contracts check fuzz bench bench-bombs bench-peers bench-peers-docs gate capacity soak bench-parser dashboards dashboards-preview dashboards-check docs alert-test image release clean
+.PHONY: help setup run demo test test-oldest coverage test-servers test-chart test-cluster story story-picture faults lint format types contracts check fuzz bench bench-bombs bench-peers bench-peers-docs gate capacity soak bench-parser dashboards dashboards-preview dashboards-pictures dashboards-check docs alert-test image release clean
 
 help: ## list the commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-18s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -115,7 +115,10 @@ dashboards: setup ## make the dashboards' JSON
 
 dashboards-preview: setup ## draw the dashboards from a Prometheus (PROMETHEUS, NAMESPACE, JOB)
 	@$(UV) run --frozen --group pictures python -m scripts.dashboards.preview \
-	    --prometheus $(or $(PROMETHEUS),http://127.0.0.1:9090) --namespace $(or $(NAMESPACE),scrap) --job $(or $(JOB),scrap) $(or $(FOLDER),docs/images)
+	    --prometheus $(or $(PROMETHEUS),http://127.0.0.1:9090) --namespace $(or $(NAMESPACE),scrap) --job $(or $(JOB),scrap) $(ARGS) $(or $(FOLDER),docs/images)
+
+dashboards-pictures: setup ## draw the dashboards from made-up series, into docs/images; needs helm, promtool, prometheus
+	@scripts/dashboards/pictures $(FOLDER)
 
 dashboards-check: setup ## whether every panel has data in a Grafana (GRAFANA=http://127.0.0.1:3000, GRAFANA_PASSWORD, NAMESPACE, JOB)
 	@.venv/bin/python -m scripts.dashboards.grafana --url $(or $(GRAFANA),http://127.0.0.1:3000) \

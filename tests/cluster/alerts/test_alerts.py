@@ -131,7 +131,8 @@ def is_notified(slack: Capture, alert: str, channel: str, *, seconds: float = 90
         "*To do* ",
         f"/{alert}.md|Runbook>",
         "&amp;from=",
-        "|Dashboard at that time>",
+        "|Query>",
+        "|Dashboard>",
         "|Silence>",
     ):
         assert part in message.text, message.text
@@ -146,7 +147,7 @@ def is_over(slack: Capture, alert: str, channel: str, *, seconds: float = 90) ->
         (channel, True),
     ]
     message = slack.about(alert)[-1]
-    assert message.title.startswith("✅ Resolved: ")
+    assert message.title.startswith("✅ Resolved [")
     assert " It lasted " in message.text
     return message
 
@@ -251,7 +252,7 @@ def test_the_web_is_gone(namespace: Namespace, slack: Capture) -> None:
         time.sleep(5)
         namespace.kubectl("scale", "deployment/web", "--replicas=0")
         message = is_notified(slack, "ScrapUpstreamFailing", "warning")
-        assert message.title.startswith("🟠 This week: ")
+        assert message.title.startswith(f"🟠 [{NAME}] ")
         assert "of the pages that scrap fetches fail" in message.title
         namespace.kubectl("scale", "deployment/web", "--replicas=1")
         is_over(slack, "ScrapUpstreamFailing", "warning")
@@ -262,7 +263,7 @@ def test_too_much_comes(namespace: Namespace, slack: Capture) -> None:
     with AlertLoad(namespace, "page", workers=1, pause=0.1).calling():
         with AlertLoad(namespace, "slow", workers=16, pause=0.2).calling():
             message = is_notified(slack, "ScrapErrorBudgetBurn", "critical")
-            assert message.title.startswith("🔴 Act now: ")
+            assert message.title.startswith(f"🔴 [{NAME}] ")
             is_notified(slack, "ScrapRejectingLoad", "warning")
         is_over(slack, "ScrapErrorBudgetBurn", "critical", seconds=120)
         is_over(slack, "ScrapRejectingLoad", "warning")
@@ -273,7 +274,7 @@ def test_too_much_comes(namespace: Namespace, slack: Capture) -> None:
 def test_no_pod_is_left(namespace: Namespace, slack: Capture) -> None:
     namespace.kubectl("scale", "deployment/scrap", "--replicas=0")
     message = is_notified(slack, "ScrapDown", "critical")
-    assert message.title == "🔴 Act now: No pod of scrap responds"
+    assert message.title == f"🔴 [{NAME}] ScrapDown · No pod of scrap responds"
     namespace.kubectl("scale", "deployment/scrap", "--replicas=1")
     is_over(slack, "ScrapDown", "critical")
 

@@ -98,7 +98,7 @@ def is_notified(stage: Stage, alert: str, channel: str, seconds: float) -> None:
     until(f"{alert} is notified", lambda: bool(about(stage, alert)), seconds)
     (message,) = about(stage, alert)
     assert message.channel == channel
-    assert message.title.startswith("🔴 Act now: " if channel == "critical" else "🟠 This week: ")
+    assert message.title.startswith("🔴 [" if channel == "critical" else "🟠 [")
     assert "*To do* " in message.text
 
 
