@@ -8,7 +8,7 @@ export UV_PYTHON_DOWNLOADS := never
 export UV_COMPILE_BYTECODE := 1
 export PYTHONDONTWRITEBYTECODE :=
 .DEFAULT_GOAL := help
-.PHONY: help setup run demo test test-oldest coverage test-servers test-chart test-cluster story story-picture faults lint format types contracts check fuzz bench bench-bombs bench-peers bench-peers-docs gate capacity soak bench-parser dashboards dashboards-preview dashboards-pictures dashboards-check docs alert-test image release clean
+.PHONY: help setup run demo test test-oldest coverage test-servers test-chart test-cluster story story-picture faults lint format types contracts check fuzz bench bench-bombs bench-peers bench-peers-docs gate capacity soak bench-parser dashboards dashboards-preview dashboards-pictures dashboards-check docs docs-serve site alert-test image release clean
 
 help: ## list the commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-18s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -129,6 +129,13 @@ docs: setup ## make the pages that are made from code
 	@.venv/bin/python -m scripts.chart_config
 	helm-docs --chart-search-root charts/scrap --sort-values-order file --skip-version-footer
 
+site docs-serve release: export NO_MKDOCS_2_WARNING := 1 # mkdocs.yml says what it would say
+docs-serve: setup ## the site of the documents on http://127.0.0.1:8000, built again at each change
+	@exec .venv/bin/mkdocs serve --livereload --dev-addr $(or $(SITE),127.0.0.1:8000) # click 8.3 and newer forget --livereload
+
+site: setup ## build the site of the documents, strictly, into .cache/site
+	@.venv/bin/mkdocs build --quiet
+
 alert-test: setup ## a harmless alert of each severity through Alertmanager to Slack (NAMESPACE=scrap)
 	@.venv/bin/python -m scripts.alert_test --namespace $(or $(NAMESPACE),scrap) $(ARGS)
 
@@ -140,7 +147,7 @@ image: ## build the container image localhost/scrap:dev
 
 release: STEP ?= dry-run
 release: setup ## a step of a release; without STEP all but what pushes and signs (TAG=v1.2.3 REPOSITORY=owner/name, docs/releasing.md)
-	@.venv/bin/python -m scripts.release $(STEP) $(addprefix --tag ,$(TAG)) $(addprefix --repository ,$(REPOSITORY))
+	@PATH=$(CURDIR)/.venv/bin:$$PATH .venv/bin/python -m scripts.release $(STEP) $(addprefix --tag ,$(TAG)) $(addprefix --repository ,$(REPOSITORY))
 
 clean: ## remove what the commands made
 	rm -rf .uv .venv .cache .coverage* .hypothesis .mypy_cache .pytest_cache .ruff_cache .import_linter_cache build dist

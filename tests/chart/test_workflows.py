@@ -18,7 +18,7 @@ WORKFLOWS: dict[str, Object] = {
     path.stem: yaml.safe_load(path.read_text()) for path in sorted((GITHUB / "workflows").glob("*.yml"))
 }
 MAKEFILE = (ROOT / "Makefile").read_text()
-STEPS_OF_A_RELEASE = ["check", "stage", "image", "chart", "sign", "publish"]
+STEPS_OF_A_RELEASE = ["check", "stage", "image", "chart", "sign", "publish", "site"]
 
 
 def steps(workflow: Object) -> Iterator[Object]:
