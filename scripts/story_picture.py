@@ -5,6 +5,7 @@ From top to bottom: calls, what they waited, how full the pods are, replicas, th
 
 import json
 import sys
+import textwrap
 from pathlib import Path
 from typing import Any
 
@@ -150,8 +151,14 @@ def _faults(axes: Axes, story: dict[str, Any], *, named: bool) -> None:
             axes.axvspan(start, event["at"], color=RED, alpha=0.07, linewidth=0)
             axes.axvline(start, color=RED, linewidth=0.5)
             if named:
-                where = {"xycoords": ("data", "axes fraction"), "rotation": 90, "va": "top", "fontsize": 7}
-                axes.annotate(event["name"], (start + 3, 0.97), color=RED, **where)
+                _fault(axes, start, event["name"], RED)
+        elif event["kind"] == "skipped" and named:
+            _fault(axes, event["at"], f"{event['name']}: skipped. {event['text']}", GRAY)
+
+
+def _fault(axes: Axes, at: float, text: str, color: str) -> None:
+    where = {"xycoords": ("data", "axes fraction"), "rotation": 90, "va": "top", "fontsize": 7}
+    axes.annotate("\n".join(textwrap.wrap(text, 40)), (at + 3, 0.97), color=color, **where)
 
 
 def main() -> None:
