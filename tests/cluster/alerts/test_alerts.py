@@ -3,12 +3,16 @@
 Nothing waits for longer than it has to; the whole takes about four minutes.
 """
 
+import json
 import re
 import shutil
 import subprocess
 import threading
 import time
+import urllib.request
 from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from urllib.parse import quote
 
@@ -27,10 +31,22 @@ from tests.cluster.alerts.scene import (
     Disk,
     Message,
     Stack,
+    fetch,
     stand_in_for_slack,
     values,
 )
-from tests.cluster.clusters import STACK, Namespace, hurry, merged, nodes, start_web, until
+from tests.cluster.clusters import (
+    RECEIVER,
+    STACK,
+    CommandError,
+    Namespace,
+    hurry,
+    merged,
+    nodes,
+    start,
+    start_web,
+    until,
+)
 from tests.cluster.intervals import Intervals, asked
 from tests.cluster.providers.choice import provider
 from tests.cluster.providers.provider import CannotError
@@ -254,6 +270,34 @@ def test_an_alert_test_comes_to_each_channel_and_is_over(slack: Capture, capsys:
     slack.forget()
 
 
+def helm_test(namespace: Namespace, stack: Stack, *severities: str) -> list[str]:
+    """What the chart's own test of alerts prints, a line a severity; it fails where one is not delivered."""
+    tests = {"alerts": {"enabled": True, "severities": list(severities), "wait": 30}}
+    namespace.upgrade({**values(namespace, asked(stack, NAME)), "tests": tests})
+    pod = "scrap-test-alerts"
+    with suppress(CommandError):
+        namespace.helm("test", "scrap", "--filter", f"name={pod}")
+        return ["passed"]
+    said = namespace.kubectl("logs", pod)
+    namespace.kubectl("delete", "pod", pod)
+    return said.splitlines()
+
+
+@contextmanager
+def silenced(stack: Stack, alert: str) -> Iterator[None]:
+    """An alert of ours is silenced within the block."""
+    matcher = {"name": "alertname", "value": alert, "isRegex": False}
+    times = {"startsAt": datetime.now(UTC), "endsAt": datetime.now(UTC) + timedelta(minutes=10)}
+    silence = {"matchers": [matcher], "createdBy": "a test", "comment": "a test"}
+    body = json.dumps(silence | {name: at.isoformat() for name, at in times.items()}).encode()
+    headers = {"Content-Type": "application/json"}
+    request = urllib.request.Request(f"{stack.alertmanager}/api/v2/silences", body, headers)
+    with urllib.request.urlopen(request, timeout=10) as answer:
+        identifier = json.load(answer)["silenceID"]
+    yield
+    fetch(f"{stack.alertmanager}/api/v2/silence/{identifier}", "DELETE")
+
+
 @pytest.mark.usefixtures("disk_story")
 def test_the_web_is_gone(namespace: Namespace, slack: Capture) -> None:
     with AlertLoad(namespace, "page", workers=2, pause=0.1).calling():
@@ -306,6 +350,35 @@ def test_nothing_else_was_sent(slack: Capture, disk_story: threading.Thread | Ca
     named = BROKEN if isinstance(disk_story, CannotError) else BROKEN + OF_DISKS
     expected = [message for alert in named for message in slack.about(f"Scrap{alert}")]
     assert len(slack.messages()) == len(expected) == 2 * len(named), [m.title for m in slack.messages()]
+
+
+@contextmanager
+def reconfigured(stack: Stack) -> Iterator[None]:
+    """What the block changes is loaded by Alertmanager afterwards."""
+
+    def configuration() -> str:
+        hurry()
+        (found,) = re.findall(r"^alertmanager_config_hash (\S+)$", fetch(f"{stack.alertmanager}/metrics"), re.MULTILINE)
+        return str(found)
+
+    before = configuration()
+    yield
+    until("Alertmanager has loaded it", lambda: configuration() != before, 90)
+
+
+def test_the_charts_own_test_gives_each_verdict(stack: Stack, namespace: Namespace, slack: Capture) -> None:
+    """Delivered; then held back by a silence, refused by the receiver, and no receiver."""
+    assert helm_test(namespace, stack, "critical") == ["passed"]
+
+    start(namespace, "refusing", f"STATUS = 403\n{RECEIVER}")
+    with reconfigured(stack):
+        patch = {"stringData": {"warning": f"http://refusing.{NAME}.svc/warning"}}
+        namespace.kubectl("patch", "secret", "scrap-slack", "--patch", json.dumps(patch))
+    with silenced(stack, "ScrapTestCritical"):
+        held, refused, nobody = helm_test(namespace, stack, "critical", "warning", "info")
+    assert re.fullmatch(rf"critical +goes to {NAME}/scrap/critical: MUTED: silenced by .+", held)
+    assert re.fullmatch(rf"warning +goes to {NAME}/scrap/warning: REFUSED by slack; see .+", refused)
+    assert nobody.startswith("info      goes to NO RECEIVER: no route matches it")
 
 
 def test_other_receivers_hours_and_info_as_the_page_says(
