@@ -37,16 +37,17 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_setup() -> Generator[None]:
     """Skips what the provider of the cluster cannot do; the reason says which one."""
-    return (yield from _skipping())
+    return (yield from skipping())
 
 
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_call() -> Generator[None]:
     """The same while a test runs."""
-    return (yield from _skipping())
+    return (yield from skipping())
 
 
-def _skipping() -> Generator[None]:
+def skipping() -> Generator[None]:
+    """Runs what it is yielded to; what cannot be done there is a skip."""
     try:
         yield
     except CannotError as error:

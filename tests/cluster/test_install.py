@@ -55,9 +55,22 @@ def test_the_namespace_takes_no_pod_that_is_not_restricted(namespace: Namespace)
         namespace.kubectl("run", "free", "--image=localhost/scrap:dev", "--privileged")
 
 
+# As README.md says that a pod calls the service.
+CALL = """
+import urllib.request
+try:
+    urllib.request.urlopen("http://scrap.%s.svc/api/v1/scrap?url=http%%3A%%2F%%2F127.0.0.1%%2F")
+except urllib.error.HTTPError as error:
+    print(error.code, error.read().decode())
+"""
+
+
 def test_as_it_comes_it_fetches_nothing_inside(namespace: Namespace) -> None:
     """The default settings: `helm test` finds that the service refuses the test's own pod, and passes."""
     namespace.install({"monitoring": {"serviceMonitor": {"enabled": False}}})
+    said = namespace.kubectl("exec", "deployment/scrap", "--", "python", "-c", CALL % namespace.name)
+    assert said.startswith("403 ")
+    assert "blocked" in said
     said = namespace.helm("test", "scrap", "--logs")
     assert "which is an internal address" in said
     assert "if configured to allow it, the image fetches it" in said

@@ -14,12 +14,14 @@ import pytest
 
 from tests.chart.rendering import ROOT
 from tests.cluster import run
+from tests.cluster.conftest import skipping
+from tests.cluster.faults.report import Row
 from tests.cluster.providers import docker_nodes, kind
 from tests.cluster.providers.choice import PROVIDERS, NoProviderError, chosen
 from tests.cluster.providers.current import Current
 from tests.cluster.providers.kind import Kind
 from tests.cluster.providers.minikube import Minikube
-from tests.cluster.providers.provider import CannotError, Provider
+from tests.cluster.providers.provider import STACK_SCRIPT, CannotError, Provider
 from tests.cluster.providers.shared import SharedCluster
 
 FAKE = r"""#!/bin/bash
@@ -198,6 +200,13 @@ def test_a_stack_that_was_not_there_is_removed(install: Install, monkeypatch: py
     assert f"kubectl delete namespace --selector {label} --field-selector metadata.name=monitoring" in lines()
 
 
+def test_the_script_changes_no_stack_that_something_else_installed(install: Install) -> None:
+    lines = install(*PROGRAMS)
+    done = subprocess.run([STACK_SCRIPT, "up"], capture_output=True, text=True, check=True)
+    assert "kube-prometheus-stack exists and was not installed by this script: not changing it" in done.stderr
+    assert not [line for line in lines() if "upgrade" in line or "create" in line]
+
+
 def test_the_current_cluster_gets_an_image_by_a_command_or_has_it(
     install: Install, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -343,6 +352,19 @@ class RecordedProvider(Provider):
 
     def export_logs(self, folder: Path) -> None:
         self.asked.append(f"logs {folder.relative_to(ROOT)}")
+
+
+def test_what_a_provider_cannot_do_is_a_skip_that_says_so() -> None:
+    test = skipping()
+    next(test)
+    with pytest.raises(pytest.skip.Exception, match=r"^current: node-2 cannot be cut off$"):
+        test.throw(CannotError("current: node-2 cannot be cut off"))
+
+
+def test_and_a_row_of_the_fault_matrix() -> None:
+    row = Row.skipped("node unplugged", "current: node-2 cannot be cut off", "2026-11-29")
+    assert str(row).startswith("| node unplugged | skipped: current: node-2 cannot be cut off | - | - | ")
+    assert str(row).endswith(" | - | 2026-11-29 |")
 
 
 @pytest.mark.parametrize("code", [0, 1])
