@@ -285,7 +285,7 @@ def helm_test(namespace: Namespace, stack: Stack, *severities: str) -> list[str]
 
 @contextmanager
 def silenced(stack: Stack, alert: str) -> Iterator[None]:
-    """An alert of ours is silenced within the block."""
+    """An alert of this name is silenced within the block."""
     matcher = {"name": "alertname", "value": alert, "isRegex": False}
     times = {"startsAt": datetime.now(UTC), "endsAt": datetime.now(UTC) + timedelta(minutes=10)}
     silence = {"matchers": [matcher], "createdBy": "a test", "comment": "a test"}
