@@ -1,5 +1,6 @@
 """The cluster of ../shared/cluster: nodes in namespaces of this machine, with a stand-in for kube-prometheus-stack."""
 
+import json
 import os
 import shutil
 import subprocess
@@ -7,7 +8,7 @@ from pathlib import Path
 from typing import ClassVar
 
 from tests.chart.rendering import CACHE, ROOT
-from tests.cluster.providers.provider import Provider, call
+from tests.cluster.providers.provider import Provider, call, output
 
 
 class SharedCluster(Provider):
@@ -50,9 +51,9 @@ class SharedCluster(Provider):
         return {"CLUSTER": self.cluster}
 
     def labels(self, image: str) -> str:
-        found = "{{json .OCIv1.Config.Labels}}"
-        command = ["buildah", "inspect", "--type", "image", "--format", found, image]
-        return subprocess.run(command, check=True, capture_output=True, text=True).stdout
+        return json.dumps(
+            json.loads(output("buildah", "inspect", "--type", "image", image))["OCIv1"]["config"]["Labels"]
+        )
 
     def export_logs(self, folder: Path) -> None:
         super().export_logs(folder)
