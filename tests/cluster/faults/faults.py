@@ -26,7 +26,7 @@ class InjectedFault:
     Attributes:
         broken: breaks it within a block, and gives words that the runbook lacks.
         alert: which one names the point of failure.
-        seconds: how long it may take, and its message as well, each from the breaking on.
+        seconds: how long it may take at intervals of 5 s, and its message as well, each from the breaking on.
         cause: what the runbook's check has to say, a regular expression.
         served: of how many calls in a hundred the clients may get what they want while it lasts: at least, at most.
         notices: what they should notice, in words.

@@ -14,7 +14,6 @@ from scrap_operator.model import Reference
 from scrap_operator.telemetry import OperatorMetrics
 from tests.cluster.operator.conftest import (
     DEFINITION,
-    ROOT,
     Firing,
     Json,
     KubeNamespace,
@@ -23,6 +22,7 @@ from tests.cluster.operator.conftest import (
     kubectl,
     wait_for,
 )
+from tests.cluster.providers.choice import provider
 from tests.freezing import freeze, thaw
 from tests.integration.operator.alertmanager import Alertmanager
 from tests.waiting import eventually
@@ -533,10 +533,7 @@ def test_an_api_server_that_is_killed_under_it(namespace: KubeNamespace, signals
     namespace.deploy(replicas=3)
     apply(namespace, scaler())
     wait_for(namespace, "Steady")
-    restart = ROOT / "../shared/cluster/restart"
-    if not restart.exists():
-        pytest.skip("no ../shared/cluster/restart to kill the API server with")
-    subprocess.run([restart, "kube-apiserver", "15"], check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    provider().restart("kube-apiserver", 15)
     signals.fire("Saturated")
     assert namespace.ask("/healthz")[0] == 200  # nothing that a restart would fix
     assert namespace.metric('scrap_operator_problems_total{alertscaler="scrap"}') > 0
