@@ -30,7 +30,7 @@ async def test_page_is_read_and_its_request_is_ours(client: Client) -> None:
     assert request.path == "/a%20b?c=d"
     assert request.header("host") == f"127.0.0.1:{origin.port}"
     assert request.header("user-agent") == EgressPolicy().user_agent
-    assert request.header("accept-language") == "en"
+    assert request.header("accept-language") == "en-US,en;q=0.9"
     assert request.header("accept-encoding") == "gzip, deflate, br, zstd"
     assert request.header("connection") == "close"
     assert request.header("cookie") is None
