@@ -18,6 +18,12 @@ _PIECES = [
     *("<object>", "</object>", "<marquee>", "<applet>", "</applet>", "<ruby>", "<rt>", "<pre>", "<input>", "<isindex>"),
     *("<option>", "<optgroup>", "<td>", "<tr>", "</td>", "<caption>", "<col>", "<frame>", "<image>", "<center>"),
     *('<img alt="', "<img alt='", '<a title="<b>">', "<a title='>", "<a =", "<a x==", "<a / x", "<a x=y/>", '<a "'),
+    *(
+        " http-equiv=refresh",
+        '<meta http-equiv="Refresh" content="0;url=/n">',
+        "<meta content='5, u' http-equiv=refresh>",
+    ),
+    *('<meta http-equiv="&#114;efresh" content="1">', '<meta http-equiv="refresh" content="x">'),
     *(' a="b"', " a='b'", " a=b", " a", " content=", " property=og:z", ' name="og:z"', "<base href=/b/>", "<base>"),
     *("&amp;", "&lt", "&copy=", "&#65;", "&#x41", "&#", "&notit;"),
 ]

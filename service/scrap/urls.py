@@ -1,11 +1,12 @@
 """URLs of targets, in one spelling, and the links of pages.
 
 Parsing is the WHATWG URL standard's (ada), so `http://0177.0.0.1/` and `http://bücher.example/ä` mean here what they
-mean to a browser. What the standard would repair inside the authority is rejected: the guard must see what was written.
+mean to a browser. What the standard would repair inside the authority is rejected, but for tabs and line breaks: the
+guard must see what was written.
 """
 
 import re
-from dataclasses import dataclass
+from typing import NamedTuple
 
 import ada_url
 
@@ -17,7 +18,8 @@ _MAX_LENGTH_BEYOND = 4 * MAX_LENGTH  # of a redirect's target, which carries sta
 # The authority as it was written, up to the first of / ? #, with what stands before it: any number of slashes after
 # http:, backslashes too (WHATWG URL, section 4.4, "special authority ignore slashes state").
 _AUTHORITY = re.compile(r"(?:[A-Za-z][A-Za-z0-9+.\-]*:|(?=[/\\]{2}))([/\\]*[^/?#]*)")
-_UNSAFE_ANYWHERE = re.compile(r"[\x00-\x1f\x7f]")
+_ENDS = "".join(map(chr, range(0x21)))  # C0 controls and space: no part of a URL (section 4.4)
+_NOT_UTF8 = re.compile(r"[\udc80-\udcff]")
 _UNSAFE_IN_AUTHORITY = re.compile(r"[\s\\%<>\"^`{|}\x00-\x20\x7f-\xa0]")
 # An http(s) URL as the standard writes it down again (WHATWG URL, section 4.5), up to its fragment: in this one
 # spelling the parts are found by their delimiters.
@@ -25,16 +27,17 @@ _SERIALIZED = re.compile(r"(https?)://(?:([^/@]*)@)?(\[[^\]]*\]|[^/:]+)(?::(\d+)
 _DEFAULT_PORTS = {"http": 80, "https": 443}
 
 
-@dataclass(frozen=True, slots=True)
-class Target:
+class Target(NamedTuple):
     """A page to fetch: absolute, http or https, ASCII, normalized, without a fragment.
 
     Attributes:
-        href: the URL in its one spelling; the key under which it is cached.
+        href: the URL in its one spelling.
         scheme: "http" or "https".
         host: the ASCII host, without the dot of the DNS root; an IPv6 address without its brackets.
         port: the port to connect to, always given.
         path: path and query, for the request line.
+        key: what its preview is cached under: the URL, and the languages.
+        languages: the Accept-Language of its request; "" for the setting's.
     """
 
     href: str
@@ -42,6 +45,12 @@ class Target:
     host: str
     port: int
     path: str
+    key: str
+    languages: str = ""
+
+    def in_languages(self, languages: str) -> "Target":
+        """The same page for a client that prefers these."""
+        return self._replace(key=f"{self.href} {languages}", languages=languages)
 
     @property
     def authority(self) -> str:
@@ -50,16 +59,21 @@ class Target:
         return host if self.port == _DEFAULT_PORTS[self.scheme] else f"{host}:{self.port}"
 
 
+def decode(url: bytes) -> str:
+    """Decodes UTF-8; bytes that are none stay the bytes they are, percent-encoded."""
+    text = url.decode("utf-8", "surrogateescape")
+    return text if text.isascii() else _NOT_UTF8.sub(lambda found: f"%{ord(found[0]) - 0xDC00:02X}", text)
+
+
 def parse(text: str, *, base: str | None = None) -> Target:
     """Reads the URL of a page: an absolute one, or a redirect's, relative to the redirecting page's (`base`).
 
     Raises:
         InvalidURL: it is too long, malformed, not http(s), or carries credentials.
     """
+    text = text.strip(_ENDS).replace("\t", "").replace("\n", "").replace("\r", "")
     if len(text) > (MAX_LENGTH if base is None else _MAX_LENGTH_BEYOND):
         raise InvalidURL(Reason.URL_TOO_LONG)
-    if _UNSAFE_ANYWHERE.search(text) or text != text.strip():
-        raise InvalidURL(Reason.URL_MALFORMED)
     written = _AUTHORITY.match(text)
     if written and _UNSAFE_IN_AUTHORITY.search(written[1]):
         raise InvalidURL(Reason.URL_MALFORMED)
@@ -86,6 +100,7 @@ def parse(text: str, *, base: str | None = None) -> Target:
         host=host.strip("[]"),
         port=int(port) if port else _DEFAULT_PORTS[scheme],
         path=path,
+        key=href,
     )
 
 

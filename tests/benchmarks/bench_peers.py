@@ -33,6 +33,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
+from tests import corpus
 from tests.benchmarks.bench_gate import cpu
 from tests.benchmarks.openloop import LoadGenerator
 
@@ -461,8 +462,7 @@ def is_right(found: Any, fields: Sequence[str], pairs: Sequence[Sequence[str | N
 
 def right_answers(peer: BenchPeer, numbers: Sequence[int]) -> tuple[int, int]:
     """How many of the pages that have any a peer reads as html5lib does, by the kit's oracle."""
-    lines = map(json.loads, (CORPUS / "expected.jsonl").read_text().splitlines())
-    pairs = {line["n"]: line["pairs"] for line in lines}
+    pairs = corpus.expected()
     with running(peer) as target:
         verdicts = [is_right(target.get(f"{base('p')}{number}"), peer.fields, pairs[number]) for number in numbers]
     return verdicts.count(True), len(verdicts) - verdicts.count(None)

@@ -134,7 +134,7 @@ class TestDryRun:
         objects: list[Object] = [item for item in yaml.load_all(text, Loader=yaml.CSafeLoader) if item]
         assert container_of(objects)["image"] == "ghcr.io/some/repo:0.1.0"
         pages = "https://github.com/Some/Repo/blob/v0.1.0/docs"
-        agent = f"Mozilla/5.0 (compatible; scrap/0.1.0; +{pages}/fetching.md)"
+        agent = f"Mozilla/5.0 (compatible; scrapbot/0.1.0; +{pages}/fetching.md)"
         assert one(objects, "ConfigMap")["data"]["SCRAP_USER_AGENT"] == agent
         assert f"runbook_url: {pages}/runbooks/ScrapDown.md" in text
         assert "127.0.0.1:8000" not in text

@@ -123,12 +123,20 @@ TRAPS: dict[str, Trap] = {
     "shorter than it says": Trap(EVERY["/short"], 200, title="Alive"),
     "a negative length": broken(lengths(b"Content-Length: -1")),
     "a length that overflows": broken(lengths(b"Content-Length: 99999999999999999999999")),
-    "a length that is a list": broken(lengths(b"Content-Length: 83, 83")),
-    "the same length twice": broken(lengths(b"Content-Length: 83", b"Content-Length: 83")),
+    "a length that is a list": Trap(lengths(b"Content-Length: 83, 83"), 200, title="Alive"),
+    "the same length twice": Trap(lengths(b"Content-Length: 83", b"Content-Length: 83"), 200, title="Alive"),
+    "two lengths in a list": broken(lengths(b"Content-Length: 5, 83")),
+    "a length after white space": broken(lengths(b"Content-Length : 83")),
+    "a length on a folded line": broken(lengths(b"Content-Length: 8\r\n 3")),
     "two lengths": broken(lengths(b"Content-Length: 5", b"Content-Length: 83")),
     "a length that is no number": broken(lengths(b"Content-Length: many")),
-    "a length and chunks": broken(
-        lengths(b"Content-Length: 83", b"Transfer-Encoding: chunked", body=b"53\r\n" + CARD + b"\r\n0\r\n\r\n")
+    "a length and chunks": Trap(
+        lengths(b"Content-Length: 5", b"Transfer-Encoding: chunked", body=b"53\r\n" + CARD + b"\r\n0\r\n\r\n"),
+        200,
+        title="Alive",
+    ),
+    "chunks after white space": broken(
+        lengths(b"Transfer-Encoding : chunked", body=b"53\r\n" + CARD + b"\r\n0\r\n\r\n")
     ),
     # Chunks.
     "chunks": Trap(chunks(b"0\r\n\r\n"), 200, title="Alive"),

@@ -36,6 +36,18 @@ from scrap.errors import InvalidURL, Reason
         ("http://[::FFFF:127.0.0.1]/", "http://[::ffff:7f00:1]/", "::ffff:7f00:1", 80),
         ("http://example.com/a b|c", "http://example.com/a%20b|c", "example.com", 80),
         ("http://example.com/?a@b:c", "http://example.com/?a@b:c", "example.com", 80),
+        # White space and control characters, as WPT's url/resources/urltestdata.json has them.
+        (" \t http://example.com/ \r\n", "http://example.com/", "example.com", 80),
+        ("\x00\x1b\x04\x12 http://example.com/\x1f \r ", "http://example.com/", "example.com", 80),
+        ("h\tt\nt\rp://h\to\ns\rt.example:9\t0\n0\r0/p\ta", "http://host.example:9000/pa", "host.example", 9000),
+        ("http://exam\r\nple.com/", "http://example.com/", "example.com", 80),
+        ("http://example.com/\r\nHost: evil", "http://example.com/Host:%20evil", "example.com", 80),
+        ("http://example.com/\x00?\x1fb", "http://example.com/%00?%1Fb", "example.com", 80),
+        ("http://example.com/\x7f", "http://example.com/%7F", "example.com", 80),
+        ("http://example.com/a\xa0", "http://example.com/a%C2%A0", "example.com", 80),
+        ("http://example.com/a\x85\u3000", "http://example.com/a%C2%85%E3%80%80", "example.com", 80),
+        ("http://example.com/a\u2028b ?c d ", "http://example.com/a%E2%80%A8b%20?c%20d", "example.com", 80),
+        ("http://example.com/ /", "http://example.com/%20/", "example.com", 80),
     ],
 )
 def test_one_spelling(text: str, href: str, host: str, port: int) -> None:
@@ -61,10 +73,12 @@ def test_one_spelling(text: str, href: str, host: str, port: int) -> None:
         ("http:/\\/example.com/", Reason.URL_MALFORMED),
         ("http:///example.com\\@evil.example/", Reason.URL_MALFORMED),
         ("http://[fe80::1%25eth0]/", Reason.URL_MALFORMED),
-        ("http://example.com/\x00", Reason.URL_MALFORMED),
-        ("http://example.com/\r\nHost: evil", Reason.URL_MALFORMED),
-        ("http://exam\tple.com/", Reason.URL_MALFORMED),
-        (" http://example.com/", Reason.URL_MALFORMED),
+        ("\xa0http://example.com/", Reason.URL_MALFORMED),
+        ("http://example.com\xa0", Reason.URL_MALFORMED),
+        ("http://exam\x00ple.com/", Reason.URL_MALFORMED),
+        ("http://exam\x0bple.com/", Reason.URL_MALFORMED),
+        ("http://user\t@example.com/", Reason.URL_CREDENTIALS),
+        (" \n", Reason.URL_MALFORMED),
         ("http://example.com:65536/", Reason.URL_MALFORMED),
         ("http://1.2.3.256/", Reason.URL_MALFORMED),
         ("http://[::1", Reason.URL_MALFORMED),
@@ -84,6 +98,23 @@ def test_what_cannot_be_read(text: str, reason: Reason) -> None:
     with pytest.raises(InvalidURL) as caught:
         urls.parse(text)
     assert caught.value.reason is reason
+
+
+@pytest.mark.parametrize(
+    ("url", "text"),
+    [
+        (b"http://example.com/a", "http://example.com/a"),
+        ("http://bücher.example/ä".encode(), "http://bücher.example/ä"),
+        (b"/caf\xe9", "/caf%E9"),
+        ("/ä/".encode() + b"\xe4\xe4?\xff", "/ä/%E4%E4?%FF"),
+        (b"/\xed\xa0\x80", "/%ED%A0%80"),  # a surrogate is no UTF-8
+        (b"/\xc3", "/%C3"),
+        (b"/%e9", "/%e9"),
+        (b"", ""),
+    ],
+)
+def test_bytes_that_are_no_utf8_stay_what_they_are(url: bytes, text: str) -> None:
+    assert urls.decode(url) == text
 
 
 def test_longest_url_is_read() -> None:

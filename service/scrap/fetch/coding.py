@@ -7,12 +7,12 @@ No layer of a stacked coding gives more than the page's limit, so nothing is inf
 import sys
 import zlib
 from collections.abc import Iterator
-from typing import Protocol
+from contextlib import suppress
 
 import brotli
 
 from scrap.errors import Reason, UpstreamError
-from scrap.fetch.limits import FetchLimits
+from scrap.fetch.limits import KIB, FetchLimits
 
 if sys.version_info >= (3, 14):
     from compression import zstd
@@ -25,24 +25,8 @@ ACCEPTED = "gzip, deflate, br, zstd"
 # browsers do.
 _REFUSED = {"compress", "x-compress", "dcb", "dcz", "exi", "aes128gcm", "pack200-gzip"}
 _GZIP = zlib.MAX_WBITS | 16
-_ZSTD_WINDOW_LOG = 23  # 8 MiB, the most that HTTP allows (RFC 9659)
-
-
-class Coding(Protocol):
-    """Undoes one coding.
-
-    Attributes:
-        finished: the coded stream is whole as far as it is here.
-        held: bytes of memory that it holds, beside a small constant.
-    """
-
-    held: int
-
-    @property
-    def finished(self) -> bool: ...
-
-    def feed(self, data: bytes) -> Iterator[bytes]:
-        """Yields what the data decodes to, piece by piece; raises `CODING_ERRORS`."""
+_ZSTD: dict[int, int] = {zstd.DecompressionParameter.window_log_max: 23}  # 8 MiB, the most that HTTP allows (RFC 9659)
+_KEPT = 32 * KIB  # bytes of a coded body, kept in case that it is damaged; some 150 KB of HTML
 
 
 class Zlib:
@@ -55,7 +39,7 @@ class Zlib:
 
     def __init__(self, step: int, members: int, *, gzip: bool) -> None:
         self._step = step
-        self._members = _Members(members)
+        self._members = members
         self._gzip = gzip
         self._inflater = zlib.decompressobj(_GZIP)
         self._begun = gzip  # deflate: the first two bytes decide which
@@ -71,26 +55,24 @@ class Zlib:
             data = self._start = self._start + data
             if len(data) < 2:
                 return
-            self._inflater = zlib.decompressobj(zlib.MAX_WBITS if _zlib_header(data) else -zlib.MAX_WBITS)
+            is_zlib = data[0] & 0x0F == 8 and (data[0] << 8 | data[1]) % 31 == 0  # RFC 1950's check bits; else RFC 1951
+            self._inflater = zlib.decompressobj(zlib.MAX_WBITS if is_zlib else -zlib.MAX_WBITS)
             self._begun = True
         while data and not self._over:
             if self._inflater.eof:
                 self._over = not (self._gzip and data.startswith(b"\x1f"))
                 if not self._over:
-                    self._members.begin()
+                    self._members = _next_member(self._members)
                     self._inflater = zlib.decompressobj(_GZIP)
                 continue
             piece = self._inflater.decompress(data, self._step)
             if piece:
                 yield piece
             data = self._inflater.unused_data if self._inflater.eof else self._inflater.unconsumed_tail
-            if not data and len(piece) == self._step:
-                yield from self._rest()
-
-    def _rest(self) -> Iterator[bytes]:
-        """Yields what the inflater holds back when its last step was full and its input used up."""
-        while piece := self._inflater.decompress(b"", self._step):
-            yield piece
+            while not data and len(piece) == self._step:  # its last step was full: it may hold something back
+                piece = self._inflater.decompress(b"", self._step)
+                if piece:
+                    yield piece
 
 
 class Brotli:
@@ -130,8 +112,8 @@ class Zstd:
     def __init__(self, step: int, members: int) -> None:
         self.held = 0
         self._step = step
-        self._members = _Members(members)
-        self._inflater = _new_zstd()
+        self._members = members
+        self._inflater = zstd.ZstdDecompressor(options=_ZSTD)
 
     @property
     def finished(self) -> bool:
@@ -140,8 +122,8 @@ class Zstd:
     def feed(self, data: bytes) -> Iterator[bytes]:
         while data or not (self._inflater.needs_input or self._inflater.eof):
             if self._inflater.eof:
-                self._members.begin()
-                self._inflater = _new_zstd()
+                self._members = _next_member(self._members)
+                self._inflater = zstd.ZstdDecompressor(options=_ZSTD)
             piece = self._inflater.decompress(data, self._step)
             data = self._inflater.unused_data
             self.held += len(piece)
@@ -149,32 +131,17 @@ class Zstd:
                 yield piece
 
 
-class _Members:
-    """Counts the streams of a body that follow one another.
-
-    One costs its sender nine bytes and us 5 µs, and a copy of what is behind it.
-    """
-
-    def __init__(self, most: int) -> None:
-        self._left = most - 1
-
-    def begin(self) -> None:
-        """Counts one more than the first; raises UpstreamError where it is one too many."""
-        self._left -= 1
-        if self._left < 0:
-            raise UpstreamError(Reason.BODY_UNREADABLE, "too many members")
+def _next_member(left: int) -> int:
+    """Counts a stream that follows another one: it costs its sender nine bytes and us 5 µs, and a copy of the rest."""
+    if left <= 1:
+        raise UpstreamError(Reason.BODY_UNREADABLE, "too many members")
+    return left - 1
 
 
+Coding = Zlib | Brotli | Zstd
+"""Undoes one coding. `finished`: the coded stream is whole as far as it is here; `held`: bytes of memory that it holds,
+beside a small constant; `feed` yields what the data decodes to, piece by piece, and raises `CODING_ERRORS`."""
 CODING_ERRORS = (zlib.error, brotli.error, zstd.ZstdError)
-
-
-def _new_zstd() -> zstd.ZstdDecompressor:
-    return zstd.ZstdDecompressor(options={zstd.DecompressionParameter.window_log_max: _ZSTD_WINDOW_LOG})
-
-
-def _zlib_header(data: bytes) -> bool:
-    """Distinguishes RFC 1950 from bare RFC 1951 by the header's check bits."""
-    return data[0] & 0x0F == 8 and (data[0] << 8 | data[1]) % 31 == 0
 
 
 def codings(content_encoding: str, limits: FetchLimits) -> list[Coding]:
@@ -206,15 +173,19 @@ def codings(content_encoding: str, limits: FetchLimits) -> list[Coding]:
 
 
 class ContentDecoder:
-    """Undoes all codings of a body.
+    """Undoes all codings of a body, those of `codings`.
 
     Attributes:
         overflowed: a layer reached the limit; the body ends here.
     """
 
-    def __init__(self, stack: list[Coding], limit: int) -> None:
-        self._stack = stack
-        self._left = [limit] * len(stack)
+    def __init__(self, content_encoding: str, limits: FetchLimits) -> None:
+        self._encoding = content_encoding
+        self._limits = limits
+        self._stack = codings(content_encoding, limits)
+        self._left = [limits.decoded_bytes] * len(self._stack)
+        self._received = bytearray()  # up to _KEPT bytes
+        self._given = 0
         self.overflowed = False
 
     @property
@@ -231,12 +202,35 @@ class ContentDecoder:
         """Yields what the data decodes to, piece by piece, none longer than a step.
 
         Raises:
-            UpstreamError: BODY_UNREADABLE.
+            UpstreamError: BODY_UNREADABLE, after all that came before the damage (within `_KEPT`).
         """
+        if len(self._received) <= _KEPT:
+            self._received += data
         try:
-            yield from self._layer(0, data)
+            for piece in self._layer(0, data):
+                self._given += len(piece)
+                yield piece
         except CODING_ERRORS as error:
-            raise UpstreamError(Reason.BODY_UNREADABLE, f"{type(error).__name__}: {error}") from None
+            failure = f"{type(error).__name__}: {error}"
+        else:
+            return
+        if len(self._received) <= _KEPT:
+            lost, step = self._before_damage()[self._given :], self._limits.inflate_step
+            yield from (lost[start : start + step] for start in range(0, len(lost), step))
+        raise UpstreamError(Reason.BODY_UNREADABLE, failure)
+
+    def _before_damage(self) -> bytes:
+        """Decodes anew up to the damaged byte: the call that failed gave nothing of what it had decoded before that."""
+        data, good, decoded = bytes(self._received), 0, bytearray()
+        self._stack.clear()  # it is of no more use, and a window of brotli takes 16 MiB
+        for size in (1024, 32, 1):
+            again = ContentDecoder(self._encoding, self._limits)
+            decoded = bytearray().join(again._layer(0, data[:good]))
+            with suppress(*CODING_ERRORS):
+                while good < len(data):
+                    decoded += b"".join(again._layer(0, data[good : good + size]))
+                    good += size
+        return bytes(decoded)
 
     def _layer(self, index: int, data: bytes) -> Iterator[bytes]:
         if index == len(self._stack):

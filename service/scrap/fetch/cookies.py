@@ -1,59 +1,151 @@
-"""The cookies of one fetch: some sites redirect in a circle until they get theirs back."""
+"""The cookies of one fetch (RFC 6265 and 6265bis): some sites redirect in a circle until they get theirs back."""
 
 import re
-from email.message import Message
-from http.cookiejar import CookieJar
-from typing import TYPE_CHECKING, cast
-from urllib.request import Request
+import time
+from datetime import UTC, datetime
+from typing import NamedTuple
 
-if TYPE_CHECKING:
-    from http.client import HTTPResponse
+from publicsuffixlist import PublicSuffixList
 
+from scrap.fetch import guard
 from scrap.fetch.fields import Fields, values
+from scrap.fetch.limits import FetchLimits
 from scrap.urls import Target
 
-_UNSAFE = re.compile(r"[^\t\x20-\x7e\x80-\xff]")
+_PUBLIC_SUFFIXES = PublicSuffixList()
+_MAX_PAIR, _MAX_ATTRIBUTE = 4096, 1024  # bytes (6265bis, section 5.6)
+_PREFIXES = (b"__secure-", b"__host-")
+_CONTROL = re.compile(rb"[\0-\x08\x0a-\x1f\x7f]")
+_MAX_AGE = re.compile(rb"-?[0-9]+")
+_DATE_TOKEN = re.compile(rb"[^\t\x20-\x2f\x3b-\x40\x5b-\x60\x7b-\x7e]+")
+_CLOCK = re.compile(rb"([0-9]{1,2}):([0-9]{1,2}):([0-9]{1,2})(?![0-9])")
+_DAY = re.compile(rb"([0-9]{1,2})(?![0-9])")
+_YEAR = re.compile(rb"([0-9]{2,4})(?![0-9])")
+_MONTHS = b"jan feb mar apr may jun jul aug sep oct nov dec".split()
+
+
+class Cookie(NamedTuple):
+    """A cookie; one with the same first four fields replaces it. `pair` is sent, an expired one is to be deleted."""
+
+    name: bytes
+    domain: str
+    host_only: bool
+    path: bytes
+    pair: bytes
+    secure: bool
+    expired: bool
+
+    def goes_to(self, target: Target) -> bool:
+        """Whether a request has it (RFC 6265, section 5.4)."""
+        path = _path(target)
+        return (
+            (target.host == self.domain or (not self.host_only and _is_below(target.host, self.domain)))
+            and (path == self.path or path.startswith(self.path.removesuffix(b"/") + b"/"))
+            and (target.scheme == "https" or not self.secure)
+        )
 
 
 class Jar:
-    """Keeps cookies from hop to hop, each for the hosts and paths it is meant for (RFC 6265), and dies with its fetch.
+    """Keeps cookies from hop to hop, and dies with its fetch. A cookie beyond the limits is not kept."""
 
-    Args:
-        most: cookies taken from one response, the first ones.
-    """
-
-    def __init__(self, most: int) -> None:
-        self._most = most
-        self._jar: CookieJar | None = None  # made when the first cookie comes: most fetches see none
+    def __init__(self, limits: FetchLimits) -> None:
+        self._limits = limits
+        self._cookies: dict[tuple[object, ...], Cookie] = {}  # the oldest first
 
     def keep(self, target: Target, fields: Fields) -> None:
-        """Takes what a response sets."""
-        cookies = values(fields, b"set-cookie")
-        if cookies:
-            self._jar = self._jar or CookieJar()
-            self._jar.extract_cookies(cast("HTTPResponse", _Response(cookies[: self._most])), _request(target))
+        """Takes what a response sets (RFC 6265, section 5.3)."""
+        for line in values(fields, b"set-cookie"):
+            cookie = read_cookie(line, target, time.time())
+            if cookie is None:
+                continue
+            key = cookie[:4]
+            others = [len(kept.pair) for other, kept in self._cookies.items() if other != key]
+            if cookie.expired:
+                self._cookies.pop(key, None)
+            elif len(others) < self._limits.cookies and sum(others) + len(cookie.pair) <= self._limits.cookie_bytes:
+                self._cookies[key] = cookie
 
     def header(self, target: Target) -> bytes:
-        """Writes the Cookie header's value for a request; empty where there is none to send."""
-        if self._jar is None:
-            return b""
-        request = _request(target)
-        self._jar.add_cookie_header(request)
-        value = request.get_header("Cookie") or ""
-        return b"" if _UNSAFE.search(value) else value.encode("latin-1")
+        """Writes the Cookie header's value for a request, longer paths first; empty where there is none to send."""
+        found = [cookie for cookie in self._cookies.values() if cookie.goes_to(target)]
+        return b"; ".join(cookie.pair for cookie in sorted(found, key=lambda cookie: -len(cookie.path)))
 
 
-class _Response:
-    """What a cookie jar reads of a response."""
+def read_cookie(line: bytes, target: Target, now: float) -> Cookie | None:
+    """Reads a Set-Cookie header's value (RFC 6265, sections 5.2 and 5.3); None for what sets no cookie.
 
-    def __init__(self, cookies: list[bytes]) -> None:
-        self._message = Message()
-        for cookie in cookies:
-            self._message["Set-Cookie"] = cookie.decode("latin-1")
+    Args:
+        target: the request whose response has it.
+        now: seconds since the epoch.
+    """
+    first, *attributes = line.split(b";")
+    name, equals, value = first.partition(b"=")
+    name, value = (name.strip(b" \t"), value.strip(b" \t")) if equals else (b"", first.strip(b" \t"))
+    if _CONTROL.search(line) or not (name or value) or len(name) + len(value) > _MAX_PAIR:
+        return None
+    domain, path, secure = "", b"", False
+    max_age: int | None = None
+    expires: float | None = None
+    for attribute in attributes:  # the last one of a kind that can be read counts
+        key, _, text = attribute.partition(b"=")
+        text = text.strip(b" \t")
+        if len(text) > _MAX_ATTRIBUTE:
+            continue
+        match key.strip(b" \t").lower():
+            case b"domain":
+                domain = text.removeprefix(b".").decode("latin-1").lower()
+            case b"path":
+                path = text
+            case b"secure":
+                secure = True
+            case b"max-age" if _MAX_AGE.fullmatch(text):
+                max_age = int(text)
+            case b"expires" if (date := read_date(text)) is not None:
+                expires = date
+    if domain and domain != target.host and (not _is_below(target.host, domain) or _PUBLIC_SUFFIXES.is_public(domain)):
+        return None
+    host_only = not domain or _PUBLIC_SUFFIXES.is_public(domain)
+    prefixed = (name or value).lower()
+    if (
+        (secure and target.scheme != "https")
+        or (prefixed.startswith(_PREFIXES) and not (name and secure))
+        or (prefixed.startswith(b"__host-") and not (host_only and path == b"/"))
+    ):
+        return None
+    if not path.startswith(b"/"):  # the default path (section 5.1.4)
+        path = _path(target).rpartition(b"/")[0] or b"/"
+    pair = b"%b=%b" % (name, value) if name else value
+    expired = max_age <= 0 if max_age is not None else expires is not None and expires <= now
+    return Cookie(name, domain or target.host, host_only, path, pair, secure, expired)
 
-    def info(self) -> Message:
-        return self._message
+
+def read_date(text: bytes) -> float | None:
+    """Reads a date as browsers do, its parts in any order (RFC 6265, section 5.1.1): seconds since the epoch."""
+    clock: list[int] = []
+    day, month, year = -1, 0, 0
+    for token in _DATE_TOKEN.findall(text):
+        if not clock and (found := _CLOCK.match(token)):
+            clock = [int(part) for part in found.groups()]
+        elif day < 0 and (found := _DAY.match(token)):
+            day = int(found[1])
+        elif not month and token[:3].lower() in _MONTHS:
+            month = _MONTHS.index(token[:3].lower()) + 1
+        elif not year and (found := _YEAR.match(token)):
+            year = int(found[1])
+            year += 1900 if 70 <= year <= 99 else 2000 if year <= 69 else 0
+    if not clock or year < 1601:
+        return None
+    hour, minute, second = clock
+    try:
+        return datetime(year, month, day, hour, minute, second, tzinfo=UTC).timestamp()
+    except ValueError:
+        return None
 
 
-def _request(target: Target) -> Request:
-    return Request(target.href)  # noqa: S310 - nothing is opened: a cookie jar reads the URL from it
+def _is_below(host: str, domain: str) -> bool:
+    """Whether a host's name ends in a domain (RFC 6265, section 5.1.3); an address is no name."""
+    return host.endswith(f".{domain}") and guard.literal(host) is None
+
+
+def _path(target: Target) -> bytes:
+    return target.path.partition("?")[0].encode("ascii")

@@ -1,6 +1,7 @@
 """The time limits of a fetch, on one timer."""
 
 import asyncio
+from collections.abc import Callable
 from types import TracebackType
 
 from scrap.errors import DeadlineExceeded, Reason
@@ -11,11 +12,9 @@ class Deadline:
 
     The task is cancelled when the time is over, as by `asyncio.timeout`.
 
-    Args:
-        seconds: for everything.
-
     Attributes:
         exceeded: the limit that was exceeded, TIMEOUT_TOTAL or a phase's.
+        stop: ends the reading of a page, in place of a first cancellation: what was read may be of use.
 
     Raises:
         DeadlineExceeded: at the end of the context.
@@ -23,7 +22,9 @@ class Deadline:
 
     def __init__(self, seconds: float) -> None:
         self.exceeded: Reason | None = None
+        self.stop: Callable[[], None] | None = None
         self._seconds = seconds
+        self._grace = 0.25  # seconds to parse what was read of a page, when all the time is over
         self._reason = Reason.TIMEOUT_TOTAL
 
     def __enter__(self) -> "Deadline":
@@ -38,9 +39,7 @@ class Deadline:
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, _: TracebackType | None) -> None:
         self._timer.cancel()
-        if self.exceeded is None:
-            return
-        if self._task.uncancel() <= self._cancelling and kind is asyncio.CancelledError:
+        if self.exceeded and self._task.uncancel() <= self._cancelling and kind is asyncio.CancelledError:
             raise DeadlineExceeded(self.exceeded) from None
 
     @property
@@ -65,6 +64,10 @@ class Deadline:
         self._timer = self._loop.call_at(self._when, self._expire)
 
     def _expire(self) -> None:
+        if self.stop and self._grace and self._when <= self._armed:
+            self.stop()
+            self._end = self._when = self._end + self._grace
+            self._grace = 0.0
         if self._when > self._armed:  # the limit moved; the timer did not, for that costs more than it saves
             self._arm()
         else:

@@ -12,6 +12,7 @@ from scrap.fetch.egress_policy import EgressPolicy
 from scrap.fetch.fields import combined
 from scrap.fetch.host_limits import Refusals
 from scrap.fetch.limits import FetchLimits
+from scrap.fetch.navigation import Navigation
 from scrap.fetch.page import FetchedPage
 from scrap.fetch.resolver import Resolve, Resolver
 from scrap.fetch.response import UpstreamResponse
@@ -25,7 +26,6 @@ class Fetcher:
     One fetcher serves a whole event loop; it keeps no connection and no cookie from one fetch to the next.
 
     Args:
-        limits: of one fetch.
         policy: which targets are allowed beyond the public web.
         emit: receives an event of every blocked target.
         turns: the event loop's time for reading content, shared with parsing.
@@ -62,7 +62,6 @@ class Fetcher:
         """Fetches a page up to its head. The page is a context manager, whose end ends the connection at once.
 
         Args:
-            target: the page.
             summary: hops and timings are added to it, also where the fetch fails; the content's when the page ends.
             deadline: the context that this is called in; the phases of each hop are limited by it as well.
 
@@ -71,9 +70,13 @@ class Fetcher:
             UpstreamError: the page cannot be fetched.
             Overloaded: FULL, too many wait for this host, or EXHAUSTED.
         """
-        response = await self._follow(target, summary, deadline)
+        return await self.follow(target, Navigation(summary, deadline, Jar(self._limits)))
+
+    async def follow(self, target: Target, navigation: Navigation) -> FetchedPage:
+        """Goes on to where a page leads (`FetchedPage.refreshed`), as `open` does."""
+        response = await self._send(target, navigation)
         try:
-            page = FetchedPage(response, self._client, self._limits, self._turns, summary)
+            page = FetchedPage(response, self._client, self._limits, self._turns, navigation)
             await page.look()
         except BaseException:
             self._client.close(response)
@@ -85,33 +88,24 @@ class Fetcher:
         if self._own_resolver is not None:
             self._own_resolver.close()
 
-    async def _follow(self, target: Target, summary: FetchEnded, deadline: Deadline) -> UpstreamResponse:
+    async def _send(self, target: Target, navigation: Navigation) -> UpstreamResponse:
         """Sends requests until a response is no redirect."""
-        jar = Jar(self._limits.cookies)
-        seen: set[tuple[str, bytes]] = set()
-        for _ in range(self._limits.redirects + 1):
-            cookie = jar.header(target)
-            if (target.href, cookie) in seen:
+        while True:
+            if len(navigation.seen) > self._limits.redirects:
+                raise UpstreamError(Reason.REDIRECT_LIMIT, target.href)
+            cookie = navigation.jar.header(target)
+            if (target.href, cookie) in navigation.seen:
                 raise UpstreamError(Reason.REDIRECT_LOOP, target.href)
-            seen.add((target.href, cookie))
+            navigation.seen.add((target.href, cookie))
             self._refusals.check(target.host)
-            response = await self._client.get(target, cookie, summary, deadline)
+            response = await self._client.get(target, cookie, navigation.summary, navigation.deadline)
             if 200 <= response.status < 300:
                 return response
             self._client.close(response)
-            jar.keep(target, response.fields)
-            target = self._redirect(response)
-        raise UpstreamError(Reason.REDIRECT_LIMIT, target.href)
-
-    def _redirect(self, response: UpstreamResponse) -> Target:
-        """Returns the target of a redirect.
-
-        Raises:
-            UpstreamError: it is no redirect (UPSTREAM_STATUS), or its Location is no URL (REDIRECT_INVALID).
-        """
-        location = redirects.location_of(response.status, response.fields)
-        if location is None:
-            here, retry_after = response.target, combined(response.fields, b"retry-after")
-            seconds = self._refusals.note(here.host, response.status, retry_after)
-            raise UpstreamError(Reason.UPSTREAM_STATUS, here.href, status=response.status, retry_after=seconds)
-        return redirects.resolve(location, response.target)
+            navigation.jar.keep(target, response.fields)
+            location = redirects.location_of(response.status, response.fields)
+            if location is None:
+                retry_after = combined(response.fields, b"retry-after")
+                seconds = self._refusals.note(target.host, response.status, retry_after)
+                raise UpstreamError(Reason.UPSTREAM_STATUS, target.href, status=response.status, retry_after=seconds)
+            target = redirects.resolve(location, target)

@@ -1,11 +1,11 @@
-"""Header fields as they were received: names in lower case, values as bytes (RFC 9110, section 5)."""
+"""Header fields by name, in lower case: the values as bytes, in order (RFC 9110, section 5)."""
 
-Fields = list[tuple[bytes, bytes]]
+Fields = dict[bytes, list[bytes]]
 
 
 def values(fields: Fields, name: bytes) -> list[bytes]:
     """Returns every value of a field, in order."""
-    return [value for key, value in fields if key == name]
+    return fields.get(name, [])
 
 
 def combined(fields: Fields, name: bytes) -> str:

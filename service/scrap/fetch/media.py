@@ -5,11 +5,16 @@ from dataclasses import dataclass
 
 SNIFFED_BYTES = 1445  # what the MIME Sniffing standard looks at (section 5.1)
 
-_HTML = {"text/html", "application/xhtml+xml"}
+_HTML = {"text/html", "application/xhtml+xml", "application/vnd.wap.xhtml+xml"}
 # Types without meaning: the MIME Sniffing standard has the content decide (section 7).
-_UNKNOWN = {"unknown/unknown", "application/unknown", "*/*"}
-_TYPE = re.compile(r"\s*([!#$%&'*+\-.^_`|~0-9A-Za-z]+/[!#$%&'*+\-.^_`|~0-9A-Za-z]+)\s*(?:;|$)")
-_CHARSET = re.compile(r";\s*charset\s*=\s*(?:\"([^\"]*)\"|([^\s;\"]+))", re.IGNORECASE)
+_UNKNOWN = {None, "unknown/unknown", "application/unknown"}
+_S = "\t\n\r "
+_NAME = r"[!#$%&'*+\-.^_`|~0-9A-Za-z]++"
+_QUOTED = r'(?:[^"\\]++|\\.|\\\Z)*'  # up to its quote, or else all of the rest
+_VALUE = re.compile(rf'(?:[^",]++|"{_QUOTED}"?+)+', re.DOTALL)
+_TYPE = re.compile(rf"[{_S}]*+({_NAME}/{_NAME})[{_S}]*+(?=;|\Z)")
+_PARAMETER = re.compile(rf';[{_S}]*+([^;=]*+)(?:=(?:(")({_QUOTED})"?+[^;]*+|([^;]*+)))?', re.DOTALL)
+_PARAMETER_VALUE = re.compile(r"[\t\x20-\x7e\x80-\xff]*")
 # What an HTML page begins with (section 7.1, and `meta` and `link`), each followed by white space or `>`.
 _BEGINNING = re.compile(
     rb"(?:\xef\xbb\xbf)?[\t\n\x0c\r ]*<(?:!--|(?:!DOCTYPE HTML|HTML|HEAD|SCRIPT|IFRAME|H1|DIV|FONT|TABLE|A|STYLE|"
@@ -31,16 +36,29 @@ class Media:
     charset: str | None
 
 
-def read(values: list[str]) -> Media:
-    """Reads Content-Type headers: the last one that is readable counts (Fetch standard, section 2.2.2)."""
-    for value in reversed(values):
+def read(lines: list[str]) -> Media:
+    """Reads the Content-Type lines of a header (Fetch standard, section 2.2.2: extract a MIME type)."""
+    essence = charset = first_charset = None
+    for value in _VALUE.findall(", ".join(lines)):
         found = _TYPE.match(value)
-        if found:
-            essence = found[1].lower()
-            charset = _CHARSET.search(value)
-            label = (charset[1] or charset[2]) if charset else None
-            return Media(None if essence in _UNKNOWN else essence in _HTML, label)
-    return Media(None, None)
+        if not found or found[1] == "*/*":
+            continue
+        charset = _charset(value, found.end())
+        if found[1].lower() != essence:
+            essence, first_charset = found[1].lower(), charset
+        elif charset is None:
+            charset = first_charset
+    return Media(None if essence in _UNKNOWN else essence in _HTML, charset)
+
+
+def _charset(value: str, start: int) -> str | None:
+    """The parameter of a MIME type (MIME Sniffing standard, section 4.4)."""
+    for name, quote, quoted, bare in _PARAMETER.findall(value, start):
+        if name.lower() == "charset":
+            label = re.sub(r"\\(.)", r"\1", quoted) if quote else bare.rstrip(_S)
+            if (label or quote) and _PARAMETER_VALUE.fullmatch(label):
+                return label
+    return None
 
 
 def sniff(beginning: bytes) -> bool:

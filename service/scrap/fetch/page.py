@@ -3,16 +3,22 @@
 import asyncio
 from collections.abc import Callable, Iterator
 from enum import Enum, auto
+from functools import partial
 from time import perf_counter, time
 
-from scrap.events import Content, FetchEnded
+from scrap import urls
+from scrap.errors import DeadlineExceeded, Reason, ScrapError, UpstreamError
+from scrap.events import Content
 from scrap.fetch import media
 from scrap.fetch.client import HTTPClient
-from scrap.fetch.coding import ContentDecoder, codings
+from scrap.fetch.coding import ContentDecoder
 from scrap.fetch.fields import combined, values
 from scrap.fetch.limits import FetchLimits
+from scrap.fetch.navigation import Navigation, refreshed
 from scrap.fetch.response import UpstreamResponse
+from scrap.refresh import Refresh
 from scrap.turns import Turns
+from scrap.urls import Target
 
 
 class Wants(Enum):
@@ -33,15 +39,15 @@ class FetchedPage:
 
     Attributes:
         url: where it was found, after all redirects.
-        host: that URL's.
         is_html: by Content-Type, or by its beginning where that says nothing. Other content is never read.
         charset: the label in the Content-Type header.
         delay: seconds from its request to its head, redirects before it not counted.
-        truncated: there was more than was read: the limit was reached, or the connection ended early.
+        truncated: there was more than was read: the limit was reached, or it ended early.
+        failure: makes the error of a page that ended early, of which nothing is of use.
     """
 
     def __init__(
-        self, response: UpstreamResponse, client: HTTPClient, limits: FetchLimits, turns: Turns, summary: FetchEnded
+        self, response: UpstreamResponse, client: HTTPClient, limits: FetchLimits, turns: Turns, navigation: Navigation
     ) -> None:
         self.url = response.target.href
         self.host = response.target.host
@@ -49,14 +55,15 @@ class FetchedPage:
         self.is_html = False
         self.charset: str | None = None
         self.truncated = False
+        self.failure: Callable[[], ScrapError] | None = None
+        self.navigation = navigation
         self._response = response
         self._client = client
         self._turns = turns
-        self._summary = summary
+        self._summary = navigation.summary
         self._limit = limits.decoded_bytes
         encoding = combined(response.fields, b"content-encoding")
-        stack = codings(encoding, limits) if encoding else []
-        self._decoder = ContentDecoder(stack, self._limit) if stack else None
+        self._decoder = ContentDecoder(encoding, limits) if encoding else None
         self._pieces: Iterator[bytes] = iter(())  # that the decoder makes of what was received
         self._beginning: list[bytes] = []  # was read to find out what it is, and not yet fed
         self._ended = False
@@ -83,28 +90,43 @@ class FetchedPage:
         """Bytes of memory that its decoders hold."""
         return self._decoder.held if self._decoder is not None else 0
 
+    def refreshed(self, declared: Refresh | None, base: str | None) -> Target | None:
+        """Where it leads at once by a refresh, for `Fetcher.follow`; for the arguments see `navigation.refreshed`."""
+        response = self._response
+        header = urls.decode(b", ".join(values(response.fields, b"refresh")))
+        target = refreshed(header, declared, response.target, base)
+        if target:
+            self.navigation.jar.keep(response.target, response.fields)
+        return target
+
     def headers(self, names: frozenset[str]) -> list[tuple[str, str]]:
-        """The response's header fields of these names (in lower case), in order."""
-        decoded = ((name.decode("latin-1"), value) for name, value in self._response.fields)
-        return [(name, value.decode("latin-1")) for name, value in decoded if name in names]
+        """The response's header fields of these names (in lower case); those of one name in order."""
+        found = ((name, values(self._response.fields, name.encode("latin-1"))) for name in names)
+        return [(name, value.decode("latin-1")) for name, here in found for value in here]
 
     async def look(self) -> None:
-        """Finds out what the page is, from its header or else from its beginning."""
+        """Finds out what the page is, from its header or else from its beginning.
+
+        Raises:
+            ScrapError: its beginning ended early, and is not HTML; and what `read` raises.
+        """
         header = media.read([value.decode("latin-1") for value in values(self._response.fields, b"content-type")])
         self.charset = header.charset
         is_html = header.is_html
         self.is_html = media.sniff(await self._begin(media.SNIFFED_BYTES)) if is_html is None else is_html
         if not self.is_html:
             self._response.abort()
+            if self.failure:
+                raise self.failure()
 
     async def read(self, feed: Feed) -> None:
         """Feeds an HTML page's decoded content, piece by piece as it arrives; nothing of anything else.
 
-        It ends with the content, or when `feed` wants nothing more; then the connection ends at once. `feed` is called
-        when it is its turn: a page that costs much is slow itself, and no other is. Its seconds count as parsing.
+        It ends with the content, early or not, or when `feed` wants nothing more; then the connection ends at once.
+        `feed` is called when it is its turn, and its seconds count as parsing.
 
         Raises:
-            UpstreamError: BODY_UNREADABLE or PROTOCOL_ERROR.
+            UpstreamError: PROTOCOL_ERROR; the framing is broken.
             Overloaded: EXHAUSTED.
             Exception: what `feed` raises.
         """
@@ -133,11 +155,12 @@ class FetchedPage:
         self._feed = feed
         self._done = asyncio.get_running_loop().create_future()
         self._response.on_data = self._pump
+        self.navigation.deadline.stop = self._stop
         try:
             self._pump()
             await self._done
         finally:
-            self._feed = self._done = self._response.on_data = None
+            self._feed = self._done = self._response.on_data = self.navigation.deadline.stop = None
             ended = perf_counter()
             if self._asked:
                 self._waited += ended - self._asked
@@ -158,7 +181,7 @@ class FetchedPage:
                     return
                 wants = self._step(piece) if piece or self._is_behind else Wants.NOTHING
                 if wants is Wants.NOTHING:
-                    self._finish(None)
+                    self._finish()
                 self._is_behind = wants is Wants.TURN
         except Exception as error:  # noqa: BLE001 - it is the reading task's
             self._finish(error)
@@ -179,14 +202,10 @@ class FetchedPage:
             self._asked = 0.0
             self._pump(is_turn=True)
 
-    def _finish(self, error: Exception | None) -> None:
+    def _finish(self, error: Exception | None = None) -> None:
         self._feed = None
-        if self._done is None or self._done.done():
-            return
-        if error is None:
-            self._done.set_result(None)
-        else:
-            self._done.set_exception(error)
+        if self._done and not self._done.done():
+            self._done.set_exception(error) if error else self._done.set_result(None)
 
     def _next(self) -> bytes | None:
         """Returns the next piece of decoded content; b"" at its end, None where more may come."""
@@ -196,15 +215,18 @@ class FetchedPage:
             if self._decoder is not None:
                 if piece := self._decoded():
                     return self._count(piece)
-                if self._decoder.overflowed:
+                if self._decoder.overflowed or self._ended:
                     self.truncated = self._ended = True
                     break
             data = self._response.take()
             if data is None:
                 return None
             if not data:
-                self.truncated = self._response.cut or self._is_unfinished()
-                self._ended = True
+                self.truncated, self._ended = self._response.cut, True
+                if self._response.broken:
+                    self._fail(UpstreamError, Reason.PROTOCOL_ERROR, "the connection ended early")
+                elif self._decoder and self._response.body_bytes and not self._decoder.finished:
+                    self._fail(UpstreamError, Reason.BODY_UNREADABLE, "the coded stream ended early")
             elif self._decoder is None:
                 return self._count(data)
             else:
@@ -213,13 +235,22 @@ class FetchedPage:
 
     def _decoded(self) -> bytes:
         started = perf_counter()
-        piece = next(filter(None, self._pieces), b"")
+        piece = b""
+        try:
+            piece = next(filter(None, self._pieces), b"")
+        except UpstreamError as error:
+            self._fail(UpstreamError, error.reason, error.internal)
         self._turns.spend(perf_counter() - started)
         return piece
 
-    def _is_unfinished(self) -> bool:
-        """Whether coded content stops in the middle of its coding."""
-        return self._decoder is not None and self._response.body_bytes > 0 and not self._decoder.finished
+    def _fail(self, kind: type[ScrapError], reason: Reason, internal: str = "") -> None:
+        """Ends the content early."""
+        self.truncated = self._ended = True
+        self.failure = partial(kind, reason, internal)
+
+    def _stop(self) -> None:
+        self._fail(DeadlineExceeded, Reason.TIMEOUT_TOTAL)
+        self._finish()
 
     def _count(self, piece: bytes) -> bytes:
         left = self._limit - self._decoded_bytes

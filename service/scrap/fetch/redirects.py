@@ -9,14 +9,9 @@ STATUSES = frozenset({301, 302, 303, 307, 308})  # RFC 9110, section 15.4
 
 
 def location_of(status: int, fields: Fields) -> str | None:
-    """Returns a redirect's Location, None where the response is no redirect; some hosts send it in UTF-8, unencoded."""
-    if status in STATUSES:
-        for value in values(fields, b"location"):
-            try:
-                return value.decode("utf-8")
-            except UnicodeDecodeError:
-                return value.decode("latin-1")
-    return None
+    """Returns a redirect's Location, None where the response is no redirect."""
+    found = values(fields, b"location") if status in STATUSES else []
+    return urls.decode(found[0]) if found else None
 
 
 def resolve(location: str, base: Target) -> Target:
@@ -26,6 +21,7 @@ def resolve(location: str, base: Target) -> Target:
         UpstreamError: REDIRECT_INVALID; it is no URL.
     """
     try:
-        return urls.parse(location, base=base.href)
+        target = urls.parse(location, base=base.href)
     except InvalidURL as error:
         raise UpstreamError(Reason.REDIRECT_INVALID, f"{error.reason}: {location[:200]!r}") from None
+    return target.in_languages(base.languages) if base.languages else target

@@ -1,4 +1,4 @@
-"""One request and its response over one connection: HTTP/1.1 (RFC 9112), read by llhttp, every part limited."""
+"""One request and its response over one connection: HTTP/1.1 (RFC 9112), every part limited."""
 
 import asyncio
 import ssl
@@ -12,9 +12,11 @@ from scrap.errors import Overloaded, Reason, ScrapError, UpstreamError
 from scrap.fetch import exhaustion
 from scrap.fetch.fields import Fields
 from scrap.fetch.limits import KIB, FetchLimits
+from scrap.fetch.response_head import HEAD_END, read_head
 from scrap.turns import Turns
 from scrap.urls import Target
 
+_CHUNKED = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"
 READ_BYTES = 32 * KIB
 """What one read of a socket takes; while any of it waits to be taken from here, the socket is paused."""
 
@@ -25,19 +27,18 @@ class UpstreamResponse(asyncio.BufferedProtocol):
     A body that ends before its framing says so is cut, not failed: what is held has the page's head, mostly.
 
     Args:
-        target: where the request goes.
-        request: the request's head.
+        request: its head.
         buffer: what sockets are read into, at least READ_BYTES long. All responses of an event loop share it: between
             its filling and its reading nothing else runs.
         turns: the event loop's time; what is read is parsed when it is its turn.
         eager: send the request as soon as there is a connection; else `begin` sends it.
 
     Attributes:
-        status: of the response; 0 before its head.
-        fields: of the head.
+        status: 0 before the head is there.
         first_byte: seconds from the request to the head's end.
         body_bytes: as received, framing undone.
         cut: the body ended before its framing said so, or at a limit.
+        broken: it is cut, and not at a limit.
         on_data: is called when there is something to `take`, or the body is over.
     """
 
@@ -46,22 +47,21 @@ class UpstreamResponse(asyncio.BufferedProtocol):
     ) -> None:
         self.target = target
         self.status = 0
-        self.fields: Fields = []
+        self.fields: Fields = {}
         self.first_byte = 0.0
         self.body_bytes = 0
-        self.cut = False
+        self.cut = self.broken = False
         self.on_data: Callable[[], None] | None = None
         self._request = request
         self._limits = limits
         self._buffer = buffer
         self._turns = turns
         self._eager = eager
-        self._parser: httptools.HttpResponseParser | None = httptools.HttpResponseParser(self)
-        # A connection of our own for every request: a lenient line end can smuggle in nothing.
-        self._parser.set_dangerous_leniencies(lenient_optional_cr_before_lf=True, lenient_spaces_after_chunk_size=True)
         self._transport: asyncio.Transport | None = None
+        self._block = bytearray()  # of the header, as far as it is here
         self._has_head = False
-        self._head_bytes = 0
+        self._parser: httptools.HttpResponseParser | None = None  # of a body in chunks
+        self._left: int | None = None  # bytes of a body that is framed by its length
         self._wire_bytes = 0
         self._sent = 0.0
         self._body: list[bytes] = []
@@ -155,10 +155,9 @@ class UpstreamResponse(asyncio.BufferedProtocol):
         if self._ended:
             return
         self._wire_bytes += len(data)
-        if not self._has_head:
-            data = self._read_head(data)
-        if data and not self._ended:
-            self._feed(data)
+        body = bytes(data) if self._has_head else self._receive_header(data)
+        if body and not self._ended:
+            self._receive_body(body)
         if (self._wire_bytes > self._limits.wire_bytes or self._chunks > self._limits.chunks) and not self._ended:
             self.cut = True
             self._end()
@@ -182,59 +181,78 @@ class UpstreamResponse(asyncio.BufferedProtocol):
             reason = Reason.TLS_FAILED if isinstance(exc, ssl.SSLError) else Reason.PROTOCOL_ERROR
             self._fail(reason, f"closed before the end of the head: {exc or 'end of stream'}")
         else:
-            self.cut = exc is not None or self._is_framed()
+            at_limit = isinstance(exc, ssl.SSLError)  # of what TLS takes beside content
+            self.broken = not at_limit and (self._is_framed() or isinstance(exc, ConnectionResetError))
+            self.cut = exc is not None or self.broken
             self._end()
         self._notify()
 
-    # What the parser calls.
-
-    def on_header(self, name: bytes, value: bytes) -> None:
-        if self._has_head:  # a trailer, or a second response that was not asked for
-            return
-        if len(self.fields) < self._limits.header_fields:
-            self.fields.append((name.lower(), value.strip(b" \t")))  # RFC 9110, section 5.5
-        else:
-            self._fail(Reason.HEADERS_TOO_LARGE, f"more than {self._limits.header_fields} fields")
-
-    def on_headers_complete(self) -> None:
-        if self._has_head or self._ended or self._parser is None:
-            return
-        status = self._parser.get_status_code()
-        if status < 200:
-            self.fields.clear()  # an interim response (RFC 9110, section 15.2); its bytes stay counted
-            return
-        self.status = status
-        self.first_byte = perf_counter() - self._sent
-        self._has_head = True
+    # What the parser of chunks calls.
 
     def on_body(self, data: bytes) -> None:
-        if self._ended or not self._has_head:
+        if self._ended:
             return
         self.body_bytes += len(data)
         self._chunks += 1
         self._body.append(data)
 
     def on_message_complete(self) -> None:
-        if self._has_head and not self._ended:
+        if not self._ended:
             self._end()
 
     # Inside.
 
-    def _read_head(self, data: memoryview) -> memoryview:
-        """Feeds what may still be head, and returns what is certainly none."""
-        left = self._limits.header_bytes - self._head_bytes
-        self._head_bytes += len(data)
-        self._feed(data[:left])
-        if not self._has_head and self._head_bytes > self._limits.header_bytes:
+    def _receive_header(self, data: memoryview) -> bytes:
+        """Reads header blocks up to one that is not interim (RFC 9110, section 15.2); returns what follows it."""
+        left = self._limits.header_bytes - (self._wire_bytes - len(data))
+        block, searched = self._block, max(len(self._block) - 2, 0)
+        block += data[:left]
+        while not self._ended and (found := HEAD_END.search(block, searched)):
+            self._read_head(bytes(block[: found.end()]))
+            del block[: found.end()]
+            searched = 0
+            if self._has_head:
+                self._block = bytearray()
+                return bytes(block) + data[left:]
+        if self._ended:
+            return b""
+        if not b"HTTP/".startswith(block[:5].lstrip(b"\r\n")):
+            self._fail(Reason.PROTOCOL_ERROR, f"no HTTP: {bytes(block[:100])!r}")
+        elif len(data) > left:
             self._fail(Reason.HEADERS_TOO_LARGE, f"more than {self._limits.header_bytes} bytes")
-        return data[left:]
+        return b""
+
+    def _read_head(self, block: bytes) -> None:
+        try:
+            head = read_head(block, self._limits.header_fields)
+        except UpstreamError as error:
+            self._fail(error.reason, error.internal)
+            return
+        if head.status < 200:
+            return
+        self._has_head, self.status, self.fields, self._left = True, head.status, head.fields, head.length
+        self.first_byte = perf_counter() - self._sent
+        if head.length == 0:
+            self._end()
+        elif head.is_chunked:
+            self._parser = httptools.HttpResponseParser(self)
+            # A connection of our own for every request: a lenient line end can smuggle in nothing.
+            self._parser.set_dangerous_leniencies(
+                lenient_headers=True, lenient_optional_cr_before_lf=True, lenient_spaces_after_chunk_size=True
+            )
+            self._parser.feed_data(_CHUNKED)
 
     def _is_framed(self) -> bool:
         """Whether the head gives the body's length; else the connection's end is the body's (RFC 9112, section 6.3)."""
-        return any(name in (b"content-length", b"transfer-encoding") for name, _ in self.fields)
+        return self._parser is not None or self._left is not None
 
-    def _feed(self, data: memoryview) -> None:
+    def _receive_body(self, data: bytes) -> None:
         if self._parser is None:
+            self.on_body(data[: self._left])
+            if self._left is not None:
+                self._left -= len(data)
+                if self._left <= 0:
+                    self._end()
             return
         try:
             self._parser.feed_data(data)

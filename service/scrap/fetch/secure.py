@@ -31,7 +31,6 @@ class TLSConnection(asyncio.BufferedProtocol, asyncio.Transport):
     Args:
         response: receives the plaintext.
         context: verifies the name of the response's target.
-        sessions: of the context.
         turns: the event loop's time; what is read is decrypted and parsed when it is its turn.
         wire: what the socket is read into; all connections of an event loop share it.
         plain: what the response parses, at least two records long; shared likewise.
@@ -88,7 +87,6 @@ class TLSConnection(asyncio.BufferedProtocol, asyncio.Transport):
     # What the response calls.
 
     def write(self, data: bytes | bytearray | memoryview) -> None:
-        """Sends plaintext."""
         left = memoryview(data)
         while left:
             left = left[self._tls.write(left) :]  # a record at a time
@@ -142,8 +140,6 @@ class TLSConnection(asyncio.BufferedProtocol, asyncio.Transport):
         if self._socket is not None:  # RFC 9112, section 9.8: without close_notify there may have been more
             self._lose(exc or ConnectionError("the connection ended, and TLS had not"))
 
-    # Inside.
-
     def _work(self, data: memoryview) -> None:
         """Decrypts what was read, in slices, and puts off what takes too long."""
         started, spent = perf_counter(), self._turns.spent
@@ -190,8 +186,7 @@ class TLSConnection(asyncio.BufferedProtocol, asyncio.Transport):
 
     def _read(self) -> None:
         """Decrypts what there is; the response receives it by the buffer, not by the record."""
-        filled = 0
-        is_over = False
+        filled, is_over = 0, False
         try:
             while not is_over and (self._incoming.pending or self._tls.pending()):
                 count = cast("int", self._tls.read(_RECORD, self._plain[filled:]))  # with a buffer: how many

@@ -34,17 +34,14 @@ class TLSSessions:
     def get(self, host: str, port: int) -> ssl.SSLSession | None:
         """Returns the session to offer to a host, if there is one."""
         session = self._sessions.get((host, port))
-        if not isinstance(session, ssl.SSLSession):
-            return None
-        if self._clock() - session.time > SECONDS:
+        if isinstance(session, ssl.SSLSession) and self._clock() - session.time <= SECONDS:
+            return session
+        if session:
             del self._sessions[host, port]
-            return None
-        return session
+        return None
 
     def note(self, host: str, port: int, connection: ssl.SSLObject, *, was_offered: bool) -> None:
-        """Learns from a connection that ends, whose handshake was completed.
-
-        At the end, for the tickets of TLS 1.3 come behind the handshake.
+        """Learns from a connection that ends, whose handshake was completed: tickets of TLS 1.3 come behind that.
 
         Args:
             was_offered: whether the connection began with what `get` returned.

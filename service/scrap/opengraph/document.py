@@ -6,15 +6,16 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 
 from scrap.opengraph.limits import ParseLimits
+from scrap.refresh import Refresh
 
-NAMESPACES = frozenset({"og", "article", "book", "profile", "music", "video", "payment"})
+VERTICALS = ("article", "book", "profile", "music", "video", "payment", "product", "place", "business")
+NAMESPACES = frozenset({"og", *VERTICALS})
 
 _TOKEN = re.compile(r"[^\t\n\f\r ]+")
 _LONGEST = 16 * 1024  # characters of an attribute that are split: 1 MiB would hold the interpreter for 30 ms
 _ASCII_LOWER = str.maketrans("ABCDEFGHIJKLMNOPQRSTUVWXYZ", "abcdefghijklmnopqrstuvwxyz")
 # The IRIs of ogp.me, and that of the protocol's first year, which pages still carry.
-_IRI = re.compile(r"https?://(?:www\.)?(?:ogp\.me/ns(?:/(article|book|profile|music|video|payment))?|"
-                  r"opengraphprotocol\.org/schema)[#/]?")  # fmt: skip
+_IRI = re.compile(rf"https?://(?:www\.)?(?:ogp\.me/ns(?:/({'|'.join(VERTICALS)}))?|opengraphprotocol\.org/schema)[#/]?")
 
 Meta = tuple[str, str | None]
 
@@ -59,12 +60,14 @@ class Document:
         base: the first `<base href>`, as written.
         prefixes: names that the page gives to namespaces beside their own; `{"x": "og"}`.
         bound: the first limit that the page exceeded.
+        refresh: the first `<meta http-equiv=refresh>` of a page without Open Graph.
     """
 
     metas: list[Meta]
     base: str | None = None
     prefixes: Mapping[str, str] = field(default_factory=dict)
     bound: Bound | None = None
+    refresh: Refresh | None = None
 
 
 def limited(metas: Iterable[Meta], limits: ParseLimits, bound: Bound | None = None) -> tuple[list[Meta], Bound | None]:

@@ -28,13 +28,18 @@ def _any_case(name: str) -> str:
     return "".join(f"[{letter}{letter.upper()}]" for letter in name)  # faster than re.IGNORECASE
 
 
-def _names(*names: str) -> str:
-    """A tag's name, whole; by first letter, so that most tags fail on that."""
+def _choice(*names: str) -> str:
+    """One of some names; by first letter, so that most others fail on that."""
     rests: dict[str, list[str]] = {}
     for name in names:
         rests.setdefault(name[0], []).append(_any_case(name[1:]))
     choices = (f"{_any_case(first)}(?:{'|'.join(rest)})" for first, rest in rests.items())
-    return f"(?:{'|'.join(choices)})(?=[{_S}/>])"
+    return f"(?:{'|'.join(choices)})"
+
+
+def _names(*names: str) -> str:
+    """A tag's name, whole."""
+    return f"{_choice(*names)}(?=[{_S}/>])"
 
 
 _S = r"\t\n\f\r\x20"
@@ -48,7 +53,7 @@ _ATTRIBUTES = rf"""
     {_MANY} [{_S}/]*+ {_ATTRIBUTE_NAME} (?: ={_VALUE} | [{_S}]*+=[{_S}]*+(?:{_VALUE}|(?=>)) | (?![{_S}]*+=) ) {_DONE}
     [{_S}/]*+
 """
-_KNOWN = f"(?:{'|'.join(map(_any_case, sorted(NAMESPACES)))}):"
+_KNOWN = f"{_choice(*sorted(NAMESPACES))}:"
 _NAMED = r'(?:property|name)="{}"'.format
 
 # A meta does not count if none of its attributes does. Most do not, and this skips them at once.
@@ -56,7 +61,7 @@ _IRRELEVANT_ATTRIBUTE = rf"""
     [{_S}]++ (?:
         (?: content | data-[a-z-]++ | itemprop | id | class ) ="[^"]*+"
         | {_NAMED(rf'(?!{_KNOWN})[^"&{_S}]*+')}
-        | http-equiv="(?!{_any_case("content")}-{_any_case("type")}")[^"&]*+"
+        | http-equiv="(?!(?:{_any_case("content")}-{_any_case("type")}|{_any_case("refresh")})")[^"&]*+"
     )
 """
 _IRRELEVANT_META = rf"""{_names("meta")} {_MANY} {_IRRELEVANT_ATTRIBUTE} {_DONE} [{_S}/]*+"""
@@ -184,7 +189,7 @@ APPARENT = _compile(rf"<(?=[mMbBhHfF]) ({_names('meta', *DECLARING, 'frameset')}
 LONGEST_NAME = len("<frameset")
 IRRELEVANT_TAG = _compile(f"<(?: {_IRRELEVANT_META} | {_IRRELEVANT_DECLARATION} ) >")  # of these
 
-_COMPLETE = _compile(_ATTRIBUTES)
+COMPLETE = _compile(_ATTRIBUTES)  # all that may stand between a tag's name and its >: no quote is open
 _ATTRIBUTE = _compile(rf"""
     [{_S}/]*+ ({_ATTRIBUTE_NAME})
     (?> (?: [{_S}]*+=[{_S}]*+ (?: "([^"]*+)" | '([^']*+)' | ([^{_S}>"'][^{_S}>]*+) | ) )? )
@@ -197,11 +202,6 @@ _OWN_NAME = _compile(rf"""
     (?<![^{_S}"]) (?: {_NAMES}:[{_S}]++{_OF_OGP} | fb:[{_S}]++https?://ogp\.me/ns/fb )
     | (?<=[{_S}]xmlns:) (?: {_NAMES}="{_OF_OGP} | fb="https?://ogp\.me/ns/fb )
 """)
-
-
-def is_complete(written: bytes) -> bool:
-    """Returns whether what stands between a tag's name and a `>` is all of its attributes: no quote is open."""
-    return _COMPLETE.fullmatch(written) is not None
 
 
 def attributes(written: bytes) -> dict[bytes, bytes]:

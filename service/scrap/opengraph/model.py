@@ -1,7 +1,7 @@
 """The model of ogp.me: from a page's ordered metas to the response. Field by field in docs/json.md.
 
 One pass, in the order of the page. A root (`og:image`) opens an object and closes the one before; what is written
-beneath it (`og:image:width`) belongs to the object that is open, and opens one where there is none.
+beneath it (`og:image:width`) belongs to the object that is open, and opens one where there is none: the first root's.
 """
 
 from typing import Any, NamedTuple
@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 import orjson
 
 from scrap import urls
-from scrap.opengraph.document import NAMESPACES, Bound, Document
+from scrap.opengraph.document import VERTICALS, Bound, Document
 from scrap.opengraph.limits import ParseLimits
 
 _SIMPLE = frozenset({"title", "type", "description", "site_name", "locale", "determiner"})
@@ -24,11 +24,11 @@ _ARRAYS = frozenset(
     }
 )
 _OBJECTS = frozenset({"music:song", "music:album", "video:actor"})  # arrays whose items have properties of their own
-_VERTICALS = NAMESPACES - {"og"}
+_VERTICALS = frozenset(VERTICALS)
 FIELDS = (
     *("title", "type", "url", "image", "description", "site_name", "locale", "determiner"),
     *("images", "videos", "audios", "locales_alternate"),
-    *("article", "book", "profile", "music", "video", "payment"),
+    *VERTICALS,
 )
 _LONGEST_SIZE = 9  # digits; beyond, it is no size
 _FRAME = orjson.dumps({**{field: [] for field in FIELDS}, "properties": []})  # what a response holds besides values
@@ -84,6 +84,7 @@ class _Graph:
             self._base = self._short(document.base if is_long else urls.resolve(url, document.base) or url)
         self._fields: dict[str, Any] = {}
         self._open: dict[str, dict[str, Any]] = {}  # of each kind of object, the last
+        self._rooted: set[str] = set()  # kinds of media whose first object has had its root
 
     def spend(self, size: int) -> bool:
         """Takes so many bytes of the response; False: they are not left, and nothing more is."""
@@ -101,12 +102,12 @@ class _Graph:
 
     def fields(self) -> dict[str, Any]:
         """The fields, in the order of docs/json.md; none that is empty."""
-        for kind, plural in _MEDIA.items():
-            items = [item for item in self._fields.get(plural, ()) if item]
-            self._fields[plural] = items
-            if kind == "image":
-                self._fields[kind] = next((item["url"] for item in items if "url" in item), None)
-        return {key: self._fields[key] for key in FIELDS if self._fields.get(key)}
+        for plural in _MEDIA.values():
+            if plural in self._fields:
+                self._fields[plural] = list(filter(None, self._fields[plural]))
+        links = (item.get("url") or item.get("secure_url") for item in self._fields.get("images", ()))
+        self._fields["image"] = next(filter(None, links), None)
+        return {key: value for key in FIELDS if (value := self._fields.get(key))}
 
     def add(self, namespace: str, name: str, content: str) -> None:
         kind, _, rest = name.partition(":")
@@ -132,8 +133,10 @@ class _Graph:
         elif name in _SIZES:
             value = _size(content)
         is_root = not name or (name == "url" and value != self._open.get(kind, {}).get("url"))
-        if is_root or kind not in self._open:
+        if kind not in self._open or (is_root and kind in self._rooted):
             self._begin(kind, self._fields.setdefault(_MEDIA[kind], []))
+        if is_root:
+            self._rooted.add(kind)
         if value not in (None, ""):
             self._open[kind].setdefault(name or "url", value)
 

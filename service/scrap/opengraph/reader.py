@@ -90,7 +90,7 @@ class PageReader:
     def _feed(self, data: bytes) -> bool:
         if self._beginning is not None:
             self._beginning += data
-            if len(self._beginning) < charsets.LONGEST_BOM:
+            if len(self._beginning) < charsets.LONGEST_MARK:
                 return False
             data = self._begin(self._beginning)
         if self._decoder is None:
@@ -130,6 +130,11 @@ class PageReader:
         return self._scanner.enough
 
     @property
+    def is_useful(self) -> bool:
+        """Whether what was read is of use where the page ended early: there was a preview, or the head's end."""
+        return self._scanner.is_useful
+
+    @property
     def is_light(self) -> bool:
         """Whether so little was found that the model takes no time: 576 of 579 real pages."""
         return self._scanner.weight <= _LIGHT
@@ -167,7 +172,7 @@ class PageReader:
         """Begins to read; returns what follows the byte order mark."""
         self._beginning = None
         mark = charsets.marked(data)
-        if mark:
+        if mark and (mark[1] or self._charset is None):
             self._charset = mark[0]
             data = data[mark[1] :]
         if mark or (self._charset and self._charset.opaque):

@@ -21,6 +21,7 @@ from scrap.opengraph.charset import Charset
 from scrap.opengraph.document import Document, FallbackReason, Meta, declared_prefixes, limited, properties
 from scrap.opengraph.limits import ParseLimits
 from scrap.opengraph.references import unescape
+from scrap.refresh import parse_refresh
 
 _DIVERGING = {
     name.encode(): FallbackReason.FOREIGN if name in ("svg", "math") else FallbackReason(name)
@@ -80,6 +81,7 @@ class Scanner:
         self._found: list[tuple[bytes, bytes | None]] = []  # property or name, and content, as written
         self._card = _NO_CARD
         self._base: bytes | None = None
+        self._refresh: bytes | None = None  # the content of the first that is one, and surely in the tree
         self._diverging: FallbackReason | None = None
         self._diverging_at = 0
         self._fallback: FallbackReason | None = None
@@ -89,6 +91,11 @@ class Scanner:
     def held(self) -> int:
         """Bytes of memory that it holds: the page, and a copy of what was found."""
         return len(self.data) + self.weight + _OBJECTS * len(self._found)
+
+    @property
+    def is_useful(self) -> bool:
+        """Whether og:title and another property of og: were found, or the head has ended; `<body>` ends it as well."""
+        return self._card == _CARD or not self._in_head or b"<body" in self.data.lower()
 
     def feed(self, data: bytes) -> bool:
         """Takes the next bytes and does a step; returns whether enough was read."""
@@ -285,7 +292,7 @@ class Scanner:
     def _meta(self, written: bytes) -> None:
         if self.charset is None:
             self.charset = _USUAL_CHARSETS.get(written.strip(b" /").lower())
-        if self.charset and b":" not in written and b"&" not in written:
+        if self.charset and b":" not in written and b"&" not in written and b"refresh" not in written.lower():
             return  # it can name no namespace
         if len(written) > _LONG:
             self._fallback = self._fallback or FallbackReason.LENGTH
@@ -296,6 +303,8 @@ class Scanner:
         key = _key(attributes)
         if key:
             self._find(key, attributes.get(b"content"))
+        elif self._refresh is None and not self._diverging:
+            self._refresh = _refresh(attributes)
         if markup.may_declare(written) and _declares(attributes):
             self._fallback = self._fallback or FallbackReason.PREFIX
 
@@ -338,10 +347,9 @@ class Scanner:
                     continue
                 name, written, closed = tag.groups()
                 looked_at += len(tag[0])
-                if not closed or not markup.is_complete(written) or looked_at > _LONG:
+                if not closed or not markup.COMPLETE.fullmatch(written) or looked_at > _LONG:
                     return True
-                attributes = markup.attributes(written)
-                if b"href" in attributes if name.lower() == b"base" else _key(attributes) or _declares(attributes):
+                if self._counts(name.lower(), markup.attributes(written)):
                     return True
             else:
                 if end >= len(self.data):
@@ -349,9 +357,18 @@ class Scanner:
                 start = end - markup.LONGEST_NAME
             yield
 
+    def _counts(self, name: bytes, attributes: dict[bytes, bytes]) -> bool:
+        if name == b"base":
+            return b"href" in attributes
+        if not self._found and self._refresh is None and _refresh(attributes):
+            return True
+        return bool(_key(attributes)) or _declares(attributes)
+
     def _document(self, decode: Callable[[bytes], str]) -> Document:
         metas, bound = limited(self._metas(decode), self._limits)
-        return Document(metas, None if self._base is None else _value(self._base, decode), bound=bound)
+        base = None if self._base is None else _value(self._base, decode)
+        refresh = None if self._found or self._refresh is None else parse_refresh(_value(self._refresh, decode))
+        return Document(metas, base, bound=bound, refresh=refresh)
 
     def _metas(self, decode: Callable[[bytes], str]) -> Iterator[Meta]:
         longest = _MAX_CHARACTER * (self._limits.value_chars + 1)  # bytes of a content that is too long for certain
@@ -370,6 +387,14 @@ def _key(attributes: dict[bytes, bytes]) -> bytes | None:
     return None
 
 
+def _refresh(attributes: dict[bytes, bytes]) -> bytes | None:
+    """The content of a meta that is a refresh."""
+    content = attributes.get(b"content")
+    if not content or _value(attributes.get(b"http-equiv", b""), _latin_1).lower() != "refresh":
+        return None
+    return content if parse_refresh(_value(content, _latin_1)) else None
+
+
 def _latin_1(data: bytes) -> str:
     return data.decode("latin-1")
 
@@ -386,8 +411,8 @@ def _usual_names(key: bytes) -> Sequence[str]:
 
 def _value(written: bytes, decode: Callable[[bytes], str]) -> str:
     """What html5lib makes of an attribute's value."""
-    # As in the page, bytes of the grammar follow: there ends a character that is cut off (gb18030 wants to see three).
-    text = written.decode("ascii") if written.isascii() else decode(written + b">>>")[:-3]
+    # As in the page, a byte of the grammar follows: there ends a character that is cut off.
+    text = written.decode("ascii") if written.isascii() else decode(written + b">")[:-1]
     if "\r" in text:
         text = text.replace("\r\n", "\n").replace("\r", "\n")
     if "\0" in text:

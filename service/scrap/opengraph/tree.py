@@ -11,6 +11,7 @@ from html5lib.treebuilders import getTreeBuilder
 
 from scrap.opengraph.document import NAMESPACES, Bound, Document, Meta, declared_prefixes, limited, properties
 from scrap.opengraph.limits import ParseLimits
+from scrap.refresh import Refresh, parse_refresh
 
 _HTML = "{" + namespaces["html"] + "}"
 _RELEVANT = frozenset(_HTML + name for name in ("html", "head", "base", "meta"))
@@ -148,8 +149,19 @@ def _document(root: Any, limits: ParseLimits, bound: Bound | None = None) -> Doc
         if element.tag != _HTML + "base":
             prefixes |= declared_prefixes(element.attrib)
     bases = (element.get("href") for element in elements if element.tag == _HTML + "base" and "href" in element.attrib)
-    metas, bound = limited(_metas(elements, NAMESPACES | prefixes.keys()), limits, bound)
-    return Document(metas, next(bases, None), prefixes, bound)
+    known = NAMESPACES | prefixes.keys()
+    metas, bound = limited(_metas(elements, known), limits, bound)
+    refresh = None if any(_metas(elements, known)) else _refresh(elements)
+    return Document(metas, next(bases, None), prefixes, bound, refresh)
+
+
+def _refresh(elements: list[Any]) -> Refresh | None:
+    contents = (
+        element.get("content", "")
+        for element in elements
+        if element.tag == _HTML + "meta" and element.get("http-equiv", "").lower() == "refresh"
+    )
+    return next(filter(None, map(parse_refresh, contents)), None)
 
 
 def _metas(elements: list[Any], known: Container[str]) -> Iterator[Meta]:

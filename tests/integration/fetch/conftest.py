@@ -67,6 +67,8 @@ class Client:
                 return Wants.MORE
 
             await page.read(feed)
+            if page.failure and not body:
+                raise page.failure()
             return Got(page.url, page.is_html, page.charset, bytes(body), page.truncated, timings, page.delay)
 
 

@@ -11,9 +11,11 @@ from collections.abc import Awaitable, Callable
 import pytest
 
 from scrap.errors import DeadlineExceeded, Reason, UpstreamError
-from scrap.fetch import FetchLimits
+from scrap.fetch import FetchLimits, tls
 from tests.hostile.answers import CARD, HTML, page, redirect, says
-from tests.hostile.certificates import NAME, Certificates
+from tests.hostile.certificates import NAME, Certificates, Issued, issue, serving_chain
+from tests.hostile.certificates import trusting as trusting_roots
+from tests.hostile.legacy_tls import LegacyServer
 from tests.hostile.names import Names
 from tests.hostile.origin import Answer, Request, serving
 from tests.integration.fetch.conftest import Client, Make
@@ -53,6 +55,89 @@ async def test_certificate_that_proves_nothing(trusting: Client, certificates: C
             await trusting.get(origin.url("/", NAME))
     assert caught.value.reason is Reason.TLS_FAILED
     assert origin.requests == []
+
+
+ROOT = issue("root", is_authority=True)
+BARE_ROOT = issue("bare root", is_authority=True, has_identifiers=False)
+LAX_ROOT = issue("lax root", is_authority=True, is_critical=False)
+BETWEEN = issue("between", ROOT, is_authority=True)
+BETWEEN_BARE = issue("between, of the bare root", BARE_ROOT, is_authority=True, has_identifiers=False)
+EXPIRED_BETWEEN = issue("between, expired", ROOT, is_authority=True, days=-1)
+LEAF = issue(NAME, ROOT)
+
+# What is trusted, and the chain that the origin shows. VERIFY_X509_STRICT, which `create_default_context` sets from
+# Python 3.13 on, rejects all but the first two; VERIFY_X509_PARTIAL_CHAIN, likewise from 3.13 on, admits the last.
+TRUSTED: dict[str, tuple[Issued, tuple[Issued, ...]]] = {
+    "the root has a key identifier": (ROOT, (LEAF,)),
+    "so has the intermediate": (ROOT, (issue(NAME, BETWEEN), BETWEEN)),
+    "the root has none": (BARE_ROOT, (issue(NAME, BARE_ROOT),)),
+    "neither has the leaf": (BARE_ROOT, (issue(NAME, BARE_ROOT, has_identifiers=False),)),
+    "nor the intermediate": (BARE_ROOT, (issue(NAME, BETWEEN_BARE), BETWEEN_BARE)),
+    "the leaf alone has none": (ROOT, (issue(NAME, ROOT, has_identifiers=False),)),
+    "the root's constraints are not critical": (LAX_ROOT, (issue(NAME, LAX_ROOT),)),
+    "the intermediate itself is trusted": (BETWEEN, (issue(NAME, BETWEEN),)),
+}
+UNTRUSTED: dict[str, tuple[Issued, tuple[Issued, ...]]] = {
+    "expired": (BARE_ROOT, (issue(NAME, BARE_ROOT, days=-1),)),
+    "an intermediate that is expired": (ROOT, (issue(NAME, EXPIRED_BETWEEN), EXPIRED_BETWEEN)),
+    "wrong host": (BARE_ROOT, (issue("elsewhere.example", BARE_ROOT),)),
+    "self-signed": (BARE_ROOT, (issue(NAME, has_identifiers=False),)),
+    "of another root": (BARE_ROOT, (LEAF,)),
+    "a root that is not trusted, shown as well": (BARE_ROOT, (LEAF, ROOT)),
+    "without its intermediate": (ROOT, (issue(NAME, BETWEEN),)),
+    "of a leaf, which is no authority": (ROOT, (issue(NAME, LEAF), LEAF)),
+}
+
+
+@pytest.mark.parametrize("kind", TRUSTED)
+async def test_chain_that_browsers_trust_is_read(make: Make, kind: str) -> None:
+    root, chain = TRUSTED[kind]
+    client = make(resolve=Names({NAME: [["127.0.0.1"]]}), ssl_context=trusting_roots([root]))
+    async with serving(page(), serving_chain(*chain)) as origin:
+        assert (await client.get(origin.url("/", NAME))).body == CARD
+
+
+@pytest.mark.parametrize("kind", UNTRUSTED)
+async def test_chain_that_proves_nothing_is_not(make: Make, kind: str) -> None:
+    root, chain = UNTRUSTED[kind]
+    client = make(resolve=Names({NAME: [["127.0.0.1"]]}), ssl_context=trusting_roots([root]))
+    async with serving(page(), serving_chain(*chain)) as origin:
+        with pytest.raises(UpstreamError) as caught:
+            await client.get(origin.url("/", NAME))
+    assert caught.value.reason is Reason.TLS_FAILED
+    assert origin.requests == []
+
+
+@pytest.mark.parametrize("root", [ROOT, BARE_ROOT])
+async def test_host_without_secure_renegotiation_is_read(make: Make, root: Issued) -> None:
+    """Its ServerHello has no extension at all, so no renegotiation_info (RFC 5746)."""
+    server = LegacyServer(issue(NAME, root), HTML + b"\r\n" + CARD)
+    client = make(resolve=Names({NAME: [["127.0.0.1"]]}), ssl_context=trusting_roots([root]))
+    async with await asyncio.start_server(server.connected, "127.0.0.1", 0) as listening:
+        got = await client.get(f"https://{NAME}:{listening.sockets[0].getsockname()[1]}/old")
+    assert (got.body, got.truncated, server.alerts) == (CARD, False, [])
+    assert server.request.startswith(b"GET /old HTTP/1.1\r\n")
+
+
+@pytest.mark.parametrize("leaf", [LEAF, issue("elsewhere.example", BARE_ROOT)])
+async def test_host_without_secure_renegotiation_is_verified_all_the_same(make: Make, leaf: Issued) -> None:
+    """The handshake goes on behind its ServerHello, up to its certificate."""
+    server = LegacyServer(leaf, HTML + b"\r\n" + CARD)
+    client = make(resolve=Names({NAME: [["127.0.0.1"]]}), ssl_context=trusting_roots([BARE_ROOT]))
+    async with await asyncio.start_server(server.connected, "127.0.0.1", 0) as listening:
+        with pytest.raises(UpstreamError) as caught:
+            await client.get(f"https://{NAME}:{listening.sockets[0].getsockname()[1]}/")
+    assert caught.value.reason is Reason.TLS_FAILED
+    assert "certificate verify failed" in caught.value.internal
+    assert server.request == b""
+
+
+async def test_whom_the_context_trusts_does_not_depend_on_the_version_of_python() -> None:
+    context = tls.context()
+    assert context.verify_mode is ssl.CERT_REQUIRED
+    assert context.check_hostname
+    assert context.verify_flags == ssl.VERIFY_X509_TRUSTED_FIRST | ssl.VERIFY_X509_PARTIAL_CHAIN
+    assert context.minimum_version is ssl.TLSVersion.TLSv1_2
 
 
 async def test_origin_that_does_not_shake_hands(make: Make) -> None:

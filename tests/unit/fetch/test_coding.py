@@ -1,6 +1,7 @@
 """Content codings, fed byte by byte and at once, whole and broken."""
 
 import gzip
+import random
 import zlib
 from collections.abc import Iterator
 
@@ -32,8 +33,7 @@ CODED = {
 
 
 def decoder(coding: str, **changes: int) -> ContentDecoder:
-    limits = FetchLimits(inflate_step=STEP, **changes)
-    return ContentDecoder(codings(coding, limits), limits.decoded_bytes)
+    return ContentDecoder(coding, FetchLimits(inflate_step=STEP, **changes))
 
 
 def pieces(made: ContentDecoder, data: bytes, size: int) -> Iterator[bytes]:
@@ -67,6 +67,72 @@ def test_streams_that_are_none(coding: str) -> None:
     assert caught.value.reason is Reason.BODY_UNREADABLE
 
 
+def until_damage(coding: str, data: bytes, size: int) -> bytes:
+    """What a damaged stream gives before its error."""
+    got: list[bytes] = []
+    with pytest.raises(UpstreamError) as caught:
+        got.extend(pieces(decoder(coding), data, size))
+    assert caught.value.reason is Reason.BODY_UNREADABLE
+    assert max(map(len, got), default=0) <= STEP
+    return b"".join(got)
+
+
+def damaged(coding: str, data: bytes) -> bytes:
+    """Damages a stream in its last quarter, so that its decoder fails: most damage makes other content."""
+    at = len(data) * 3 // 4
+    for seed in range(1000):
+        made = data[:at] + random.Random(seed).randbytes(len(data) - at)  # noqa: S311 - made for the test
+        try:
+            list(decoder(coding).feed(made))
+        except UpstreamError:
+            return made
+    raise AssertionError(coding)
+
+
+def in_small_blocks(text: bytes) -> bytes:
+    made = zstd.ZstdCompressor()
+    blocks = (made.compress(text[at : at + STEP], made.FLUSH_BLOCK) for at in range(0, len(text), STEP))
+    return b"".join((*blocks, made.flush()))
+
+
+COMPRESS = {
+    "gzip": gzip.compress,
+    "deflate": zlib.compress,
+    "deflate, raw": raw,
+    "br": brotli.compress,
+    "zstd": in_small_blocks,
+    "gzip, br": lambda text: brotli.compress(gzip.compress(text)),
+    "deflate, gzip": lambda text: gzip.compress(zlib.compress(text)),
+}
+
+
+@pytest.mark.parametrize("coding", COMPRESS)
+def test_what_came_before_the_damage_is_given(coding: str) -> None:
+    """Libraries give nothing of the call that fails; in whatever pieces the bytes come, little is lost."""
+    text = b"".join(b"%x " % (number * 7919 * number % 1_000_003) for number in range(4000))
+    name = coding.removesuffix(", raw")
+    data = damaged(name, COMPRESS[coding](text))
+    bytewise = until_damage(name, data, 1)
+    assert text.startswith(bytewise[:10_000])
+    for size in (700, 100_000):
+        assert bytewise.startswith(until_damage(name, data, size)[:-600])
+        assert len(until_damage(name, data, size)) >= len(bytewise) - 600
+
+
+@pytest.mark.parametrize("coding", ["gzip", "deflate"])
+def test_all_is_given_where_the_checksum_is_wrong(coding: str) -> None:
+    for size in (1, 100_000):
+        assert until_damage(coding, CODED[coding][:-4] + b"\xff" * 4, size) == TEXT
+
+
+def test_of_a_long_body_the_call_that_failed_is_lost() -> None:
+    """More than 32 KiB of coded bytes are not kept: what was given before counts, without what the last call had."""
+    text = random.Random(0).randbytes(100_000)  # noqa: S311 - likewise
+    got = until_damage("gzip", gzip.compress(text)[:-4] + b"\xff" * 4, 16_384)
+    assert text.startswith(got)
+    assert len(got) > 80_000
+
+
 @pytest.mark.parametrize("coding", ["gzip", "zstd"])
 def test_several_members(coding: str) -> None:
     data = CODED[coding] + CODED[coding]
@@ -95,7 +161,7 @@ def test_bomb_is_one(coding: str) -> None:
     """By its beginning, for it is alike all along: as a whole it would take seconds."""
     body = bomb("raw deflate" if coding == "deflate, raw" else coding)
     assert len(body) <= 1.1 * MIB
-    made = ContentDecoder(codings(coding.removesuffix(", raw"), FetchLimits(inflate_step=MIB, decoded_bytes=GIB)), GIB)
+    made = ContentDecoder(coding.removesuffix(", raw"), FetchLimits(inflate_step=MIB, decoded_bytes=GIB))
     beginning = body[: len(body) // 32]
     given = sum(map(len, made.feed(beginning)))
     assert given / len(beginning) * len(body) >= 0.95 * GIB

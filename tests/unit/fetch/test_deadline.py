@@ -89,3 +89,34 @@ async def test_a_limit_around_it_is_exceeded_itself() -> None:
 
     with pytest.raises(TimeoutError):
         await asyncio.wait_for(fetch(), 0.01)
+
+
+async def read_until(deadline: Deadline, phase: float | None = None) -> None:
+    """Reads a page that never ends, and then does more that never ends."""
+    stopped = asyncio.Event()
+    with deadline:
+        deadline.stop = stopped.set
+        await stopped.wait()
+        if phase:
+            deadline.begin(Reason.TIMEOUT_CONNECT, phase)
+        await wait()
+
+
+@pytest.mark.parametrize("phase", [None, 60.0])
+async def test_the_deadline_stops_the_reading_of_a_page_and_leaves_little_time_for_the_rest(
+    phase: float | None,
+) -> None:
+    loop = asyncio.get_running_loop()
+    began, deadline = loop.time(), Deadline(0.05)
+    with pytest.raises(DeadlineExceeded) as caught:
+        await read_until(deadline, phase)
+    assert caught.value.reason is Reason.TIMEOUT_TOTAL
+    assert loop.time() - began >= 0.05 + 0.25
+
+
+async def test_a_page_that_is_parsed_in_that_time_is_in_time() -> None:
+    stopped = asyncio.Event()
+    with Deadline(0.01) as deadline:
+        deadline.stop = stopped.set
+        await stopped.wait()
+    assert deadline.exceeded is None

@@ -5,7 +5,7 @@ import contextlib
 import errno
 import itertools
 import ssl
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
 import pytest
 
@@ -301,7 +301,7 @@ async def test_handshake_without_an_end_is_none() -> None:
 async def test_name_that_is_in_no_certificate() -> None:
     buffer = memoryview(bytearray(READ_BYTES))
     for name in ("a" * 64 + ".example", ".example"):
-        target = replace(TARGET, host=name)
+        target = TARGET._replace(host=name)
         response = UpstreamResponse(target, b"", FetchLimits(), buffer, Turns(), eager=True)
         with pytest.raises(UpstreamError) as caught:
             TLSConnection(

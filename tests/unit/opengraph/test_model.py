@@ -88,11 +88,85 @@ def test_sizes_stay_with_their_image_and_images_keep_their_order() -> None:
     ]
 
 
-def test_a_sub_property_before_any_root_opens_one() -> None:
-    assert answer(("og:image:width", "5"), ("og:image:alt", "a"), ("og:image", "/i.png"))["images"] == [
-        {"width": 5, "alt": "a"},
-        {"url": "https://example.com/i.png"},
-    ]
+_I, _J = "https://example.com/i.png", "https://example.com/j.png"
+
+
+@pytest.mark.parametrize(
+    ("metas", "images"),
+    [
+        ([("width", "5"), ("alt", "a"), ("", "/i.png")], [{"width": 5, "alt": "a", "url": _I}]),
+        ([("alt", "a"), ("url", "/i.png"), ("width", "5")], [{"alt": "a", "url": _I, "width": 5}]),
+        ([("secure_url", "/j.png"), ("", "/i.png")], [{"secure_url": _J, "url": _I}]),
+        ([("alt", "a"), ("", "/i.png"), ("url", "/i.png")], [{"alt": "a", "url": _I}]),
+        # One root is taken, not more; and what comes between belongs to that.
+        ([("alt", "a"), ("", "/i.png"), ("", "/j.png")], [{"alt": "a", "url": _I}, {"url": _J}]),
+        ([("alt", "a"), ("", "/i.png"), ("alt", "b"), ("", "/j.png")], [{"alt": "a", "url": _I}, {"url": _J}]),
+        # A root that is no address is one.
+        ([("alt", "a"), ("", ""), ("", "/j.png")], [{"alt": "a"}, {"url": _J}]),
+        ([("alt", "a"), ("", "data:,x"), ("width", "1"), ("", "/j.png")], [{"alt": "a", "width": 1}, {"url": _J}]),
+        # Another name of the root that is no address is no root.
+        ([("alt", "a"), ("url", ""), ("", "/j.png")], [{"alt": "a", "url": _J}]),
+        # An object that a root opened takes no other.
+        ([("", ""), ("alt", "a"), ("", "/i.png")], [{"alt": "a"}, {"url": _I}]),
+        ([("alt", "a")], [{"alt": "a"}]),
+    ],
+)
+def test_an_object_that_a_sub_property_opened_takes_the_root_that_follows(
+    metas: list[tuple[str, str]], images: list[dict[str, Any]]
+) -> None:
+    named = [(f"og:image:{name}".rstrip(":"), content) for name, content in metas]
+    assert answer(*named)["images"] == images
+
+
+def test_each_kind_of_media_takes_its_own_root() -> None:
+    assert answer(("og:video:width", "1"), ("og:image:alt", "a"), ("og:video", "/i.png"), ("og:image", "/j.png")) == {
+        "image": _J,
+        "images": [{"alt": "a", "url": _J}],
+        "videos": [{"width": 1, "url": _I}],
+    }
+
+
+@pytest.mark.parametrize(
+    ("metas", "image"),
+    [
+        ([("secure_url", "/i.png")], _I),
+        ([("", "data:,x"), ("secure_url", "/i.png")], _I),
+        ([("", "/j.png"), ("secure_url", "/i.png")], _J),
+        ([("secure_url", "/i.png"), ("alt", "a"), ("", "/j.png")], _J),
+        ([("", ""), ("secure_url", "/i.png"), ("", "/j.png")], _I),  # of the first image that has one
+        ([("alt", "a"), ("", ""), ("", "/j.png")], _J),
+        ([("secure_url", "data:,x")], None),
+    ],
+)
+def test_the_image_is_the_first_address(metas: list[tuple[str, str]], image: str | None) -> None:
+    named = [(f"og:image:{name}".rstrip(":"), content) for name, content in metas]
+    assert answer(*named).get("image") == image
+
+
+@pytest.mark.parametrize(
+    ("metas", "fields"),
+    [
+        ([("product:price:amount", "9.99"), ("product:price:currency", "EUR")], {"price:amount": "9.99"}),
+        ([("og:product:condition", "new"), ("product:condition", "used")], {"condition": "new"}),
+        ([("product:brand", " "), ("product:brand", "B")], {"brand": "B"}),
+        ([("product", "x"), ("product:", "y"), ("og:product", "z"), ("product:gtin", "1")], {"gtin": "1"}),
+    ],
+)
+def test_products(metas: list[tuple[str, str]], fields: dict[str, str]) -> None:
+    assert fields.items() <= answer(*metas)["product"].items()
+
+
+def test_other_object_types_of_facebook() -> None:
+    assert answer(
+        ("place:location:latitude", "48.8"),
+        ("place:location:longitude", "2.3"),
+        ("business:contact_data:street_address", "1 Hacker Way"),
+        ("business:hours:day", "monday"),
+        ("business:hours:day", "tuesday"),
+    ) == {
+        "place": {"location:latitude": "48.8", "location:longitude": "2.3"},
+        "business": {"contact_data:street_address": "1 Hacker Way", "hours:day": "monday"},
+    }
 
 
 def test_url_is_another_name_of_the_root() -> None:

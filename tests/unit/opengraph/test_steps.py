@@ -138,13 +138,22 @@ def test_text_that_must_be_decoded_is_decoded_in_steps() -> None:
     assert steps_of(reader) >= 20
 
 
-@pytest.mark.parametrize(("last", "name"), [(b"", "utf-8"), (b"\xff", "windows-1252"), (b"\xc3", "utf-8")])
-def test_the_charset_of_a_page_that_says_nothing_is_found_in_steps(last: bytes, name: str) -> None:
+@pytest.mark.parametrize(
+    ("page", "steps", "name"),
+    [
+        ("日".encode() * 100_000, 4, "utf-8"),
+        ("日".encode() * 100_000 + b"\xc3", 4, "utf-8"),
+        (b"a" * 300_000 + "déjà vu à Paris".encode("latin-1"), 4, "windows-1252"),
+        ("слова, ".encode("cp1251") * 30_000, 8, "windows-1251"),
+        ("слова, ".encode("cp1251") * 30_000 + b"<meta charset=koi8-r>", 0, "koi8-r"),
+    ],
+)
+def test_the_charset_of_a_page_that_says_nothing_is_found_in_steps(page: bytes, steps: int, name: str) -> None:
     reader = PageReader()
-    reader.feed("日".encode() * 100_000 + last)
+    reader.feed(page)
     steps_of(reader)
     reader.end()
-    assert steps_of(reader) >= 4
+    assert steps <= steps_of(reader) <= steps + 6
     assert reader.close().charset == name
 
 
