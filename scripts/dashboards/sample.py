@@ -132,7 +132,7 @@ def _pod(counters: Counters, gauges: dict[str, float], pod: str, tick: int, part
     for phase, mean in PHASES.items():
         slow = {"connect": 40, "wait": 300}.get(phase, 1) if hangs else 1
         counters.observe("scrap_phase_duration_seconds", f'{labels},phase="{phase}"', fetches, mean * slow)
-    for status, share in {
+    for response, share in {
         "200": 0.8,
         "301": 0.06,
         "302": 0.05,
@@ -140,7 +140,7 @@ def _pod(counters: Counters, gauges: dict[str, float], pod: str, tick: int, part
         "500": 0.02,
         "none": 0.5 if hangs else 0.02,
     }.items():
-        counters.add(f'scrap_hops_total{{{labels},status="{status}"}}', fetches * share)
+        counters.add(f'scrap_hops_total{{{labels},status="{response}"}}', fetches * share)
     for verdict, share in {"loopback": 0.004, "private": 0.002, "link_local": 0.0}.items():
         counters.add(f'scrap_targets_blocked_total{{{labels},verdict="{verdict}"}}', calls * share)
     for level, state, share in (

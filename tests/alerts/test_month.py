@@ -98,7 +98,7 @@ class Noise:
         chance = random.Random(22)  # noqa: S311 - a simulation
         self.span = span
         self.jitter = {at: chance.uniform(0.8, 1.2) for at in span.times}
-        # Three of a hundred pages fail, and nine while a large site has trouble for an hour.
+        # Three of a hundred pages fail, and nine while a large site fails for an hour.
         self.failing = {at: 0.03 * chance.uniform(0.5, 1.5) + 0.06 * within(at, SITE_FAILS, HOUR) for at in span.times}
         self.shapes = dict(self._shapes())
 
