@@ -51,8 +51,8 @@ def values(namespace: Namespace, intervals: Intervals) -> Object:
         "ScrapScaleInUnsafe": {"window": intervals.duration(DURATIONS.hold)},
         "ScrapAtMaximum": {"for": "15s"},
         "ScrapRejectingLoad": {"for": "5s"},
-        # The critical one first, and it inhibits the other.
-        "ScrapUpstreamFailing": {"all": {"for": "5s"}, "many": {"for": "1m"}},
+        # The critical one first, and it inhibits the other: many fail long before nearly all of a window do.
+        "ScrapUpstreamFailing": {"all": {"for": "5s"}, "many": {"for": f"{3 * intervals.window(20):.0f}s"}},
         "ScrapOperatorSourceDown": {"for": "5s"},
     }
     burn = {
