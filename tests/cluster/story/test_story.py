@@ -281,7 +281,7 @@ def the_web_is_gone(stage: Stage) -> None:
         is_notified(stage, alert, channel, 120)
         fired = fires(stage, alert, began, 10)  # it has: the watcher looks each second
         stage.record.figure("e: web gone to ScrapUpstreamFailing", fired.at - began.at, "s")
-        look_on(DURATIONS.hold + DURATIONS.stabilization + 30)  # two polls of the operator
+        look_on(gone_after(stage) + 30)  # two polls of the operator
         assert stage.watch.desired == MAXIMUM
         stage.town.open_the_web()
         until("each page can be fetched", lambda: all_are_fetched(stage), 30)
