@@ -379,6 +379,7 @@ def made() -> Iterator[Scene]:
         traffic = Traffic(namespace.address(), lambda number: f"{page}{time.time()}/{number}", RATE)
         observer = Observer(stack, NAME)
         scene = Scene(namespace, stack, intervals, cache, traffic, observer, disk)
+        scene.slack.forget()  # what others may have sent before
         ending.enter_context(traffic.calling())
         ending.enter_context(observer.watching())
         until("it is watched", lambda: seen(observer), 30)
