@@ -1,6 +1,6 @@
 """A calm month: thirty days of ordinary noise page nobody, at the windows and thresholds that the chart comes with.
 
-The month is evaluated every ten minutes, which is enough for the windows of hours and days. Each kind of noise is
+The month is evaluated every twenty minutes, which is enough for the windows of hours and days. Each kind of noise is
 evaluated every minute besides, for the two hours around it: what lasts for minutes only would be missed.
 """
 
@@ -57,7 +57,7 @@ class Span:
         return range(self.start, self.start + self.length + 1, self.scrape)
 
 
-MONTH = Span(0, 30 * DAY, 2 * MINUTE, 10 * MINUTE)
+MONTH = Span(0, 30 * DAY, 2 * MINUTE, 20 * MINUTE)
 
 
 def closely(at: int) -> Span:

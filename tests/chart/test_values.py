@@ -22,7 +22,7 @@ GROUPS = "|".join(
         r"image|config|secrets(\.\w+)?|(operator\.)?resources(\.\w+)?|service|serviceAccount|probes|strategy",
         r"podDisruptionBudget|autoscaling|operator(\.alertScaler)?|ingress|httpRoute|tests",
         r"crds|tests\.alerts|networkPolicy(\.(ingress|egress|egress\.dns))?|monitoring(\.(serviceMonitor|dashboards))?",
-        r"monitoring\.prometheusRule(\.(groups|selectors|burn|disk))?",
+        r"monitoring\.prometheusRule(\.(groups|selectors|burn|usual|disk))?",
         r"monitoring\.alertmanagerConfig(\.(slack|critical|warning|warning\.hours|info))?",
     )
 )
