@@ -101,7 +101,15 @@ class TestDryRun:
 
     def test_it_says_what_else_would_run(self, run: tuple[Path, str]) -> None:
         programs = re.findall(r"^would run: (\w+ \w+)", run[1], re.MULTILINE)
-        assert programs == ["docker buildx", "helm push", "cosign sign", "cosign sign", "gh release"]
+        assert programs == [
+            "docker buildx",
+            "helm push",
+            "cosign sign",
+            "cosign sign",
+            "gh release",
+            "mike deploy",
+            "mike set",
+        ]
 
     def test_the_notes_are_the_section_of_this_version(self, run: tuple[Path, str]) -> None:
         assert (run[0] / "dist" / "notes.md").read_text() == SECTION

@@ -112,6 +112,7 @@ TYPOS = [
     ({"autoscaling": {"enabled": True}, "operator": {"enabled": True}}, "mutually exclusive"),
     ({"operator": {"alertScaler": {"minReplicas": 11}}}, "operator.alertScaler.minReplicas is above"),
     ({"operator": {"alertScaler": {"mode": "Dry"}}}, "/operator/alertScaler/mode"),
+    ({"operator": {"alertScaler": {"fallback": "Minimum"}}}, "/operator/alertScaler/fallback"),
     ({"operator": {"targets": [{"resource": "statefulsets", "name": "queue"}]}}, "/operator/targets/0"),
     # An operator whose alerts do not exist would take their silence for health:
     (without_rules(enabled=False), "monitoring.prometheusRule.enabled disables"),

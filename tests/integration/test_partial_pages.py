@@ -17,10 +17,12 @@ from scrap.cache.freshness import FreshnessPolicy
 from scrap.errors import Outcome, Reason
 from scrap.events import Event, FetchEnded
 from scrap.preview import Preview
+from tests import client, running
 from tests.hostile.answers import HTML, drips, page, says
 from tests.hostile.origin import Answer, Request, serving
 from tests.integration.test_previewing import previewing
 from tests.unit.fetch.test_coding import COMPRESS, damaged
+from tests.waiting import eventually
 
 TITLE = b'<meta property="og:title" content="T">'
 HEAD = b"<html><head>" + TITLE + b"</head><body>"
@@ -208,3 +210,17 @@ async def test_what_was_read_by_the_deadline_is_parsed_soon_or_not_at_all() -> N
         busy.set()
         await occupied
     assert entry.reason is Reason.TIMEOUT_TOTAL
+
+
+async def test_the_response_and_the_log_of_a_page_that_ended_early() -> None:
+    stalls = USEFUL["stalls after the head"]
+    async with serving(stalls) as origin:
+        with running.service({"SCRAP_DEADLINE": "1", "SCRAP_CACHE_FAILURES": "7"}) as service:
+            request = {"X-Request-ID": "early"}
+            response = await asyncio.to_thread(client.scrap, service.url, origin.url(), headers=request)
+            lines = eventually(lambda: [line for line in service.log if '"request_id":"early"' in line])
+    assert (response.status, response.json["title"]) == (200, "T")
+    assert response.headers["Cache-Control"].startswith("public, max-age=7,")
+    line = orjson.loads(lines[0])
+    assert (line["outcome"], line["truncated"]) == ("ok", True)
+    assert line["seconds"] >= 1.0

@@ -272,7 +272,7 @@ async def test_an_overload_ends_a_while_after_the_last_rejection() -> None:
 
 
 async def test_in_an_overload_few_requests_are_admitted_in_an_iteration() -> None:
-    admission = make(waiting=9)
+    admission = Admission(AdmissionLimits(capacity=1, waiting=9), clock=lambda: 0.0)
     for _ in range(3):
         assert sum(admission.admit() for _ in range(4)) == 2  # the queue is empty
         await asyncio.sleep(0)

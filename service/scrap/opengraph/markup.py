@@ -189,7 +189,7 @@ APPARENT = _compile(rf"<(?=[mMbBhHfF]) ({_names('meta', *DECLARING, 'frameset')}
 LONGEST_NAME = len("<frameset")
 IRRELEVANT_TAG = _compile(f"<(?: {_IRRELEVANT_META} | {_IRRELEVANT_DECLARATION} ) >")  # of these
 
-_COMPLETE = _compile(_ATTRIBUTES)
+COMPLETE = _compile(_ATTRIBUTES)  # all that may stand between a tag's name and its >: no quote is open
 _ATTRIBUTE = _compile(rf"""
     [{_S}/]*+ ({_ATTRIBUTE_NAME})
     (?> (?: [{_S}]*+=[{_S}]*+ (?: "([^"]*+)" | '([^']*+)' | ([^{_S}>"'][^{_S}>]*+) | ) )? )
@@ -202,11 +202,6 @@ _OWN_NAME = _compile(rf"""
     (?<![^{_S}"]) (?: {_NAMES}:[{_S}]++{_OF_OGP} | fb:[{_S}]++https?://ogp\.me/ns/fb )
     | (?<=[{_S}]xmlns:) (?: {_NAMES}="{_OF_OGP} | fb="https?://ogp\.me/ns/fb )
 """)
-
-
-def is_complete(written: bytes) -> bool:
-    """Returns whether what stands between a tag's name and a `>` is all of its attributes: no quote is open."""
-    return _COMPLETE.fullmatch(written) is not None
 
 
 def attributes(written: bytes) -> dict[bytes, bytes]:

@@ -17,15 +17,12 @@ def unescape(value: str) -> str:
 def _character(match: re.Match[str]) -> str:
     hexadecimal, decimal, name, equals = match.groups()
     if name is None:
-        return _numbered(_number(hexadecimal, 16) if hexadecimal else _number(decimal, 10))
+        digits, base = (hexadecimal, 16) if hexadecimal else (decimal, 10)
+        # Eight digits say enough: no character has more, and int() need not see a million of them.
+        return _numbered(int(digits.lstrip("0")[:8] or "0", base))
     if name.endswith(";") or not equals:  # the name is greedy: what follows is no letter and no digit
         return html5.get(name, "&" + name) + equals
     return match[0]
-
-
-def _number(digits: str, base: int) -> int:
-    # Eight digits say enough: no character has more, and int() need not see a million of them.
-    return int(digits.lstrip("0")[:8] or "0", base)
 
 
 def _numbered(number: int) -> str:

@@ -347,7 +347,7 @@ class Scanner:
                     continue
                 name, written, closed = tag.groups()
                 looked_at += len(tag[0])
-                if not closed or not markup.is_complete(written) or looked_at > _LONG:
+                if not closed or not markup.COMPLETE.fullmatch(written) or looked_at > _LONG:
                     return True
                 if self._counts(name.lower(), markup.attributes(written)):
                     return True
