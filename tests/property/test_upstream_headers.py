@@ -137,7 +137,7 @@ def received(*parts: bytes) -> Read:
 @settings(max_examples=300 * _TIMES)
 @given(st.one_of(responses, tidy_responses), st.lists(st.integers(0, 400), max_size=8))
 @example(
-    b"HTTP/1.1 200 OK\nTransfer-Encoding: chunked\n\n0\n\nHTTP/1.1 101 Up\nConnection: upgrade\r\nUpgrade: x\r\n\r\n",
+    b"HTTP/1.1 200 OK\nTransfer-Encoding:chunked\n\n0\r\n\r\nHTTP/1.1 101 X\r\nConnection:upgrade\r\nUpgrade:x\r\n\r\n",
     [],
 )
 @example(b"HTTP/1.1 200 OK\r\nContent-Length: 3\r\n\r\nhello", [17, 40, 42])
