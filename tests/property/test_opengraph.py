@@ -9,7 +9,7 @@ import tracemalloc
 import html5lib
 import orjson
 import pytest
-from hypothesis import HealthCheck, Phase, assume, given, settings
+from hypothesis import HealthCheck, Phase, assume, example, given, settings
 from hypothesis import strategies as st
 
 from scrap.opengraph import Document, ParseLimits, markup, open_graph, read_with_html5lib, scanner, tree
@@ -169,6 +169,7 @@ def test_memory_is_a_constant_and_a_small_multiple_of_the_page(page: str, times:
 
 @_examples(300)
 @given(soups(), st.integers(0, 9))
+@example("<meta name=og:title content=&#xD800;/>", 1)
 def test_a_page_within_limits_that_are_tight_is_read_alike(page: str, number: int) -> None:
     assert_agrees(page, limits=ParseLimits(properties=number, name_chars=8, value_chars=number))
 

@@ -373,7 +373,8 @@ class Scanner:
     def _metas(self, decode: Callable[[bytes], str]) -> Iterator[Meta]:
         longest = _MAX_CHARACTER * (self._limits.value_chars + 1)  # bytes of a content that is too long for certain
         for key, content in self._found:
-            text = None if content is None else _value(content[:longest], decode)
+            # A reference is longer than its character, and a content with one is short.
+            text = None if content is None else _value(content if b"&" in content else content[:longest], decode)
             for name in _names(key, decode):
                 yield name, text
 
