@@ -8,7 +8,7 @@ export UV_PYTHON_DOWNLOADS := never
 export UV_COMPILE_BYTECODE := 1
 export PYTHONDONTWRITEBYTECODE :=
 .DEFAULT_GOAL := help
-.PHONY: help setup run demo test test-oldest coverage test-servers test-chart test-cluster story story-picture faults lint format types contracts check fuzz bench bench-bombs bench-peers bench-peers-docs gate capacity soak bench-parser dashboards dashboards-preview dashboards-check docs alert-test image release clean
+.PHONY: help setup run demo test test-oldest coverage test-servers test-chart test-cluster story story-picture faults cluster-provider lint format types contracts check fuzz bench bench-bombs bench-peers bench-peers-docs gate capacity soak bench-parser dashboards dashboards-preview dashboards-pictures dashboards-check docs docs-serve site alert-test image release clean
 
 help: ## list the commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-18s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -63,19 +63,22 @@ test-servers: setup ## run the tests against a real Prometheus and a real Alertm
 test-chart: setup ## run the tests of the chart, its alerts and its dashboards; needs helm, helm-docs, kube-score, promtool
 	@.venv/bin/pytest --dist=worksteal tests/chart tests/alerts tests/dashboards
 
-test-cluster: setup ## run the tests on a real cluster, made for them by ../shared/cluster and gone afterwards
-	@tests/cluster/run
+test-cluster: setup ## run the tests on a real cluster: kind, minikube, current or shared (PROVIDER; docs/install.md)
+	@.venv/bin/python -m tests.cluster.run tests $(ARGS)
 	@$(MAKE) --no-print-directory story-picture
 
-story: setup ## load rises, replicas follow, people are notified, no request is lost: the whole story on a real cluster, and its picture
-	@tests/cluster/story/run
+story: setup ## load rises, replicas follow, people are notified, no request is lost: the whole story on a real cluster, and its picture (ARGS=--short: ten minutes)
+	@.venv/bin/python -m tests.cluster.run story $(ARGS)
 	@$(MAKE) --no-print-directory story-picture
 
 story-picture: setup ## draw the last story, .cache/story/story.json, to story.svg beside it
 	@$(UV) run --frozen --group pictures python -m scripts.story_picture .cache/story/story.json .cache/story/story.svg
 
 faults: setup ## break one thing at a time on a real cluster: does monitoring find it? writes docs/faults.md, twenty minutes (ARGS='-k DNS': one row)
-	@tests/cluster/faults/run $(ARGS)
+	@.venv/bin/python -m tests.cluster.run faults $(ARGS)
+
+cluster-provider: setup ## print the provider of clusters that the tests would use
+	@.venv/bin/python -m tests.cluster.run which
 
 check: lint types contracts test test-servers ## all that a commit has to pass
 
@@ -115,7 +118,10 @@ dashboards: setup ## make the dashboards' JSON
 
 dashboards-preview: setup ## draw the dashboards from a Prometheus (PROMETHEUS, NAMESPACE, JOB)
 	@$(UV) run --frozen --group pictures python -m scripts.dashboards.preview \
-	    --prometheus $(or $(PROMETHEUS),http://127.0.0.1:9090) --namespace $(or $(NAMESPACE),scrap) --job $(or $(JOB),scrap) $(or $(FOLDER),docs/images)
+	    --prometheus $(or $(PROMETHEUS),http://127.0.0.1:9090) --namespace $(or $(NAMESPACE),scrap) --job $(or $(JOB),scrap) $(ARGS) $(or $(FOLDER),docs/images)
+
+dashboards-pictures: setup ## draw the dashboards from made-up series, into docs/images; needs helm, promtool, prometheus
+	@scripts/dashboards/pictures $(FOLDER)
 
 dashboards-check: setup ## whether every panel has data in a Grafana (GRAFANA=http://127.0.0.1:3000, GRAFANA_PASSWORD, NAMESPACE, JOB)
 	@.venv/bin/python -m scripts.dashboards.grafana --url $(or $(GRAFANA),http://127.0.0.1:3000) \
@@ -125,6 +131,13 @@ docs: setup ## make the pages that are made from code
 	@.venv/bin/python -m scripts.settings_table > docs/settings.md
 	@.venv/bin/python -m scripts.chart_config
 	helm-docs --chart-search-root charts/scrap --sort-values-order file --skip-version-footer
+
+site docs-serve release: export NO_MKDOCS_2_WARNING := 1 # mkdocs.yml says what it would say
+docs-serve: setup ## the site of the documents on http://127.0.0.1:8000, built again at each change
+	@exec .venv/bin/mkdocs serve --livereload --dev-addr $(or $(SITE),127.0.0.1:8000) # click 8.3 and newer forget --livereload
+
+site: setup ## build the site of the documents, strictly, into .cache/site
+	@.venv/bin/mkdocs build --quiet
 
 alert-test: setup ## a harmless alert of each severity through Alertmanager to Slack (NAMESPACE=scrap)
 	@.venv/bin/python -m scripts.alert_test --namespace $(or $(NAMESPACE),scrap) $(ARGS)
@@ -137,7 +150,7 @@ image: ## build the container image localhost/scrap:dev
 
 release: STEP ?= dry-run
 release: setup ## a step of a release; without STEP all but what pushes and signs (TAG=v1.2.3 REPOSITORY=owner/name, docs/releasing.md)
-	@.venv/bin/python -m scripts.release $(STEP) $(addprefix --tag ,$(TAG)) $(addprefix --repository ,$(REPOSITORY))
+	@PATH=$(CURDIR)/.venv/bin:$$PATH .venv/bin/python -m scripts.release $(STEP) $(addprefix --tag ,$(TAG)) $(addprefix --repository ,$(REPOSITORY))
 
 clean: ## remove what the commands made
 	rm -rf .uv .venv .cache .coverage* .hypothesis .mypy_cache .pytest_cache .ruff_cache .import_linter_cache build dist

@@ -6,6 +6,7 @@
     chart    pushes the chart
     sign     signs both, keyless: cosign gets a certificate for the workflow that runs it
     publish  the release on GitHub, with what is in dist/
+    site     builds the site of the documents, and pushes it to gh-pages beside those of other versions
     dry-run  check and stage, and which commands the others would run
 
 The chart of a source tree names no registry and no repository. Here the names of the repository that is released are
@@ -219,16 +220,45 @@ def publish(release: Release) -> list[list[str]]:
     return [["gh", "release", "create", release.tag, "--repo", release.repository, *flags, *early, *files]]
 
 
-STEPS = {"image": image, "chart": chart, "sign": sign, "publish": publish}
+def site(release: Release) -> list[list[str]]:
+    """The commands that publish the site of 1.2.3 as 1.2; before a release, `latest` stays another's."""
+    minor = ".".join(release.version.split(".")[:2])
+    deploy = ["mike", "deploy", "--push", "--update-aliases", "--title", release.version, minor]
+    if "-" in release.version:
+        return [deploy]
+    return [[*deploy, "latest"], ["mike", "set-default", "--push", "latest"]]
 
 
-def run(*command: str | Path) -> str:
+def environment(release: Release) -> dict[str, str]:
+    """What mike, and git below it, need: where sources are, who commits, and the token of the workflow."""
+    git = {
+        "user.name": "github-actions[bot]",
+        "user.email": "github-actions[bot]@users.noreply.github.com",
+        "credential.helper": '!f() { echo username=x-access-token; echo "password=$GH_TOKEN"; }; f',
+    }
+    variables = {"SITE_REPOSITORY": release.pages, "GIT_CONFIG_COUNT": str(len(git))}
+    for number, (key, value) in enumerate(git.items()):
+        variables |= {f"GIT_CONFIG_KEY_{number}": key, f"GIT_CONFIG_VALUE_{number}": value}
+    return variables
+
+
+STEPS = {"image": image, "chart": chart, "sign": sign, "publish": publish, "site": site}
+
+
+def run(*command: str | Path, **variables: str) -> str:
     """Runs a command, and gives what it prints.
 
     Raises:
         ReleaseError: it failed.
     """
-    done = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False)  # noqa: S603 - a fixed list
+    done = subprocess.run(  # noqa: S603 - a fixed list
+        command,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        check=False,
+        env={**os.environ, **variables},
+    )
     sys.stdout.write(done.stdout)
     if done.returncode:
         raise ReleaseError(f"{shlex.join(map(str, command))} failed")
@@ -252,7 +282,7 @@ def do(step: str, release: Release) -> None:
         for command in STEPS[step](release):
             if any(argument.endswith(UNKNOWN) for argument in command):
                 raise ReleaseError(f"{step} needs the digests of image and chart: push both first")
-            said = run(*command)
+            said = run(*command, **(environment(release) if step == "site" else {}))
             if step == "chart":
                 (release.dist / "chart.txt").write_text(said)
 

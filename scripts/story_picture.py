@@ -1,6 +1,6 @@
 """The story as one picture: `python -m scripts.story_picture story.json story.svg`.
 
-From top to bottom: calls, what they waited, how full the pods are, replicas, the alerts, what came to Slack.
+From top to bottom: requests, response times, saturation, replicas, the alerts, what came to Slack.
 """
 
 import json
@@ -17,7 +17,7 @@ mpl.use("svg")
 mpl.rcParams |= {"svg.hashsalt": "scrap", "svg.fonttype": "none", "font.size": 9}
 mpl.rcParams |= {"axes.spines.top": False, "axes.spines.right": False}
 INK, GREEN, AMBER, RED, BLUE, GRAY = "#24292f", "#2da44e", "#d4a72c", "#cf222e", "#0969da", "#8c959f"
-GRADES = {"critical": RED, "warning": AMBER}
+SEVERITIES = {"critical": RED, "warning": AMBER}
 HEIGHTS = (2.2, 2.2, 1.4, 1.4, 2.6)
 EACH = 5  # seconds to a point
 OBJECTIVE = 2.5  # seconds
@@ -40,7 +40,7 @@ def draw(story: dict[str, Any], file: Path) -> None:
         _faults(axes, story, named=axes is waits)
         axes.grid(axis="y", color="#d0d7de", linewidth=0.5)
     alerts.grid(visible=False)
-    alerts.set_xlabel("minutes")
+    alerts.set_xlabel(f"minutes{_skipped(story)}")
     alerts.xaxis.set_major_locator(MultipleLocator(120))
     alerts.xaxis.set_major_formatter(FuncFormatter(lambda seconds, _: f"{seconds / 60:.0f}"))
     alerts.set_xlim(0, story["seconds"][-1]["at"])
@@ -68,10 +68,10 @@ def _column(points: list[dict[str, Any]], name: str, scale: float = 1.0) -> list
 
 def _calls(axes: Axes, points: list[dict[str, Any]]) -> None:
     kinds = {"ok": GREEN, "shed": AMBER, "web": BLUE, "failed": RED}
-    names = ("answered", "refused (503, Retry-After)", "the web's failure (502)", "failed")
+    names = ("success", "rejected (503, Retry-After)", "the web's failure (502)", "failed")
     at = _column(points, "at")
     axes.stackplot(at, *(_column(points, kind) for kind in kinds), colors=kinds.values(), labels=names, alpha=0.75)
-    axes.set_ylabel("calls a second")
+    axes.set_ylabel("requests a second")
     axes.legend(loc="upper left", ncols=4, fontsize=8, framealpha=1, edgecolor="none")
     axes.set_ylim(0, 1.3 * max(_column(points, "rate")))
 
@@ -80,7 +80,7 @@ def _waits(axes: Axes, points: list[dict[str, Any]]) -> None:
     for name, color in (("max", GRAY), ("p99", AMBER), ("p50", BLUE)):
         axes.plot(_column(points, "at"), _column(points, name, 0.001), color=color, label=name, linewidth=1.2)
     axes.axhline(OBJECTIVE, color=RED, linewidth=0.8, linestyle=":")
-    axes.set_ylabel("answer, seconds")
+    axes.set_ylabel("response, seconds")
     axes.set_ylim(0)
     axes.legend(loc="upper left", ncols=3, fontsize=8, framealpha=1, edgecolor="none")
 
@@ -88,7 +88,7 @@ def _waits(axes: Axes, points: list[dict[str, Any]]) -> None:
 def _full(axes: Axes, points: list[dict[str, Any]]) -> None:
     axes.fill_between(_column(points, "at"), _column(points, "saturation", 100), color=BLUE, alpha=0.35, linewidth=0)
     axes.axhline(80, color=RED, linewidth=0.8, linestyle=":")
-    axes.set_ylabel("places taken, %")
+    axes.set_ylabel("slots taken, %")
     axes.set_ylim(0, 105)
 
 
@@ -106,10 +106,10 @@ def _alerts(axes: Axes, story: dict[str, Any]) -> None:
     names = sorted({name for name, *_ in spans}, key=[name for name, *_ in spans].index)
     for name, start, end in spans:
         axes.barh(names.index(name), end - start, left=start, height=0.6, color=BLUE, alpha=0.6)
-    channels = list(GRADES)
+    channels = list(SEVERITIES)
     for event in story["events"]:
         if event["kind"] == "slack":
-            color = GREEN if event["text"].startswith("✅") else GRADES[event["name"]]
+            color = GREEN if event["text"].startswith("✅") else SEVERITIES[event["name"]]
             row = len(names) + channels.index(event["name"])
             axes.plot(event["at"], row, linestyle="", marker="v", color=color, markersize=7)
     labels = [*(name.removeprefix("Scrap") for name in names), *(f"Slack, {channel}" for channel in channels)]
@@ -152,6 +152,12 @@ def _faults(axes: Axes, story: dict[str, Any], *, named: bool) -> None:
             if named:
                 where = {"xycoords": ("data", "axes fraction"), "rotation": 90, "va": "top", "fontsize": 7}
                 axes.annotate(event["name"], (start + 3, 0.97), color=RED, **where)
+
+
+def _skipped(story: dict[str, Any]) -> str:
+    """What the cluster's provider could not do, a line each."""
+    skipped = (event for event in story["events"] if event["kind"] == "skipped")
+    return "".join(f"\nskipped: {event['name']} ({event['text']})" for event in skipped)
 
 
 def main() -> None:

@@ -122,10 +122,11 @@ class Empty:
 
 def variables(board: Mapping[str, Any]) -> dict[str, str]:
     """The values of a dashboard's variables when it is opened."""
-    return {
-        each["name"]: str(each.get("current", {}).get("value") or each.get("query", ""))
-        for each in board["templating"]["list"]
-    }
+    found = {}
+    for each in board["templating"]["list"]:
+        value = str(each.get("current", {}).get("value") or each.get("query", ""))
+        found[each["name"]] = each.get("allValue", "") if value == "$__all" else value
+    return found
 
 
 def empty(grafana: Grafana, boards: list[Mapping[str, Any]], source: str, now: float) -> Iterator[Empty]:

@@ -1,7 +1,7 @@
 """Nodes: the nodes of the cluster."""
 
 from grafana_foundation_sdk.builders import dashboard as dashboards
-from grafana_foundation_sdk.models.dashboard import Dashboard
+from grafana_foundation_sdk.models.dashboard import Dashboard, DashboardLinkType
 
 from scripts.dashboards.panels import (
     GREEN,
@@ -21,18 +21,22 @@ from scripts.dashboards.promql import READY, by_server, named_server
 
 _WIRE = 'device!~"lo|veth.+|cali.+|cni.+|flannel.+|docker.+|br-.+|tun.+|lxc.+|kube-.+|nodelocaldns|dummy.+"'
 
-_CPU = by_server('1 - avg by (instance) (rate(node_cpu_seconds_total{mode="idle"}[$__rate_interval]))')
-_MEMORY = by_server("1 - min by (instance) (node_memory_MemAvailable_bytes{} / node_memory_MemTotal_bytes{})")
-_LOAD = 'max by (instance) (node_load1{}) / count by (instance) (node_cpu_seconds_total{mode="idle"})'
+_CPU = by_server('1 - avg by (instance) (rate(node_cpu_seconds_total{@cluster, mode="idle"}[$__rate_interval]))')
+_WIRES = f"sum by (instance) (rate(node_network_{{}}_total{{{{@cluster, {_WIRE}}}}}[$__rate_interval]))"
+_NETWORK = by_server(f"{_WIRES.format('receive_bytes')} + {_WIRES.format('transmit_bytes')}")
+_DROPS = by_server(f"{_WIRES.format('receive_drop')} + {_WIRES.format('transmit_drop')}")
+_MEMORY = by_server(
+    "1 - min by (instance) (node_memory_MemAvailable_bytes{@cluster} / node_memory_MemTotal_bytes{@cluster})"
+)
 # Recorded by the alerts' rules: one series per disk, whatever its mount points. $disk_… are the alerts' values.
-_LEFT = "max by (nodename, device) (scrap:node_filesystem_avail:ratio{})"
+_LEFT = "max by (nodename, device) (scrap:node_filesystem_avail:ratio{@cluster})"
 _LEVEL = f"1 - {_LEFT}"
-_GROWTH = "max by (nodename, device) (scrap:node_filesystem_fill:rate{})"
-_USUAL = "max by (nodename, device) (scrap:node_filesystem_fill:usual{})"
+_GROWTH = "max by (nodename, device) (scrap:node_filesystem_fill:rate{@cluster})"
+_USUAL = "max by (nodename, device) (scrap:node_filesystem_fill:usual{@cluster})"
 # A prediction can exceed the disk's size.
 _PREDICTED = (
     "clamp(1 - min by (nodename, device) "
-    "(predict_linear(scrap:node_filesystem_avail:ratio{}[$disk_window], $disk_within)), 0, 1)"
+    "(predict_linear(scrap:node_filesystem_avail:ratio{@cluster}[$disk_window], $disk_within)), 0, 1)"
 )
 _DISK = "{{nodename}} {{device}}"
 
@@ -138,17 +142,20 @@ def _servers(found: dashboards.Dashboard) -> dashboards.Dashboard:
         rows(
             "Nodes, now",
             "One node per row. Exporter: whether node-exporter responds; without it the row's other values are "
-            "missing.",
+            "missing. Network: bytes per second in and out; drops: packets per second. The link Node Exporter above "
+            "leads to kube-prometheus-stack's dashboards, which have each of them over time.",
             "nodename",
             "Node",
             Column(Query(named_server(READY), "State"), "none", states=_STATES),
             Column(
-                Query(f"min by (nodename) ({by_server('up{}')})", "Exporter"),
+                Query(f"min by (nodename) ({by_server('up{@cluster}')})", "Exporter"),
                 "none",
                 states=(State(1, "up", GREEN), State(0, "down", RED)),
             ),
             Column(Query(f"max by (nodename) ({_CPU})", "CPU"), "percentunit", Steps(0.8, 0.95)),
             Column(Query(f"max by (nodename) ({_MEMORY})", "Memory"), "percentunit", Steps(0.85, 0.95)),
+            Column(Query(f"max by (nodename) ({_NETWORK})", "Network"), "Bps"),
+            Column(Query(f"max by (nodename) ({_DROPS})", "Drops"), "pps", Steps(1, 100)),
             Column(Query(_worst(_LEVEL), "Fullest disk"), "percentunit", _FULL),
             Column(Query(_worst(_GROWTH), "Growth per hour"), "percentunit", Steps(0.01, 0.1)),
             Column(Query(_worst(_PREDICTED), "Predicted"), "percentunit", _FULL),
@@ -159,7 +166,7 @@ def _servers(found: dashboards.Dashboard) -> dashboards.Dashboard:
     )
     return found.with_panel(
         states(
-            "State",
+            "Node readiness",
             "Whether each node was ready, as the control plane reports it.",
             Query(named_server(READY), "{{nodename}}"),
             meanings=_STATES,
@@ -167,44 +174,11 @@ def _servers(found: dashboards.Dashboard) -> dashboards.Dashboard:
     )
 
 
-def _work(found: dashboards.Dashboard) -> dashboards.Dashboard:
-    found = found.with_row(dashboards.Row("CPU and memory"))
-    found = found.with_panel(
-        lines(
-            "CPU",
-            "Share of all cores in use.",
-            "percentunit",
-            Query(_CPU, "{{nodename}}"),
-            highest=1,
-            steps=Steps(0.8, 0.95),
-        )
-    )
-    found = found.with_panel(
-        lines(
-            "Load per core",
-            "Running or waiting processes, per core. Above 1 they wait for the CPU or for a disk.",
-            "short",
-            Query(by_server(_LOAD), "{{nodename}}"),
-            steps=Steps(1, 2),
-        )
-    )
-    return found.with_panel(
-        lines(
-            "Memory",
-            "Share that is in use and cannot be freed without swapping or killing.",
-            "percentunit",
-            Query(_MEMORY, "{{nodename}}"),
-            highest=1,
-            steps=Steps(0.85, 0.95),
-        )
-    )
-
-
 def _disks(found: dashboards.Dashboard) -> dashboards.Dashboard:
-    found = found.with_row(dashboards.Row("Disks: level and growth"))
+    found = found.with_row(dashboards.Row("Disks: usage and growth"))
     found = found.with_panel(
         lines(
-            "Level",
+            "Disk usage",
             "Used share of each disk. A high and constant level is not urgent.",
             "percentunit",
             Query(_LEVEL, _DISK),
@@ -216,7 +190,7 @@ def _disks(found: dashboards.Dashboard) -> dashboards.Dashboard:
     )
     found = found.with_panel(
         lines(
-            "Growth per hour",
+            "Disk growth per hour",
             "Growth of each disk per hour, as a share of its size, fitted to the last $disk_window. The dashed line is "
             "$disk_times times the usual growth. Above it, find out what writes, whatever the level.",
             "percentunit",
@@ -229,7 +203,7 @@ def _disks(found: dashboards.Dashboard) -> dashboards.Dashboard:
     )
     found = found.with_panel(
         lines(
-            "Level, predicted",
+            "Disk usage, predicted",
             "In $disk_within, if the growth of the last $disk_window continues. Above the red line: act now.",
             "percentunit",
             Query(_PREDICTED, _DISK),
@@ -241,20 +215,20 @@ def _disks(found: dashboards.Dashboard) -> dashboards.Dashboard:
     )
     found = found.with_panel(
         lines(
-            "Inodes",
+            "Inode usage",
             "Used share of the inodes of each disk. Many small files can use up all of them.",
             "percentunit",
-            Query("1 - max by (nodename, device) (scrap:node_filesystem_files:ratio{})", _DISK),
+            Query("1 - max by (nodename, device) (scrap:node_filesystem_files:ratio{@cluster})", _DISK),
             Query("vector(1 - $disk_inodes)", "few left"),
             highest=1,
             colors={"few left": RED},
             dashed=["few left"],
         )
     )
-    disk_bytes = "sum by (instance) (rate(node_disk_{}_bytes_total{{}}[$__rate_interval]))"
+    disk_bytes = "sum by (instance) (rate(node_disk_{}_bytes_total{{@cluster}}[$__rate_interval]))"
     found = found.with_panel(
         lines(
-            "Reads and writes",
+            "Disk I/O",
             "Bytes per second. Reads are above the axis, writes below.",
             "Bps",
             Query(by_server(disk_bytes.format("read")), "{{nodename}} reads"),
@@ -264,11 +238,11 @@ def _disks(found: dashboards.Dashboard) -> dashboards.Dashboard:
     )
     return found.with_panel(
         lines(
-            "Busy disks",
+            "Disk utilization",
             "Share of the time in which a disk was busy.",
             "percentunit",
             Query(
-                by_server("max by (instance) (rate(node_disk_io_time_seconds_total{}[$__rate_interval]))"),
+                by_server("max by (instance) (rate(node_disk_io_time_seconds_total{@cluster}[$__rate_interval]))"),
                 "{{nodename}}",
             ),
             highest=1,
@@ -277,47 +251,13 @@ def _disks(found: dashboards.Dashboard) -> dashboards.Dashboard:
     )
 
 
-def _network(found: dashboards.Dashboard) -> dashboards.Dashboard:
-    found = found.with_row(dashboards.Row("Network"))
-    flow = f"sum by (instance) (rate(node_network_{{}}_total{{{{{_WIRE}}}}}[$__rate_interval]))"
-    found = found.with_panel(
-        lines(
-            "In and out",
-            "Bytes per second through the nodes' physical interfaces. In is above the axis, out below.",
-            "Bps",
-            Query(by_server(flow.format("receive_bytes")), "{{nodename}} in"),
-            Query("-" + by_server(flow.format("transmit_bytes")), "{{nodename}} out"),
-            width=12,
-            signed=True,
-        )
-    )
-    problems = {
-        "errors in": "receive_errs",
-        "errors out": "transmit_errs",
-        "dropped in": "receive_drop",
-        "dropped out": "transmit_drop",
-    }
-    return found.with_panel(
-        lines(
-            "Errors and drops",
-            "Packets per second that were damaged or dropped. The expected value is 0.",
-            "pps",
-            *(
-                Query(by_server(flow.format(metric)), f"{{{{nodename}}}} {problem}")
-                for problem, metric in problems.items()
-            ),
-            width=12,
-        )
-    )
-
-
 def build() -> Dashboard:
     """The dashboard."""
-    found = board(
-        "nodes", "scrap / Nodes", "The nodes of the cluster: how many are ready, and which resources are scarce."
-    )
+    found = board("nodes", "scrap / Nodes", "The nodes of the cluster: how many are ready, and whose disks fill.")
+    stack = dashboards.DashboardLink("Node Exporter").type(DashboardLinkType.DASHBOARDS).tags(["node-exporter-mixin"])
+    found = found.link(stack.as_dropdown(True).keep_time(True).icon("dashboard"))
     for name, (value, description) in _CONSTANTS.items():
         found = found.with_variable(dashboards.ConstantVariable(name).value(value).description(description))
-    for section in (_glance, _servers, _work, _disks, _network):
+    for section in (_glance, _servers, _disks):
         found = section(found)
     return found.build()

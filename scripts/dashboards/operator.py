@@ -3,7 +3,6 @@
 from grafana_foundation_sdk.builders import dashboard as dashboards
 from grafana_foundation_sdk.models.dashboard import Dashboard
 
-from scripts.dashboards.overview import FIRES
 from scripts.dashboards.panels import (
     BLUE,
     GREEN,
@@ -20,9 +19,10 @@ from scripts.dashboards.panels import (
 )
 
 _GOOD = (State(1, "yes", GREEN), State(0, "no", RED))
+_FIRES = (State(1, "firing", ORANGE), State(0, "not firing", GREEN))
 _BAD = (State(1, "yes", ORANGE), State(0, "no", GREEN))
 # The operator's process has a job of its own.
-_PROCESS = 'namespace="$namespace", job="$job-operator"'
+_PROCESS = '@namespace, job="$job-operator"'
 
 
 def _scaled(direction: str) -> str:
@@ -36,7 +36,7 @@ def _glance(found: dashboards.Dashboard) -> dashboards.Dashboard:
     found = found.with_row(dashboards.Row("Health"))
     found = found.with_panel(
         number(
-            "Age of its last tick",
+            "Age of the last tick",
             "It polls four times a minute. If the age is much higher, it hangs, and the liveness probe restarts it.",
             "s",
             Query(f"max(scrap_operator_loop_age_seconds{{{_PROCESS}}})", "age"),
@@ -60,7 +60,7 @@ def _glance(found: dashboards.Dashboard) -> dashboards.Dashboard:
     )
     found = found.with_panel(
         number(
-            "Decided, not applied",
+            "Desired minus current replicas",
             "Difference between the replicas that the operator decided on and those in the Deployment's scale. If it "
             "lasts, the API server rejects the writes, or the mode is DryRun.",
             "none",
@@ -77,7 +77,7 @@ def _glance(found: dashboards.Dashboard) -> dashboards.Dashboard:
     )
     found = found.with_panel(
         number(
-            "Scaled, in this range",
+            "Scalings, in this range",
             "Changes of the replicas that the operator wrote.",
             "none",
             Query(_scaled("Up"), "out", instant=True),
@@ -89,7 +89,7 @@ def _glance(found: dashboards.Dashboard) -> dashboards.Dashboard:
     )
     return found.with_panel(
         number(
-            "Ticks without a decision, in this range",
+            "Errors, in this range",
             "The API server rejected a request or did not respond, or the AlertScaler is invalid. A few are harmless: "
             "the next tick retries.",
             "none",
@@ -130,7 +130,7 @@ def _decisions(found: dashboards.Dashboard) -> dashboards.Dashboard:
             "Rules",
             "Which rules fire, as the operator sees it.",
             Query("max by (rule) (scrap_operator_rule_firing{@operator})", "{{rule}}"),
-            meanings=FIRES,
+            meanings=_FIRES,
             height=4,
             nothing="no operator",
         )
@@ -177,7 +177,7 @@ def _beliefs(found: dashboards.Dashboard) -> dashboards.Dashboard:
     polls = "rate(scrap_operator_poll_seconds_{}{{@operator}}[$__rate_interval])"
     found = found.with_panel(
         lines(
-            "Time of a poll",
+            "Poll latency",
             "The time in which the source responds.",
             "s",
             Query(f"histogram_quantile(0.5, sum by (le) ({polls.format('bucket')}))", "median"),

@@ -13,23 +13,28 @@ from scripts.dashboards.panels import (
     PURPLE,
     RED,
     Column,
+    Link,
     Query,
     State,
     Steps,
     board,
+    choices,
     lines,
+    logs,
     number,
     rows,
     states,
+    traces,
 )
-from scripts.dashboards.promql import READY
+from scripts.dashboards.promql import READY, full
 
-_CALLS = "rate(scrap_requests_total{@here}[$__rate_interval])"
-_SECONDS = "rate(scrap_request_duration_seconds_{}{{@here}}[$__rate_interval])"
-_LONGEST = "max_over_time(scrap_request_duration_max_seconds{@here}[$__rate_interval])"
+_CALLS = "rate(scrap_requests_total{@pods}[$__rate_interval])"
+_SECONDS = "rate(scrap_request_duration_seconds_{}{{@pods}}[$__rate_interval])"
+_LONGEST = "max_over_time(scrap_request_duration_max_seconds{@pods}[$__rate_interval])"
 
 # Over the whole range, for the table.
-_SECONDS_THERE = "increase(scrap_request_duration_seconds_{}{{@here}}[$__range])"
+_SECONDS_THERE = "increase(scrap_request_duration_seconds_{}{{@pods}}[$__range])"
+_LONGEST_THERE = "max_over_time(scrap_request_duration_max_seconds{@pods}[$__range])"
 
 _EVER = "sum(last_over_time(scrap:calls:ever{@here}[1d]))"
 # The rule adds up once a minute; this is the increase since then of the pods that it read.
@@ -37,20 +42,24 @@ _SINCE = "sum(clamp_min(sum by (pod) (scrap_requests_total{@here}) - sum by (pod
 
 _PHASES = ("wait", "dns", "connect", "first_byte", "body", "parse")
 
-FIRES = (State(1, "firing", ORANGE), State(0, "not firing", GREEN))
 _SEVERITIES = (State(3, "critical", RED), State(2, "warning", ORANGE), State(1, "info, or a signal to scale", BLUE))
+
+
+# The logs and traces of what a series shows.
+_LOGS_OF = "| {0}=`${{__field.labels.{0}}}`"
+_OF_A_POD = logs("| pod=`${__field.labels.pod}`")
 
 
 def _share(fault: str) -> str:
     """The share of requests that failed by this fault; no value without requests."""
-    failed = f'sum(rate(scrap_requests_total{{@here, fault="{fault}"}}[$__rate_interval]))'
+    failed = f'sum(rate(scrap_requests_total{{@pods, fault="{fault}"}}[$__rate_interval]))'
     return f"{failed} / (sum({_CALLS}) > 0)"
 
 
-def _left(bad: str, calls: str, objective: str) -> str:
-    """The rest of a budget, from the alerts' recorded rates: 1 at first, below 0 when it is exceeded."""
+def _spent(bad: str, calls: str, objective: str) -> str:
+    """How many times a budget is spent, from the alerts' recorded rates: 0 at first, 1 when all of it is."""
     there = "sum(avg_over_time({}{{@here}}[30d]))"
-    return f"1 - {there.format(bad)} / ({there.format(calls)} > 0) / (1 - {objective})"
+    return f"{there.format(bad)} / ({there.format(calls)} > 0) / (1 - {objective})"
 
 
 def _burn(bad: str, calls: str, objective: str) -> list[Query]:
@@ -64,14 +73,22 @@ def _burn(bad: str, calls: str, objective: str) -> list[Query]:
     ]
 
 
-def _quantile(quantile: float, labels: str = "") -> str:
-    grouped = f"le, {labels}" if labels else "le"
-    return f"histogram_quantile({quantile}, sum by ({grouped}) ({_SECONDS.format('bucket')}))"
+def _quantile(quantile: float, buckets: str, longest: str, label: str = "") -> str:
+    """A quantile, and never more than the maximum: it is estimated between two bounds, and the maximum is measured."""
+    le, by = (f"le, {label}", f" by ({label})") if label else ("le", "")
+    estimated = f"histogram_quantile({quantile}, sum by ({le}) ({buckets})) > 0"
+    measured = f"max{by} ({longest}) > 0 and on ({label}) {estimated}"
+    kinds = (("estimated", estimated), ("measured", measured))
+    both = " or ".join(f'label_replace({value}, "kind", "{kind}", "", "")' for kind, value in kinds)
+    return f"min{by} ({both})"
 
 
-def _mean(labels: str = "") -> str:
-    by = f" by ({labels})" if labels else ""
-    return f"sum{by} ({_SECONDS.format('sum')}) / sum{by} ({_SECONDS.format('count')})"
+def _now(quantile: float) -> str:
+    return _quantile(quantile, _SECONDS.format("bucket"), _LONGEST)
+
+
+def _mean() -> str:
+    return f"sum({_SECONDS.format('sum')}) / sum({_SECONDS.format('count')})"
 
 
 def _with_all(by_outcome: str, whole: str) -> str:
@@ -80,9 +97,8 @@ def _with_all(by_outcome: str, whole: str) -> str:
 
 
 def _quantile_there(quantile: float) -> str:
-    counted = _SECONDS_THERE.format("bucket")
-    by_outcome = f"histogram_quantile({quantile}, sum by (le, outcome) ({counted})) > 0"
-    return _with_all(by_outcome, f"histogram_quantile({quantile}, sum by (le) ({counted}))")
+    counted = _SECONDS_THERE.format("bucket"), _LONGEST_THERE
+    return _with_all(_quantile(quantile, *counted, "outcome"), _quantile(quantile, *counted))
 
 
 def _mean_there() -> str:
@@ -92,63 +108,57 @@ def _mean_there() -> str:
 
 
 def _longest_there() -> str:
-    longest = "max_over_time(scrap_request_duration_max_seconds{@here}[$__range])"
-    return _with_all(f"max by (outcome) ({longest}) > 0", f"max({longest}) > 0")
+    return _with_all(f"max by (outcome) ({_LONGEST_THERE}) > 0", f"max({_LONGEST_THERE}) > 0")
 
 
 def _calls_there() -> str:
-    calls = "increase(scrap_requests_total{@here}[$__range])"
+    calls = "increase(scrap_requests_total{@pods}[$__range])"
     return _with_all(f"sum by (outcome) ({calls}) > 0", f"sum({calls})")
 
 
-def _glance(found: dashboards.Dashboard) -> dashboards.Dashboard:
-    found = found.with_row(dashboards.Row("Health"))
-    found = found.with_panel(
+def _health(found: dashboards.Dashboard) -> dashboards.Dashboard:
+    for panel in (
         number(
-            "Failures of the service",
+            "Error rate: service",
             "Share of requests that failed by a fault of the service: rejected because it was overloaded, or an error "
             "in it.",
             "percentunit",
             Query(_share("service"), "service"),
+            height=3,
             steps=Steps(0.001, 0.01),
             decimals=2,
             nothing="no requests",
-        )
-    )
-    found = found.with_panel(
+        ),
         number(
-            "Failures of origins",
+            "Error rate: origins",
             "Share of requests whose page could not be fetched, or took too long. The service cannot fix these. After "
             "a sudden increase, check the cluster's egress: DNS, the NetworkPolicy, a blocked address.",
             "percentunit",
             Query(_share("web"), "origins"),
+            height=3,
             steps=Steps(0.1, 0.5),
             decimals=1,
             nothing="no requests",
-        )
-    )
-    found = found.with_panel(
+        ),
         number(
-            "99th percentile",
-            "1 % of the requests take longer; rounded up to the next bound of the histogram.",
+            "Latency: p99",
+            "1 % of the requests take longer.",
             "s",
-            Query(_quantile(0.99), "p99"),
+            Query(_now(0.99), "p99"),
+            height=3,
             steps=Steps(4, 8),
             nothing="no requests",
-        )
-    )
-    found = found.with_panel(
+        ),
         number(
-            "Most saturated pod",
-            "Share of the fetch slots in use, in the most saturated pod. At 100 % requests wait in the queue, then the "
-            "pod rejects them.",
+            "Saturation: highest",
+            "Share of the fetch slots or of its core in use, in the most saturated pod. At 100 % requests wait in the "
+            "queue, then the pod rejects them.",
             "percentunit",
-            Query("max(scrap_admission_saturation_ratio{@here})", "highest"),
+            Query("max(scrap_admission_saturation_ratio{@pods})", "highest"),
+            height=3,
             steps=Steps(0.7, 0.9),
             decimals=0,
-        )
-    )
-    found = found.with_panel(
+        ),
         number(
             "Pods not ready",
             "Requested pods that are not ready.",
@@ -158,23 +168,20 @@ def _glance(found: dashboards.Dashboard) -> dashboards.Dashboard:
                 "- max(kube_deployment_status_replicas_ready{@deployment})",
                 "not ready",
             ),
+            height=3,
             steps=Steps(1, 2),
             decimals=0,
-        )
-    )
-    found = found.with_panel(
+        ),
         number(
-            "Error budget left",
-            "Share of the failures of the service that the objective allows in 30 days, or in as many as Prometheus "
-            "keeps. Below 0 the objective is missed.",
-            "percentunit",
-            Query(_left("scrap:calls_failed:rate", "scrap:calls:rate", "$objective"), "left", instant=True),
-            steps=Steps(0.5, 0.1, falling=True),
-            decimals=0,
+            "Error budget spent",
+            "How many times the failures are spent that the objective allows in 30 days, or in as many as Prometheus "
+            "keeps. At 1 the objective is missed.",
+            "suffix: times",
+            Query(_spent("scrap:calls_failed:rate", "scrap:calls:rate", "$objective"), "spent", instant=True),
+            height=3,
+            steps=Steps(0.5, 0.9),
             nothing="no requests",
-        )
-    )
-    found = found.with_panel(
+        ),
         number(
             "Alerts for a person",
             "Firing alerts that a person has to act on: critical and warning.",
@@ -182,47 +189,179 @@ def _glance(found: dashboards.Dashboard) -> dashboards.Dashboard:
             Query(
                 'count(ALERTS{@namespace, alertstate="firing", severity=~"critical|warning"}) or vector(0)', "firing"
             ),
+            height=3,
             steps=Steps(1, 3),
             decimals=0,
-        )
-    )
-    return found.with_panel(
+        ),
         number(
             "Nodes not ready",
             "Nodes of the cluster that are not ready; see the dashboard Nodes.",
             "none",
             Query(f"count({READY} == 0) or vector(0)", "not ready"),
+            height=3,
             steps=Steps(1, 2),
             decimals=0,
-        )
-    )
+        ),
+    ):
+        found = found.with_panel(panel)
+    return found
 
 
-def _calls(found: dashboards.Dashboard) -> dashboards.Dashboard:
-    found = found.with_row(dashboards.Row("Requests"))
-    found = found.with_panel(
+def _signals(found: dashboards.Dashboard) -> dashboards.Dashboard:
+    """Rate, errors, duration; saturation, replicas, alerts."""
+    alerts = 'max by (alertname) (ALERTS{{@namespace, alertstate="firing", severity{}}}) * {}'
+    for panel in (
         lines(
-            "Requests per second",
-            "By outcome, stacked.",
+            "Request rate, by outcome",
+            "Requests per second, stacked.",
             "reqps",
             Query(f"sum by (outcome) ({_CALLS}) > 0", "{{outcome}}"),
-            width=9,
             stacked=True,
             colors=OUTCOMES,
-        )
-    )
-    found = found.with_panel(
+            links=[logs(_LOGS_OF.format("outcome"))],
+        ),
         lines(
-            "Failures per second, by fault",
-            "service: an overload or error of the service. web: the page could not be fetched. caller: an error of the "
-            "client, such as a forbidden target.",
+            "Errors, by fault",
+            "Failed requests per second. service: an overload or error of the service. web: the page could not be "
+            "fetched. caller: an error of the client, such as a forbidden target.",
             "reqps",
-            Query("sum by (fault) (rate(scrap_failures_total{@here}[$__rate_interval]))", "{{fault}}"),
-            width=9,
+            Query("sum by (fault) (rate(scrap_failures_total{@pods}[$__rate_interval]))", "{{fault}}"),
             colors=FAULTS,
+            links=[logs(_LOGS_OF.format("fault"))],
+        ),
+        lines(
+            "Latency: p50, mean, p99, maximum",
+            "Duration of all requests. p50 and p99: half and 1 % of them take longer; both are estimated between two "
+            "bounds of a histogram (histogram_quantile), and capped at the maximum, which is measured. A mean above "
+            "p50: few slow pages take most of the time. Both higher: all requests are slower, and the service is the "
+            "likely cause. Only p99 and the maximum higher: some origins are slow.",
+            "s",
+            Query(_now(0.5), "p50", exemplars=True),
+            Query(_mean(), "mean"),
+            Query(_now(0.99), "p99"),
+            Query(f"max({_LONGEST}) > 0", "maximum"),
+            logarithmic=True,
+            colors={"p50": GREEN, "mean": BLUE, "p99": ORANGE, "maximum": RED},
+            links=[traces("duration > 1s"), logs("| seconds > 1")],
+        ),
+        lines(
+            "Saturation, by pod",
+            "Share of a pod's fetch slots or of its core in use, whichever is more; 1 after a rejection. Scaling uses "
+            "it.",
+            "percentunit",
+            Query("max by (pod) (scrap_admission_saturation_ratio{@pods})", "{{pod}}"),
+            highest=1,
+            steps=Steps(0.7, 0.9),
+            links=[_OF_A_POD],
+        ),
+        lines(
+            "Replicas",
+            "Requested and ready pods, between the bounds of the operator or else of a HorizontalPodAutoscaler; "
+            "without either there are none.",
+            "none",
+            Query("max(kube_deployment_spec_replicas{@deployment})", "requested"),
+            Query("max(kube_deployment_status_replicas_ready{@deployment})", "ready"),
+            Query(
+                "max(scrap_operator_min_replicas{@operator}) "
+                'or max(kube_horizontalpodautoscaler_spec_min_replicas{@namespace, horizontalpodautoscaler="$job"})',
+                "minimum",
+            ),
+            Query(
+                "max(scrap_operator_max_replicas{@operator}) "
+                'or max(kube_horizontalpodautoscaler_spec_max_replicas{@namespace, horizontalpodautoscaler="$job"})',
+                "maximum",
+            ),
+            stepped=True,
+            colors={"requested": BLUE, "ready": GREEN, "minimum": GREY, "maximum": RED},
+            dashed=["minimum", "maximum"],
+            decimals=0,
+        ),
+        states(
+            "Firing alerts",
+            "All firing alerts of this namespace, by severity; each links to its runbook. The severity none is a scale "
+            "signal: no person receives it.",
+            Query(
+                " or ".join(
+                    alerts.format(severity, level)
+                    for severity, level in (('="critical"', 3), ('="warning"', 2), ('!~"critical|warning"', 1))
+                ),
+                "{{alertname}}",
+            ),
+            meanings=_SEVERITIES,
+            width=8,
+            height=8,
+            nothing="none fires",
+            links=[Link("Runbook", "${runbooks}/${__field.labels.alertname}.md")],
+        ),
+    ):
+        found = found.with_panel(panel)
+    return found
+
+
+def _latency() -> dashboards.Row:
+    row = dashboards.Row("Latency by outcome and phase")
+    row = row.with_panel(
+        rows(
+            "Latency by outcome, in the selected range",
+            "A response from the memory cache takes a millisecond, a timeout takes the deadline, so each outcome has "
+            "its own row. Percentiles are estimated and capped at the maximum, which is measured.",
+            "outcome",
+            "Outcome",
+            Column(Query(_calls_there(), "Requests"), "locale"),
+            Column(Query(_quantile_there(0.5), "p50"), "s"),
+            Column(Query(_mean_there(), "Mean"), "s"),
+            Column(Query(_quantile_there(0.99), "p99"), "s", Steps(4, 8)),
+            Column(Query(_longest_there(), "Maximum"), "s", Steps(4, 10)),
+            width=12,
         )
     )
-    return found.with_panel(
+    return row.with_panel(
+        lines(
+            "Latency of a fetch, by phase: p90",
+            "The 90th percentile of each phase: wait for a slot, DNS, connect (TCP and TLS), first byte, body, parse. "
+            "wait and parse depend on the service, the others on the network and the origins. The shared cache is no "
+            "phase.",
+            "s",
+            Query(
+                "histogram_quantile(0.9, sum by (le, phase) "
+                "(rate(scrap_phase_duration_seconds_bucket{@pods}[$__rate_interval])))",
+                "{{phase}}",
+            ),
+            width=12,
+            logarithmic=True,
+            colors=dict(zip(_PHASES, (RED, GREY, BLUE, ORANGE, GREEN, PURPLE), strict=True)),
+        )
+    )
+
+
+def _errors() -> dashboards.Row:
+    row = dashboards.Row("Errors and totals")
+    row = row.with_panel(
+        lines(
+            "Errors, by reason",
+            "Every failure per second, by its reason; the reason in the response to the client is the same.",
+            "reqps",
+            Query("sum by (reason) (rate(scrap_failures_total{@pods}[$__rate_interval])) > 0", "{{reason}}"),
+            width=9,
+            stacked=True,
+            links=[logs(_LOGS_OF.format("reason"))],
+        )
+    )
+    row = row.with_panel(
+        lines(
+            "Error rate, by pod",
+            "Share of the requests of each pod that failed by a fault of the service or of the web. One pod above the "
+            "others: that pod, or its node, is the cause.",
+            "percentunit",
+            Query(
+                "sum by (pod) (scrap:pod_failed:rate{@pods}) / (sum by (pod) (scrap:pod_calls:rate{@pods}) > 0)",
+                "{{pod}}",
+            ),
+            width=9,
+            links=[_OF_A_POD],
+        )
+    )
+    return row.with_panel(
         number(
             "Total requests",
             "In the selected range, and since installation. The total of a range is Prometheus' estimate from its "
@@ -243,196 +382,112 @@ def _calls(found: dashboards.Dashboard) -> dashboards.Dashboard:
     )
 
 
-def _latency(found: dashboards.Dashboard) -> dashboards.Dashboard:
-    found = found.with_row(dashboards.Row("Latency"))
-    found = found.with_panel(
+def _web() -> dashboards.Row:
+    row = dashboards.Row("Origins and cache")
+    for panel in (
         lines(
-            "Median, mean, 99th percentile and maximum",
-            "All requests. A mean above the median: few slow pages take most of the time. Both higher: all requests "
-            "are slower, and the service is the likely cause. Only the 99th percentile and the maximum higher: some "
-            "origins are slow. A percentile is estimated between two bounds of a histogram, the maximum is measured: "
-            "where the maximum is lower, it is the exact one.",
-            "s",
-            Query(_quantile(0.5), "median"),
-            Query(_mean(), "mean"),
-            Query(_quantile(0.99), "99th percentile"),
-            Query(f"max({_LONGEST}) > 0", "maximum"),
-            width=12,
-            logarithmic=True,
-            colors={"median": GREEN, "mean": BLUE, "99th percentile": ORANGE, "maximum": RED},
-        )
-    )
-    found = found.with_panel(
-        rows(
-            "By outcome, in the selected range",
-            "A response from the memory cache takes a millisecond, a timeout takes the deadline, so each outcome has "
-            "its own row. Percentiles are estimated, the maximum is measured.",
-            "outcome",
-            "Outcome",
-            Column(Query(_calls_there(), "Requests"), "locale"),
-            Column(Query(_quantile_there(0.5), "Median"), "s"),
-            Column(Query(_mean_there(), "Mean"), "s"),
-            Column(Query(_quantile_there(0.99), "99th percentile"), "s", Steps(4, 8)),
-            Column(Query(_longest_there(), "Maximum"), "s", Steps(4, 10)),
-            width=12,
-        )
-    )
-    figures = {
-        "Median": ("50 % of the requests take longer.", f"{_quantile(0.5, 'outcome')} > 0"),
-        "Mean": ("The total duration of all requests, divided by their number.", _mean("outcome")),
-        "99th percentile": ("1 % of the requests take longer.", f"{_quantile(0.99, 'outcome')} > 0"),
-        "Maximum": ("The longest request; each is exported for a minute.", f"max by (outcome) ({_LONGEST}) > 0"),
-    }
-    for title, (description, expression) in figures.items():
-        found = found.with_panel(
-            lines(
-                f"{title}, by outcome",
-                description,
-                "s",
-                Query(expression, "{{outcome}}"),
-                width=6,
-                logarithmic=True,
-                colors=OUTCOMES,
-            )
-        )
-    return found
-
-
-def _web(found: dashboards.Dashboard) -> dashboards.Dashboard:
-    found = found.with_row(dashboards.Row("Origins and egress"))
-    found = found.with_panel(
-        lines(
-            "Responses of origins",
+            "Responses of origins, by status",
             "Requests to origins by the status of the response, redirects included; none: there was no response.",
             "reqps",
-            Query("sum by (status) (rate(scrap_hops_total{@here}[$__rate_interval])) > 0", "{{status}}"),
+            Query("sum by (status) (rate(scrap_hops_total{@pods}[$__rate_interval])) > 0", "{{status}}"),
             stacked=True,
-            colors={"200": GREEN, "301": BLUE, "302": BLUE, "404": ORANGE, "500": RED, "none": RED},
-        )
-    )
-    found = found.with_panel(
+            colors={"200": GREEN, "301": BLUE, "302": BLUE, "404": ORANGE, "500": RED, "none": PURPLE},
+        ),
         lines(
-            "Failures, by reason",
-            "Every failure, by its reason; the reason in the response to the client is the same.",
+            "Failed fetches and missing previews",
+            "Share of the pages that could not be fetched, and share of those answered that have no Open Graph. The "
+            "dashed lines are what is usual: the median of a day.",
+            "percentunit",
+            Query("max(scrap:calls_failed_by_web:ratio{@here})", "failed"),
+            Query("max(scrap:calls_failed_by_web:usual{@here})", "failed, usually"),
+            Query("max(scrap:calls_no_open_graph:ratio{@here})", "no preview"),
+            Query("max(scrap:calls_no_open_graph:usual{@here})", "no preview, usually"),
+            highest=1,
+            colors={"/^failed/": ORANGE, "/^no preview/": BLUE},
+            dashed=["/usually$/"],
+        ),
+        lines(
+            "Blocked targets, by verdict",
+            "Targets that may not be fetched. An increase means that a client probes internal addresses.",
             "reqps",
-            Query("sum by (reason) (rate(scrap_failures_total{@here}[$__rate_interval])) > 0", "{{reason}}"),
+            Query("sum by (verdict) (rate(scrap_targets_blocked_total{@pods}[$__rate_interval])) > 0", "{{verdict}}"),
             stacked=True,
-        )
-    )
-    found = found.with_panel(
+            links=[logs("| outcome=`blocked`")],
+        ),
         lines(
-            "Duration of a fetch, by phase",
-            "The 90th percentile of each phase: wait for a slot, DNS, connect (TCP and TLS), first byte, body, parse. "
-            "wait and parse depend on the service, the others on the network and the origins.",
-            "s",
-            Query(
-                "histogram_quantile(0.9, sum by (le, phase) "
-                "(rate(scrap_phase_duration_seconds_bucket{@here}[$__rate_interval])))",
-                "{{phase}}",
-            ),
-            logarithmic=True,
-            colors=dict(zip(_PHASES, (RED, GREY, BLUE, ORANGE, GREEN, PURPLE), strict=True)),
-        )
-    )
-    found = found.with_panel(
-        lines(
-            "Refused targets",
-            "Targets that may not be fetched, by verdict. An increase means that a client probes internal addresses.",
-            "reqps",
-            Query("sum by (verdict) (rate(scrap_targets_blocked_total{@here}[$__rate_interval])) > 0", "{{verdict}}"),
-            stacked=True,
-        )
-    )
-    found = found.with_panel(
-        lines(
-            "Responses without a fetch",
+            "Cache hit ratio, by level",
             "Share of look-ups that found a fresh page, by cache level; joined: requests that shared the fetch of "
             "another request.",
             "percentunit",
             Query(
-                'sum by (level) (rate(scrap_cache_lookups_total{@here, state="fresh"}[$__rate_interval])) '
-                "/ sum by (level) (rate(scrap_cache_lookups_total{@here}[$__rate_interval]))",
+                'sum by (level) (rate(scrap_cache_lookups_total{@pods, state="fresh"}[$__rate_interval])) '
+                "/ sum by (level) (rate(scrap_cache_lookups_total{@pods}[$__rate_interval]))",
                 "{{level}}",
             ),
             Query(
-                "sum(rate(scrap_flights_joined_total{@here}[$__rate_interval])) "
-                '/ sum(rate(scrap_cache_lookups_total{@here, level="memory"}[$__rate_interval]))',
+                "sum(rate(scrap_flights_joined_total{@pods}[$__rate_interval])) "
+                '/ sum(rate(scrap_cache_lookups_total{@pods, level="memory"}[$__rate_interval]))',
                 "joined",
             ),
+            width=12,
             highest=1,
-        )
-    )
-    return found.with_panel(
+        ),
         lines(
-            "Received",
+            "Bytes received",
             "Bytes of pages per second, as received and after decompression.",
             "Bps",
-            Query("sum(rate(scrap_fetch_received_bytes_sum{@here}[$__rate_interval]))", "received"),
-            Query("sum(rate(scrap_fetch_decoded_bytes_sum{@here}[$__rate_interval]))", "decompressed"),
-        )
-    )
+            Query("sum(rate(scrap_fetch_received_bytes_sum{@pods}[$__rate_interval]))", "received"),
+            Query("sum(rate(scrap_fetch_decoded_bytes_sum{@pods}[$__rate_interval]))", "decompressed"),
+            width=12,
+        ),
+    ):
+        row = row.with_panel(panel)
+    return row
 
 
-def _saturation(found: dashboards.Dashboard) -> dashboards.Dashboard:
-    found = found.with_row(dashboards.Row("Saturation"))
-    found = found.with_panel(
+def _saturation() -> dashboards.Row:
+    row = dashboards.Row("Saturation: slots, event loop, CPU, memory, descriptors")
+    for panel in (
         lines(
-            "Fetch slots in use, by pod",
-            "Share of a pod's fetch slots. The scale signals use it.",
-            "percentunit",
-            Query("max by (pod) (scrap_admission_saturation_ratio{@here})", "{{pod}}"),
-            highest=1,
-            steps=Steps(0.7, 0.9),
-        )
-    )
-    found = found.with_panel(
-        lines(
-            "Fetches, waiting requests and slots",
+            "Fetches, queue and slots",
             "A request that waits too long, or finds the queue full, is rejected with 503.",
             "none",
-            Query("sum(scrap_admission_in_flight{@here})", "fetches"),
-            Query("sum(scrap_admission_waiting{@here})", "waiting"),
-            Query("sum(scrap_admission_capacity{@here})", "slots"),
+            Query("sum(scrap_admission_in_flight{@pods})", "fetches"),
+            Query("sum(scrap_admission_waiting{@pods})", "waiting"),
+            Query("sum(scrap_admission_capacity{@pods})", "slots"),
             colors={"fetches": GREEN, "waiting": RED, "slots": GREY},
             dashed=["slots"],
-        )
-    )
-    found = found.with_panel(
+        ),
         lines(
-            "Rejected requests",
-            "Requests rejected with 503, by reason. They count as failures of the service: add pods, or limit a client "
-            "that sends too much.",
+            "Rejected requests, by reason",
+            "Requests rejected with 503. They count as failures of the service: add pods, or limit a client that sends "
+            "too much.",
             "reqps",
             Query(
-                'sum by (reason) (rate(scrap_failures_total{@here, outcome="shed"}[$__rate_interval]))', "{{reason}}"
+                'sum by (reason) (rate(scrap_failures_total{@pods, outcome="shed"}[$__rate_interval]))', "{{reason}}"
             ),
             stacked=True,
-        )
-    )
-    found = found.with_panel(
+            links=[logs(_LOGS_OF.format("reason"))],
+        ),
         lines(
-            "Lag of the event loop",
-            "The longest delay of a due task in each pod within a minute. Above 0.1 s the CPU is the bottleneck.",
+            "Event loop lag, by pod",
+            "The longest delay of a due task within a minute. Above 0.1 s the CPU is the bottleneck.",
             "s",
-            Query("max by (pod) (scrap_event_loop_lag_max_seconds{@here})", "{{pod}}"),
+            Query("max by (pod) (scrap_event_loop_lag_max_seconds{@pods})", "{{pod}}"),
             steps=Steps(0.1, 0.5),
-        )
-    )
-    found = found.with_panel(
+        ),
         lines(
-            "CPU, by pod",
+            "CPU usage, by pod",
             "Cores in use. One process uses one core at most.",
             "short",
-            Query("sum by (pod) (rate(process_cpu_seconds_total{@here}[$__rate_interval]))", "{{pod}}"),
+            Query("sum by (pod) (rate(process_cpu_seconds_total{@pods}[$__rate_interval]))", "{{pod}}"),
             steps=Steps(0.8, 0.95),
-        )
-    )
-    return found.with_panel(
+        ),
         lines(
-            "Memory, by pod",
+            "Memory usage, by pod",
             "Resident memory of each process, and the limit at which the kernel kills it.",
             "bytes",
-            Query("max by (pod) (process_resident_memory_bytes{@here})", "{{pod}}"),
+            Query("max by (pod) (process_resident_memory_bytes{@pods})", "{{pod}}"),
             Query(
                 "min(kube_pod_container_resource_limits"
                 '{@namespace, container="scrap", resource="memory", pod=~"$job-.*"})',
@@ -440,73 +495,27 @@ def _saturation(found: dashboards.Dashboard) -> dashboards.Dashboard:
             ),
             colors={"limit": RED},
             dashed=["limit"],
-        )
-    )
-
-
-def _scaling(found: dashboards.Dashboard) -> dashboards.Dashboard:
-    found = found.with_row(dashboards.Row("Replicas and the alerts that scale them"))
-    found = found.with_panel(
+        ),
         lines(
-            "Replicas requested and ready, and their bounds",
-            "The bounds are the operator's, or else a HorizontalPodAutoscaler's; without either there are none.",
-            "none",
-            Query("max(kube_deployment_spec_replicas{@deployment})", "requested"),
-            Query("max(kube_deployment_status_replicas_ready{@deployment})", "ready"),
-            Query(
-                "max(scrap_operator_min_replicas{@operator}) "
-                'or max(kube_horizontalpodautoscaler_spec_min_replicas{@namespace, horizontalpodautoscaler="$job"})',
-                "minimum",
-            ),
-            Query(
-                "max(scrap_operator_max_replicas{@operator}) "
-                'or max(kube_horizontalpodautoscaler_spec_max_replicas{@namespace, horizontalpodautoscaler="$job"})',
-                "maximum",
-            ),
-            width=24,
-            stepped=True,
-            colors={"requested": BLUE, "ready": GREEN, "minimum": GREY, "maximum": RED},
-            dashed=["minimum", "maximum"],
-            decimals=0,
-        )
-    )
-    found = found.with_panel(
-        states(
-            "Rules of the operator",
-            "The firing rules of the operator: saturated adds pods, scale-in-unsafe prevents scale-in. Empty without "
-            "the operator.",
-            Query("max by (rule) (scrap_operator_rule_firing{@operator})", "{{rule}}"),
-            meanings=FIRES,
-            height=4,
-            nothing="no operator",
-        )
-    )
-    alerts = 'max by (alertname) (ALERTS{{@namespace, alertstate="firing", severity{}}}) * {}'
-    return found.with_panel(
-        states(
-            "Alerts",
-            "All firing alerts of this namespace, by severity. The severity none is a scale signal: no person "
-            "receives it.",
-            Query(
-                " or ".join(
-                    alerts.format(severity, level)
-                    for severity, level in (('="critical"', 3), ('="warning"', 2), ('!~"critical|warning"', 1))
-                ),
-                "{{alertname}}",
-            ),
-            meanings=_SEVERITIES,
-            height=6,
-            nothing="none fires",
-        )
-    )
+            "File descriptors, by pod",
+            "Share of the open file descriptors, sockets among them, that the process may have. At 100 % it can open "
+            "no connection.",
+            "percentunit",
+            Query("max by (pod) (process_open_fds{@pods} / process_max_fds{@pods})", "{{pod}}"),
+            highest=1,
+            steps=Steps(0.7, 0.9),
+        ),
+    ):
+        row = row.with_panel(panel)
+    return row
 
 
 _BURNS = {"over 5m": GREY, "over 1h": RED, "over 6h": ORANGE, "over 3d": BLUE}
 
 
-def _budget(found: dashboards.Dashboard) -> dashboards.Dashboard:
-    found = found.with_row(dashboards.Row("Budgets"))
-    found = found.with_panel(
+def _budget() -> dashboards.Row:
+    row = dashboards.Row("Budgets")
+    row = row.with_panel(
         lines(
             "Burn rate of the error budget",
             "Failures of the service, as a multiple of what the objective allows. At 1 the budget lasts 30 days. "
@@ -518,7 +527,7 @@ def _budget(found: dashboards.Dashboard) -> dashboards.Dashboard:
             colors=_BURNS,
         )
     )
-    found = found.with_panel(
+    row = row.with_panel(
         lines(
             "Burn rate of the latency budget",
             "Responses that took too long, as a multiple of what the objective allows.",
@@ -529,36 +538,41 @@ def _budget(found: dashboards.Dashboard) -> dashboards.Dashboard:
             colors=_BURNS,
         )
     )
-    return found.with_panel(
+    return row.with_panel(
         number(
-            "Budgets left",
-            "Over 30 days, or as many as Prometheus keeps; docs/runbooks describes what to do when one is nearly used "
-            "up.",
-            "percentunit",
-            Query(_left("scrap:calls_failed:rate", "scrap:calls:rate", "$objective"), "errors", instant=True),
+            "Budgets spent",
+            "How many times each is spent, over 30 days or as many as Prometheus keeps; docs/runbooks describes what "
+            "to do when one is nearly spent.",
+            "suffix: times",
+            Query(_spent("scrap:calls_failed:rate", "scrap:calls:rate", "$objective"), "errors", instant=True),
             Query(
-                _left("scrap:calls_slow:rate", "scrap:calls_answered:rate", "$latency_objective"),
+                _spent("scrap:calls_slow:rate", "scrap:calls_answered:rate", "$latency_objective"),
                 "latency",
                 instant=True,
             ),
             width=6,
             height=8,
-            steps=Steps(0.5, 0.1, falling=True),
-            decimals=0,
+            steps=Steps(0.5, 0.9),
             nothing="no requests",
         )
     )
 
 
 def build() -> Dashboard:
-    """The dashboard."""
+    """The dashboard: what fits a screen, and the rest in collapsed rows."""
     found = board("overview", "scrap / Overview", "The state of scrap, and its bottlenecks.")
+    pods = full("label_values(scrap_build_info{@here}, pod)")
+    found = found.with_variable(choices("pod", "Pod", "The pods whose requests are shown.", pods))
+    for name, label, kind in (("logs", "Loki", "loki"), ("traces", "Tempo", "tempo")):
+        found = found.with_variable(dashboards.DatasourceVariable(name).label(label).type(kind))
     # The chart sets them to the values of the alerts.
-    for name, objective, description in (
+    for name, value, description in (
         ("objective", "0.999", "Share of requests that must not fail by a fault of the service."),
         ("latency_objective", "0.95", "Share of responses that must not take too long."),
+        ("runbooks", "http://127.0.0.1:8000/docs/runbooks", "Where the runbooks of the alerts are."),
     ):
-        found = found.with_variable(dashboards.ConstantVariable(name).value(objective).description(description))
-    for section in (_glance, _calls, _latency, _web, _saturation, _scaling, _budget):
-        found = section(found)
+        found = found.with_variable(dashboards.ConstantVariable(name).value(value).description(description))
+    found = _signals(_health(found))
+    for row in (_latency(), _errors(), _web(), _saturation(), _budget()):
+        found = found.with_row(row)
     return found.build()

@@ -3,10 +3,13 @@
 Sizes are in Grafana's grid: 24 columns wide; a row of height 1 is 30 pixels and a gap.
 """
 
+import json
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from string import ascii_uppercase
 from typing import Any
+from urllib.parse import quote
 
 from grafana_foundation_sdk.builders import common as common_builders
 from grafana_foundation_sdk.builders import dashboard as dashboards
@@ -47,11 +50,13 @@ class Query:
         expression: PromQL, with the short words of `promql`.
         name: the legend, with `{{label}}`s; of a table, the column.
         instant: ask for the end of the range alone.
+        exemplars: show the traces that Prometheus has of its metric; there are some where traces are on.
     """
 
     expression: str
     name: str
     instant: bool = False
+    exemplars: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,6 +90,54 @@ class State:
 
 
 @dataclass(frozen=True, slots=True)
+class Link:
+    """A link from a series of a panel.
+
+    Attributes:
+        url: with Grafana's variables, and `${__field.labels.…}` for a label of the series.
+    """
+
+    title: str
+    url: str
+
+
+def logs(match: str) -> Link:
+    """The lines of the service's log that match, in Loki.
+
+    Args:
+        match: stages of LogQL behind the stream.
+    """
+    stream = '{namespace="${namespace}", pod=~"${job}-.*", container="scrap"}'
+    return Link("Logs", _explore("logs", {"expr": f"{stream} | json {match}"}))
+
+
+def traces(match: str) -> Link:
+    """The traces that match, in Tempo.
+
+    Args:
+        match: conditions of TraceQL.
+    """
+    query = f'{{ resource.service.name = "scrap" && {match} }}'
+    return Link("Traces", _explore("traces", {"queryType": "traceql", "query": query}))
+
+
+def _explore(source: str, query: Mapping[str, str]) -> str:
+    pane = {
+        "datasource": f"${{{source}}}",
+        "queries": [{"refId": "A", **query}],
+        "range": {"from": "${__from}", "to": "${__to}"},
+    }
+    # Grafana fills in its variables before it opens the link, so their names stay as they are.
+    encoded = quote(json.dumps({"a": pane}))
+    panes = re.sub(r"%24%7B([\w.]+)%7D", r"${\1}", encoded)
+    return f"/explore?schemaVersion=1&orgId=1&panes={panes}"
+
+
+def _links(links: Sequence[Link]) -> list[Any]:
+    return [dashboards.DashboardLink(link.title).url(link.url).target_blank(True) for link in links]
+
+
+@dataclass(frozen=True, slots=True)
 class Column:
     """A column of a table.
 
@@ -108,6 +161,8 @@ def targets(queries: Sequence[Query], *, as_table: bool = False) -> list[prometh
         target = prometheus.Dataquery().ref_id(letter).datasource(DATASOURCE)
         target = target.expr(full(query.expression)).legend_format(query.name)
         target = target.instant() if query.instant or as_table else target.range()
+        if query.exemplars:
+            target = target.exemplar(True)
         found.append(target.format(PromQueryFormat.TABLE) if as_table else target)
     return found
 
@@ -145,6 +200,7 @@ def lines(
     colors: Mapping[str, str] | None = None,
     dashed: Sequence[str] = (),
     decimals: int | None = None,
+    links: Sequence[Link] = (),
 ) -> timeseries.Panel:
     """Lines over time.
 
@@ -157,9 +213,10 @@ def lines(
         steps: drawn as lines.
         colors: of series, by legend; `/…/` is a pattern of legends.
         dashed: legends of bounds, likewise, which are drawn thinner.
+        links: of each of its series.
     """
     panel = timeseries.Panel().title(title).description(description).unit(unit).datasource(DATASOURCE)
-    panel = panel.targets(list(targets(queries))).span(width).height(height)
+    panel = panel.targets(list(targets(queries))).span(width).height(height).data_links(_links(links))
     panel = panel.line_width(1.5).fill_opacity(40 if stacked else 8).show_points(common.VisibilityMode.NEVER)
     # A missed scrape is no gap; a deleted pod is one.
     panel = panel.span_nulls(120_000)
@@ -254,10 +311,12 @@ def states(
     width: int = 24,
     height: int = 5,
     nothing: str | None = None,
+    links: Sequence[Link] = (),
 ) -> statetimeline.Panel:
     """A bar a series, coloured by what its values mean."""
     panel = statetimeline.Panel().title(title).description(description).unit("none").datasource(DATASOURCE)
     panel = panel.targets(list(targets(queries))).span(width).height(height).mappings(_mappings(meanings))
+    panel = panel.data_links(_links(links))
     panel = panel.color_scheme(dashboards.FieldColor().mode(dashboard.FieldColorModeId.THRESHOLDS))
     panel = panel.show_value(common.VisibilityMode.NEVER).row_height(0.8).merge_values(True).fill_opacity(80)
     panel = panel.legend(
@@ -324,10 +383,12 @@ def _cells(column: Column) -> list[dashboard.DynamicConfigValue]:
 
 def _variables() -> list[Any]:
     """Variables of every dashboard; the chart sets their default to its release."""
-    namespace = "label_values(scrap_build_info{}, namespace)"
+    namespace = full("label_values(scrap_build_info{@cluster}, namespace)")
     job = full("label_values(scrap_build_info{@namespace}, job)")
+    cluster = "label_values(scrap_build_info{}, cluster)"
     return [
         dashboards.DatasourceVariable("datasource").label("Prometheus").type("prometheus"),
+        choices("cluster", "Cluster", "The label of a Prometheus that holds several clusters; All elsewhere.", cluster),
         _choice("namespace", "Namespace", "Namespace of the release.", namespace),
         _choice("job", "Job", "Job of the service: the name of the release.", job),
     ]
@@ -339,6 +400,12 @@ def _choice(name: str, label: str, description: str, query: str) -> dashboards.Q
     return variable.refresh(dashboard.VariableRefresh.ON_TIME_RANGE_CHANGED).sort(
         dashboard.VariableSort.ALPHABETICAL_ASC
     )
+
+
+def choices(name: str, label: str, description: str, query: str) -> dashboards.QueryVariable:
+    """A variable with several values, at first all of them, those that have no such label among them."""
+    everything = dashboard.VariableOption(selected=True, text="All", value="$__all")
+    return _choice(name, label, description, query).include_all(True).multi(True).all_value(".*").current(everything)
 
 
 def _happening(name: str, color: str, expression: str, text: str) -> dashboards.AnnotationQuery:
@@ -379,6 +446,8 @@ def _happenings() -> list[dashboards.AnnotationQuery]:
 
 def board(name: str, title: str, description: str) -> dashboards.Dashboard:
     """An empty dashboard with the common variables, annotations and links.
+
+    A row whose panels are given to `dashboards.Row` is collapsed.
 
     Args:
         name: the end of its uid; the chart puts the release before it.

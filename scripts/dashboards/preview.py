@@ -9,6 +9,7 @@ titles, the units, the series. Grafana draws all of it its own way.
 import argparse
 import time
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 from itertools import cycle
 from pathlib import Path
@@ -29,9 +30,9 @@ from scripts.dashboards.reading import Panel, Target, View, annotations, constan
 from scripts.dashboards.values import shown
 from scripts.dashboards.writing import FOLDER
 
-WIDTH = 1560  # pixels
-UNIT = 33  # pixels, of one row of the grid
-HEAD = 64  # pixels, of the picture's heading
+WIDTH, SCREEN = 1920, 1080  # pixels
+UNIT = 38  # pixels, of one row of the grid, as Grafana has it
+HEAD = 140  # pixels, of the picture's heading: as much as Grafana's own bars take
 GAP = 5  # pixels, around a panel
 DPI = 100
 
@@ -96,16 +97,20 @@ class Canvas:
         return found
 
 
-def draw(board: Mapping[str, Any], prometheus: Prometheus, view: View) -> Figure:
-    """The whole dashboard."""
-    found = list(panels(board))
+def draw(board: Mapping[str, Any], prometheus: Prometheus, view: View, *, unfolded: bool = False) -> Figure:
+    """A dashboard as it opens: its collapsed rows are headings.
+
+    Args:
+        unfolded: the collapsed rows instead, and what is in them.
+    """
+    found = list(_placed(board, unfolded=unfolded))
     bottom = max(y + height for _, y, _, height in (panel.grid for panel in found))
-    canvas = Canvas(HEAD + bottom * UNIT + GAP)
+    canvas = Canvas(max(0 if unfolded else SCREEN, HEAD + bottom * UNIT + GAP))
     start, end = (datetime.fromtimestamp(at, UTC) for at in (view.start, view.end))
-    canvas.text(2 * GAP, 20, board["title"], fontsize=15, weight="bold")
-    canvas.text(2 * GAP, 45, f"{start:%Y-%m-%d %H:%M} to {end:%H:%M} UTC, {view.variables['namespace']}", color=FAINT)
-    remark = "The panels and their real data, plainly drawn. This is no Grafana: it draws them its own way."
-    canvas.text(WIDTH - 2 * GAP, 20, remark, ha="right", color=FAINT)
+    canvas.text(2 * GAP, 40, board["title"], fontsize=18, weight="bold")
+    canvas.text(2 * GAP, 75, f"{start:%Y-%m-%d %H:%M} to {end:%H:%M} UTC, {view.variables['namespace']}", color=FAINT)
+    remark = "The panels and their data, plainly drawn. This is no Grafana: it draws them its own way."
+    canvas.text(WIDTH - 2 * GAP, 40, remark, ha="right", color=FAINT)
     events = [
         (color_of(color), name, [at for series in view.ask(prometheus, target) for at, _ in series.points])
         for name, color, target in annotations(board)
@@ -117,13 +122,29 @@ def draw(board: Mapping[str, Any], prometheus: Prometheus, view: View) -> Figure
     return canvas.figure
 
 
+def _placed(board: Mapping[str, Any], *, unfolded: bool) -> Iterator[Panel]:
+    """Yields what is shown, where it is shown: Grafana closes the gaps below collapsed rows."""
+    top = [raw["gridPos"]["y"] + raw["gridPos"]["h"] for raw in board["panels"] if not raw.get("panels")]
+    start, collapsed = max(top), 0
+    for panel in panels(board):
+        x, y, width, height = panel.grid
+        if y < start:
+            if not unfolded:
+                yield panel
+        elif unfolded:
+            yield replace(panel, grid=(x, y - start, width, height))
+        elif panel.kind == "row":
+            yield replace(panel, title=f"▸ {panel.title}", grid=(x, start + collapsed, width, height))
+            collapsed += 1
+
+
 Events = Sequence[tuple[str, str, Sequence[float]]]
 
 
 def _key(canvas: Canvas, events: Events) -> None:
     x = WIDTH - 2 * GAP
     for color, name, _ in reversed(events):
-        canvas.text(x, 45, f"┆ {name}", ha="right", color=color, weight="bold")
+        canvas.text(x, 75, f"┆ {name}", ha="right", color=color, weight="bold")
         x -= 8 * len(name) + 24
 
 
@@ -381,9 +402,12 @@ def main() -> None:
     for path in sorted(FOLDER.glob("*.json")):
         board = load(path)
         release = {"datasource": "prometheus", "namespace": arguments.namespace, "job": arguments.job}
+        release |= {"cluster": ".*", "pod": ".*"}
         view = View(release | constants(board), end - arguments.minutes * 60, end, step, arguments.scrape)
-        picture = arguments.folder / f"dashboards-{path.stem}.png"
-        save(draw(board, Prometheus(arguments.prometheus), view), picture)
+        source = Prometheus(arguments.prometheus)
+        save(draw(board, source, view), arguments.folder / f"dashboards-{path.stem}.png")
+        if any(raw.get("panels") for raw in board["panels"]):
+            save(draw(board, source, view, unfolded=True), arguments.folder / f"dashboards-{path.stem}-rows.png")
 
 
 if __name__ == "__main__":

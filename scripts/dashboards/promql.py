@@ -1,19 +1,22 @@
 """PromQL with short words for what every query says alike.
 
-`@here` are the labels of the service's own series, `@operator` those of its operator's, `@deployment` those by which
-kube-state-metrics knows the Deployment.
+`@here` are the labels of the service's series, `@pods` those of the chosen pods alone, `@operator` those of its
+operator's, `@deployment` those by which kube-state-metrics knows the Deployment, `@cluster` those of everything in it.
 """
 
 # The chart names the job, the Deployment and the AlertScaler alike: after the release.
 _WORDS = {
-    "@here": 'namespace="$namespace", job="$job"',
-    "@operator": 'namespace="$namespace", alertscaler="$job"',
-    "@deployment": 'namespace="$namespace", deployment="$job"',
-    "@namespace": 'namespace="$namespace"',
+    "@here": '@namespace, job="$job"',
+    "@pods": '@namespace, job="$job", pod=~"$pod"',
+    "@operator": '@namespace, alertscaler="$job"',
+    "@deployment": '@namespace, deployment="$job"',
+    "@namespace": '@cluster, namespace="$namespace"',
+    # A series without the label matches as well: the variable is `.*` where there is only one cluster.
+    "@cluster": 'cluster=~"$cluster"',
 }
 
 # Whether each node is ready; once, however many kube-state-metrics there are.
-READY = 'max by (node) (kube_node_status_condition{condition="Ready", status="true"})'
+READY = 'max by (node) (kube_node_status_condition{@cluster, condition="Ready", status="true"})'
 
 
 def full(expression: str) -> str:
@@ -28,7 +31,7 @@ def by_server(expression: str) -> str:
 
     A name is remembered for an hour: an exporter that is down is to be seen by name.
     """
-    names = "max by (instance, nodename) (last_over_time(node_uname_info{}[1h]))"
+    names = "max by (instance, nodename) (last_over_time(node_uname_info{@cluster}[1h]))"
     return f"({expression}) * on (instance) group_left (nodename) {names}"
 
 

@@ -94,16 +94,17 @@ def constants(board: Mapping[str, Any]) -> dict[str, str]:
 
 
 def panels(board: Mapping[str, Any]) -> Iterator[Panel]:
-    """Yields its panels, in order, the headings of its rows among them."""
+    """Yields its panels, in order, the headings of its rows among them, and those of collapsed rows behind these."""
     for raw in board["panels"]:
-        grid = raw["gridPos"]
-        yield Panel(
-            title=raw["title"],
-            kind=raw["type"],
-            grid=(grid.get("x", 0), grid["y"], grid["w"], grid["h"]),
-            targets=tuple(_target(target) for target in raw.get("targets", [])),
-            raw=raw,
-        )
+        for each in (raw, *raw.get("panels", [])):
+            grid = each["gridPos"]
+            yield Panel(
+                title=each["title"],
+                kind=each["type"],
+                grid=(grid.get("x", 0), grid["y"], grid["w"], grid["h"]),
+                targets=tuple(_target(target) for target in each.get("targets", [])),
+                raw=each,
+            )
 
 
 def annotations(board: Mapping[str, Any]) -> Iterator[tuple[str, str, Target]]:

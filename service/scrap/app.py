@@ -9,10 +9,9 @@ import signal
 import sys
 import threading
 from collections.abc import AsyncIterator, Callable, Iterable
-from dataclasses import dataclass
 from functools import partial
 from socket import socket
-from typing import Any
+from typing import Any, NamedTuple
 
 from scrap import __version__, admission, api, cache, fetch, opengraph, telemetry
 from scrap.cache import freshness, remote
@@ -35,8 +34,7 @@ _RESOLVER_OPTIONS = "timeout:1 attempts:2"
 log = logging.getLogger(__name__)
 
 
-@dataclass(frozen=True, slots=True)
-class Components:
+class Components(NamedTuple):
     """The parts that the API and the metrics use."""
 
     previewer: Previewer
@@ -46,11 +44,7 @@ class Components:
 
 @contextlib.asynccontextmanager
 async def components(settings: Settings, emit: Emit = ignore) -> AsyncIterator[Components]:
-    """Builds all that previews need; takes it down in reverse.
-
-    Raises:
-        SettingError: the shared cache's URL cannot be read.
-    """
+    """Builds all that previews need; takes it down in reverse. SettingError: the shared cache's URL cannot be read."""
     limits = settings[RequestLimits]
     async with contextlib.AsyncExitStack() as stack:
         executor = admission.Executor(limits.html5lib_workers)
@@ -88,11 +82,7 @@ async def serve(settings: Settings) -> None:
     """Serves until SIGTERM or SIGINT, then drains.
 
     Readiness fails at once; running requests end; then the public port closes, and the management port last. All of it
-    has one deadline: `ServerLimits.shutdown` seconds after the signal.
-
-    Raises:
-        SettingError: a component cannot be started with its settings.
-        OSError: a port cannot be opened.
+    has one deadline: `ServerLimits.shutdown` seconds after the signal. SettingError, OSError: it cannot be started.
     """
     os.environ.setdefault("RES_OPTIONS", _RESOLVER_OPTIONS)
     async with contextlib.AsyncExitStack() as stack:
@@ -100,14 +90,17 @@ async def serve(settings: Settings) -> None:
         public_socket = stack.enter_context(_listen(settings, "host", "port"))
         management_socket = stack.enter_context(_listen(settings, "management_host", "management_port"))
         try:
-            metrics, emit = _signals(settings, stack)
+            metrics, emit = _telemetry(settings, stack)
         except ValueError as error:
             raise SettingError(str(error)) from error
         built = await stack.enter_async_context(components(settings, emit))
         metrics.observe_admission(built.admission)
         metrics.observe_cache(built.cache)
         stopped = asyncio.Event()
-        public_app = api.public_app(built.previewer, emit=emit, version=__version__)
+        languages = settings[fetch.EgressPolicy].accept_language
+        public_app = api.public_app(
+            built.previewer, built.admission, languages=languages, emit=emit, version=__version__
+        )
         management_app = api.management_app(is_ready=lambda: not stopped.is_set(), exposition=metrics.exposition)
         new_server = partial(api.Server, limits=limits, connections=settings[api.ConnectionLimits])
         loop = asyncio.get_running_loop()
@@ -135,7 +128,7 @@ def _listen(settings: Settings, host: str, port: str) -> socket:
         raise OSError(f"{error} ({variables(Serving, host, port)})") from error
 
 
-def _signals(settings: Settings, stack: contextlib.AsyncExitStack) -> tuple[telemetry.Metrics, Emit]:
+def _telemetry(settings: Settings, stack: contextlib.AsyncExitStack) -> tuple[telemetry.Metrics, Emit]:
     """Starts telemetry; returns the metrics and the emit function. Large libraries are imported where they are used."""
     metrics = telemetry.Metrics(version=__version__, routes=api.ROUTES)
     logs = settings[telemetry.LogSettings]

@@ -35,7 +35,6 @@ class SettingsCommand(click.Command):
         self.params = [*map(_option, chain(*self._groups.values())), *self._others]
 
     def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        """Writes each group of settings, then the other options."""
         for heading, settings in self._groups.items():
             with formatter.section(heading):
                 formatter.write_dl([_row(setting) for setting in settings])
@@ -76,10 +75,7 @@ def serve(**values: Any) -> None:
 
 
 def _open_standard_streams() -> None:
-    """Opens /dev/null for each of descriptors 0 to 2 that is closed (`scrap serve >&-`).
-
-    Else the event loop would get its number, and the log would be written to it: POSIX's open takes the lowest.
-    """
+    """Opens /dev/null for each of descriptors 0 to 2 that is closed (`scrap serve >&-`): the log is written to one."""
     while (descriptor := os.open(os.devnull, os.O_RDWR)) <= 2:
         pass
     os.close(descriptor)

@@ -106,7 +106,6 @@ class Reason(StrEnum):
 
     @property
     def fault(self) -> Fault:
-        """Whose fault it is."""
         fault = self.outcome.fault
         assert fault is not None  # noqa: S101 - a reason belongs to a failed outcome, by the table above
         return fault
@@ -130,12 +129,7 @@ class Blocked(ScrapError):
 
 
 class UpstreamError(ScrapError):
-    """The page could not be fetched.
-
-    Args:
-        status: the HTTP status of the page's response, where there was one.
-        retry_after: the seconds of its Retry-After (429 and 503), where it had one.
-    """
+    """The page could not be fetched; `status` and `retry_after` (seconds) are its response's, where there was one."""
 
     def __init__(
         self, reason: Reason, internal: str = "", *, status: int | None = None, retry_after: float | None = None
@@ -150,8 +144,7 @@ class DeadlineExceeded(ScrapError):
 
 
 class Overloaded(ScrapError):
-    """The service is saturated, or has run out of a resource; `retry_after` is the response's, in whole seconds."""
+    """The service is saturated, or has run out of a resource; the response has Retry-After."""
 
-    def __init__(self, reason: Reason = Reason.FULL, internal: str = "", *, retry_after: int = 1) -> None:
+    def __init__(self, reason: Reason = Reason.FULL, internal: str = "") -> None:
         super().__init__(reason, internal)
-        self.retry_after = retry_after

@@ -16,8 +16,9 @@ import orjson
 from scrap import opengraph
 from scrap.admission import Admission, Executor, Slot
 from scrap.cache import Cache, Hit, entry, freshness
+from scrap.cache.disconnect import Disconnect
 from scrap.cache.entry import Entry, EntryState
-from scrap.cache.flight import Disconnect, Flights
+from scrap.cache.flight import Flights
 from scrap.cache.freshness import FreshnessPolicy
 from scrap.errors import Outcome, Overloaded, Reason, ScrapError
 from scrap.events import BackgroundFailed, Emit, FetchEnded, PageNotes, Parse, Timings
@@ -38,45 +39,26 @@ _NO_FETCH = Timings()
 
 
 class Preview(NamedTuple):
-    """The result of one request.
+    """The result of one request."""
 
-    Attributes:
-        entry: what is sent: a page's Open Graph, or why there is none.
-        source: where it came from: "fresh", "stale", "miss" or "joined".
-        timings: how long each phase of the fetch took.
-        internal: what only the log may contain of a failure.
-        notes: on the page, where it was fetched.
-        due: it is stale; its page is to be fetched again.
-    """
-
-    entry: Entry
-    source: str
+    entry: Entry  # what is sent: a page's Open Graph, or why there is none
+    source: str  # "fresh", "stale", "miss" or "joined"
     timings: Timings
-    internal: str = ""
-    notes: PageNotes | None = None
-    due: bool = False
+    internal: str = ""  # what only the log may contain of a failure
+    notes: PageNotes | None = None  # on the page, where it was fetched
+    due: bool = False  # it is stale; its page is to be fetched again
 
 
 class Parsed(NamedTuple):
-    """The Open Graph of a page.
+    """The Open Graph of a page."""
 
-    Attributes:
-        body: as JSON.
-        outcome: whether there is any.
-        fallback_reason: why html5lib had to parse the page; None where it had not.
-        bound: the first limit that the page exceeded.
-        error: what made a parser fail.
-        refresh: what a page without Open Graph declares.
-        base: the page's `<base href>`, as written.
-    """
-
-    body: bytes
+    body: bytes  # as JSON
     outcome: Outcome
-    fallback_reason: opengraph.FallbackReason | None = None
-    bound: opengraph.Bound | None = None
-    error: Exception | None = None
-    refresh: Refresh | None = None
-    base: str | None = None
+    fallback_reason: opengraph.FallbackReason | None = None  # why html5lib had to parse the page; None where it had not
+    bound: opengraph.Bound | None = None  # the first limit that the page exceeded
+    error: Exception | None = None  # what made a parser fail
+    refresh: Refresh | None = None  # what a page without Open Graph declares
+    base: str | None = None  # the page's `<base href>`, as written
 
 
 _NOTHING = Parsed(b"{}", Outcome.NO_OPEN_GRAPH)
@@ -86,15 +68,9 @@ class Previewer:
     """Makes previews.
 
     Args:
-        fetcher: fetches pages.
-        cache: keeps entries.
-        freshness: for how long it keeps them.
-        admission: limits the fetches at once.
-        parsing: what a page may cost to parse.
         turns: the event loop's time for parsing, shared with the fetcher.
         executor: runs long work: the reference parser, and pages with much Open Graph.
         deadline: seconds for everything, from the wait for a slot to the last byte parsed.
-        emit: receives the events.
         clock: seconds since the epoch.
     """
 
@@ -125,33 +101,24 @@ class Previewer:
         self._parser_failure_logged = float("-inf")
         self._flights: Flights[Preview] = Flights(emit=emit)
 
-    def peek(self, target: Target) -> Preview | None:
-        """The preview in this process's cache, if there is one; a stale one is refreshed in the background."""
-        hit = self._cache.peek(target.href)
-        return None if hit is None else self._refreshed(target, _found(hit))
+    def peek(self, target: Target, *, anew: bool = False) -> Preview | None:
+        """The preview in this process's cache, if there is one; a stale one is refreshed in the background.
 
-    @property
-    def is_overloaded(self) -> bool:
-        """Whether requests that need a fetch are rejected, some or all.
-
-        What only the shared cache may have needs one as well: a rejection that waits for another server is not quick.
+        `anew`: the client wants none that was made before its request, as far as that is allowed (`_is_due`).
         """
-        return self._admission.is_overloaded
-
-    def admit(self) -> bool:
-        """Whether a request that needs a fetch may have one; to be called once for each, while overloaded."""
-        return self._admission.admit()
+        hit = self._cache.peek(target.key)
+        if hit is None or (anew and self._is_due(hit)):
+            return None
+        if hit.state is EntryState.STALE:
+            self._refresh(target)
+        return _found(hit)
 
     def knows(self, target: Target) -> bool:
         """Whether a request needs no fetch of its own: the preview is in the cache, or under way."""
-        return self._cache.has(target.href) or target.href in self._flights
+        return self._cache.has(target.key) or target.key in self._flights
 
-    def reject(self) -> Overloaded:
-        """Counts a rejected request; returns its error."""
-        return self._admission.reject()
-
-    async def make(self, target: Target, disconnect: Disconnect | None = None) -> Preview:
-        """Fetches a page and parses its Open Graph, or joins the fetch that is under way.
+    async def make(self, target: Target, disconnect: Disconnect | None = None, *, anew: bool = False) -> Preview:
+        """Fetches a page and parses its Open Graph, or joins the fetch that is under way; for `anew`, see `peek`.
 
         A failure for a known reason is a result as well; it is cached for a while.
 
@@ -159,40 +126,47 @@ class Previewer:
             ScrapError: CALLER_LEFT; the client has left.
             Overloaded: this instance is shutting down.
         """
-        joins = target.href in self._flights
-        preview = await self._flights.run(target.href, partial(self._make, target, only_fresh=False), disconnect)
+        joins = target.key in self._flights
+        preview = await self._flights.run(target.key, partial(self._make, target, anew=anew), disconnect)
         if joins and preview.source == MISS:  # the phases of the fetch are those of the request that began it
             preview = preview._replace(source=JOINED, timings=_NO_FETCH, notes=None)
-        return self._refreshed(target, preview)
+        if preview.due:
+            self._refresh(target)
+        return preview
 
     async def aclose(self) -> None:
         """Cancels the fetches that are under way."""
         await self._flights.aclose()
 
-    def _refreshed(self, target: Target, preview: Preview) -> Preview:
+    def _refresh(self, target: Target) -> None:
         """Begins to fetch the page of a stale preview; not in a saturated service, where requests come first."""
-        if preview.due and not self._admission.is_saturated:
-            self._flights.launch(target.href, partial(self._make, target, only_fresh=True))
-        return preview
+        if not self._admission.is_saturated:
+            self._flights.launch(target.key, partial(self._make, target, only_fresh=True))
 
-    async def _make(self, target: Target, *, only_fresh: bool) -> Preview:
+    def _is_due(self, hit: Hit) -> bool:
+        """Whether a client may have a page fetched anew: not in an overload, and once in the minimum of freshness."""
+        earliest = max(hit.entry.stored + self._freshness.minimum, hit.entry.held_until)
+        return self._clock() >= earliest and not self._admission.is_overloaded
+
+    async def _make(self, target: Target, *, only_fresh: bool = False, anew: bool = False) -> Preview:
         hit: Hit | None = None
         summary = FetchEnded()
         try:
             with Deadline(self._deadline) as deadline:
-                if (
-                    not self._admission.is_saturated
-                ):  # else it is rejected below, and that does not wait for another server
-                    hit = await self._cache.get(target.href)
-                if hit and hit.state and not (hit.state is EntryState.STALE and only_fresh):
-                    return _found(hit)
+                if not self._admission.is_saturated:  # a rejection does not wait for another server
+                    hit = await self._cache.get(target.key)
+                if hit and hit.state:
+                    is_stale = only_fresh and hit.state is EntryState.STALE
+                    if not (is_stale or (anew and self._is_due(hit))):
+                        return _found(hit)
                 made, notes = await self._admitted(target, summary, deadline)
         except ScrapError as error:
-            return self._failed(target, self._blamed(error, summary.timings), summary.timings, hit)
+            hold = self._freshness.minimum if anew else 0.0
+            return self._failed(target, self._blamed(error, summary.timings), summary.timings, hit, hold)
         finally:
             if summary.queued is not None:
                 self._emit(summary)
-        self._cache.put(target.href, made)
+        self._cache.put(target.key, made)
         return Preview(made, MISS, summary.timings, notes=notes)
 
     def _blamed(self, error: ScrapError, timings: Timings) -> ScrapError:
@@ -201,9 +175,9 @@ class Previewer:
             return Overloaded(Reason.FULL, "the deadline passed in the queue")
         return error
 
-    def _failed(self, target: Target, error: ScrapError, timings: Timings, hit: Hit | None) -> Preview:
+    def _failed(self, target: Target, error: ScrapError, timings: Timings, hit: Hit | None, hold: float) -> Preview:
         failed = entry.failure(error, policy=self._freshness, now=self._clock())
-        kept = self._cache.fail(target.href, failed, spare=hit.entry if hit else None)
+        kept = self._cache.fail(target.key, failed, spare=hit.entry if hit else None, hold=hold)
         return Preview(kept, MISS if kept is failed else STALE, timings, error.internal)
 
     async def _admitted(self, target: Target, summary: FetchEnded, deadline: Deadline) -> tuple[Entry, PageNotes]:
@@ -251,16 +225,10 @@ class Previewer:
             await self._step(reader.advance, timings)
         if page.failure and not reader.is_useful:
             raise page.failure()
-        parsed: Parsed | opengraph.Reading | None = None
-        if reader.is_light:
-            parsed = await self._step(lambda: _by_fast_path(reader.close(), page.url, self._parsing), timings)
-        if not isinstance(parsed, Parsed):
-            parse = (
-                partial(_closed_and_parsed, reader, page.url, self._parsing)
-                if parsed is None
-                else partial(_by_reference, parsed, page.url, self._parsing)
-            )
-            parsed = await self._in_thread(parse, page.host, reader.size, timings)
+        parse = PageParse(reader, page.url, self._parsing)
+        parsed = await self._step(parse.by_fast_path, timings) if reader.is_light else None
+        if parsed is None:
+            parsed = await self._in_thread(parse.by_either, page.host, reader.size, timings)
         if parsed.error:
             self._parser_failed(page.host, parsed.error)
         parser, reason = "reference" if parsed.fallback_reason else "fast", parsed.fallback_reason
@@ -311,37 +279,43 @@ class Previewer:
         return result
 
 
-def _closed_and_parsed(reader: opengraph.PageReader, url: str, limits: opengraph.ParseLimits) -> Parsed:
-    found = _by_fast_path(reader.close(), url, limits)
-    return found if isinstance(found, Parsed) else _by_reference(found, url, limits)
+class PageParse:
+    """The parse of one page that was read: by the fast path, and where that cannot, by the reference parser."""
 
+    def __init__(self, reader: opengraph.PageReader, url: str, limits: opengraph.ParseLimits) -> None:
+        self._reader = reader
+        self._url = url
+        self._limits = limits
+        self._reading: opengraph.Reading | None = None
 
-def _by_fast_path(reading: opengraph.Reading, url: str, limits: opengraph.ParseLimits) -> Parsed | opengraph.Reading:
-    """What the fast path found; or what the reference parser has to read."""
-    if reading.document is None:
-        return reading
-    try:
-        return _parsed(reading.document, url, limits)
-    except Exception as error:  # noqa: BLE001 - no page may cause an error
-        return replace(reading, document=None, fallback_reason=opengraph.FallbackReason.ERROR, error=error)
+    def by_fast_path(self) -> Parsed | None:
+        """What the fast path finds; None where the reference parser has to read the page."""
+        reading = self._reading = self._reader.close()
+        try:
+            return self._parsed(reading.document) if reading.document is not None else None
+        except Exception as error:  # noqa: BLE001 - no page may cause an error
+            self._reading = replace(reading, fallback_reason=opengraph.FallbackReason.ERROR, error=error)
+            return None
 
+    def by_either(self) -> Parsed:
+        """What is found; nothing where the reference parser fails as well."""
+        if self._reading is None and (found := self.by_fast_path()):
+            return found
+        reading = self._reading
+        assert reading is not None  # noqa: S101 - the fast path has read it
+        error = reading.error
+        try:
+            parsed = self._parsed(opengraph.read_with_html5lib(reading.text, self._limits))
+        except Exception as failure:  # noqa: BLE001 - likewise
+            parsed, error = _NOTHING, failure
+        return parsed._replace(fallback_reason=reading.fallback_reason, error=error)
 
-def _by_reference(reading: opengraph.Reading, url: str, limits: opengraph.ParseLimits) -> Parsed:
-    """What the reference parser finds; nothing where it fails as well."""
-    error = reading.error
-    try:
-        parsed = _parsed(opengraph.read_with_html5lib(reading.text, limits), url, limits)
-    except Exception as failure:  # noqa: BLE001 - likewise
-        parsed, error = _NOTHING, failure
-    return parsed._replace(fallback_reason=reading.fallback_reason, error=error)
-
-
-def _parsed(document: opengraph.Document, url: str, limits: opengraph.ParseLimits) -> Parsed:
-    graph = opengraph.open_graph(document, url, limits)
-    outcome = Outcome.OK if graph.fields else Outcome.NO_OPEN_GRAPH
-    # A copy: what orjson gives keeps the buffer that it was written to, of 4 KiB at least, for as long as it is kept.
-    body = bytes(memoryview(orjson.dumps(graph.fields)))
-    return Parsed(body, outcome, bound=graph.bound, refresh=document.refresh, base=document.base)
+    def _parsed(self, document: opengraph.Document) -> Parsed:
+        graph = opengraph.open_graph(document, self._url, self._limits)
+        outcome = Outcome.OK if graph.fields else Outcome.NO_OPEN_GRAPH
+        # A copy: orjson's own keeps the buffer that it was written to, of 4 KiB at least, for as long as it is kept.
+        body = bytes(memoryview(orjson.dumps(graph.fields)))
+        return Parsed(body, outcome, bound=graph.bound, refresh=document.refresh, base=document.base)
 
 
 def _found(hit: Hit) -> Preview:

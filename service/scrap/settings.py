@@ -41,43 +41,30 @@ class RequestLimits:
 
 @dataclass(frozen=True, slots=True)
 class Setting:
-    """One setting.
+    """One setting."""
 
-    Attributes:
-        name: "max-redirects" is the flag --max-redirects and the variable SCRAP_MAX_REDIRECTS.
-        component: the dataclass that has `field`; the field's default is the setting's.
-        type: what click reads and validates it with.
-        help: its unit, its meaning, and what more or less of it costs.
-        secret: its value is never shown, and belongs into a Secret.
-        standard: the variable's name where it is another product's; else it is SCRAP_ and the setting's own.
-    """
-
-    name: str
-    component: type[Any]
+    name: str  # "max-redirects" is the flag --max-redirects and the variable SCRAP_MAX_REDIRECTS
+    component: type[Any]  # the dataclass that has `field`; the field's default is the setting's
     field: str
-    type: click.ParamType[Any]
-    help: str
-    secret: bool = False
-    standard: str = ""
+    type: click.ParamType[Any]  # reads and validates it
+    help: str  # its unit, its meaning, and what more or less of it costs
+    secret: bool = False  # its value is never shown, and belongs into a Secret
+    standard: str = ""  # the variable's name where it is another product's
 
     @property
     def key(self) -> str:
-        """Its name in Python."""
         return self.name.replace("-", "_")
 
     @property
     def variable(self) -> str:
-        """Its environment variable."""
         return self.standard or f"SCRAP_{self.key.upper()}"
 
     @property
     def default(self) -> Any:
-        """Its value where it is not set."""
         return getattr(self.component(), self.field)
 
     @property
     def default_text(self) -> str:
-        """The default as text."""
         match self.default:
             case tuple() | frozenset():
                 return ",".join(map(str, sorted(self.default)))
@@ -90,13 +77,7 @@ class Setting:
 
 
 class CommaSeparated(click.ParamType[Any]):
-    """Several values as one word: items between commas, white space around them ignored.
-
-    Args:
-        name: what the items are.
-        read: reads one item; raises ValueError.
-        collect: makes the items one value.
-    """
+    """Several values as one word: items between commas, each read by `read`, which raises ValueError."""
 
     def __init__(self, name: str, read: Callable[[str], Any], collect: Callable[[Iterable[Any]], Any] = tuple) -> None:
         self.name = name
@@ -104,7 +85,6 @@ class CommaSeparated(click.ParamType[Any]):
         self._collect = collect
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
-        """Reads every item; fails with the first that cannot be read."""
         if not isinstance(value, str):
             return value  # a default
         try:
@@ -117,7 +97,6 @@ class _Finite(click.FloatRange):
     """A number within limits; `nan` and `inf` are none, though Python reads them."""
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
-        """Reads it; fails where it is no number or exceeds a limit."""
         number = float(super().convert(value, param, ctx))
         if not math.isfinite(number):
             self.fail(f"{value!r} is not a finite number", param, ctx)
@@ -201,9 +180,11 @@ GROUPS: Mapping[str, tuple[Setting, ...]] = {
         Setting("allowed-ports", fetch.EgressPolicy, "ports", _PORTS,
                 "Ports and ranges of them (80,8000-8999) that may be fetched."),
         Setting("user-agent", fetch.EgressPolicy, "user_agent", click.STRING,
-                "The User-Agent header, by which hosts recognize the service."),
+                "The User-Agent header, by which hosts recognize the service; without the word bot, some sites have no "
+                "Open Graph."),
         Setting("accept-language", fetch.EgressPolicy, "accept_language", click.STRING,
-                "The Accept-Language header: the language of pages that have several."),
+                "The Accept-Language header of fetches for clients that send none: the language of pages that have "
+                "several."),
         Setting("connect-seconds", fetch.FetchLimits, "connect_seconds", _POSITIVE,
                 "Seconds for a hop's look-up, TCP and TLS; then 504. Less fails for hosts that are far away."),
         Setting("first-byte-seconds", fetch.FetchLimits, "first_byte_seconds", _POSITIVE,
@@ -291,11 +272,7 @@ def variables(component: type[Any], *fields: str) -> str:
 class Settings:
     """All settings, as the components take them: `settings[fetch.FetchLimits]`.
 
-    Args:
-        values: by `Setting.key`; what is missing keeps its default.
-
-    Raises:
-        SettingError: a component rejects its values.
+    `values` are by `Setting.key`, and what is missing keeps its default; SettingError: a component rejects its values.
     """
 
     def __init__(self, values: Mapping[str, Any]) -> None:

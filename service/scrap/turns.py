@@ -33,7 +33,6 @@ class Turns:
 
     @property
     def is_free(self) -> bool:
-        """Whether a step may run now."""
         return self._left > 0 and (self._granted > 0 or not self._queue)
 
     async def wait(self) -> None:
@@ -49,7 +48,6 @@ class Turns:
         self._count()
 
     def spend(self, seconds: float) -> None:
-        """Counts the time of a step."""
         self.spent += seconds
         self._left -= seconds
         self._granted -= seconds
@@ -62,7 +60,6 @@ class Turns:
             asyncio.get_running_loop().call_soon(self._begin)
 
     def _begin(self) -> None:
-        """Begins an iteration."""
         self._counting = False
         self._left = self._budget
         self._granted = 0.0

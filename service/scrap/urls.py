@@ -31,11 +31,13 @@ class Target(NamedTuple):
     """A page to fetch: absolute, http or https, ASCII, normalized, without a fragment.
 
     Attributes:
-        href: the URL in its one spelling; the key under which it is cached.
+        href: the URL in its one spelling.
         scheme: "http" or "https".
         host: the ASCII host, without the dot of the DNS root; an IPv6 address without its brackets.
         port: the port to connect to, always given.
         path: path and query, for the request line.
+        key: what its preview is cached under: the URL, and the languages.
+        languages: the Accept-Language of its request; "" for the setting's.
     """
 
     href: str
@@ -43,6 +45,12 @@ class Target(NamedTuple):
     host: str
     port: int
     path: str
+    key: str
+    languages: str = ""
+
+    def in_languages(self, languages: str) -> "Target":
+        """The same page for a client that prefers these."""
+        return self._replace(key=f"{self.href} {languages}", languages=languages)
 
     @property
     def authority(self) -> str:
@@ -92,6 +100,7 @@ def parse(text: str, *, base: str | None = None) -> Target:
         host=host.strip("[]"),
         port=int(port) if port else _DEFAULT_PORTS[scheme],
         path=path,
+        key=href,
     )
 
 

@@ -11,8 +11,10 @@ The first row that applies decides; a failed poll never counts as "no alerts".
     | fewer replicas than the minimum                    | to the minimum | BELOW_MINIMUM                |
     | more than the maximum                              | to the maximum | ABOVE_MAXIMUM                |
     | a poll failed, fewer in a row than the threshold   | stay           | SOURCE_FAILING               |
-    | as many as the threshold failed                    | stay           | SOURCE_UNAVAILABLE           |
     | a ScaleUp rule fires                               | up, limited    | SCALE_UP                     |
+    | source or heartbeat gone for the warm-up, and      | up to it,      | FALLBACK                     |
+    |   fewer replicas than the fallback                 |   limited      |                              |
+    | as many polls as the threshold failed              | stay           | SOURCE_UNAVAILABLE           |
     | the heartbeat does not fire, or its sender is late | stay           | HEARTBEAT_MISSING            |
     | source and heartbeat are back, but still warm up   | stay           | WARMING_UP                   |
     | a Hold rule fires                                  | stay           | HELD                         |
@@ -70,6 +72,7 @@ class ScalingReason(StrEnum):
     SOURCE_FAILING = "SourceFailing"
     SOURCE_UNAVAILABLE = "SourceUnavailable"
     HEARTBEAT_MISSING = "HeartbeatMissing"
+    FALLBACK = "Fallback"
     WARMING_UP = "Settling"
     SCALE_UP = "ScaleUp"
     SCALE_DOWN = "ScaleDown"
@@ -80,6 +83,9 @@ class ScalingReason(StrEnum):
     DISABLED = "Disabled"
     STABILIZING = "Stabilizing"
     RATE_LIMITED = "RateLimited"
+
+
+_GONE = {ScalingReason.SOURCE_UNAVAILABLE, ScalingReason.HEARTBEAT_MISSING}
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,12 +141,13 @@ def decide(spec: Spec, target: ScaleTarget, observation: Observation, memory: Ob
     memory = _record_poll(spec.source, observation, memory, now)
     firing = _firing(spec, observation)
     inconclusive = _inconclusive(spec.source, observation, memory, now)
-    memory = replace(memory, pending=_pending_direction(spec, firing, inconclusive, memory, now))
+    fallback = _fallback(spec, target, inconclusive)
+    memory = replace(memory, pending=_pending_direction(spec, firing, inconclusive, memory, now, fallback=fallback))
     verdict = _unscalable(spec, target)
     if verdict is None:
         assert target.replicas is not None  # noqa: S101 - else _unscalable returned a reason
         verdict = _enforce_bounds(spec, target.replicas) or _follow_alerts(
-            spec, target.replicas, memory, now, firing, inconclusive=inconclusive
+            spec, target.replicas, memory, now, firing, inconclusive=inconclusive, fallback=fallback
         )
     desired = target.replicas if verdict.replicas is None else verdict.replicas
     changes = desired != target.replicas
@@ -203,7 +210,8 @@ def _inconclusive(source: Source, observation: Observation, memory: Observations
         return RuleOutcome(ScalingReason.HEARTBEAT_MISSING, f"The heartbeat {heartbeat} does not fire or is late.")
     if now - memory.available_since < source.warm_up:
         return RuleOutcome(
-            ScalingReason.WARMING_UP, f"Warm-up until {_clock(memory.available_since + source.warm_up)}."
+            ScalingReason.WARMING_UP,
+            f"No scale-in until source and heartbeat have been available for {source.warm_up} s.",
         )
     return None
 
@@ -220,13 +228,26 @@ def _carrying(labels: Labels, alerts: Sequence[Alert]) -> list[Alert]:
     return [alert for alert in alerts if labels.items() <= alert.labels.items()]
 
 
+def _fallback(spec: Spec, target: ScaleTarget, inconclusive: RuleOutcome | None) -> int | None:
+    """The replicas to fall back to; None where there are as many, or the alerts are known."""
+    replicas = min(spec.fallback, spec.maximum)
+    gone = inconclusive is not None and inconclusive.reason in _GONE
+    return replicas if gone and target.replicas is not None and target.replicas < replicas else None
+
+
 def _pending_direction(
-    spec: Spec, firing: Sequence[Rule], inconclusive: RuleOutcome | None, memory: Observations, now: int
+    spec: Spec,
+    firing: Sequence[Rule],
+    inconclusive: RuleOutcome | None,
+    memory: Observations,
+    now: int,
+    *,
+    fallback: int | None,
 ) -> PendingDirection | None:
-    """The direction that the alerts request, and since when without a break; one failed poll is no break."""
+    """The direction that alerts or fallback request, and since when without a break; one failed poll is no break."""
     if inconclusive and inconclusive.reason is ScalingReason.SOURCE_FAILING:
         return memory.pending
-    direction = _direction(spec, {rule.effect for rule in firing}, inconclusive)
+    direction = Direction.UP if fallback else _direction(spec, {rule.effect for rule in firing}, inconclusive)
     if direction is None:
         return None
     if memory.pending and memory.pending.direction is direction:
@@ -280,12 +301,13 @@ def _follow_alerts(
     firing: Sequence[Rule],
     *,
     inconclusive: RuleOutcome | None,
+    fallback: int | None,
 ) -> RuleOutcome:
     """The change that the alerts request. A ScaleUp rule that fires counts even where the others are inconclusive."""
     if ups := [rule for rule in firing if rule.effect is Effect.SCALE_UP]:
         return _scale_up(spec, current, memory, now, ups)
     if inconclusive:
-        return inconclusive
+        return _fall_back(spec, current, memory, now, inconclusive, fallback) if fallback else inconclusive
     if holds := [rule for rule in firing if rule.effect is Effect.HOLD]:
         return RuleOutcome(ScalingReason.HELD, f"{_names(holds)}: no fewer than {current} replicas.")
     if memory.pending is None:
@@ -304,6 +326,25 @@ def _scale_up(spec: Spec, current: int, memory: Observations, now: int, ups: Seq
     granted = min(requested, current + _allowance(spec.up, current, memory.scaled_up, now), spec.maximum)
     return RuleOutcome(
         ScalingReason.SCALE_UP, f"{_change(current, granted)}: {cause}.", granted, limited=granted < requested
+    )
+
+
+def _fall_back(
+    spec: Spec, current: int, memory: Observations, now: int, gone: RuleOutcome, fallback: int
+) -> RuleOutcome:
+    """Out to the fallback, once source or heartbeat have been gone for the warm-up."""
+    assert memory.pending is not None  # noqa: S101 - the fallback is requested
+    if now < memory.pending.since + spec.source.warm_up:
+        sentence = f"{gone.sentence} After {spec.source.warm_up} s of this: {_change(current, fallback)}."
+        return replace(gone, sentence=sentence)
+    if wait := _wait(spec.up, memory, memory.scaled_up, now):
+        return replace(wait, sentence=f"{gone.sentence} {wait.sentence}")
+    granted = min(fallback, current + _allowance(spec.up, current, memory.scaled_up, now))
+    return RuleOutcome(
+        ScalingReason.FALLBACK,
+        f"{_change(current, granted)}: the fallback. {gone.sentence}",
+        granted,
+        limited=granted < fallback,
     )
 
 
@@ -332,12 +373,12 @@ def _wait(behavior: Behavior, memory: Observations, last: int | None, now: int) 
     assert memory.pending is not None  # noqa: S101 - else no change were requested
     stable = max(memory.pending.since, memory.scaled_up or 0, memory.scaled_down or 0) + behavior.window
     if now < stable:
-        return RuleOutcome(ScalingReason.STABILIZING, f"Stabilizing until {_clock(stable)}.")
+        return RuleOutcome(ScalingReason.STABILIZING, f"The stabilization window ends at {_clock(stable)}.")
     ends = [0 if last is None else last + policy.period for policy in behavior.policies]
     earliest = max(ends) if behavior.select is Select.MIN else min(ends)
     if now < earliest:
         return RuleOutcome(
-            ScalingReason.RATE_LIMITED, f"The last change's period lasts until {_clock(earliest)}.", limited=True
+            ScalingReason.RATE_LIMITED, f"The behavior allows the next change at {_clock(earliest)}.", limited=True
         )
     return None
 

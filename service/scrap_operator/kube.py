@@ -5,6 +5,7 @@ minute) do not suit a loop with a period. Its log-in is public, and both use it.
 """
 
 import asyncio
+import platform
 import time
 from collections.abc import AsyncGenerator
 from datetime import UTC, datetime
@@ -18,6 +19,7 @@ from scrap_operator.model import Reference
 
 MANAGER = "scrap-operator"  # the field manager of spec.replicas
 TIMEOUT = 10  # seconds for one request as a whole
+NOTE = 1024  # bytes of an Event's note that the API server takes
 _TOKEN_LIFE = 60  # seconds after which a token is read again: the kubelet renews the file
 
 
@@ -142,13 +144,15 @@ class Kube:
         """Merges into an AlertScaler's status."""
         await self._patch(f"{self._scalers()}/{name}/status", {"status": status}, "merge-patch")
 
-    async def post_event(self, about: Body, reason: str, message: str, *, warning: bool) -> None:
-        """Posts an event about an AlertScaler."""
-        now = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+    async def create_event(self, about: Body, reason: str, note: str, *, type: str, action: str) -> str:  # noqa: A002 - the API's name
+        """Creates an Event about an AlertScaler, and returns its name.
+
+        See https://kubernetes.io/docs/reference/kubernetes-api/cluster-resources/event-v1/
+        """
         metadata = about["metadata"]
         event = {
-            "metadata": {"generateName": f"{metadata['name']}.", "namespace": self._namespace},
-            "involvedObject": {
+            "metadata": {"generateName": f"{metadata['name']}-", "namespace": self._namespace},
+            "regarding": {
                 "apiVersion": f"{GROUP}/{VERSION}",
                 "kind": KIND,
                 "name": metadata["name"],
@@ -156,16 +160,28 @@ class Kube:
                 "uid": metadata["uid"],
                 "resourceVersion": metadata["resourceVersion"],
             },
-            "type": "Warning" if warning else "Normal",
+            "type": type,
             "reason": reason,
-            "message": message,
-            "firstTimestamp": now,
-            "lastTimestamp": now,
-            "count": 1,
-            "source": {"component": MANAGER},
-            "reportingComponent": MANAGER,
+            "action": action,
+            "note": note.encode()[:NOTE].decode(errors="ignore"),
+            "eventTime": _micro_time(),
+            "reportingController": MANAGER,
+            "reportingInstance": platform.node() or MANAGER,
         }
-        await self._request("POST", f"/api/v1/namespaces/{self._namespace}/events", json=event)
+        created = await self._request("POST", self._events(), json=event)
+        return str(created["metadata"]["name"])
+
+    async def repeat_event(self, name: str, count: int) -> None:
+        """Writes how often an Event has occurred, and that it did so now.
+
+        Raises:
+            NotFound: it has expired: the API server keeps events for an hour.
+        """
+        series = {"count": count, "lastObservedTime": _micro_time()}
+        await self._patch(f"{self._events()}/{name}", {"series": series}, "merge-patch")
+
+    def _events(self) -> str:
+        return f"/apis/events.k8s.io/v1/namespaces/{self._namespace}/events"
 
     def _scalers(self) -> str:
         return f"/apis/{GROUP}/{VERSION}/namespaces/{self._namespace}/{PLURAL}"
@@ -208,6 +224,11 @@ class Kube:
             raise KubeError(f"{request}: {type(error).__name__} {error}".rstrip()) from error
         kinds = {404: NotFound, 409: WriteConflict}
         raise kinds.get(response.status_code, KubeError)(f"{request}: {_problem(response)}", response.status_code)
+
+
+def _micro_time() -> str:
+    """Now, as the type MicroTime of Kubernetes."""
+    return datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
 
 
 def _problem(response: httpx2.Response) -> str:

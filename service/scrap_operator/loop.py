@@ -11,24 +11,15 @@ from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field, replace
 
 from scrap_operator import manifest
-from scrap_operator.decision import Decision, ScalingReason, decide, record_replicas
+from scrap_operator.decision import Decision, decide, record_replicas
 from scrap_operator.kube import Kube, KubeError, NotFound, WriteConflict
-from scrap_operator.manifest import Body, InvalidSpec
+from scrap_operator.manifest import Body, InvalidSpec, ProblemReason
 from scrap_operator.model import Direction, Labels, Observation, Observations, ScaleTarget, Source, Spec
+from scrap_operator.recorder import Action, EventRecorder, EventType, event_type
 from scrap_operator.telemetry import OperatorMetrics
 
 ATTEMPTS = 3  # to read, decide and write within one tick, where another client writes in between
 INTERVAL = 15  # seconds from tick to tick, where the spec cannot be read
-
-_WARNINGS = {
-    ScalingReason.TARGET_NOT_FOUND,
-    ScalingReason.CONFLICT,
-    ScalingReason.SOURCE_UNAVAILABLE,
-    ScalingReason.HEARTBEAT_MISSING,
-    ScalingReason.AT_MAXIMUM,
-}
-# Reasons that come and go with a poll or a step: they get no event.
-_PASSING = {ScalingReason.SOURCE_FAILING, ScalingReason.RATE_LIMITED, ScalingReason.STABILIZING}
 
 _log = logging.getLogger(__name__)
 
@@ -57,6 +48,10 @@ class Scaler:
     selector: Labels = field(default_factory=dict)
     _uid: str = ""
     _memory: Observations = field(default_factory=Observations)
+    _recorder: EventRecorder = field(init=False)
+
+    def __post_init__(self) -> None:
+        self._recorder = EventRecorder(self.kube)
 
     async def tick(self) -> int:
         """Decides once and acts on it; gives back the seconds until the next tick.
@@ -77,11 +72,11 @@ class Scaler:
             interval = spec.source.interval
             await self._act(body, spec, scalers)
         except InvalidSpec as invalid:
-            await self._report_problem("InvalidSpec", f"The spec cannot be read: {invalid}.", body)
+            await self._report_problem(ProblemReason.INVALID_SPEC, f"The spec cannot be read: {invalid}.", body)
         except KubeError as error:
             if error.status is None:
                 raise
-            await self._report_problem("Refused", f"The API server refused: {error}.", body)
+            await self._report_problem(ProblemReason.REFUSED, f"The API server refused: {error}.", body)
         return interval
 
     async def _act(self, body: Body, spec: Spec, scalers: list[Body]) -> None:
@@ -122,8 +117,9 @@ class Scaler:
     async def _report(self, body: Body, spec: Spec, decision: Decision) -> None:
         status = manifest.status_of(decision, body, self._now())
         self.metrics.decided(self.name, spec, decision, manifest.conditions_of(status))
-        news = decision.reason != body.get("status", {}).get("reason") and decision.reason not in _PASSING
-        if decision.writes or news:
+        kind = event_type(decision.reason)
+        news = kind and (decision.writes or decision.reason != body.get("status", {}).get("reason"))
+        if news:
             _log.info(
                 "%s: %s",
                 self.name,
@@ -132,22 +128,23 @@ class Scaler:
             )
         if manifest.outdated(status, body, spec.source.warm_up // 4):
             await self.kube.write_status(self.name, status)
-        if decision.writes or news:
-            await self._post_event(body, decision.reason, decision.sentence, warning=decision.reason in _WARNINGS)
+        if kind and news:
+            action = Action.SCALE if decision.writes else Action.KEEP
+            await self._record(body, decision.reason, decision.sentence, kind, action)
 
-    async def _report_problem(self, reason: str, sentence: str, body: Body) -> None:
+    async def _report_problem(self, reason: ProblemReason, sentence: str, body: Body) -> None:
         """Reports that there is no decision, where even that may fail."""
         self.metrics.failed(self.name)
         status = manifest.status_of_problem(reason, sentence, body, self._now())
         if manifest.outdated(status, body, 0):
             _log.warning("%s: %s", self.name, sentence, extra={"alertscaler": self.name, "reason": reason})
             await self.kube.write_status(self.name, status)
-            await self._post_event(body, reason, sentence, warning=True)
+            await self._record(body, reason, sentence, EventType.WARNING, Action.KEEP)
 
-    async def _post_event(self, body: Body, reason: str, sentence: str, *, warning: bool) -> None:
-        """Posts an event; a failure is logged alone, for the status has the same, and the replicas are written."""
+    async def _record(self, body: Body, reason: str, sentence: str, kind: EventType, action: Action) -> None:
+        """Records an event; a failure is logged alone, for the status has the same, and the replicas are written."""
         try:
-            await self.kube.post_event(body, reason, sentence, warning=warning)
+            await self._recorder.record(body, reason, sentence, kind, action)
         except KubeError as error:
             _log.warning("%s: no event: %s", self.name, error, extra={"alertscaler": self.name})
 

@@ -7,6 +7,7 @@ for Helm does not upgrade what is in `crds/`.
 import re
 from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime, timedelta
+from enum import StrEnum
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -56,6 +57,13 @@ class InvalidSpec(Exception):
     """A spec that the schema should have rejected: the cluster's CRD is not this operator's."""
 
 
+class ProblemReason(StrEnum):
+    """Why there is no decision, or why it could not be applied: a stable value in status, events and logs."""
+
+    REFUSED = "Refused"
+    INVALID_SPEC = "InvalidSpec"
+
+
 def is_served(body: Body, selector: Labels) -> bool:
     """Whether an AlertScaler is an operator's to serve: it carries the labels, and is not being deleted."""
     metadata = body["metadata"]
@@ -87,6 +95,7 @@ def _spec(spec: Body, namespace: str) -> Spec:
         maximum=int(spec["maxReplicas"]),
         source=_source(spec["source"], namespace),
         rules=tuple(_rule(rule) for rule in spec["rules"]),
+        fallback=0 if spec.get("fallback", "Hold") == "Hold" else int(spec["fallback"]),
         mode=Mode(spec.get("mode", Mode.ACTIVE)),
         up=_behavior(behavior.get("scaleUp", {}), UP_BY_DEFAULT),
         down=_behavior(behavior.get("scaleDown", {}), DOWN_BY_DEFAULT),
@@ -212,12 +221,11 @@ def status_of(decision: Decision, body: Body, now: int) -> dict[str, Any]:
     }
 
 
-def status_of_problem(reason: str, sentence: str, body: Body, now: int) -> dict[str, Any]:
+def status_of_problem(reason: ProblemReason, sentence: str, body: Body, now: int) -> dict[str, Any]:
     """The status where nothing could be decided or done; what else is known stays.
 
     Args:
-        reason: the problem in a word.
-        sentence: and in a sentence.
+        sentence: the problem.
     """
     others = [
         dict(condition) for condition in body.get("status", {}).get("conditions", ()) if condition["type"] != "Ready"

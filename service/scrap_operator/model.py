@@ -181,7 +181,11 @@ class Reference:
 
 @dataclass(frozen=True, slots=True)
 class Spec:
-    """What an AlertScaler asks for. The API server has checked it against the schema."""
+    """What an AlertScaler asks for. The API server has checked it against the schema.
+
+    Attributes:
+        fallback: replicas to have at least while the alerts are unknown; 0: those that there are.
+    """
 
     target: Reference
     minimum: int
@@ -191,6 +195,7 @@ class Spec:
     mode: Mode = Mode.ACTIVE
     up: Behavior = UP_BY_DEFAULT
     down: Behavior = DOWN_BY_DEFAULT
+    fallback: int = 0
 
     @property
     def alertnames(self) -> tuple[str, ...]:

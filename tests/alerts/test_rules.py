@@ -1,5 +1,6 @@
 """Every alert fires when it should and only then, by promtool on the rules as the chart renders them."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -8,10 +9,30 @@ from tests.alerts.rules import Case, alerts, cases, groups_of, promtool, setting
 
 pytestmark = pytest.mark.needs("helm", "promtool")
 
+NEARLY_ALL_FAIL = "ScrapUpstreamFailing/critical"
+
 
 @pytest.mark.parametrize("case", cases(), ids=lambda case: f"{case.file}: {case.name}")
 def test_exactly_this_fires(case: Case, tmp_path: Path) -> None:
     done = promtool(case, tmp_path)
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+@pytest.mark.parametrize(
+    "case", [case for case in cases() if NEARLY_ALL_FAIL in case.fires], ids=lambda case: case.name
+)
+def test_no_pod_goes_while_nearly_all_pages_fail(case: Case, tmp_path: Path) -> None:
+    """ScrapScaleInUnsafe needs no rule of the group of ScrapUpstreamFailing, which can be switched off."""
+    expected = [
+        {
+            "expr": 'count(ALERTS{alertname="ScrapScaleInUnsafe", alertstate="firing"})',
+            "eval_time": time,
+            "exp_samples": [{"labels": "{}", "value": 1}],
+        }
+        for time, firing in case.at.items()
+        if NEARLY_ALL_FAIL in firing
+    ]
+    done = promtool(replace(case, file="scaling"), tmp_path, promql_expr_test=expected)
     assert done.returncode == 0, done.stdout + done.stderr
 
 

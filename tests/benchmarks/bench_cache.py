@@ -187,7 +187,7 @@ async def shared(rounds: int) -> None:
         cache.start()
         client = Redis.from_url(url, protocol=2)
         async with asyncio.timeout(10):
-            while not cache.stats().shared_up:
+            while not cache.shared_up:
                 await asyncio.sleep(0.01)
         for key in KEYS:
             cache.put(key, ENTRY)

@@ -28,7 +28,7 @@ from urllib.parse import quote
 
 import trustme
 
-from tests.benchmarks.bench_gate_origin import PAGES
+from tests.varied_pages import PAGES
 
 ROOT = Path(__file__).parents[2]
 LIMIT = 1.10

@@ -273,7 +273,7 @@ def no_cluster() -> str:
     kubeconfig = os.environ.get("KUBECONFIG")
     if kubeconfig and (CACHE in Path(kubeconfig).parents or os.environ.get("SCRAP_CLUSTER_TESTS") == "required"):
         return ""
-    return "no cluster for tests here: see tests/cluster/run"
+    return "no cluster for tests here: make test-cluster makes one"
 
 
 def skip_where_tools_are_missing(items: list[pytest.Item]) -> None:

@@ -128,7 +128,7 @@ class TestDocumentation:
         values = MATRIX["documents of a release"]
         assert self.runbooks(values) == {"https://example.org/scrap/v1/docs/runbooks"}
         settings = one(render(values), "ConfigMap")["data"]
-        expected = "Mozilla/5.0 (compatible; scrap/1.0.0; +https://example.org/scrap/v1/docs/fetching.md)"
+        expected = "Mozilla/5.0 (compatible; scrapbot/1.0.0; +https://example.org/scrap/v1/docs/fetching.md)"
         assert settings["SCRAP_USER_AGENT"] == expected
 
     def test_what_is_set_by_itself_takes_precedence(self) -> None:

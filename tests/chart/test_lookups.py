@@ -13,6 +13,7 @@ import pytest
 import yaml
 
 from tests.chart.rendering import CHART, NAMESPACE, Object, tool
+from tests.chart.test_crd import LATEST
 
 pytestmark = pytest.mark.needs("helm", "helm3")
 
@@ -219,7 +220,8 @@ def test_the_notes_say_how_to_test_alerts_once_the_secret_is_there(severities: l
     [
         (None, {}, True),
         ("0", {}, True),
-        ("1", {}, False),
+        ("1", {}, True),
+        (LATEST, {}, False),
         ("99", {}, False),
         (None, {"operator": {"enabled": False}}, False),
         (None, {"crds": {"upgrade": False}}, False),

@@ -101,7 +101,15 @@ class TestDryRun:
 
     def test_it_says_what_else_would_run(self, run: tuple[Path, str]) -> None:
         programs = re.findall(r"^would run: (\w+ \w+)", run[1], re.MULTILINE)
-        assert programs == ["docker buildx", "helm push", "cosign sign", "cosign sign", "gh release"]
+        assert programs == [
+            "docker buildx",
+            "helm push",
+            "cosign sign",
+            "cosign sign",
+            "gh release",
+            "mike deploy",
+            "mike set",
+        ]
 
     def test_the_notes_are_the_section_of_this_version(self, run: tuple[Path, str]) -> None:
         assert (run[0] / "dist" / "notes.md").read_text() == SECTION
@@ -126,7 +134,7 @@ class TestDryRun:
         objects: list[Object] = [item for item in yaml.load_all(text, Loader=yaml.CSafeLoader) if item]
         assert container_of(objects)["image"] == "ghcr.io/some/repo:0.1.0"
         pages = "https://github.com/Some/Repo/blob/v0.1.0/docs"
-        agent = f"Mozilla/5.0 (compatible; scrap/0.1.0; +{pages}/fetching.md)"
+        agent = f"Mozilla/5.0 (compatible; scrapbot/0.1.0; +{pages}/fetching.md)"
         assert one(objects, "ConfigMap")["data"]["SCRAP_USER_AGENT"] == agent
         assert f"runbook_url: {pages}/runbooks/ScrapDown.md" in text
         assert "127.0.0.1:8000" not in text

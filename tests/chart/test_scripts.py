@@ -27,18 +27,18 @@ def test_shellcheck_finds_nothing(script: Path) -> None:
 
 
 def test_the_scripts_are_found() -> None:
-    assert {"run", "up", "down", "settings.sh"} <= {path.name for path in SHELL}
+    assert {"run", "up", "down", "stack", "settings.sh"} <= {path.name for path in SHELL}
 
 
 @pytest.mark.parametrize("arguments", [["-h"], ["nowhere"]])
-@pytest.mark.parametrize("script", ["up", "down"])
+@pytest.mark.parametrize(("script", "usage"), [("up", "up kind"), ("down", "down kind"), ("stack", "stack up")])
 @pytest.mark.needs("kubectl", "helm")
-def test_what_they_do_not_know_they_answer_with_their_use(script: str, arguments: list[str]) -> None:
+def test_what_they_do_not_know_they_answer_with_their_use(script: str, usage: str, arguments: list[str]) -> None:
     environment = {"PATH": f"{Path(str(tool('helm'))).parent}:/usr/bin:/bin", "HOME": "/nonexistent"}
     command = [str(ROOT / "k8s" / script), *arguments]
     done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
     assert done.returncode == 2
-    assert f"k8s/{script} kind" in done.stderr
+    assert f"k8s/{usage} " in done.stderr
 
 
 @pytest.mark.needs("helm")

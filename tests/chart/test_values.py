@@ -22,7 +22,7 @@ GROUPS = "|".join(
         r"image|config|secrets(\.\w+)?|(operator\.)?resources(\.\w+)?|service|serviceAccount|probes|strategy",
         r"podDisruptionBudget|autoscaling|operator(\.alertScaler)?|ingress|httpRoute|tests",
         r"crds|tests\.alerts|networkPolicy(\.(ingress|egress|egress\.dns))?|monitoring(\.(serviceMonitor|dashboards))?",
-        r"monitoring\.prometheusRule(\.(groups|selectors|burn|disk))?",
+        r"monitoring\.prometheusRule(\.(groups|selectors|burn|usual|disk))?",
         r"monitoring\.alertmanagerConfig(\.(slack|critical|warning|warning\.hours|info))?",
     )
 )
@@ -112,6 +112,7 @@ TYPOS = [
     ({"autoscaling": {"enabled": True}, "operator": {"enabled": True}}, "mutually exclusive"),
     ({"operator": {"alertScaler": {"minReplicas": 11}}}, "operator.alertScaler.minReplicas is above"),
     ({"operator": {"alertScaler": {"mode": "Dry"}}}, "/operator/alertScaler/mode"),
+    ({"operator": {"alertScaler": {"fallback": "Minimum"}}}, "/operator/alertScaler/fallback"),
     ({"operator": {"targets": [{"resource": "statefulsets", "name": "queue"}]}}, "/operator/targets/0"),
     # An operator whose alerts do not exist would take their silence for health:
     (without_rules(enabled=False), "monitoring.prometheusRule.enabled disables"),

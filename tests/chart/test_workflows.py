@@ -18,7 +18,7 @@ WORKFLOWS: dict[str, Object] = {
     path.stem: yaml.safe_load(path.read_text()) for path in sorted((GITHUB / "workflows").glob("*.yml"))
 }
 MAKEFILE = (ROOT / "Makefile").read_text()
-STEPS_OF_A_RELEASE = ["check", "stage", "image", "chart", "sign", "publish"]
+STEPS_OF_A_RELEASE = ["check", "stage", "image", "chart", "sign", "publish", "site"]
 
 
 def steps(workflow: Object) -> Iterator[Object]:
@@ -157,7 +157,7 @@ def test_the_dashboards_are_asked_for_after_requests(tmp_path: Path) -> None:
     lines = [line for line in written.read_text().splitlines() if "port-forward" not in line]
     assert lines[0] == "helm --namespace scrap test scrap"
     assert lines[-4:] == [
-        "make dashboards-check ARGS=--may-be-empty Alerts --may-be-empty 'Alerts for a person'",
+        "make dashboards-check ARGS=--may-be-empty 'Firing alerts' --may-be-empty 'Alerts for a person'",
         "with secret",
         "make dashboards-preview FOLDER=.cache/dashboards",
         "with secret",

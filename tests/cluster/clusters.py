@@ -7,6 +7,8 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import cache
+from ipaddress import ip_network
 from pathlib import Path
 from typing import Any, TypeAlias
 from urllib.parse import quote
@@ -16,6 +18,7 @@ from tests.chart.rendering import CHART
 Object: TypeAlias = dict[str, Any]
 
 IMAGE = os.environ.get("SCRAP_TEST_IMAGE", "localhost/scrap:dev")
+NEXT_IMAGE = os.environ.get("SCRAP_TEST_NEXT_IMAGE", "localhost/scrap:next")
 STACK = "monitoring"  # the namespace of Prometheus and all that
 RESTRICTED = {"pod-security.kubernetes.io/enforce": "restricted", "pod-security.kubernetes.io/warn": "restricted"}
 
@@ -50,6 +53,20 @@ def until(what: str, holds: Callable[[], bool], seconds: float = 60) -> None:
         if time.monotonic() > deadline:
             raise TimeoutError(f"not within {seconds} s: {what}")
         time.sleep(0.2)
+
+
+@cache
+def nodes() -> list[str]:
+    """The nodes that pods run on, in order, as they were at first: the last one may be taken away.
+
+    Webs and monitoring stay on the first.
+    """
+    found = json.loads(run("kubectl", "get", "nodes", "-o", "json"))["items"]
+    return sorted(
+        node["metadata"]["name"]
+        for node in found
+        if all(taint["effect"] == "PreferNoSchedule" for taint in node["spec"].get("taints", []))
+    )
 
 
 class Namespace:
@@ -148,6 +165,38 @@ http.server.ThreadingHTTPServer(("", 8080), Web).serve_forever()
 """
 
 
+# Takes what is posted, with a status of its own, gives it back as JSON, and forgets it.
+RECEIVER = """
+import http.server, json, time
+
+KEPT = []
+
+class Receiver(http.server.BaseHTTPRequestHandler):
+    def answer(self, status, body):
+        self.send_response(status)
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    def do_POST(self):
+        body = self.rfile.read(int(self.headers["Content-Length"]))
+        KEPT.append({"path": self.path, "time": time.time(), "message": json.loads(body)})
+        self.answer(STATUS, b"")
+
+    def do_GET(self):
+        self.answer(200, json.dumps(KEPT).encode())
+
+    def do_DELETE(self):
+        KEPT.clear()
+        self.answer(200, b"")
+
+    def log_message(self, *_):
+        pass
+
+http.server.ThreadingHTTPServer(("", 8080), Receiver).serve_forever()
+"""
+
+
 def start(namespace: Namespace, name: str, program: str) -> None:
     """Runs a Python program that listens at port 8080, until it does, as a Service of this name at port 80."""
     labels = {"app": name}
@@ -162,7 +211,7 @@ def start(namespace: Namespace, name: str, program: str) -> None:
         "containers": [container],
         "securityContext": {"runAsNonRoot": True, "runAsUser": 65532, "seccompProfile": {"type": "RuntimeDefault"}},
         "terminationGracePeriodSeconds": 0,
-        "nodeSelector": {"kubernetes.io/hostname": "node-1"},  # the other one is drained
+        "nodeSelector": {"kubernetes.io/hostname": nodes()[0]},  # another one is drained
     }
     deployment = {
         "apiVersion": "apps/v1",
@@ -195,11 +244,20 @@ def merged(one: Object, other: Object) -> Object:
     return {**one, **other, **both}
 
 
+@cache
+def networks() -> list[str]:
+    """The networks of the cluster's Services and pods; 10.244.0.0/16 where the nodes do not say theirs."""
+    found = json.loads(run("kubectl", "get", "nodes", "-o", "json"))["items"]
+    pods = {network for node in found for network in node["spec"].get("podCIDRs", ["10.244.0.0/16"])}
+    services = ip_network(f"{Namespace('default').address('kubernetes')}/16", strict=False)
+    return [str(services), *sorted(pods)]
+
+
 def may_scrape(namespace: Namespace) -> Object:
     """The settings that let the service fetch `web` and the pods of `helm test`, by name and by address."""
     return {
         "allowedHosts": [f".{namespace.name}.svc"],
-        "allowedNetworks": ["10.96.0.0/16", "10.244.0.0/16"],
+        "allowedNetworks": networks(),
         "allowedPorts": [80, 443, 8080],
     }
 

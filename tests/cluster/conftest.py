@@ -2,13 +2,16 @@
 
 import os
 import shutil
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from pathlib import Path
 
 import pytest
 
 from tests.chart.rendering import no_cluster, skip_where_tools_are_missing
 from tests.cluster.clusters import Namespace
+from tests.cluster.providers.choice import provider
+from tests.cluster.providers.provider import CannotError
+from tests.cluster.story.service_access import is_inside
 
 HERE = Path(__file__).parent
 
@@ -29,6 +32,37 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         for item in items:
             if HERE in item.path.parents:
                 item.add_marker(pytest.mark.skip(problem))
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_setup() -> Generator[None]:
+    """Skips what the provider of the cluster cannot do; the reason says which one."""
+    return (yield from skipping())
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_call() -> Generator[None]:
+    """The same while a test runs."""
+    return (yield from skipping())
+
+
+def skipping() -> Generator[None]:
+    """Runs what it is yielded to; what cannot be done there is a skip."""
+    try:
+        yield
+    except CannotError as error:
+        pytest.skip(str(error))
+
+
+@pytest.fixture(scope="session")
+def inside() -> None:
+    """The tests run in the cluster's network, where Services and pods answer by their addresses.
+
+    Raises:
+        CannotError: they do not.
+    """
+    if not is_inside():
+        raise CannotError(f"{provider().name}: Services do not answer by their addresses here")
 
 
 @pytest.fixture(scope="module")

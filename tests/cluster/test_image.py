@@ -9,6 +9,7 @@ import pytest
 
 from tests.chart.rendering import ROOT
 from tests.cluster.clusters import IMAGE, Namespace, Object, run
+from tests.cluster.providers.choice import provider
 
 INSIDE = """
 import importlib.metadata, importlib.util, json, pathlib, shutil
@@ -75,7 +76,7 @@ def test_its_bill_of_materials_is_the_lock_file(inside: Object) -> None:
 
 
 def test_it_says_what_it_is() -> None:
-    labels = json.loads(run("buildah", "inspect", "--type", "image", IMAGE))["OCIv1"]["config"]["Labels"]
+    labels = json.loads(provider().labels(IMAGE))
     said = {key.removeprefix("org.opencontainers.image."): value for key, value in labels.items()}
     assert said["title"] == "scrap"
     assert said["licenses"] == "Apache-2.0"

@@ -10,11 +10,11 @@ import pytest
 
 from tests.chart.rendering import ROOT
 from tests.cluster.clusters import IMAGE, STACK, Namespace, Object, run
+from tests.cluster.providers.choice import provider
 from tests.cluster.test_install import ours
 
 NAMESPACE = Namespace("k8s-up")
 CRD = "alertscalers.scaling.scrap.dev"
-BUILD = ROOT.parent / "shared" / "cluster" / "build"
 # What the scripts, the chart and the image are made of.
 SOURCES = "k8s charts service Dockerfile .dockerignore requirements-build.txt pyproject.toml uv.lock README.md LICENSE"
 
@@ -86,9 +86,11 @@ def test_a_changed_source_is_built_and_rolls_the_pods(tmp_path: Path) -> None:
     settings = tmp_path / "k8s" / "settings.sh"
     settings.write_text(settings.read_text().replace("localhost/scrap:dev", "localhost/scrap:k8s-up"))
 
+    build = provider().build_command()
+
     def built() -> tuple[str, str]:
         """The one pod that is to stay after a build, and the image that it runs."""
-        script("up", root=tmp_path, STACK="skip", BUILD=f"{BUILD} .")
+        script("up", root=tmp_path, STACK="skip", BUILD=build)
         (pod,) = (pod for pod in NAMESPACE.pods() if "deletionTimestamp" not in pod["metadata"])
         (container,) = pod["status"]["containerStatuses"]
         return pod["metadata"]["name"], container["imageID"]

@@ -10,8 +10,12 @@ from typing import Any
 
 import pytest
 
+from tests.cluster.alerts.scene import Stack
 from tests.cluster.clusters import STACK, Namespace, Object, hurry, run, start_web, until
 from tests.cluster.dashboards.scene import WEB, called, prometheus, values
+from tests.cluster.intervals import asked
+
+pytestmark = pytest.mark.usefixtures("inside")
 
 MINIMUM, MAXIMUM = 2, 4
 INTERVAL = 15.0  # seconds from poll to poll: the default
@@ -39,21 +43,22 @@ def shop(namespace: Namespace) -> Namespace:
             },
         },
     }
-    alerts = {"ScrapSaturated": {"for": "5s"}, "ScrapScaleInUnsafe": {"window": f"{WINDOW}s"}}
+    intervals = asked(Stack(), namespace.name)
+    alerts = {"ScrapSaturated": {"for": "5s"}, "ScrapScaleInUnsafe": {"window": intervals.duration(WINDOW)}}
     settings["monitoring"] = {"prometheusRule": {"alerts": alerts}}
     namespace.install(settings)
     until("the operator brings the pods to its minimum", lambda: replicas(namespace) == MINIMUM)
 
     def measured() -> bool:
         hurry()
-        return "ScrapSaturated" in json.dumps(asked(f"{prometheus()}/api/v1/rules"))
+        return "ScrapSaturated" in json.dumps(fetched(f"{prometheus()}/api/v1/rules"))
 
-    until("Prometheus has our rules", measured, 180)
-    until("what is measured is calm", lambda: reason(namespace) == "AtMinimum", 180)
+    until("Prometheus has our rules", measured, intervals.patience(180))
+    until("what is measured is calm", lambda: reason(namespace) == "AtMinimum", intervals.patience(180))
     return namespace
 
 
-def asked(url: str, body: Any = None) -> Any:
+def fetched(url: str, body: Any = None) -> Any:
     """The JSON of an answer."""
     headers = {"Content-Type": "application/json"}
     request = urllib.request.Request(url, None if body is None else json.dumps(body).encode(), headers)
@@ -105,7 +110,7 @@ def send(namespace: Namespace, ends_in: float) -> None:
     labels = {"alertname": "ScrapSaturated", "namespace": namespace.name, "job": "scrap", "severity": "none"}
     times = {"startsAt": now - timedelta(minutes=1), "endsAt": now + timedelta(seconds=ends_in)}
     alert = {"labels": labels, **{name: at.isoformat() for name, at in times.items()}}
-    asked(f"{alertmanager()}/alerts", [alert])
+    fetched(f"{alertmanager()}/alerts", [alert])
 
 
 @pytest.mark.parametrize("phase", [0.0, 0.25, 0.5, 0.75])
@@ -129,17 +134,18 @@ def metric(namespace: Namespace, name: str) -> float:
 
 
 def test_load_becomes_pods_and_calm_takes_them_back(shop: Namespace) -> None:
+    intervals = asked(Stack(), shop.name)
     calm_down(shop)
     api = alertmanager()
     firing = f"{api}/alerts?filter=alertname=%22ScrapSaturated%22&filter=namespace=%22{shop.name}%22"
     with called(shop, rate=8) as load:  # of pages that hang for the deadline of 3 s: three pods' worth
         load.mix = ("hangs",)
-        until("ScrapSaturated fires", lambda: bool(asked(firing)), 120)
+        until("ScrapSaturated fires", lambda: bool(fetched(firing)), intervals.patience(120))
         took = seconds_until(lambda: replicas(shop) == MAXIMUM, 2 * INTERVAL)
         print(f"from Alertmanager's knowledge to {MAXIMUM} replicas under load: {took:.1f} s")
         assert took <= INTERVAL + 2
         until("they serve", lambda: ready(shop) == MAXIMUM)
-        until("they are enough, and all needed", lambda: reason(shop) == "Held", 120)
+        until("they are enough, and all needed", lambda: reason(shop) == "Held", intervals.patience(120))
 
         # Prometheus and Alertmanager die, and come back with an empty memory.
         died = time.monotonic()
@@ -151,15 +157,16 @@ def test_load_becomes_pods_and_calm_takes_them_back(shop: Namespace) -> None:
             seen.add((replicas(shop), reason(shop)))
             return bool({each for _, each in seen} & WITHOUT_SOURCE) and reason(shop) == "Held"
 
-        until("it is held again", held_again, 240)
+        until("it is held again", held_again, intervals.patience(240))
         print(f"held again {time.monotonic() - died:.0f} s after Prometheus and Alertmanager died: {sorted(seen)}")
         assert {count for count, _ in seen} == {MAXIMUM}
 
     stopped = time.monotonic()
-    until("down", lambda: replicas(shop) < MAXIMUM, 240)
+    until("down", lambda: replicas(shop) < MAXIMUM, intervals.patience(240))
     calm = time.monotonic() - stopped
     print(f"the first step down {calm:.0f} s after the load ended")
-    assert calm >= 2 * WINDOW - 5  # the look-back, whose last sample of the load may be a scrape old; then the other
+    # The look-back, whose last sample of the load may be a scrape old; then the stabilization.
+    assert calm >= intervals.window(WINDOW) + WINDOW - intervals.scrape
     until("as few as may be", lambda: replicas(shop) == MINIMUM and ready(shop) == MINIMUM, 180)
 
 

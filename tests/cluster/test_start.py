@@ -7,6 +7,8 @@ import pytest
 
 from tests.cluster.clusters import Namespace, call, until
 
+pytestmark = pytest.mark.usefixtures("inside")
+
 
 @pytest.fixture(scope="module")
 def service(namespace: Namespace) -> Namespace:

@@ -16,7 +16,7 @@ QUERIES: dict[str, tuple[Panel, Target]] = {
 }
 ANNOTATIONS: dict[str, Target] = {name: target for name, _, target in annotations(BOARDS["overview"])}
 
-VARIABLES = {"datasource": "prometheus", "namespace": "demo", "job": "scrap"}
+VARIABLES = {"datasource": "prometheus", "cluster": ".*", "namespace": "demo", "job": "scrap", "pod": ".*"}
 for board in BOARDS.values():
     VARIABLES |= constants(board)
 VIEW = View(VARIABLES, start=0, end=3600)

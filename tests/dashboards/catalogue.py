@@ -14,6 +14,8 @@ RULES = ROOT / "charts" / "scrap" / "rules"
 # What Prometheus gives every series of a target.
 _TARGET = frozenset({"namespace", "job", "pod", "instance"})
 _NODE = frozenset({"instance", "nodename", "device"})
+# What a Prometheus that holds several clusters has of every series.
+_CLUSTER = frozenset({"cluster"})
 
 # Of the stack around us; tests/cluster/dashboards asks a real one whether it has them.
 STACK: Mapping[str, frozenset[str]] = {
@@ -35,15 +37,12 @@ STACK: Mapping[str, frozenset[str]] = {
     "node_filesystem_files": _NODE | {"fstype", "mountpoint"},
     "node_filesystem_files_free": _NODE | {"fstype", "mountpoint"},
     "node_filesystem_size_bytes": _NODE | {"fstype", "mountpoint"},
-    "node_load1": _NODE,
     "node_memory_MemAvailable_bytes": _NODE,
     "node_memory_MemTotal_bytes": _NODE,
     "node_network_receive_bytes_total": _NODE,
     "node_network_receive_drop_total": _NODE,
-    "node_network_receive_errs_total": _NODE,
     "node_network_transmit_bytes_total": _NODE,
     "node_network_transmit_drop_total": _NODE,
-    "node_network_transmit_errs_total": _NODE,
     "node_uname_info": _NODE,
 }
 
@@ -90,4 +89,5 @@ def recorded() -> dict[str, frozenset[str]]:
 
 def everything() -> dict[str, frozenset[str]]:
     """All of them."""
-    return {**STACK, **operator(), **service(), **recorded()}
+    found = {**STACK, **operator(), **service(), **recorded()}
+    return {name: labels | _CLUSTER for name, labels in found.items()}

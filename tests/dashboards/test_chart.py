@@ -50,6 +50,7 @@ def test_the_first_choice_is_this_release() -> None:
         variables = {variable["name"]: variable for variable in rendered["templating"]["list"]}
         assert variables["namespace"]["current"]["value"] == NAMESPACE
         assert variables["job"]["current"]["value"] == "previews-scrap"
+        assert variables["cluster"]["current"]["value"] == "$__all"
         assert "current" not in variables["datasource"], "Grafana's default is as good"
 
 
@@ -57,6 +58,7 @@ def test_the_first_choice_is_this_release() -> None:
 OF_THE_ALERTS: dict[str, tuple[Object, str]] = {
     "objective": ({"alerts": {"ScrapErrorBudgetBurn": {"objective": 0.99}}}, "0.99"),
     "latency_objective": ({"alerts": {"ScrapLatencyBudgetBurn": {"objective": 0.96}}}, "0.96"),
+    "runbooks": ({"runbooks": "https://example.org/r/"}, "https://example.org/r"),
     "disk_window": ({"disk": {"window": "1h"}}, "1h"),
     "disk_within": ({"alerts": {"ScrapNodeDiskFilling": {"within": "2h"}}}, "2h"),
     "disk_evicts": ({"alerts": {"ScrapNodeDiskFilling": {"below": 0.12}}}, "0.12"),

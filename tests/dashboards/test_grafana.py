@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 
 from scripts.dashboards.grafana import Grafana, GrafanaError, check
+from scripts.dashboards.reading import panels
 from tests.chart.rendering import NAMESPACE, ROOT, Object, render
 
 pytestmark = pytest.mark.needs("helm")
@@ -109,7 +110,7 @@ def grafana(request: pytest.FixtureRequest, boards: list[Object]) -> Iterator[Fa
 def test_every_panel_is_asked_for(grafana: FakeGrafana, capsys: pytest.CaptureFixture[str]) -> None:
     assert check(grafana.client, NAMESPACE, "scrap", [], 0)
     assert capsys.readouterr().out == "3 dashboards, 0 panels without data\n"
-    expected = sum(len(panel.get("targets", [])) for board in grafana.boards.values() for panel in board["panels"])
+    expected = sum(len(panel.targets) for board in grafana.boards.values() for panel in panels(board))
     assert len(grafana.queries) == expected > 100
     for query in grafana.queries:
         assert not re.search(r"\$[a-z_]", query["expr"]), "every variable has its value"
@@ -119,12 +120,12 @@ def test_every_panel_is_asked_for(grafana: FakeGrafana, capsys: pytest.CaptureFi
 
 
 @pytest.mark.parametrize("grafana", [{"empty": ("ALERTS{",)}], indirect=True)
-@pytest.mark.parametrize("may_be", [[], ["Alerts", "Alerts for a person"]])
+@pytest.mark.parametrize("may_be", [[], ["Firing alerts", "Alerts for a person"]])
 def test_a_panel_without_data_is_named(
     may_be: list[str], grafana: FakeGrafana, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert check(grafana.client, NAMESPACE, "scrap", may_be, 0) is bool(may_be)
-    line = f"scrap / Overview ({NAMESPACE}/scrap): Alerts"
+    line = f"scrap / Overview ({NAMESPACE}/scrap): Firing alerts"
     assert f"{'no data, as it may' if may_be else 'NO DATA'}: {line}" in capsys.readouterr().out
 
 

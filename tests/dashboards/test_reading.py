@@ -26,6 +26,7 @@ from tests.dashboards.boards import BOARDS, PANELS
         (12.345, "reqps", "12.3 /s"),
         (1234567.8, "locale", "1,234,568"),
         (14.4, "suffix:x", "14.4 x"),
+        (103.07, "suffix: times", "103 times"),
         (-0.02, "percentunit", "-2 %"),
         (4321, "none", "4,321"),
     ],
@@ -72,14 +73,14 @@ def test_rows_are_headings() -> None:
 
 
 def test_what_is_set_for_one_series_is_found() -> None:
-    panel = PANELS["overview: Failures per second, by fault"]
+    panel = PANELS["overview: Errors, by fault"]
     assert panel.override("service", "color") == {"mode": "fixed", "fixedColor": "red"}
     assert panel.override("service", "unit") is None
     assert panel.override("nobody", "color") is None
 
 
 def test_what_is_set_for_a_pattern_of_series_is_found() -> None:
-    panel = PANELS["nodes: Growth per hour"]
+    panel = PANELS["nodes: Disk growth per hour"]
     assert panel.override("node-1 /dev/sda unusual", "color") == {"mode": "fixed", "fixedColor": "red"}
     assert panel.override("node-1 /dev/sda", "color") is None
 

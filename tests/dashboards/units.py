@@ -31,6 +31,7 @@ SHOWN_IN = {
     "percentunit": RATIO,
     "short": RATIO,
     "suffix:x": RATIO,
+    "suffix: times": RATIO,
     "none": "count",
     "locale": "count",
 }
@@ -98,7 +99,7 @@ def _metric(selector: VectorSelector) -> str:
         return {"memory": "bytes"}[resource]
     if name == "node_uname_info":
         return NUMBER  # always 1: multiplied by it, a series gets a name
-    if name.startswith("scrap:node_filesystem_"):
+    if name.startswith(("scrap:node_filesystem_", "scrap:calls_failed_by_web:", "scrap:calls_no_open_graph:")):
         return RATIO  # of what is there; growth is that of an hour
     suffixes = {"_seconds": "seconds", "_bytes": "bytes", "_ratio": RATIO, ":rate": "count/s"}
     for ending, unit in suffixes.items():

@@ -18,12 +18,6 @@ from tests.hostile.origin import Answer, HostileOrigin, Request, serving
 INPUTS = running.PAGES / "browsers"
 PORT = b":9381/"  # stands for the origin's own in a response
 
-# What is answered wrongly today.
-UNFIXED = {
-    "accept-language",
-    "ua-bot",
-}
-
 
 @dataclass(frozen=True)
 class BrowserInput:
@@ -71,13 +65,9 @@ def service() -> Iterator[running.Service]:
 
 def test_each_input_is_described() -> None:
     assert sorted(ABOUT) == sorted(path.name for path in INPUTS.iterdir() if path.is_dir())
-    assert set(ABOUT) >= UNFIXED
 
 
-@pytest.mark.parametrize(
-    "name",
-    [pytest.param(name, marks=pytest.mark.xfail(name in UNFIXED, reason="not fixed", strict=True)) for name in ABOUT],
-)
+@pytest.mark.parametrize("name", ABOUT)
 async def test_is_read_as_browsers_read_it(name: str, service: running.Service) -> None:
     about, origins = ABOUT[name], list[HostileOrigin]()
     async with serving(answer(about, INPUTS / name, origins)) as origin:

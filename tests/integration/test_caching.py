@@ -151,6 +151,27 @@ def test_a_host_that_asks_for_patience_gets_it(service: running.Service, site: t
     assert state.visits == 1
 
 
+def test_no_cache_has_a_page_fetched_anew(forgetful: running.Service, site: tuple[CountedPage, str]) -> None:
+    state, url = site
+    state.headers["Cache-Control"] = "max-age=300"
+    client.scrap(forgetful.url, url)
+    state.title = "Second"
+    assert client.scrap(forgetful.url, url).json["title"] == "First"
+    for value in ("no-cached", "max-age=0", 'x="no-cache"', "only-if-cached, min-fresh=3"):
+        assert client.scrap(forgetful.url, url, headers={"Cache-Control": value}).json["title"] == "First"
+    assert client.scrap(forgetful.url, url, headers={"Pragma": "no-cache"}).json["title"] == "First"
+    assert client.scrap(forgetful.url, url, headers={"Cache-Control": "max-age=0, No-Cache"}).json["title"] == "Second"
+    assert client.scrap(forgetful.url, url).json["title"] == "Second"
+    assert state.visits == 2
+
+
+def test_no_cache_soon_after_a_fetch_has_no_effect(service: running.Service, site: tuple[CountedPage, str]) -> None:
+    state, url = site
+    client.scrap(service.url, url)
+    answer = client.scrap(service.url, url, headers={"Cache-Control": "no-cache"})
+    assert (answer.status, answer.json["title"], state.visits) == (200, "First", 1)
+
+
 def figure(service: running.Service, name: str) -> float:
     """A figure without labels from /metrics."""
     text = client.request(service.management, "/metrics").body.decode()

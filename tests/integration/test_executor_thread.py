@@ -7,7 +7,6 @@ from ipaddress import ip_network
 import pytest
 
 from scrap import app, preview, urls
-from scrap.opengraph import ParseLimits
 from scrap.settings import Settings
 from tests import running
 
@@ -34,15 +33,14 @@ class LongPages(running.Pages):
 async def test_others_are_answered_while_a_page_takes_long(monkeypatch: pytest.MonkeyPatch, kind: str) -> None:
     begun, others_answered = threading.Event(), threading.Event()
     in_time: list[bool] = []
-    name = {"html5lib": "_by_reference", "much to say": "_closed_and_parsed"}[kind]
-    parse = getattr(preview, name)
+    parse = preview.PageParse.by_either
 
-    def parse_when_others_are_answered(page: object, url: str, limits: ParseLimits) -> object:
+    def parse_when_others_are_answered(page: preview.PageParse) -> preview.Parsed:
         begun.set()
         in_time.append(others_answered.wait(20))
-        return parse(page, url, limits)
+        return parse(page)
 
-    monkeypatch.setattr(preview, name, parse_when_others_are_answered)
+    monkeypatch.setattr(preview.PageParse, "by_either", parse_when_others_are_answered)
     with running.origin(LongPages) as origin:
         settings = Settings(
             {"allowed_networks": (ip_network("127.0.0.0/8"),), "allowed_ports": frozenset({origin.server_port})}

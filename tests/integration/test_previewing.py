@@ -7,6 +7,7 @@ import tracemalloc
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from ipaddress import ip_network
+from typing import Any
 
 import pytest
 
@@ -17,8 +18,9 @@ from scrap.events import Emit, Event, FetchEnded, TargetBlocked, ignore
 from scrap.fetch import EgressPolicy, Fetcher, FetchLimits
 from scrap.preview import Preview, Previewer
 from scrap.turns import Turns
+from tests.clock import Clock
 from tests.hostile.answers import CARD, EVERY, HTML, by_path, page, says
-from tests.hostile.origin import HostileOrigin, serving
+from tests.hostile.origin import Answer, HostileOrigin, Request, serving
 
 LOOPBACK = EgressPolicy(networks=(ip_network("127.0.0.0/8"),), ports=frozenset(range(1, 65536)))
 
@@ -34,23 +36,24 @@ class MinuteClock:
 
 
 @asynccontextmanager
-async def previewing(
+async def new_previewer(
     *,
     limits: FetchLimits = FetchLimits(),  # noqa: B008 - frozen
     admission_limits: admission.AdmissionLimits = admission.AdmissionLimits(),  # noqa: B008 - frozen
+    slots: admission.Admission | None = None,
     deadline: float = 20.0,
     clock: Callable[[], float] = MinuteClock(),  # noqa: B008 - each test makes its own
     executor: admission.Executor | None = None,
     emit: Emit = ignore,
-) -> AsyncIterator[Callable[[str], asyncio.Task[Preview]]]:
+) -> AsyncIterator[Previewer]:
     """Makes previews; gives what begins one."""
     executor = executor or admission.Executor(1)
     fetcher = Fetcher(limits=limits, policy=LOOPBACK, emit=emit)
     made = Previewer(
         fetcher=fetcher,
-        cache=cache.Cache(cache.CacheLimits(), remote.Remote(), emit=ignore),
+        cache=cache.Cache(cache.CacheLimits(), remote.Remote(), emit=ignore, clock=clock),
         freshness=freshness.FreshnessPolicy(),
-        admission=admission.Admission(admission_limits),
+        admission=slots or admission.Admission(admission_limits),
         parsing=opengraph.ParseLimits(),
         turns=Turns(),
         executor=executor,
@@ -59,11 +62,18 @@ async def previewing(
         clock=clock,
     )
     try:
-        yield lambda url: asyncio.create_task(made.make(urls.parse(url)))
+        yield made
     finally:
         await made.aclose()
         await fetcher.aclose()
         executor.close()
+
+
+@asynccontextmanager
+async def previewing(**options: Any) -> AsyncIterator[Callable[[str], asyncio.Task[Preview]]]:
+    """Makes previews; gives what begins one."""
+    async with new_previewer(**options) as made:
+        yield lambda url: asyncio.create_task(made.make(urls.parse(url)))
 
 
 async def arrived(origin: HostileOrigin, many: int) -> None:
@@ -193,3 +203,79 @@ async def test_a_page_is_gone_as_soon_as_its_call_is_over(path: str) -> None:
             gc.garbage.clear()
         assert len(origin.requests) > before
     assert not left
+
+
+class AnewClient:
+    """One that asks for a page, anew, as the endpoint does; `fetches` counts the page's requests."""
+
+    def __init__(self, previewer: Previewer, origin: HostileOrigin, clock: Clock) -> None:
+        self.previewer = previewer
+        self.origin = origin
+        self.clock = clock
+
+    async def asks(self, *, after: float = 0.0, anew: bool = True, languages: str = "") -> tuple[str, str, int]:
+        """Asks some seconds later; gives the outcome, its source, and how often the page was fetched so far."""
+        self.clock.now += after
+        target = urls.parse(self.origin.url())
+        target = target.in_languages(languages) if languages else target
+        preview = self.previewer.peek(target, anew=anew) or await self.previewer.make(target, anew=anew)
+        return preview.entry.outcome, preview.source, len(self.origin.requests)
+
+
+@asynccontextmanager
+async def asking(*answers: Answer, slots: admission.Admission | None = None) -> AsyncIterator[AnewClient]:
+    """A client of a page that is answered like this, one after the other."""
+    clock = Clock(1_800_000_000.0)
+    rest = iter(answers)
+
+    async def answer(request: Request, writer: asyncio.StreamWriter) -> None:
+        await next(rest)(request, writer)
+
+    async with serving(answer) as origin, new_previewer(clock=clock, slots=slots) as previewer:
+        yield AnewClient(previewer, origin, clock)
+
+
+DAY = b"Cache-Control: max-age=86400"
+
+
+async def test_a_page_is_fetched_anew_once_in_the_minimum_of_freshness() -> None:
+    async with asking(page(CARD, DAY), page(CARD, DAY)) as client:
+        assert await client.asks() == ("ok", "miss", 1)
+        assert await client.asks(after=59) == ("ok", "fresh", 1)
+        assert await client.asks(after=1) == ("ok", "miss", 2)
+        assert await client.asks(after=59) == ("ok", "fresh", 2)
+        assert await client.asks(after=1, anew=False) == ("ok", "fresh", 2)
+
+
+async def test_a_preview_that_cannot_be_made_anew_is_answered_and_kept() -> None:
+    async with asking(page(CARD, DAY), says(), page(CARD, DAY)) as client:
+        await client.asks()
+        assert await client.asks(after=60) == ("ok", "stale", 2)
+        assert await client.asks(after=0, anew=False) == ("ok", "fresh", 2)
+        assert await client.asks(after=59) == ("ok", "fresh", 2)
+        assert await client.asks(after=1) == ("ok", "miss", 3)
+
+
+async def test_a_page_that_is_gone_is_gone_where_it_is_fetched_anew() -> None:
+    gone = says(b"HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\n\r\n")
+    async with asking(page(CARD, DAY), gone) as client:
+        await client.asks()
+        assert await client.asks(after=60) == ("upstream_error", "miss", 2)
+        assert await client.asks(anew=False) == ("upstream_error", "fresh", 2)
+
+
+async def test_nothing_is_fetched_anew_in_an_overload() -> None:
+    overloaded = admission.Admission(admission.AdmissionLimits())
+    async with asking(page(CARD, DAY), slots=overloaded) as client:
+        await client.asks()
+        overloaded.reject()
+        assert await client.asks(after=60) == ("ok", "fresh", 1)
+
+
+async def test_each_preference_has_a_preview_of_its_own() -> None:
+    async with asking(page(), page()) as client:
+        assert await client.asks(anew=False) == ("ok", "miss", 1)
+        assert await client.asks(anew=False, languages="de") == ("ok", "miss", 2)
+        assert await client.asks(anew=False, languages="de") == ("ok", "fresh", 2)
+        assert await client.asks(anew=False) == ("ok", "fresh", 2)
+        assert [request.header("accept-language") for request in client.origin.requests] == ["en-US,en;q=0.9", "de"]

@@ -156,7 +156,7 @@ async def test_a_saturated_service_asks_nobody_before_it_rejects() -> None:
 
 def forged(key: str, change: dict[int, object], body: bytes = b'{"title":"forged"}') -> bytes:
     """An entry with the right seal, which anybody can compute, and some words of its head changed."""
-    made = entry.preview(body, Outcome.OK, Freshness(100, 50, 500), now=time.time(), upstream_status=200)
+    made = entry.preview(body, Outcome.OK, Freshness(100, 50, 500), now=time.time())
     head = orjson.loads(entry.encode(key, made)[20:].removesuffix(body))
     written = orjson.dumps([change.get(index, word) for index, word in enumerate(head)])
     payload = len(written).to_bytes(4, "big") + written + body

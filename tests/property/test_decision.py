@@ -76,10 +76,12 @@ class SimulatedPrometheus:
     loads: list[float] = field(default_factory=list)
     saturated_for: int = 0
     scraped: bool = True  # what is not measured is neither saturated nor idle, and the Hold alert says so
+    failing: list[bool] = field(default_factory=list)  # whether the web failed, at each look
+    holds_for_the_web: bool = True
     believes: set[str] = field(default_factory=set)
     known: set[str] = field(default_factory=set)  # what was sent once in this life
 
-    def evaluate(self, time: int, load: float, working: int, wanted: int) -> set[str]:
+    def evaluate(self, time: int, load: float, working: int, wanted: int, *, web: bool = True) -> set[str]:
         """Evaluates the groups that are due, and gives back the alerts to send now."""
         evaluated = set()
         if time % EVALUATION == 0:
@@ -88,12 +90,13 @@ class SimulatedPrometheus:
         if (time - self.offset) % EVALUATION == 0:
             evaluated |= OURS
             self.loads = [*self.loads[-(900 // EVALUATION) :], load if self.scraped else 0.0]
+            self.failing = [*self.failing[-(900 // EVALUATION) :], self.holds_for_the_web and not web]
             full = self.scraped and load > SATURATED * max(working, 1)
             self.saturated_for = self.saturated_for + EVALUATION if full else 0
             self.believes -= OURS
             if self.saturated_for >= 60:
                 self.believes.add("Saturated")
-            spare = self.scraped and max(self.loads) <= SATURATED * max(wanted - 1, 1)
+            spare = self.scraped and max(self.loads) <= SATURATED * max(wanted - 1, 1) and not any(self.failing)
             self.believes.add("Idle" if spare else "Hold")
         firing = self.believes & evaluated
         due = {name for name in firing if name not in self.known or (time - self.phases[name]) % RESEND < EVALUATION}
@@ -120,6 +123,7 @@ class World(RuleBasedStateMachine):
         self.noise = 0.0  # of the load, either way
         self.chance = random.Random(0)  # noqa: S311 - a simulation
         self.ready_at = [0, 0]
+        self.web = True  # pages can be had; else a request fails at once, and the pods look idle
         self.conflict = False
         self.writes_refused = False
         self.prometheus = SimulatedPrometheus()
@@ -180,6 +184,12 @@ class World(RuleBasedStateMachine):
     def the_pods_are_scraped_or_not(self, scraped: bool) -> None:
         """Nothing is measured while they are not."""
         self.prometheus.scraped = scraped
+
+    @rule(there=st.booleans(), ticks=OUTAGES)
+    def the_web_goes_or_returns(self, there: bool, ticks: int = 0) -> None:
+        """The clients ask for as much as before."""
+        self.web = there
+        self.time_passes(ticks)
 
     @rule(alive=st.booleans(), ticks=OUTAGES)
     def prometheus_dies_or_returns(self, alive: bool, ticks: int = 0) -> None:
@@ -257,8 +267,8 @@ class World(RuleBasedStateMachine):
         self.load = min(12.0, max(0.0, self.load + 15 * self.slope))
         if self.prometheus.alive:
             working = sum(1 for ready in self.ready_at if ready <= self.time)
-            load = self.load * (1 + self.noise * self.chance.uniform(-1, 1))
-            due = self.prometheus.evaluate(self.time, load, working, self.replicas)
+            load = self.load * (1 + self.noise * self.chance.uniform(-1, 1)) * (1.0 if self.web else 0.05)
+            due = self.prometheus.evaluate(self.time, load, working, self.replicas, web=self.web)
             if self.alertmanager is not None:
                 resolved = self.alertmanager.keys() - self.prometheus.believes
                 kept = {name: at for name, at in self.alertmanager.items() if name not in resolved}
@@ -292,7 +302,7 @@ class World(RuleBasedStateMachine):
         elif self.spec.mode is not Mode.DRY_RUN:
             assert decision.desired == before
         if decision.writes and self.writes_refused:
-            self.report(manifest.status_of_problem("Refused", "No.", self.body, now), 0)
+            self.report(manifest.status_of_problem(manifest.ProblemReason.REFUSED, "No.", self.body, now), 0)
             return
         if decision.writes:
             self.scale(decision.desired)
@@ -321,7 +331,8 @@ class World(RuleBasedStateMachine):
         assert not self.conflict
         assert before > 0
         if desired > before:
-            assert reason is ScalingReason.BELOW_MINIMUM or "Saturated" in (self.alertmanager or {})
+            blind = desired <= self.spec.fallback and self.memory.available_since is None
+            assert reason is ScalingReason.BELOW_MINIMUM or blind or "Saturated" in (self.alertmanager or {})
         elif reason is not ScalingReason.ABOVE_MAXIMUM:
             assert isinstance(observation, PollResult)
             assert self.time - self.alertmanager_started >= self.spec.source.warm_up
@@ -352,6 +363,7 @@ class World(RuleBasedStateMachine):
         if self.replicas == 0:
             return
         self.conflict = self.writes_refused = False
+        self.web = True
         self.slope = self.noise = 0.0
         self.silenced = False
         self.spec = replace(
@@ -399,11 +411,12 @@ class EditedWorld(World):
         heed=st.booleans(),
         warm_up=st.sampled_from([120, 300]),
         threshold=st.integers(1, 5),
+        fallback=st.integers(0, 12),
     )
     def the_user_edits_rules_and_source(
-        self, step: int, hold: bool, scale_down: bool, heed: bool, warm_up: int, threshold: int
+        self, step: int, hold: bool, scale_down: bool, heed: bool, warm_up: int, threshold: int, fallback: int
     ) -> None:
-        """With a Hold rule or without, and with a ScaleDown rule that fires when a pod can be spared."""
+        """With a Hold rule or without, with a ScaleDown rule that fires when a pod can be spared, with a fallback."""
         self.spec = replace(
             self.spec,
             rules=(
@@ -412,6 +425,7 @@ class EditedWorld(World):
                 *([SCALE_DOWN] if scale_down else []),
             ),
             source=replace(SPEC.source, heed_silences=heed, warm_up=warm_up, failure_threshold=threshold),
+            fallback=fallback,
         )
 
     @rule(pods=st.integers(1, 5), period=st.sampled_from([60, 300]), select=st.sampled_from(Select))
@@ -477,6 +491,70 @@ def test_what_happened_while_nobody_watched_never_scales_in(seconds: int) -> Non
         assert unwatched.replicas == before
 
 
+# The web is gone for longer than the Hold alert's look-back and the stabilization window together.
+
+LONG = (900 + 300) // 15 + 20  # ticks
+
+
+def web_outage(*, holds: bool) -> World:
+    """At a high load, just before the web returns; as the chart ships the windows."""
+    busy = World()
+    busy.prometheus.holds_for_the_web = holds
+    busy.begin(7.0, 300, 15, (0, 0, 0, 0))
+    assert busy.replicas == 9
+    busy.the_web_goes_or_returns(there=False, ticks=LONG)
+    return busy
+
+
+def saturated_at_the_return(busy: World) -> bool:
+    """The web returns: whether its pods are too few at any moment."""
+    busy.the_web_goes_or_returns(there=True)
+    found = False
+    for _ in range(LONG):
+        busy.tick()
+        found |= "Saturated" in busy.prometheus.believes
+    return found
+
+
+def test_no_pod_goes_while_the_web_fails_and_all_of_them_are_there_when_it_returns() -> None:
+    busy = web_outage(holds=True)
+    assert busy.replicas == 9
+    assert not saturated_at_the_return(busy)
+    assert busy.replicas == 9
+
+
+def test_a_hold_that_sees_the_load_alone_lets_them_go_and_the_return_meets_too_few() -> None:
+    busy = web_outage(holds=False)
+    assert busy.replicas < 9
+    assert saturated_at_the_return(busy)
+
+
+def test_when_the_load_ends_with_the_outage_pods_go_after_the_look_back() -> None:
+    idle = web_outage(holds=True)
+    idle.load_changes(1.0)
+    idle.the_web_goes_or_returns(there=True, ticks=900 // 15)
+    assert idle.replicas == 9
+    idle.time_passes(1200 // 15)
+    assert idle.replicas < 9
+
+
+# The source or its heartbeat is gone.
+
+
+@pytest.mark.parametrize("fallback", [0, 9], ids=["Hold", "9"])
+def test_a_growing_load_that_nobody_sees_meets_the_fallback(fallback: int) -> None:
+    blind = world(15, (0, 0, 0, 0))
+    before = blind.replicas
+    assert before < 9
+    blind.spec = replace(blind.spec, fallback=fallback)
+    blind.prometheus_dies_or_returns(False)
+    blind.load_changes(7.0)
+    blind.time_passes(40)
+    assert blind.replicas == max(before, fallback)
+    blind.prometheus_dies_or_returns(True, ticks=20)
+    assert blind.load <= SATURATED * blind.replicas
+
+
 # One decision, from any state at all.
 
 times = st.none() | st.integers(0, 20_000)
@@ -519,6 +597,7 @@ def specs(draw: st.DrawFn) -> Spec:
         draw(st.sampled_from(Mode)),
         draw(behaviors),
         draw(behaviors),
+        draw(st.integers(0, 20)),
     )
 
 
@@ -541,7 +620,8 @@ def test_from_any_state_a_decision_is_sound(
         assert memory.available_since is not None
         assert spec.down.select is not Select.DISABLED
     if decision.desired > replicas >= spec.minimum:
-        assert any(alert.labels["alertname"] == "Up" for alert in getattr(observation, "alerts", ()))
+        fires = any(alert.labels["alertname"] == "Up" for alert in getattr(observation, "alerts", ()))
+        assert fires or (decision.reason is ScalingReason.FALLBACK and decision.desired <= spec.fallback)
         assert spec.up.select is not Select.DISABLED
 
 

@@ -5,7 +5,8 @@ from collections.abc import Callable
 import pytest
 
 from tests.benchmarks.bench_gate import GateResult, find_base, report
-from tests.benchmarks.bench_gate_origin import PAGES, page, response
+from tests.benchmarks.bench_gate_origin import response
+from tests.varied_pages import PAGES, page
 
 Git = Callable[..., str | None]
 

@@ -3,12 +3,15 @@
 import re
 from collections.abc import Iterable
 from pathlib import Path
+from typing import Any
 
 import pytest
+import yaml
 
 from scrap.api import problem
 from scrap.cli import EXIT_CODES
 from scrap.errors import Outcome, Reason
+from scrap.settings import SETTINGS
 from scripts import settings_table
 
 ROOT = Path(__file__).parent.parent.parent
@@ -41,6 +44,26 @@ def test_every_exit_code_is_documented() -> None:
 
 def test_the_table_of_settings_is_up_to_date() -> None:
     assert (ROOT / "docs/settings.md").read_text() == settings_table.render(), "run `make docs`"
+
+
+def value_of(path: str) -> bool:
+    """Whether the chart has a value, by its path."""
+    node: Any = yaml.safe_load((ROOT / "charts/scrap/values.yaml").read_text())
+    for part in path.split("."):
+        if not isinstance(node, dict) or part not in node:
+            return False
+        node = node[part]
+    return True
+
+
+@pytest.mark.parametrize("page", ["start", "clients", "troubleshooting", "security-model", "glossary"])
+def test_settings_values_and_reasons_that_a_guide_names_exist(page: str) -> None:
+    text = (ROOT / f"docs/{page}.md").read_text()
+    variables = {f"SCRAP_{setting.name.upper().replace('-', '_')}" for setting in SETTINGS}
+    assert set(re.findall(r"SCRAP_\w+", text)) <= variables
+    values = re.findall(r"`((?:config|monitoring|networkPolicy)(?:\.\w+)+)[^`]*`", text)
+    assert [path for path in values if not value_of(path)] == []
+    assert set(re.findall(r"`(blocked_\w+|full|exhausted|draining|upstream_status)`", text)) <= set(Reason)
 
 
 # The documents that explain: DESIGN.md, the decisions, the figures, where to change what.
@@ -77,6 +100,10 @@ def paths_in(text: str) -> list[str]:
 
 def test_the_design_is_short() -> None:
     assert len(DESIGN.read_text().splitlines()) <= 200
+
+
+def test_the_readme_is_short() -> None:
+    assert len((ROOT / "README.md").read_text().splitlines()) <= 100
 
 
 def test_decisions_are_numbered_and_listed() -> None:

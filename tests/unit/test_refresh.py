@@ -1,9 +1,12 @@
 """Refreshes, by HTML's shared declarative refresh steps."""
 
+import re
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from scrap import refresh
 from scrap.refresh import parse_refresh
 
 
@@ -84,3 +87,15 @@ def by_the_steps(value: str) -> tuple[int, str] | None:
 @given(st.text("01.;,= \t\n'\"uUrRlLx/é\xa0٣", max_size=20) | st.text(max_size=20))
 def test_any_value_is_read_by_the_steps_of_the_standard(value: str) -> None:
     assert parse_refresh(value) == by_the_steps(value)
+
+
+def test_the_work_grows_as_the_value_does() -> None:
+    """Each repetition is possessive, so what was matched is never tried another way."""
+    pattern = refresh._REFRESH.pattern
+    assert len(re.findall(r"[*+?]\+", pattern)) > 8
+    assert not re.search(r"[*+]", re.sub(r"[*+?]\+|\(\?", "", pattern))
+    for unit in ["1", ".", " ", ";", "u", "url=", "'", "1;url='"]:
+        value = "0;" + unit * 100_000
+        found = parse_refresh(value)
+        assert found
+        assert len(found.url) < len(value)

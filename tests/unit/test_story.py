@@ -102,16 +102,19 @@ def test_the_summary_names_the_first_thing(record: Record) -> None:
 
 def test_it_is_printed_and_written(record: Record, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     record.happen("desired", "4", at=1001)
+    record.happen("skipped", "The API server is paused", "current: it cannot be", at=1001)
     for second in range(5):
         record.tick(tick(1000 + second, shed=1, firing=["ScrapSaturated"], saturation=None if second else 1.0))
     record.figure("b: alert to written replicas", 12.34, "s")
     lines = capsys.readouterr().out.splitlines()
     assert lines[0] == "00:01   ~ desired replicas: 4"
-    assert lines[1] == "00:05   10/s    400   400   400 ms     ? full  2/2 pods  5 shed  [Saturated]"
-    assert lines[2].endswith("= b: alert to written replicas: 12.3 s")
+    assert lines[1] == "00:01   - The API server is paused: skipped. current: it cannot be"
+    assert lines[2] == "00:05   10/s    400   400   400 ms     ? full  2/2 pods  5 shed  [Saturated]"
+    assert lines[3].endswith("= b: alert to written replicas: 12.3 s")
     record.save(tmp_path / "story" / "story.json")
     saved = json.loads((tmp_path / "story" / "story.json").read_text())
-    assert saved["events"] == [{"at": 1.0, "kind": "desired", "name": "4", "text": ""}]
+    assert saved["events"][0] == {"at": 1.0, "kind": "desired", "name": "4", "text": ""}
+    assert saved["events"][1]["kind"] == "skipped"
     assert saved["figures"] == {"b: alert to written replicas": 12.34}
     assert saved["seconds"][0] == {
         "at": 0,

@@ -27,6 +27,7 @@
     "job" $job
     "objective" (toString $alerts.ScrapErrorBudgetBurn.objective)
     "latency_objective" (toString $alerts.ScrapLatencyBudgetBurn.objective)
+    "runbooks" ($.Values.monitoring.prometheusRule.runbooks | default (include "scrap.page" (list $ "runbooks")) | trimSuffix "/")
     "disk_window" $disk.window
     "disk_within" $alerts.ScrapNodeDiskFilling.within
     "disk_evicts" (toString $alerts.ScrapNodeDiskFilling.below)

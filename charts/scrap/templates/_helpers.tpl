@@ -151,7 +151,7 @@ tolerations:
 {{- end }}
 {{- end }}
 {{- if and .Values.documentation (kindIs "invalid" .Values.config.userAgent) }}
-SCRAP_USER_AGENT: {{ printf "Mozilla/5.0 (compatible; scrap/%s; +%s)" (include "scrap.tag" .) (include "scrap.page" (list . "fetching.md")) | quote }}
+SCRAP_USER_AGENT: {{ printf "Mozilla/5.0 (compatible; scrapbot/%s; +%s)" (include "scrap.tag" .) (include "scrap.page" (list . "fetching.md")) | quote }}
 {{- end }}
 {{- end }}
 

@@ -23,14 +23,12 @@ class Admission:
     """The slots for fetches and the queue before them, first in, first out; every operation takes constant time.
 
     Args:
-        limits: how many and how long.
         cpu_usage: the share of the CPU that is in use, 0.0 to 1.0.
         clock: monotonic seconds.
 
     Attributes:
         in_flight: fetches that hold a slot.
-        rejected: requests so far, for want of a slot or of shared memory. No event is emitted: in a flood it would cost
-            more than they do.
+        rejected: requests so far, for want of a slot or of memory. In a flood an event of each would cost more than it.
     """
 
     def __init__(
@@ -55,12 +53,10 @@ class Admission:
 
     @property
     def capacity(self) -> int:
-        """Slots."""
         return self._limits.capacity
 
     @property
     def waiting(self) -> int:
-        """Fetches in the queue."""
         return len(self._queue)
 
     @property
@@ -99,11 +95,11 @@ class Admission:
         return True
 
     def reject(self) -> Overloaded:
-        """Counts a rejection; returns its error."""
+        """Counts a rejection."""
         self._last_rejection = self._clock()
         self.rejected += 1
         self._schedule_iteration()
-        return Overloaded(retry_after=self._limits.retry_after)
+        return Overloaded()
 
     def enter(self) -> Slot:
         """A slot for an `async with`, which raises `Overloaded` at once or after `AdmissionLimits.max_wait` seconds."""
@@ -117,7 +113,6 @@ class Admission:
         return True
 
     async def acquire(self) -> None:
-        """Waits for a slot; raises `Overloaded` where there is none in time."""
         if self.is_saturated:
             raise self.reject()
         waiter: asyncio.Future[None] = asyncio.get_running_loop().create_future()
@@ -135,10 +130,10 @@ class Admission:
             self._queue.pop(waiter, None)
 
     def release(self, shared_bytes: int = 0) -> None:
-        """Returns a slot, and what it took of the shared memory."""
         self._shared_bytes += shared_bytes
         self.in_flight -= 1
-        self._begin_next()
+        if self._queue:
+            self._begin_next()
 
     def take_memory(self) -> int:
         """Takes a step of the shared memory; returns its bytes, or raises `Overloaded`."""
@@ -148,7 +143,6 @@ class Admission:
         return self._limits.step_bytes
 
     def _has_slot(self) -> bool:
-        """Whether a fetch may begin in this iteration."""
         return self.in_flight < self._limits.capacity and (self._may_begin > 0 or not self._limits.waiting)
 
     def _begin(self) -> None:
@@ -177,4 +171,5 @@ class Admission:
         # Without the one more, clients that could be served and retry at once are rejected on and on.
         self._may_admit = self._may_begin + (not self._queue)
         self._rejected_before = self.rejected
-        self._begin_next()
+        if self._queue:
+            self._begin_next()

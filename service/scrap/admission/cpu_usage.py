@@ -21,7 +21,6 @@ class CPUUsage:
 
     @property
     def share(self) -> float:
-        """The share; 0.0 before any time has passed."""
         since, used = self._samples[0]
         seconds = self._clock() - since
         return min(1.0, (self._used() - used) / seconds) if seconds > 0 else 0.0
@@ -32,7 +31,6 @@ class CPUUsage:
         self._timer = asyncio.get_running_loop().call_later(1.0, self._sample)
 
     def stop(self) -> None:
-        """Takes no more samples."""
         if self._timer:
             self._timer.cancel()
             self._timer = None

@@ -32,7 +32,6 @@ class Executor:
 
     @property
     def waiting(self) -> int:
-        """Pieces of work in the queue."""
         return len(self._queue)
 
     async def run(self, work: Callable[[], T], *, host: str, size: int) -> T:
@@ -52,7 +51,6 @@ class Executor:
         return await asyncio.wrap_future(done)
 
     def close(self) -> None:
-        """Waits until what runs is done; what waits does not begin."""
         self._pool.shutdown(cancel_futures=True)
 
     async def _acquire(self, host: str, size: int) -> None:

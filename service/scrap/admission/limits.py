@@ -22,8 +22,6 @@ class AdmissionLimits:
     # Rejections in an iteration for which one more may begin in the next. More: clients that retry at once take the CPU
     # from pages. So few that they cost less than a page: iterations become longer and longer in an overload.
     rejections: int = 40
-    # Whole seconds in Retry-After.
-    retry_after: int = 1
     # Bytes of memory that each fetch may hold in any case. More: the worst case, times `capacity`, needs more memory.
     # Less: more pages need the shared memory; 91 % of real ones are complete within 64 KiB.
     own_bytes: int = 64 * 1024
@@ -36,7 +34,7 @@ class AdmissionLimits:
 
     def __post_init__(self) -> None:
         if (
-            min(self.capacity, self.rejections, self.retry_after, self.step_bytes) < 1
+            min(self.capacity, self.rejections, self.step_bytes) < 1
             or min(self.waiting, self.max_wait, self.target, self.own_bytes, self.shared_bytes) < 0
             or self.iteration <= 0
         ):

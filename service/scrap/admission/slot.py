@@ -7,16 +7,10 @@ if TYPE_CHECKING:
 
 
 class Slot:
-    """The slot of one fetch: an asynchronous context manager, entered once.
-
-    Attributes:
-        shared: bytes taken of the memory that all fetches share.
-    """
-
-    __slots__ = ("_admission", "_limit", "shared")
+    """The slot of one fetch: an asynchronous context manager, entered once."""
 
     def __init__(self, admission: "Admission", own_bytes: int) -> None:
-        self.shared = 0
+        self.shared = 0  # bytes taken of the memory that all fetches share
         self._limit = own_bytes  # that it may hold
         self._admission = admission
 
@@ -29,11 +23,7 @@ class Slot:
         self._admission.release(self.shared)
 
     def hold(self, size: int) -> None:
-        """Notes that the fetch holds so many bytes now.
-
-        Raises:
-            Overloaded: the shared memory does not have so many left.
-        """
+        """Notes that the fetch holds so many bytes now; raises Overloaded where so many are not left."""
         while size > self._limit:
             step = self._admission.take_memory()
             self.shared += step

@@ -8,13 +8,14 @@ import ipaddress
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any, Final
 
 import uvicorn
 from uvicorn._types import ASGI3Application
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 
-from scrap.cache.flight import Disconnect
+from scrap.cache.disconnect import Disconnect
 from scrap.errors import Overloaded, Reason, ScrapError
 
 
@@ -49,8 +50,6 @@ class ConnectionConfig(uvicorn.Config):
 
 
 class Connection(HttpToolsProtocol):
-    """One client's connection."""
-
     config: ConnectionConfig
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
@@ -64,7 +63,6 @@ class Connection(HttpToolsProtocol):
         self._rejection: ScrapError | None = None  # sent behind the responses that are under way
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as uvicorn does
-        """Accepts the connection, or rejects one too many."""
         if len(self.connections) < self._limits.connections:
             super().connection_made(transport)
             self._start_timer(self._limits.head_seconds, self._head_is_late)
@@ -75,10 +73,11 @@ class Connection(HttpToolsProtocol):
     def connection_lost(self, exc: Exception | None) -> None:
         """Stops the timer and disconnects the request under way; uvicorn disconnects only the last that was read."""
         self._stop_timer()
-        if self._answered is not None and not self._answered.response_complete:
-            self._answered.disconnected = True
-            self._answered.message_event.set()
-            self._answered.scope["state"]["disconnect"]()
+        cycle = self._answered
+        if cycle is not None and not cycle.response_complete:
+            cycle.disconnected = True
+            cycle.message_event.set()
+            cycle.scope["state"]["disconnect"]()
         super().connection_lost(exc)
 
     def _start_asgi_task(self, cycle: RequestResponseCycle, app: ASGI3Application) -> None:
@@ -87,7 +86,6 @@ class Connection(HttpToolsProtocol):
         super()._start_asgi_task(cycle, app)
 
     def data_received(self, data: bytes) -> None:
-        """Reads requests, as long as no head is too large."""
         while data and not (self._rejection or self.transport.is_closing()):
             data = self._read(data)
         if self._head_open and self._timer is None and not self._rejection:
@@ -138,20 +136,18 @@ class Connection(HttpToolsProtocol):
                 hosts.append(value)
             elif name in _BODY_HEADERS:
                 has_body = True
-        if not (is_host(hosts) or (not hosts and self.parser.get_http_version() < "1.1")):
+        if not (is_host(*hosts) if len(hosts) == 1 else not hosts and self.parser.get_http_version() < "1.1"):
             raise ValueError("not one valid Host")
         super().on_headers_complete()
         if has_body:
             self.cycle.keep_alive = False  # no endpoint reads a body: it is dropped with its connection
 
     def on_response_complete(self) -> None:
-        """Goes on with the next request, or with the rejection of what came behind the last."""
         super().on_response_complete()
         if self._rejection:
             self._reject(self._rejection)
 
     def send_400_response(self, msg: str) -> None:
-        """Responds to what is no HTTP with a problem, not with uvicorn's text."""
         self._reject(ScrapError(Reason.REQUEST_MALFORMED))
 
     def _is_responding(self) -> bool:
@@ -193,11 +189,11 @@ class Connection(HttpToolsProtocol):
             self.transport.close()
 
 
-def is_host(values: list[bytes]) -> bool:
-    """Whether the values of a request's Host lines are one valid Host (RFC 9112, section 3.2)."""
-    if len(values) != 1 or not (found := _HOST.fullmatch(values[0].strip(b" \t"))):
-        return False
+@lru_cache(64)  # clients repeat theirs
+def is_host(value: bytes) -> bool:
+    """Whether a value is a Host (RFC 9112, section 3.2)."""
+    found = _HOST.fullmatch(value.strip(b" \t"))
     try:
-        return found[1] is None or bool(ipaddress.IPv6Address(found[1].decode()))
+        return found is not None and (found[1] is None or bool(ipaddress.IPv6Address(found[1].decode())))
     except ValueError:
         return False

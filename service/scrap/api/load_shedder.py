@@ -1,61 +1,40 @@
-"""The load shedder: in an overload it rejects requests that need a fetch, before anything else is done for them.
-
-It is the outermost middleware: at four times the peak load there are three rejections to a page, so their cost is
-missing for pages.
-"""
-
-import time
-from typing import Final
+"""The load shedder: in an overload it rejects requests that need a fetch, before anything else is done for them."""
 
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from scrap.api.problem import rendered
-from scrap.api.request_context import identify
-from scrap.api.scrap import PATH, remembered
-from scrap.events import Emit, RequestEnded, RequestStarted, Timings
+from scrap.admission import Admission
+from scrap.api.problem import Problem
+from scrap.api.scrap import PATH
+from scrap.api.target_reader import TargetReader
 from scrap.preview import Previewer
-
-_NO_TIMINGS: Final = Timings()
 
 
 class LoadShedder:
-    """ASGI middleware; outside of `RequestContext`, whose events it emits for what it rejects."""
+    """ASGI middleware inside of `RequestContext`.
 
-    def __init__(self, app: ASGIApp, *, previewer: Previewer, emit: Emit) -> None:
+    What only the shared cache may have needs a fetch as well: a rejection that waits for another server is not quick.
+    """
+
+    def __init__(self, app: ASGIApp, *, admission: Admission, previewer: Previewer, targets: TargetReader) -> None:
         self._app = app
+        self._admission = admission
         self._previewer = previewer
-        self._emit = emit
+        self._targets = targets
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Rejects the request, or passes it on."""
-        if not self._previewer.is_overloaded or scope["path"] != PATH or self._admits(scope):
+        if not self._admission.is_overloaded or self._admits(scope):
             await self._app(scope, receive, send)
-        else:
-            await self._reject(scope, send)
+            return
+        summary = scope["state"]["summary"]
+        summary.route = PATH
+        await Problem(summary, self._admission.reject().reason)(scope, receive, send)
 
     def _admits(self, scope: Scope) -> bool:
         """Whether the request needs no fetch, or may have one.
 
-        The URL is not parsed, which would be a fifth of a rejection's cost: a page in the cache is found if the same
-        query was received before.
+        To parse its URL would be a fifth of a rejection's cost: a cached page is found if it was asked for before.
         """
-        if scope["method"] not in {"GET", "HEAD"}:
+        if scope["path"] != PATH or scope["method"] not in {"GET", "HEAD"}:
             return True
-        target = remembered(scope["query_string"])
-        return (target is not None and self._previewer.knows(target)) or self._previewer.admit()
-
-    async def _reject(self, scope: Scope, send: Send) -> None:
-        request_id, traceparent, tracestate = identify(scope)
-        self._emit(RequestStarted(traceparent, tracestate))
-        started = time.perf_counter()
-        error = self._previewer.reject()
-        reason = error.reason
-        problem = rendered(reason, error.retry_after)
-        headers, body = problem.of(request_id)
-        await send({"type": "http.response.start", "status": problem.status, "headers": headers})
-        await send({"type": "http.response.body", "body": body})
-        seconds, outcome = time.perf_counter() - started, reason.outcome
-        method, status = scope["method"], problem.status
-        self._emit(
-            RequestEnded(request_id, method, PATH, status, outcome, seconds, reason, path=PATH, timings=_NO_TIMINGS)
-        )
+        target = self._targets.remembered(scope["query_string"], scope["state"]["fields"])
+        return (target is not None and self._previewer.knows(target)) or self._admission.admit()

@@ -9,41 +9,27 @@ from typing import Final
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from scrap.api.problem import problem, rendered
+from scrap.api.problem import Problem
 from scrap.errors import Outcome, Reason, ScrapError
 from scrap.events import Emit, RequestEnded, RequestStarted
 
+Fields = dict[bytes, bytes]
+
 UNMATCHED: Final = "unmatched"  # the route of a path that has none
+_READ: Final = frozenset(b"accept-language cache-control if-none-match traceparent tracestate x-request-id".split())
 _SAFE_REQUEST_ID: Final = re.compile(rb"[A-Za-z0-9._-]{1,64}")  # in logs, headers and JSON
 _ids: Final = random.Random()  # noqa: S311 - an id is no secret
 
 
-def new_request_id() -> str:
-    """An id for a request that has none."""
-    return f"{_ids.getrandbits(64):016x}"
-
-
-def identify(scope: Scope) -> tuple[str, str, str]:
-    """A request's id (`X-Request-ID` if it is safe, else a new one), traceparent and tracestate, "" where none is.
-
-    Repeated fields are one list (RFC 9110, section 5.3).
-    """
-    request_id, parents, states = "", [], []
-    for name, value in scope["headers"]:
-        if name == b"x-request-id" and not request_id:
-            request_id = value.decode() if _SAFE_REQUEST_ID.fullmatch(value) else new_request_id()
-        elif name == b"traceparent":
-            parents.append(value.decode("latin-1"))
-        elif name == b"tracestate":
-            states.append(value.decode("latin-1"))
-    request_id = request_id or new_request_id()
-    return (request_id, parents[0], ", ".join(states)) if parents else (request_id, "", "")
+def new_request_id() -> bytes:
+    return b"%016x" % _ids.getrandbits(64)
 
 
 class RequestContext:
-    """ASGI middleware: creates a request's summary, `request.state.summary`, and emits it at the end.
+    """ASGI middleware: creates `request.state.summary` and `.fields`, and emits the summary at the request's end.
 
-    It responds to unexpected errors: Starlette would raise them again, for a second log line.
+    It responds to unexpected errors, which Starlette would raise again, for a second log line; and to requests that the
+    server cancels: its time to shut down is over. Repeated fields are one list (RFC 9110, section 5.3).
     """
 
     def __init__(self, app: ASGIApp, *, emit: Emit) -> None:
@@ -51,27 +37,34 @@ class RequestContext:
         self._emit = emit
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Handles one request."""
-        request_id, traceparent, tracestate = identify(scope)
-        summary = RequestEnded(request_id, scope["method"], UNMATCHED, 200, Outcome.OK, 0.0, path=scope["path"])
-        scope.setdefault("state", {})["summary"] = summary
-        self._emit(RequestStarted(traceparent, tracestate))
+        fields: Fields = {}
+        for name, value in scope["headers"]:
+            if name in _READ:
+                fields[name] = b"%b, %b" % (fields[name], value) if name in fields else value
+        given = fields.get(b"x-request-id", b"")
+        request_id = given if _SAFE_REQUEST_ID.fullmatch(given) else new_request_id()
+        summary = RequestEnded(request_id.decode(), scope["method"], UNMATCHED, 0, Outcome.OK, 0.0, path=scope["path"])
+        scope.setdefault("state", {}).update(summary=summary, fields=fields)
+        parent, state = fields.get(b"traceparent", b""), fields.get(b"tracestate", b"")
+        self._emit(RequestStarted(parent.decode("latin-1"), state.decode("latin-1")))
         started = time.perf_counter()
 
         async def send_with_id(message: Message) -> None:
             if message["type"] == "http.response.start":
                 summary.status = message["status"]
-                message["headers"].append((b"x-request-id", request_id.encode()))
+                message["headers"].append((b"x-request-id", request_id))
             await send(message)
 
         try:
             await self._app(scope, receive, send_with_id)
-        except asyncio.CancelledError:  # by the server, whose time to shut down is over
-            problem(summary, Reason.DRAINING)
-            raise
-        except Exception as error:  # noqa: BLE001 - it is logged with the summary
-            summary.error, summary.internal = error, repr(error)
-            await problem(summary, Reason.INTERNAL)(scope, receive, send_with_id)
+        except (Exception, asyncio.CancelledError) as error:
+            is_started = bool(summary.status)
+            if isinstance(error, Exception):  # it is logged with the summary
+                summary.error, summary.internal = error, repr(error)
+            response = Problem(summary, Reason.INTERNAL if summary.error else Reason.DRAINING)
+            if is_started:
+                raise
+            await response(scope, receive, send_with_id)
         finally:
             if "endpoint" in scope:
                 summary.route = scope["path"]  # no route has a parameter
@@ -81,11 +74,11 @@ class RequestContext:
 
 def rejection(error: ScrapError, emit: Emit) -> bytes:
     """The response to what is not yet a request, for a connection that is closed after it (HTTP/1.1)."""
-    request_id, reason = new_request_id(), error.reason
-    problem = rendered(reason, getattr(error, "retry_after", None))
+    request_id = new_request_id()
+    summary = RequestEnded(request_id.decode(), "", UNMATCHED, 0, Outcome.OK, None)
+    problem = Problem(summary, error.reason)
     emit(RequestStarted())
-    emit(RequestEnded(request_id, "", UNMATCHED, problem.status, reason.outcome, None, reason))
-    headers, body = problem.of(request_id)
-    status = f"HTTP/1.1 {problem.status} {HTTPStatus(problem.status).phrase}".encode()
-    lines = (name + b": " + value for name, value in (*headers, (b"connection", b"close")))
-    return b"\r\n".join([status, *lines, b"", body])
+    emit(summary)
+    status = f"HTTP/1.1 {summary.status} {HTTPStatus(summary.status).phrase}".encode()
+    headers = *problem.raw_headers, (b"x-request-id", request_id), (b"connection", b"close")
+    return b"\r\n".join([status, *(b"%b: %b" % field for field in headers), b"", problem.body])

@@ -35,16 +35,12 @@ class ServerLimits:
 
 
 class Server(uvicorn.Server):
-    """A uvicorn server that its owner stops, not a signal.
-
-    Attributes:
-        deadline: when what is under way is cancelled, in the event loop's time; None: `ServerLimits.shutdown` seconds
-            after the end of `running`.
-    """
+    """A uvicorn server that its owner stops, not a signal."""
 
     def __init__(
         self, app: ASGIApp, *, limits: ServerLimits, connections: ConnectionLimits, emit: Emit = ignore
     ) -> None:
+        # When what is under way is cancelled, in the event loop's time; None: `limits.shutdown` after `running`.
         self.deadline: float | None = None
         self._accepts = limits.accepts
         super().__init__(
@@ -68,7 +64,6 @@ class Server(uvicorn.Server):
 
     @contextlib.contextmanager
     def capture_signals(self) -> Iterator[None]:
-        """Captures none."""
         yield
 
     @contextlib.asynccontextmanager
@@ -116,6 +111,5 @@ def listen(host: str, port: int, *, limits: ServerLimits) -> socket.socket:
 
 
 def url_of(listener: socket.socket) -> str:
-    """The URL of a listening socket."""
     host, port = listener.getsockname()[:2]
     return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"

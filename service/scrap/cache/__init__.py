@@ -1,7 +1,7 @@
 """Responses that are kept: in this process, and on a server that replicas share.
 
 `Cache` has both levels; `freshness` decides for how long, `entry` is what is kept, `flight` makes simultaneous requests
-for a page one fetch, `headers` and `etag` are of our own responses.
+for a page one fetch.
 """
 
 import time
@@ -31,64 +31,51 @@ class CacheLimits:
 
 
 class Hit(NamedTuple):
-    """An entry, and what may be done with it; without a state it can only stand in for a failure."""
+    """An entry and its state; without one it can only stand in for a failure."""
 
     entry: Entry
     state: EntryState | None
 
 
-@dataclass(frozen=True, slots=True)
-class Stats:
-    """The use of the cache."""
-
-    entries: int
-    used: int  # bytes
-    bound: int  # bytes
-    evicted: int  # entries, ever
-    shared_up: bool | None  # None: there is no shared level
-
-
 class Cache:
-    """Two levels of entries, keyed by normalized URL; raises ValueError where `remote.url` cannot be read.
-
-    Args:
-        limits: how much is kept in this process.
-        remote: the shared level; without a URL there is none, and redis-py is not imported.
-        emit: receives an event of each failure of the shared level.
-        clock: seconds since the epoch.
+    """Two levels of entries, keyed by `Target.key`; raises ValueError where `remote.url` cannot be read.
 
     Attributes:
+        memory: the first level.
         lookups: how many there were, by level and result. Every hit would emit an event otherwise.
     """
 
     def __init__(
         self, limits: CacheLimits, remote: Remote, *, emit: Emit, clock: Callable[[], float] = time.time
     ) -> None:
-        self._memory = Memory(limits.memory)
+        self.memory = Memory(limits.memory)
         self._shared = _connect(remote, emit) if remote.url else None
         self._clock = clock
         self.lookups: dict[tuple[str, ...], int] = dict.fromkeys(product(("memory", "shared"), _STATES.values()), 0)
 
+    @property
+    def shared_up(self) -> bool | None:
+        """Whether the shared level is in use; None where there is none."""
+        return None if self._shared is None else self._shared.up
+
     def start(self) -> None:
-        """Begins to use the shared level, where there is one; needs a running loop."""
         if self._shared is not None:
             self._shared.start()
 
     async def aclose(self) -> None:
-        """Disconnects the shared level."""
         if self._shared is not None:
             await self._shared.aclose()
 
     def peek(self, key: str) -> Hit | None:
-        """What the memory has to respond with at once. The hot path: no I/O, about a microsecond."""
-        entry = self._memory.get(key)
+        """What the memory has to respond with at once."""
+        entry = self.memory.get(key)
         state = None if entry is None else entry.state(self._clock())
         self.lookups["memory", _STATES[state]] += 1
         return None if entry is None or state is None else Hit(entry, state)
 
     def has(self, key: str) -> bool:
         """Whether `peek` would find something; it is not counted."""
-        entry = self._memory.get(key)
+        entry = self.memory.get(key)
         return entry is not None and entry.state(self._clock()) is not None
 
     async def get(self, key: str) -> Hit | None:
@@ -100,9 +87,9 @@ class Cache:
         self.lookups["shared", _STATES[state]] += 1
         if entry is None:
             return None
-        kept = self._memory.get(key)
+        kept = self.memory.get(key)
         if kept is None or (kept.stored, kept.held_until) < (entry.stored, entry.held_until):
-            self._memory.put(key, entry)
+            self.memory.put(key, entry)
         return Hit(entry, state)
 
     def put(self, key: str, entry: Entry) -> None:
@@ -110,26 +97,20 @@ class Cache:
         left = entry.useful_until - self._clock()
         if left <= 0:
             return
-        self._memory.put(key, entry)
+        self.memory.put(key, entry)
         if self._shared is not None:
             self._shared.put(key, entry, left)
 
-    def fail(self, key: str, failed: Entry, *, spare: Entry | None = None) -> Entry:
+    def fail(self, key: str, failed: Entry, *, spare: Entry | None = None, hold: float = 0.0) -> Entry:
         """Keeps a failure, or the stale preview that stands in for it; returns the one to respond with.
 
-        Args:
-            spare: what `get` returned, where the memory is too small for it.
+        `spare` is what `get` returned, where the memory is too small for it; for `hold`, see `failed_or_stale`.
         """
         now = self._clock()
-        entry = failed_or_stale(failed, self._memory.get(key) or spare, now)
+        entry = failed_or_stale(failed, self.memory.get(key) or spare, now, hold=hold)
         if now < failed.fresh_until:
             self.put(key, entry)
         return entry
-
-    def stats(self) -> Stats:
-        """Its use now."""
-        memory, shared_up = self._memory, None if self._shared is None else self._shared.up
-        return Stats(len(memory), memory.used, memory.bound, memory.evicted, shared_up)
 
 
 def _connect(remote: Remote, emit: Emit) -> "Shared":

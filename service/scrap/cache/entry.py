@@ -1,5 +1,6 @@
 """An entry: the bytes of a response, and until when they may be used for what."""
 
+import math
 import struct
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
@@ -10,8 +11,7 @@ import orjson
 
 from scrap.cache import etag
 from scrap.cache.freshness import Freshness, FreshnessPolicy, of_failure, passing
-from scrap.cache.headers import cache_control
-from scrap.errors import Outcome, Overloaded, Reason, ScrapError, UpstreamError
+from scrap.errors import Outcome, Reason, ScrapError, UpstreamError
 
 VERSION = 1  # of the encoding below; a new one is a new name space in the shared level
 OVERHEAD = 640  # bytes that an entry costs beside its key and body, measured on CPython 3.11; a test compares
@@ -24,6 +24,7 @@ _PERSON = b"scrap entry %d" % VERSION
 _OUTCOMES = {outcome.value: outcome for outcome in Outcome}
 _REASONS = {reason.value: reason for reason in Reason}
 _KEPT = frozenset({Outcome.BLOCKED, Outcome.UPSTREAM_ERROR, Outcome.TIMEOUT})  # what `freshness.of_failure` keeps
+_VARY = (b"vary", b"accept-language")
 _LATEST = 1e11  # seconds since the epoch: the year 5138
 _LONGEST = 2**32  # seconds from `stored` to the last use: more than any window (RFC 9111, section 1.2.2)
 
@@ -38,39 +39,38 @@ class EntryState(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Entry:
-    """The response to one URL: a preview, or a failure. Times are in seconds since the epoch, for other machines.
-
-    Attributes:
-        outcome: of the request.
-        reason: why it failed; None for a preview.
-        body: as it is sent; empty for a failure.
-        etag: the body's strong entity-tag; empty for a failure.
-        upstream_status: the page's HTTP status, where there was one.
-        retry_after: seconds from `stored` for which the host is not asked again.
-        stored: when it was made.
-        fresh_until: before this it is fresh.
-        swr_until: before this it is a response while its page is fetched again (RFC 5861, section 3).
-        sie_until: before this it stands in for a failure (RFC 5861, section 4).
-        held_until: before this its page is not fetched again, since that has just failed.
-    """
+    """The response to one URL: a preview, or a failure. Times are in seconds since the epoch, for other machines."""
 
     outcome: Outcome
-    reason: Reason | None = None
-    body: bytes = b""
-    etag: str = ""
-    upstream_status: int | None = None
-    retry_after: float | None = None
-    stored: float
-    fresh_until: float
-    swr_until: float
-    sie_until: float
-    held_until: float = 0.0
+    reason: Reason | None = None  # why it failed; None for a preview
+    body: bytes = b""  # as it is sent; empty for a failure
+    etag: str = ""  # the body's strong entity-tag; empty for a failure
+    upstream_status: int | None = None  # of the page's response, where there was one
+    retry_after: float | None = None  # seconds from `stored` for which the host is not asked again
+    stored: float  # when it was made
+    fresh_until: float  # before this it is fresh
+    swr_until: float  # before this it is a response while its page is fetched again (RFC 5861, section 3)
+    sie_until: float  # before this it stands in for a failure (RFC 5861, section 4)
+    held_until: float = 0.0  # before this its page is not fetched again, since that has just failed
     # Header fields of every response made of it, made once.
     headers: tuple[tuple[bytes, bytes], ...] = field(init=False, compare=False, repr=False)
 
     def __post_init__(self) -> None:
-        fields = ((b"cache-control", cache_control(self).encode()), (b"etag", self.etag.encode()))
+        fields = ((b"cache-control", self.cache_control.encode()), (b"etag", self.etag.encode()), _VARY)
         object.__setattr__(self, "headers", fields)
+
+    @property
+    def cache_control(self) -> str:
+        """Cache-Control; less `age`, it is what is left (RFC 9111, section 5.2.2; RFC 5861).
+
+        It never changes while an entry lives, a stale one included: its Age has then passed max-age.
+        """
+        value = f"public, max-age={int(self.fresh_until - self.stored)}"
+        if self.swr_until > self.fresh_until:
+            value += f", stale-while-revalidate={int(self.swr_until - self.fresh_until)}"
+        if self.sie_until > self.fresh_until:
+            value += f", stale-if-error={int(self.sie_until - self.fresh_until)}"
+        return value
 
     @property
     def size(self) -> int:
@@ -79,8 +79,15 @@ class Entry:
 
     @property
     def useful_until(self) -> float:
-        """When it has no use any more."""
-        return max(self.fresh_until, self.swr_until, self.sie_until)
+        return max(self.swr_until, self.sie_until)
+
+    def age(self, now: float) -> int:
+        """Age, in whole seconds since the entry was made (RFC 9111, section 5.1)."""
+        return max(0, int(now - self.stored))
+
+    def retry_after_at(self, now: float) -> int | None:
+        """Retry-After, in whole seconds: what is left of the host's own (RFC 9110, section 10.2.3)."""
+        return None if self.retry_after is None else max(1, math.ceil(self.stored + self.retry_after - now))
 
     def state(self, now: float) -> EntryState | None:
         """What it may be used for at `now`; None: at most to stand in for a failure."""
@@ -93,16 +100,13 @@ class Entry:
         return None
 
 
-def preview(
-    body: bytes, outcome: Outcome, freshness: Freshness, *, now: float, upstream_status: int | None = None
-) -> Entry:
+def preview(body: bytes, outcome: Outcome, freshness: Freshness, *, now: float) -> Entry:
     """Makes the entry of a preview; `outcome` is OK or NO_OPEN_GRAPH."""
     fresh_until = now + freshness.lifetime
     return Entry(
         outcome=outcome,
         body=body,
         etag=etag.of(body),
-        upstream_status=upstream_status,
         stored=now,
         fresh_until=fresh_until,
         swr_until=fresh_until + freshness.stale_while_revalidate,
@@ -112,13 +116,12 @@ def preview(
 
 def failure(error: ScrapError, *, policy: FreshnessPolicy, now: float) -> Entry:
     """Makes the entry of a failure; one that is not to be kept (`freshness.of_failure`) is of no use after `now`."""
-    upstream = error if isinstance(error, UpstreamError) else None
-    retry_after = error.retry_after if isinstance(error, UpstreamError | Overloaded) else None
+    status, retry_after = (error.status, error.retry_after) if isinstance(error, UpstreamError) else (None, None)
     until = now + of_failure(error.reason, retry_after=retry_after, policy=policy)
     return Entry(
         outcome=error.reason.outcome,
         reason=error.reason,
-        upstream_status=upstream.status if upstream else None,
+        upstream_status=status,
         retry_after=retry_after,
         stored=now,
         fresh_until=until,
@@ -127,16 +130,17 @@ def failure(error: ScrapError, *, policy: FreshnessPolicy, now: float) -> Entry:
     )
 
 
-def failed_or_stale(failed: Entry, stale: Entry | None, now: float) -> Entry:
+def failed_or_stale(failed: Entry, stale: Entry | None, now: float, *, hold: float = 0.0) -> Entry:
     """The response where a page could not be fetched: the failure, or a stale preview that stands in for it.
 
-    The latter is held for as long as the failure would have been kept: one try in that time is enough.
+    The latter is held for as long as the failure would have been kept, and at least for `hold` seconds: one try in that
+    time is enough.
     """
     if stale is None or stale.reason is not None or now >= stale.sie_until or failed.reason is None:
         return failed
     if not passing(failed.reason, failed.upstream_status):
         return failed
-    return replace(stale, held_until=min(failed.fresh_until, stale.sie_until))
+    return replace(stale, held_until=min(max(failed.fresh_until, now + hold), stale.sie_until))
 
 
 def encode(key: str, entry: Entry) -> bytes:
@@ -147,11 +151,9 @@ def encode(key: str, entry: Entry) -> bytes:
 
 
 def decode(key: str, data: bytes) -> Entry | None:
-    """Reads what `encode` wrote for the same key; None for anything else.
+    """Reads what `encode` wrote for the same key and version; None for anything else.
 
-    The digest covers key, version and payload, so an entry that is cut, damaged, foreign, of another version or of
-    another key is none. It is no signature: anybody can compute it, so the entry has to be one that `preview` or
-    `failure` makes.
+    The digest is no signature: anybody can compute it, so the entry has to be one that `preview` or `failure` makes.
     """
     payload = data[_DIGEST:]
     if data[:_DIGEST] != _digest(key, payload):

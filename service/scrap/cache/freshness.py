@@ -24,8 +24,8 @@ FIELDS = frozenset({"cache-control", "expires", "date", "age"})
 class FreshnessPolicy:
     """How long responses are kept, in seconds; raises ValueError where one is negative, not finite, or out of order."""
 
-    # A preview is fresh at least so long whatever its page asks for, no-store included: a busy link costs its site one
-    # fetch a minute. 0 obeys every page, and then a page with no-store is fetched for each request.
+    # A preview is fresh at least so long, no-store included: a busy link costs its site one fetch a minute. 0 obeys
+    # every page, and then a page with no-store is fetched for each request.
     minimum: float = 60.0
     # For a page without a lifetime. Longer: fewer fetches; edits to a page are seen later.
     default: float = 600.0
@@ -66,12 +66,12 @@ def of_page(
 ) -> Freshness:
     """Decides how long the preview of a page may be used (RFC 9111, sections 4.2 and 5.2; RFC 5861).
 
-    Args:
-        headers: of the response, in order; they came at `now`, in seconds since the epoch.
-        delay: seconds from sending the request to then; they count as age (RFC 9111, section 4.2.3).
+    Its headers, those of `FIELDS`, came at `now`, in seconds since the epoch, `delay` seconds after the request.
     """
-    values = _collect(headers)
-    directives = _directives(values.get("cache-control", []))
+    values: dict[str, list[str]] = {}
+    for name, value in headers:
+        values.setdefault(name.lower(), []).append(value)
+    directives = directives_of(values.get("cache-control", []))
     if _unstorable(directives):
         return Freshness(policy.minimum)
     generated = _date(values["date"][0]) if "date" in values else None
@@ -88,10 +88,7 @@ def of_page(
 
 
 def of_failure(reason: Reason, *, retry_after: float | None = None, policy: FreshnessPolicy) -> float:
-    """Decides for how many seconds a failure is kept; 0.0 where the fault is the client's or the service's.
-
-    `retry_after` is the host's, in seconds, within what the fetch honours at most.
-    """
+    """Decides for how many seconds a failure is kept; 0.0 where the fault is the client's or the service's."""
     outcome = reason.outcome
     if outcome is Outcome.BLOCKED:
         return policy.blocked
@@ -106,25 +103,14 @@ def passing(reason: Reason, status: int | None) -> bool:
     """Whether a failure has nothing to do with the page itself, so that a stale preview may stand in for it.
 
     RFC 5861, section 4, names 500, 502, 503 and 504; a page that cannot be reached is the same case (RFC 9111, section
-    4.2.4), 408 and 429 ask for a later try, and a rejected request never reached the page. A 404, a 410 or a 403 is the
-    page's own response, and a target that is blocked now must not be shown any more: nothing stands in for these.
+    4.2.4), and 408 and 429 ask for a later try. A 404 is the page's own; what is blocked must not be shown.
     """
     if reason.outcome is Outcome.UPSTREAM_ERROR:
         return status is None or status >= 500 or status in {408, 429}
     return reason.outcome in {Outcome.TIMEOUT, Outcome.SHED}
 
 
-def _collect(headers: Iterable[tuple[str, str]]) -> dict[str, list[str]]:
-    """The few fields that count, by lower-case name."""
-    values: dict[str, list[str]] = {}
-    for name, value in headers:
-        lowered = name.lower()
-        if lowered in FIELDS:
-            values.setdefault(lowered, []).append(value)
-    return values
-
-
-def _directives(values: list[str]) -> dict[str, str | None]:
+def directives_of(values: list[str]) -> dict[str, str | None]:
     """The directives of Cache-Control; of a repeated one the first counts (RFC 9111, section 4.2.1)."""
     directives: dict[str, str | None] = {}
     for match in _DIRECTIVE.finditer(", ".join(values)):
@@ -134,21 +120,17 @@ def _directives(values: list[str]) -> dict[str, str | None]:
 
 
 def _unstorable(directives: Mapping[str, str | None]) -> bool:
-    """Whether the page asks not to be kept, or not to be shown unasked.
+    """Whether the page asks not to be kept, or not to be shown unasked (RFC 9111, sections 5.2.2.3, .4 and .7).
 
-    `private="Set-Cookie"` and `no-cache="…"` speak of single fields, none of which a preview holds (RFC 9111, sections
-    5.2.2.4 and .7), and beside must-understand a cache that knows the status ignores no-store (section 5.2.2.3).
+    `private="Set-Cookie"` and `no-cache="…"` are of single fields, none of which a preview holds.
     """
     if "no-store" in directives and "must-understand" not in directives:
         return True
-    return any(name in directives and directives[name] is None for name in ("no-cache", "private"))
+    return directives.get("no-cache", "") is None or directives.get("private", "") is None
 
 
 def _promised(directives: Mapping[str, str | None], values: Mapping[str, list[str]], generated: float) -> float | None:
-    """The freshness lifetime that the page states, in seconds, or None (RFC 9111, section 4.2.1).
-
-    One that is stated and cannot be read is 0: stale.
-    """
+    """The lifetime that the page states, in seconds, or None; what cannot be read is 0 (RFC 9111, section 4.2.1)."""
     for name in ("s-maxage", "max-age"):
         if name in directives:
             return _seconds(directives[name]) or 0

@@ -14,7 +14,6 @@ class Memory:
     def __init__(self, bound: int) -> None:
         self.bound = bound
         self.used = 0
-        self.evicted = 0  # entries, ever
         self._entries: OrderedDict[str, Entry] = OrderedDict()
 
     def __len__(self) -> int:
@@ -40,9 +39,8 @@ class Memory:
         while self.used > self.bound:
             oldest, out = self._entries.popitem(last=False)
             self.used -= _weight(oldest, out)
-            self.evicted += 1
 
 
 def _weight(key: str, entry: Entry) -> int:
-    """Bytes that an entry takes; keys are ASCII, a byte a character (urls.Target.href)."""
+    """Bytes that an entry takes; keys are ASCII, a byte a character (urls.Target.key)."""
     return len(key) + entry.size

@@ -1,6 +1,7 @@
-"""Where the shared level is and what it may cost."""
+"""Where the shared level is, what it may cost, and what of it may fail."""
 
 from dataclasses import dataclass, field
+from enum import StrEnum
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,3 +22,15 @@ class Remote:
     value_bytes: int = 256 * 1024
     # Look-ups, and writes, that may wait for the connection. More are dropped: a look-up is a miss, a write is lost.
     backlog: int = 1024
+
+
+class SharedCacheErrorKind(StrEnum):
+    """What failed at the shared level."""
+
+    TIMEOUT = "timeout"  # no reply in time
+    CONNECTION = "connection"  # refused, reset, closed, or still loading its data
+    AUTH = "auth"  # the password or its permissions
+    REFUSED = "refused"  # one command: out of memory, a read-only replica, a value of another type
+    PROTOCOL = "protocol"  # not the server we expect
+    BACKLOG = "backlog"  # more commands than `Remote.backlog`
+    ENTRY = "entry"  # a value that is no entry

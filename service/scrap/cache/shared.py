@@ -12,7 +12,6 @@ a command that is cut off costs it its connection.
 import asyncio
 import random
 from base64 import urlsafe_b64encode
-from enum import StrEnum
 from hashlib import blake2b
 from typing import NamedTuple, TypeVar
 
@@ -24,23 +23,11 @@ from redis.exceptions import ConnectionError as RedisConnectionError
 from redis.exceptions import TimeoutError as RedisTimeoutError
 
 from scrap.cache.entry import VERSION, Entry, decode, encode
-from scrap.cache.remote import Remote
+from scrap.cache.remote import Remote, SharedCacheErrorKind
 from scrap.events import Emit, SharedCacheFailed
 
 T = TypeVar("T")
 _BATCH = 64  # commands in one pipeline: enough to share its cost, few enough for the timeout
-
-
-class SharedCacheErrorKind(StrEnum):
-    """What failed at the shared level."""
-
-    TIMEOUT = "timeout"  # no reply in time
-    CONNECTION = "connection"  # refused, reset, closed, or still loading its data
-    AUTH = "auth"  # the password or its permissions
-    REFUSED = "refused"  # one command: out of memory, a read-only replica, a value of another type
-    PROTOCOL = "protocol"  # not the server we expect
-    BACKLOG = "backlog"  # more commands than `Remote.backlog`
-    ENTRY = "entry"  # a value that is no entry
 
 
 class _Read(NamedTuple):
@@ -77,11 +64,9 @@ class Shared:
         self._tasks: list[asyncio.Task[None]] = []
 
     def start(self) -> None:
-        """Begins: the level is in use once the server has responded."""
         self._tasks = [asyncio.create_task(run) for run in (self._watch(), self._read(), self._write())]
 
     async def aclose(self) -> None:
-        """Ends; writes that wait are lost."""
         self._take_down()
         for task in self._tasks:
             task.cancel()

@@ -40,7 +40,7 @@ class HTTPClient:
         self._resolve = resolve
         self._connector = Connector(limits, ssl_context, turns)
         self._slots = HostSlots(limits)
-        self._headers = request_headers(policy.user_agent, policy.accept_language)
+        self._headers = request_headers(policy.user_agent)
 
     async def get(self, target: Target, cookie: bytes, summary: FetchEnded, deadline: Deadline) -> UpstreamResponse:
         """Sends one GET and returns its response as soon as the head is there. It must be given to `close`.
@@ -140,5 +140,6 @@ class HTTPClient:
 
     def _head(self, target: Target, cookie: bytes) -> bytes:
         """Writes a request's head (RFC 9112, section 3)."""
-        first = f"GET {target.path} HTTP/1.1\r\nHost: {target.authority}\r\n".encode("ascii")
-        return first + self._headers + (b"Cookie: %b\r\n\r\n" % cookie if cookie else b"\r\n")
+        languages = target.languages or self._policy.accept_language
+        first = f"GET {target.path} HTTP/1.1\r\nHost: {target.authority}\r\nAccept-Language: {languages}\r\n"
+        return first.encode("ascii") + self._headers + (b"Cookie: %b\r\n\r\n" % cookie if cookie else b"\r\n")

@@ -78,13 +78,7 @@ class Connector:
         tls: TLSConnection | None = None
         if target.scheme == "https":
             tls = TLSConnection(
-                response,
-                self.context,
-                self.sessions,
-                self.limits,
-                self.turns,
-                wire=self.wire,
-                plain=self.buffer,
+                response, self.context, self.sessions, self.limits, self.turns, wire=self.wire, plain=self.buffer
             )
         try:
             await asyncio.get_running_loop().create_connection(lambda: tls or response, str(address), target.port)

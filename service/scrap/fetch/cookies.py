@@ -1,6 +1,4 @@
-"""The cookies of one fetch, by RFC 6265 and its revision 6265bis: some sites redirect in a circle until they get theirs
-back.
-"""
+"""The cookies of one fetch (RFC 6265 and 6265bis): some sites redirect in a circle until they get theirs back."""
 
 import re
 import time
@@ -27,30 +25,22 @@ _MONTHS = b"jan feb mar apr may jun jul aug sep oct nov dec".split()
 
 
 class Cookie(NamedTuple):
-    """A cookie, and the requests that it is sent with.
-
-    Attributes:
-        pair: as it is sent.
-        domain: the host that it belongs to.
-        host_only: not sent to hosts below that one.
-        path: not sent above it.
-        secure: sent over https only.
-        expired: it is to be deleted.
-    """
+    """A cookie; one with the same first four fields replaces it. `pair` is sent, an expired one is to be deleted."""
 
     name: bytes
-    pair: bytes
     domain: str
     host_only: bool
     path: bytes
+    pair: bytes
     secure: bool
     expired: bool
 
     def goes_to(self, target: Target) -> bool:
         """Whether a request has it (RFC 6265, section 5.4)."""
+        path = _path(target)
         return (
             (target.host == self.domain or (not self.host_only and _is_below(target.host, self.domain)))
-            and _matches_path(_path(target), self.path)
+            and (path == self.path or path.startswith(self.path.removesuffix(b"/") + b"/"))
             and (target.scheme == "https" or not self.secure)
         )
 
@@ -60,7 +50,7 @@ class Jar:
 
     def __init__(self, limits: FetchLimits) -> None:
         self._limits = limits
-        self._cookies: dict[tuple[bytes, str, bool, bytes], Cookie] = {}  # the oldest first
+        self._cookies: dict[tuple[object, ...], Cookie] = {}  # the oldest first
 
     def keep(self, target: Target, fields: Fields) -> None:
         """Takes what a response sets (RFC 6265, section 5.3)."""
@@ -68,7 +58,7 @@ class Jar:
             cookie = read_cookie(line, target, time.time())
             if cookie is None:
                 continue
-            key = cookie.name, cookie.domain, cookie.host_only, cookie.path
+            key = cookie[:4]
             others = [len(kept.pair) for other, kept in self._cookies.items() if other != key]
             if cookie.expired:
                 self._cookies.pop(key, None)
@@ -122,15 +112,11 @@ def read_cookie(line: bytes, target: Target, now: float) -> Cookie | None:
         or (prefixed.startswith(b"__host-") and not (host_only and path == b"/"))
     ):
         return None
-    return Cookie(
-        name=name,
-        pair=b"%b=%b" % (name, value) if name else value,
-        domain=domain or target.host,
-        host_only=host_only,
-        path=path if path.startswith(b"/") else _default_path(_path(target)),
-        secure=secure,
-        expired=max_age <= 0 if max_age is not None else expires is not None and expires <= now,
-    )
+    if not path.startswith(b"/"):  # the default path (section 5.1.4)
+        path = _path(target).rpartition(b"/")[0] or b"/"
+    pair = b"%b=%b" % (name, value) if name else value
+    expired = max_age <= 0 if max_age is not None else expires is not None and expires <= now
+    return Cookie(name, domain or target.host, host_only, path, pair, secure, expired)
 
 
 def read_date(text: bytes) -> float | None:
@@ -163,13 +149,3 @@ def _is_below(host: str, domain: str) -> bool:
 
 def _path(target: Target) -> bytes:
     return target.path.partition("?")[0].encode("ascii")
-
-
-def _default_path(path: bytes) -> bytes:
-    """The path of a cookie that has none (RFC 6265, section 5.1.4)."""
-    return path.rpartition(b"/")[0] or b"/"
-
-
-def _matches_path(path: bytes, prefix: bytes) -> bool:
-    """Whether a path is a cookie's or below it (RFC 6265, section 5.1.4)."""
-    return path.startswith(prefix) and (prefix[-1:] == b"/" or path[len(prefix) : len(prefix) + 1] in {b"", b"/"})

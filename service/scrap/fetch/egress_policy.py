@@ -4,7 +4,7 @@ import re
 from dataclasses import dataclass
 from ipaddress import IPv4Network, IPv6Network
 
-from scrap.fetch.request_headers import USER_AGENT
+from scrap.fetch.request_headers import ACCEPT_LANGUAGE, USER_AGENT
 
 _FIELD_VALUE = re.compile(r"[\x21-\x7e](?:[\x20-\x7e]*[\x21-\x7e])?")  # RFC 9110, section 5.5, without obs-text
 
@@ -27,8 +27,8 @@ class EgressPolicy:
     ports: frozenset[int] = frozenset({80, 443})
     # The User-Agent header: an honest name, and where to read about the service.
     user_agent: str = USER_AGENT
-    # The Accept-Language header: the language of pages that have several.
-    accept_language: str = "en"
+    # The Accept-Language header where the client names no language: the language of pages that have several.
+    accept_language: str = ACCEPT_LANGUAGE
 
     def __post_init__(self) -> None:
         for name, value in (("user_agent", self.user_agent), ("accept_language", self.accept_language)):

@@ -21,6 +21,7 @@ def resolve(location: str, base: Target) -> Target:
         UpstreamError: REDIRECT_INVALID; it is no URL.
     """
     try:
-        return urls.parse(location, base=base.href)
+        target = urls.parse(location, base=base.href)
     except InvalidURL as error:
         raise UpstreamError(Reason.REDIRECT_INVALID, f"{error.reason}: {location[:200]!r}") from None
+    return target.in_languages(base.languages) if base.languages else target

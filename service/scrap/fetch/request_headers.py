@@ -3,13 +3,14 @@
 from scrap import __version__
 from scrap.fetch.coding import ACCEPTED
 
-USER_AGENT = f"Mozilla/5.0 (compatible; scrap/{__version__}; +https://github.com/scrap-dev/scrap)"
+# "bot": some sites give their Open Graph to bots alone. A source tree has no page of its own (RFC 6761, section 6.4).
+USER_AGENT = f"Mozilla/5.0 (compatible; scrapbot/{__version__}; +https://scrap.invalid/)"
+ACCEPT_LANGUAGE = "en-US,en;q=0.9"  # as browsers send it: some sites answer English to en-US, and not to en
 _ACCEPT = "text/html,application/xhtml+xml;q=0.9,*/*;q=0.1"
 
 
-def request_headers(user_agent: str, accept_language: str) -> bytes:
+def request_headers(user_agent: str) -> bytes:
     """Writes the fields that are the same in each request (RFC 9110, sections 10.1.5 and 12.5)."""
     return (
-        f"User-Agent: {user_agent}\r\nAccept: {_ACCEPT}\r\nAccept-Language: {accept_language}\r\n"
-        f"Accept-Encoding: {ACCEPTED}\r\nConnection: close\r\n"
+        f"User-Agent: {user_agent}\r\nAccept: {_ACCEPT}\r\nAccept-Encoding: {ACCEPTED}\r\nConnection: close\r\n"
     ).encode("ascii")

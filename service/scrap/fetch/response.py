@@ -27,16 +27,14 @@ class UpstreamResponse(asyncio.BufferedProtocol):
     A body that ends before its framing says so is cut, not failed: what is held has the page's head, mostly.
 
     Args:
-        target: where the request goes.
-        request: the request's head.
+        request: its head.
         buffer: what sockets are read into, at least READ_BYTES long. All responses of an event loop share it: between
             its filling and its reading nothing else runs.
         turns: the event loop's time; what is read is parsed when it is its turn.
         eager: send the request as soon as there is a connection; else `begin` sends it.
 
     Attributes:
-        status: of the response; 0 before its head.
-        fields: of the head.
+        status: 0 before the head is there.
         first_byte: seconds from the request to the head's end.
         body_bytes: as received, framing undone.
         cut: the body ended before its framing said so, or at a limit.
@@ -210,7 +208,7 @@ class UpstreamResponse(asyncio.BufferedProtocol):
         block, searched = self._block, max(len(self._block) - 2, 0)
         block += data[:left]
         while not self._ended and (found := HEAD_END.search(block, searched)):
-            self._read_block(bytes(block[: found.end()]))
+            self._read_head(bytes(block[: found.end()]))
             del block[: found.end()]
             searched = 0
             if self._has_head:
@@ -224,7 +222,7 @@ class UpstreamResponse(asyncio.BufferedProtocol):
             self._fail(Reason.HEADERS_TOO_LARGE, f"more than {self._limits.header_bytes} bytes")
         return b""
 
-    def _read_block(self, block: bytes) -> None:
+    def _read_head(self, block: bytes) -> None:
         try:
             head = read_head(block, self._limits.header_fields)
         except UpstreamError as error:
@@ -232,9 +230,8 @@ class UpstreamResponse(asyncio.BufferedProtocol):
             return
         if head.status < 200:
             return
-        self.status, self.fields, self._left = head.status, head.fields, head.length
+        self._has_head, self.status, self.fields, self._left = True, head.status, head.fields, head.length
         self.first_byte = perf_counter() - self._sent
-        self._has_head = True
         if head.length == 0:
             self._end()
         elif head.is_chunked:
@@ -250,19 +247,15 @@ class UpstreamResponse(asyncio.BufferedProtocol):
         return self._parser is not None or self._left is not None
 
     def _receive_body(self, data: bytes) -> None:
-        if self._parser is not None:
-            self._feed(self._parser, data)
-        elif self._left is None:
-            self.on_body(data)
-        else:
+        if self._parser is None:
             self.on_body(data[: self._left])
-            self._left -= len(data)
-            if self._left <= 0:
-                self._end()
-
-    def _feed(self, parser: httptools.HttpResponseParser, data: bytes) -> None:
+            if self._left is not None:
+                self._left -= len(data)
+                if self._left <= 0:
+                    self._end()
+            return
         try:
-            parser.feed_data(data)
+            self._parser.feed_data(data)
         except (httptools.HttpParserError, httptools.HttpParserUpgrade) as error:
             if not self._ended:  # what comes after the end of the response does not matter
                 self._fail(Reason.PROTOCOL_ERROR, f"{type(error).__name__}: {error}")

@@ -14,9 +14,11 @@ from scrap.opengraph.document import Bound, Document, FallbackReason
 from scrap.opengraph.limits import ParseLimits
 from scrap.opengraph.model import OpenGraph, open_graph
 from scrap.opengraph.reader import PageReader, Reading
+from scrap.opengraph.schema import SCHEMA
 from scrap.opengraph.tree import read_with_html5lib
 
 __all__ = [
+    "SCHEMA",
     "Bound",
     "Document",
     "FallbackReason",

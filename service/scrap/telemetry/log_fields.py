@@ -19,6 +19,19 @@ PHASES: Final = ("wait", "dns", "connect", "first_byte", "body", "parse")
 _phases_of: Final = attrgetter(*PHASES)
 
 
+_RECORD: Final = vars(logging.makeLogRecord({"msg": "%s %s %s %s"}))
+
+
+class RequestRecord(logging.LogRecord):
+    """The record of a request: it has no file and line, which the standard one takes apart for each."""
+
+    def __init__(self, logger: str, level: int, event: RequestEnded) -> None:
+        self.__dict__ = _RECORD | {"name": logger, "levelno": level, "levelname": logging.getLevelName(level)}
+        self.args = event.method, event.route, event.status, event.outcome
+        self.created = event.ended
+        self.event = event
+
+
 def level_of(outcome: Outcome) -> int:
     """The level of a request's line: failures of the web and of clients are no warnings."""
     if outcome is Outcome.INTERNAL_ERROR:
@@ -26,22 +39,18 @@ def level_of(outcome: Outcome) -> int:
     return logging.WARNING if outcome.fault is Fault.SERVICE else logging.INFO
 
 
-class RequestRecord(logging.LogRecord):
-    """The record of a request, made without a search of the stack for file and line."""
-
-    def __init__(self, logger: str, level: int, event: RequestEnded) -> None:
-        summary = event.method, event.route, event.status, event.outcome
-        super().__init__(logger, level, "", 0, "%s %s %s %s", summary, None)
-        self.event = event
-
-
 def fields_of(record: logging.LogRecord, trace: Trace | None, *, queries: bool) -> Fields:
     """The fields of a record's line."""
-    time_text = f"{_second(int(record.created))}.{int(record.created % 1 * 1000):03}Z"  # RFC 3339, to the millisecond
-    fields = {"time": time_text, "level": record.levelname.lower()}
-    fields |= _request_fields(record.event, queries) if isinstance(record, RequestRecord) else _record_fields(record)
+    second = _second(int(record.created))
+    fields: Fields = {"time": f"{second}.{int(record.created % 1 * 1000):03}Z", "level": record.levelname.lower()}
+    if isinstance(record, RequestRecord):
+        _add_request(fields, record.event, queries)
+    else:
+        fields |= {"event": "log", "logger": record.name, "message": _clip(redact_text(record.getMessage()))}
+        if record.exc_info and record.exc_info[1]:
+            fields["exception"] = _exception(record.exc_info[1])
     if trace:
-        fields |= {"trace_id": trace.trace_id, "span_id": trace.span_id}
+        fields["trace_id"], fields["span_id"] = trace.trace_id, trace.span_id
     return fields
 
 
@@ -50,9 +59,9 @@ def _second(seconds: int) -> str:
     return time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(seconds))
 
 
-def _request_fields(event: RequestEnded, queries: bool) -> Fields:
-    reason = event.reason
-    fields: Fields = {
+def _add_request(fields: Fields, event: RequestEnded, queries: bool) -> None:
+    target = event.target
+    fields |= {
         "request_id": event.request_id,
         "method": event.method,
         "route": event.route,
@@ -61,30 +70,23 @@ def _request_fields(event: RequestEnded, queries: bool) -> Fields:
         "cache": event.cache,
         "target_host": event.target_host,
         "event": "request",
-        "target": event.target if queries else without_query(event.target),
+        "target": target if queries or "?" not in target else without_query(target),
     }
     if event.seconds is not None:
         fields["seconds"] = round(event.seconds, 6)
-    if reason:
-        fields |= {"reason": reason.value, "fault": reason.fault.value}
+    if reason := event.reason:
+        fields["reason"], fields["fault"] = reason.value, reason.fault.value
     if event.upstream_status is not None:
         fields["upstream_status"] = event.upstream_status
-    if any(phases := _phases_of(event.timings)):
-        fields |= {phase: round(took, 6) for phase, took in zip(PHASES, phases, strict=True) if took}
+    for phase, took in zip(PHASES, _phases_of(event.timings), strict=True):
+        if took:
+            fields[phase] = round(took, 6)
     if event.notes:
         fields |= {name: value for name, value in event.notes._asdict().items() if value}
     if event.internal:
         fields["internal"] = _clip(event.internal if queries else redact_text(event.internal))
     if event.error is not None:
         fields["exception"] = _exception(event.error)
-    return fields
-
-
-def _record_fields(record: logging.LogRecord) -> Fields:
-    fields: Fields = {"event": "log", "logger": record.name, "message": _clip(redact_text(record.getMessage()))}
-    if record.exc_info and record.exc_info[1]:
-        fields["exception"] = _exception(record.exc_info[1])
-    return fields
 
 
 def _exception(error: BaseException) -> str:

@@ -14,12 +14,10 @@ class JsonFormatter(logging.Formatter):
 
     def __init__(self, *, queries: bool) -> None:
         super().__init__()
-        self._queries = queries
+        self.queries = queries
 
     def format(self, record: logging.LogRecord) -> str:
-        return self.line(fields_of(record, current_trace.get(), queries=self._queries))
-
-    def line(self, fields: Fields) -> str:
+        fields = fields_of(record, current_trace.get(), queries=self.queries)
         try:
             return orjson.dumps(fields).decode()
         except TypeError:  # a lone surrogate, which UTF-8 cannot encode; JSON's escapes can
@@ -29,7 +27,8 @@ class JsonFormatter(logging.Formatter):
 class TextFormatter(JsonFormatter):
     """A line for a person, and those of its traceback; nothing in it can steer a terminal."""
 
-    def line(self, fields: Fields) -> str:
+    def format(self, record: logging.LogRecord) -> str:
+        fields = fields_of(record, current_trace.get(), queries=self.queries)
         time, level, event = map(fields.pop, ("time", "level", "event"))
         exception = fields.pop("exception", "")
         text = _request_text(fields) if event == "request" else f"{fields.pop('logger')}: {fields.pop('message')}"

@@ -14,7 +14,7 @@ Dropped = Callable[[int], None]  # called with the number of lines that were los
 
 
 class LineQueue(QueueHandler):
-    """Queues formatted lines, and counts those that do not fit."""
+    """Queues formatted lines; `dropped` counts those that do not fit."""
 
     def __init__(self, queue: Any, limit: int, dropped: Dropped) -> None:
         super().__init__(queue)

@@ -17,6 +17,7 @@ Format = Literal["auto", "json", "text"]
 Level = Literal["debug", "info", "warning", "error"]
 
 _log = logging.getLogger("scrap.requests")
+_LEVELS = {outcome: level_of(outcome) for outcome in Outcome}
 _REJECTED_LINES = 10  # of rejected requests in a second: a line takes a quarter of the CPU of a rejection
 
 
@@ -48,7 +49,7 @@ class RequestLog:
     def _request_ended(self, event: RequestEnded) -> None:
         if event.outcome is Outcome.SHED and not self._may_log(int(event.ended)):
             return
-        if _log.isEnabledFor(level := level_of(event.outcome)):
+        if _log.isEnabledFor(level := _LEVELS[event.outcome]):
             _log.handle(RequestRecord(_log.name, level, event))
 
     def _may_log(self, second: int) -> bool:

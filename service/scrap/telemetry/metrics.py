@@ -19,6 +19,7 @@ from prometheus_client.registry import Collector
 from scrap import events
 from scrap.admission import Admission
 from scrap.cache import Cache
+from scrap.cache.remote import SharedCacheErrorKind
 from scrap.errors import Outcome, Reason
 from scrap.fetch.verdict import GuardVerdict
 from scrap.opengraph.document import Bound, FallbackReason
@@ -36,9 +37,8 @@ _TEXT: Final = choose_encoder("")
 _OPENMETRICS: Final = choose_encoder("application/openmetrics-text; version=1.0.0")
 _METHODS: Final = frozenset(map(str, HTTPMethod))
 _STATUSES: Final = {status: str(status) for status in (*map(int, HTTPStatus), 499)}  # 499 is nginx's: the client left
-# Series that begin at 0. The shared cache's own enumeration would import its whole library.
+# Series that begin at 0.
 _USUAL_STATUSES: Final = (200, 301, 302, 303, 307, 308, 400, 401, 403, 404, 410, 429, 500, 502, 503, 504)
-_SHARED_CACHE_FAILURES: Final = ("timeout", "connection", "auth", "refused", "protocol", "backlog", "entry")
 _BLOCKING: Final = tuple(verdict for verdict in GuardVerdict if verdict.reason)
 
 Clock = Callable[[], float]
@@ -109,7 +109,6 @@ class Metrics:
         return render(self.registry), content_type
 
     def route_label(self, route: str) -> str:
-        """The route as a label value: one of the API's, or "unmatched"."""
         return route if route in self._routes else "unmatched"
 
     def observe_admission(self, admission: Admission) -> None:
@@ -122,13 +121,13 @@ class Metrics:
         self.registry.register(CountedElsewhere(name, means, [], lambda: {(): admission.rejected}))
 
     def observe_cache(self, cache: Cache) -> None:
-        self._read("scrap_cache_entries", "Pages in the memory level.", lambda: cache.stats().entries)
-        self._read("scrap_cache_bytes", "Size of the memory level.", lambda: cache.stats().used)
+        self._read("scrap_cache_entries", "Pages in the memory level.", lambda: len(cache.memory))
+        self._read("scrap_cache_bytes", "Size of the memory level.", lambda: cache.memory.used)
         labels, means = ["level", "state"], "Cache look-ups, by level and result."
         self.registry.register(CountedElsewhere("scrap_cache_lookups", means, labels, lambda: cache.lookups))
-        if cache.stats().shared_up is not None:
+        if cache.shared_up is not None:
             means = "1 while the shared level is in use, else 0."
-            self._read("scrap_cache_shared_up", means, lambda: bool(cache.stats().shared_up))
+            self._read("scrap_cache_shared_up", means, lambda: bool(cache.shared_up))
 
     def note_lag(self, seconds: float) -> None:
         self._lag.observe(seconds)
@@ -179,7 +178,7 @@ class Metrics:
         self._bounded = self._children("scrap_pages_bounded", means, ["bound"], zip(Bound))
         means = "Targets that the guard blocked."
         self._blocked = self._children("scrap_targets_blocked", means, ["verdict"], zip(_BLOCKING))
-        means, failures = "Failed operations of the shared level.", zip(_SHARED_CACHE_FAILURES)
+        means, failures = "Failed operations of the shared level.", zip(SharedCacheErrorKind)
         self._shared_failures = self._children("scrap_cache_shared_failures", means, ["kind"], failures)
 
     def _make_process_metrics(self, version: str) -> None:

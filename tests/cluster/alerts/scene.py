@@ -1,7 +1,6 @@
 """Something to be alerted of: a release with quick alerts, a web that can be slow or gone, clients, a small disk."""
 
 import json
-import subprocess
 import threading
 import time
 import urllib.request
@@ -11,50 +10,61 @@ from dataclasses import dataclass
 from functools import cached_property
 from http.client import HTTPConnection
 from itertools import count
-from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
-from tests.chart.rendering import ROOT
-from tests.cluster.clusters import STACK, Namespace, Object, call, may_scrape, run, until
+from tests.cluster.clusters import RECEIVER, STACK, Namespace, Object, call, may_scrape, nodes, start, until
+from tests.cluster.intervals import Intervals
+from tests.cluster.providers.choice import provider
 
-DISK = ROOT.parent / "shared" / "cluster" / "disk"
 MOUNT = "/mnt/scrap-disk"
 ALERTMANAGER = "kube-prometheus-stack-alertmanager"
-# The nodes of such a cluster share their disks: one of them is enough.
-SELECTOR = f'mountpoint="{MOUNT}",nodename="node-1"'
 
-# Seconds where they are minutes, minutes where they are hours; whatever is not here is as it comes.
-QUICK: Object = {
-    "replicaCount": 1,
-    "preStopSeconds": 1,
-    "podDisruptionBudget": {"enabled": False},
-    "operator": {"enabled": True, "alertScaler": {"create": False}},
-    "monitoring": {
-        "prometheusRule": {
-            "rateWindow": "20s",
-            "cpuWindow": "20s",
-            "selectors": {"filesystems": SELECTOR},
-            "burn": {
-                "hour": {"long": "1m", "short": "20s", "for": "5s"},
-                "hours": {"long": "2m", "short": "30s", "for": "1h"},
+
+def selector(node: str) -> str:
+    """The small disk of a node: nodes of one machine share their disks, and one of them is enough."""
+    return f'mountpoint="{MOUNT}",nodename="{node}"'
+
+
+def small_disk_selector() -> str:
+    """That of the first node."""
+    return selector(nodes()[0])
+
+
+def quick(intervals: Intervals, node: str) -> Object:
+    """Seconds where they are minutes, minutes where they are hours; whatever is not here is as it comes."""
+    window = intervals.duration
+    return {
+        "replicaCount": 1,
+        "preStopSeconds": 1,
+        "podDisruptionBudget": {"enabled": False},
+        "operator": {"enabled": True, "alertScaler": {"create": False}},
+        "monitoring": {
+            "prometheusRule": {
+                "rateWindow": window(20),
+                "cpuWindow": window(20),
+                "selectors": {"filesystems": selector(node)},
+                "burn": {
+                    "hour": {"long": window(60), "short": window(20), "for": "5s"},
+                    "hours": {"long": window(120), "short": window(30), "for": "1h"},
+                },
+                "disk": {"window": window(30), "recent": window(15), "usual": window(120), "every": "5s"},
+                "alerts": {
+                    "ScrapDown": {"for": "5s"},
+                    "ScrapRejectingLoad": {"for": "5s"},
+                    "ScrapUpstreamFailing": {"many": {"for": "5s"}},
+                    "ScrapNodeDiskGrowing": {"for": "10s"},
+                    "ScrapNodeDiskFilling": {"for": "15s", "within": "1m"},
+                    "ScrapNodeDiskFull": {"for": "10s"},
+                },
             },
-            "disk": {"window": "30s", "recent": "15s", "usual": "2m", "every": "5s"},
-            "alerts": {
-                "ScrapDown": {"for": "5s"},
-                "ScrapRejectingLoad": {"for": "5s"},
-                "ScrapUpstreamFailing": {"many": {"for": "5s"}},
-                "ScrapNodeDiskGrowing": {"for": "10s"},
-                "ScrapNodeDiskFilling": {"for": "15s", "within": "1m"},
-                "ScrapNodeDiskFull": {"for": "10s"},
+            "alertmanagerConfig": {
+                "critical": {"wait": "1s", "interval": "5s"},
+                "warning": {"groupBy": ["alertname"], "wait": "1s", "interval": "5s"},
             },
         },
-        "alertmanagerConfig": {
-            "critical": {"wait": "1s", "interval": "5s"},
-            "warning": {"groupBy": ["alertname"], "wait": "1s", "interval": "5s"},
-        },
-    },
-}
+    }
+
 
 # A page answers at once, or after a second where its path begins with /slow.
 WEB = """
@@ -68,9 +78,10 @@ def answer(path):
 """
 
 
-def values(namespace: Namespace) -> Object:
+def values(namespace: Namespace, intervals: Intervals) -> Object:
     """A release with few slots, so that few calls fill it."""
-    return {**QUICK, "config": {**may_scrape(namespace), "maxFetches": 4, "maxWaiting": 2, "maxWait": 0.1, "linger": 0}}
+    config = {**may_scrape(namespace), "maxFetches": 4, "maxWaiting": 2, "maxWait": 0.1, "linger": 0}
+    return {**quick(intervals, nodes()[0]), "config": config}
 
 
 def fetch(url: str, method: str = "GET") -> str:
@@ -157,6 +168,20 @@ def no_alertmanager() -> Iterator[None]:
         replicas(1)
 
 
+@contextmanager
+def stand_in_for_slack() -> Iterator[None]:
+    """What is in Slack's place, at http://slack.monitoring.svc: where the stack has none, for the block alone."""
+    stack = Namespace(STACK)
+    if stack.kubectl("get", "service", "slack", "--ignore-not-found", "-o", "name"):
+        yield
+        return
+    start(stack, "slack", f"STATUS = 200\n{RECEIVER}")
+    try:
+        yield
+    finally:
+        stack.kubectl("delete", "deployment,service", "slack")
+
+
 @dataclass(frozen=True)
 class Message:
     """What came to a channel.
@@ -178,9 +203,14 @@ class Message:
 
 
 class Capture:
-    """The messages, as Slack would have them."""
+    """The messages, as Slack would have them.
 
-    def __init__(self, url: str) -> None:
+    Args:
+        patience: how many times as long as at intervals of 5 s they may take.
+    """
+
+    def __init__(self, url: str, patience: float = 1.0) -> None:
+        self.patience = patience
         self._url = url
 
     def forget(self) -> None:
@@ -245,19 +275,19 @@ class AlertLoad:
 
 
 class Disk:
-    """A small real disk of the node's: 64 MiB."""
+    """A small real disk of the first node's: 64 MiB."""
 
-    def __init__(self, script: Path = DISK) -> None:
-        self._script = script
-
-    def make(self) -> None:
-        """Mounts it, empty."""
-        run(self._script, "64")
+    def __init__(self, stack: Stack) -> None:
+        self.selector = small_disk_selector()
+        if stack.ask(f"query?query={quote(f'node_filesystem_size_bytes{{{self.selector}}}')}")["result"]:
+            self.empty()  # it is there from an earlier run
+        else:
+            provider().make_disk(64)
 
     def write(self, mebibytes: int) -> None:
         """Writes so much more to it."""
-        subprocess.run([self._script, "write", str(mebibytes)], check=True, capture_output=True)
+        provider().write_disk(mebibytes)
 
     def empty(self) -> None:
         """Empties it."""
-        run(self._script, "empty")
+        provider().empty_disk()

@@ -3,12 +3,16 @@
 Nothing waits for longer than it has to; the whole takes about four minutes.
 """
 
+import json
 import re
 import shutil
 import subprocess
 import threading
 import time
+import urllib.request
 from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from urllib.parse import quote
 
@@ -21,30 +25,39 @@ from tests.alerts.rules import alerts, rules
 from tests.chart.rendering import ROOT
 from tests.cluster.alerts.scene import (
     ALERTMANAGER,
-    DISK,
-    SELECTOR,
     WEB,
     AlertLoad,
     Capture,
     Disk,
     Message,
     Stack,
+    fetch,
+    stand_in_for_slack,
     values,
 )
-from tests.cluster.clusters import STACK, Namespace, hurry, merged, start_web, until
+from tests.cluster.clusters import (
+    RECEIVER,
+    STACK,
+    CommandError,
+    Namespace,
+    hurry,
+    merged,
+    nodes,
+    start,
+    start_web,
+    until,
+)
+from tests.cluster.intervals import Intervals, asked
+from tests.cluster.providers.choice import provider
+from tests.cluster.providers.provider import CannotError
 
 # Another one each time: Alertmanager remembers for minutes what it has sent of an earlier run.
 NAME = f"alerts-{int(time.time())}"
-BROKEN = (
-    "ScrapUpstreamFailing",
-    "ScrapErrorBudgetBurn",
-    "ScrapRejectingLoad",
-    "ScrapDown",
-    "ScrapNodeDiskGrowing",
-    "ScrapNodeDiskFilling",
-    "ScrapNodeDiskFull",
-)
-pytestmark = pytest.mark.skipif(not DISK.exists(), reason=f"no {DISK.name} script of the cluster's here")
+BROKEN = ("ErrorBudgetBurn", "RejectingLoad", "UpstreamFailing", "Down")
+OF_DISKS = ("NodeDiskGrowing", "NodeDiskFilling", "NodeDiskFull")
+
+
+pytestmark = pytest.mark.usefixtures("inside")
 
 
 @pytest.fixture(scope="module")
@@ -53,7 +66,12 @@ def stack() -> Stack:
 
 
 @pytest.fixture(scope="module")
-def namespace() -> Iterator[Namespace]:
+def intervals(stack: Stack) -> Intervals:
+    return asked(stack, NAME)
+
+
+@pytest.fixture(scope="module")
+def namespace(stack: Stack, intervals: Intervals) -> Iterator[Namespace]:
     """A release with quick alerts, and its Slack Secret."""
     found = Namespace(NAME)
     found.create()
@@ -64,16 +82,15 @@ def namespace() -> Iterator[Namespace]:
         found.kubectl("create", "secret", "generic", "scrap-slack", *literals)
         start_web(found, WEB)
         found.kubectl("autoscale", "deployment/web", "--min=1", "--max=1")  # so that there is one to be measured
-        found.install(values(found))
+        found.install(values(found, intervals))
         yield found
     finally:
         found.delete()
 
 
 @pytest.fixture(scope="module")
-def slack(stack: Stack, namespace: Namespace) -> Capture:
+def slack(stack: Stack, namespace: Namespace, intervals: Intervals) -> Iterator[Capture]:
     """The channels, once rules and routes have arrived."""
-    capture = Capture(stack.slack)
 
     def arrived() -> bool:
         hurry()
@@ -84,22 +101,24 @@ def slack(stack: Stack, namespace: Namespace) -> Capture:
             and bool(stack.ask(f'query?query=up{{namespace="{NAME}",job="scrap"}}==1')["result"])
         )
 
-    until("rules, routes and targets are there", arrived, 120)
-    # Until its first scrape the release was down, by its quick alerts.
-    until("nothing fires any more", lambda: stack.firing(NAME) == [], 60)
-    time.sleep(6)  # the resolved messages are sent within Alertmanager's interval
-    capture.forget()
-    return capture
+    with stand_in_for_slack():
+        capture = Capture(stack.slack, intervals.patience(1))
+        until("rules, routes and targets are there", arrived, intervals.patience(120))
+        # Until its first scrape the release was down, by its quick alerts.
+        until("nothing fires any more", lambda: stack.firing(NAME) == [], intervals.patience(60))
+        time.sleep(6)  # the resolved messages are sent within Alertmanager's interval
+        capture.forget()
+        yield capture
 
 
 @pytest.fixture(scope="module")
-def disk_story(stack: Stack, slack: Capture) -> Iterator[threading.Thread]:
+def disk_story(stack: Stack, slack: Capture) -> Iterator[threading.Thread | CannotError]:
     """A disk that grows, fills and stays full, beside the other tests: it takes longer than they do."""
-    disk = Disk()
-    if stack.ask(f"query?query=node_filesystem_size_bytes{{{SELECTOR}}}")["result"]:
-        disk.empty()  # it is there from an earlier run
-    else:
-        disk.make()
+    try:
+        disk = Disk(stack)
+    except CannotError as error:  # which is for the disk's own test to say
+        yield error
+        return
 
     def story() -> None:
         time.sleep(50)  # what is usual: nothing
@@ -110,7 +129,7 @@ def disk_story(stack: Stack, slack: Capture) -> Iterator[threading.Thread]:
             disk.write(4)
             time.sleep(3)
         time.sleep(6)  # until that is measured
-        left, size = (stack.value(f"node_filesystem_{what}_bytes{{{SELECTOR}}}") for what in ("avail", "size"))
+        left, size = (stack.value(f"node_filesystem_{what}_bytes{{{disk.selector}}}") for what in ("avail", "size"))
         disk.write(round((left - 0.125 * size) / 2**20))  # and there it stays
 
     thread = threading.Thread(target=story, daemon=True)
@@ -122,7 +141,7 @@ def disk_story(stack: Stack, slack: Capture) -> Iterator[threading.Thread]:
 
 def is_notified(slack: Capture, alert: str, channel: str, *, seconds: float = 90) -> Message:
     """The one message that an alert gives, and that it came to one channel."""
-    until(f"{alert} is notified", lambda: bool(slack.about(alert)), seconds)
+    until(f"{alert} is notified", lambda: bool(slack.about(alert)), seconds * slack.patience)
     firing = [message for message in slack.about(alert) if not message.resolved]
     assert [message.channel for message in firing] == [channel], firing
     (message,) = firing
@@ -131,7 +150,8 @@ def is_notified(slack: Capture, alert: str, channel: str, *, seconds: float = 90
         "*To do* ",
         f"/{alert}.md|Runbook>",
         "&amp;from=",
-        "|Dashboard at that time>",
+        "|Query>",
+        "|Dashboard>",
         "|Silence>",
     ):
         assert part in message.text, message.text
@@ -140,13 +160,13 @@ def is_notified(slack: Capture, alert: str, channel: str, *, seconds: float = 90
 
 def is_over(slack: Capture, alert: str, channel: str, *, seconds: float = 90) -> Message:
     """The message that says so; still there was one firing."""
-    until(f"{alert} is over", lambda: slack.about(alert)[-1].resolved, seconds)
+    until(f"{alert} is over", lambda: slack.about(alert)[-1].resolved, seconds * slack.patience)
     assert [(message.channel, message.resolved) for message in slack.about(alert)] == [
         (channel, False),
         (channel, True),
     ]
     message = slack.about(alert)[-1]
-    assert message.title.startswith("✅ Resolved: ")
+    assert message.title.startswith("✅ Resolved [")
     assert " It lasted " in message.text
     return message
 
@@ -169,12 +189,18 @@ def metrics_in(stack: Stack, expression: str) -> set[str]:
     return found
 
 
+def operators_metrics(stack: Stack) -> list[str]:
+    """What Prometheus' operator exports, where the stack is a stand-in that does not scrape it."""
+    labels = "app=prometheus-operator"
+    return [stack.metrics_of(labels, 8080)] if Namespace(STACK).get("pods", "-l", labels)["items"] else []
+
+
 def test_no_rule_reads_a_metric_that_nothing_exports(stack: Stack, namespace: Namespace, slack: Capture) -> None:
     exported = set(stack.ask("label/__name__/values"))
     sources = (
         stack.metrics_of("app.kubernetes.io/component=service", 8081, namespace.name),
         stack.metrics_of("app.kubernetes.io/component=operator", 8081, namespace.name),  # it has no AlertScaler here
-        stack.metrics_of("app=prometheus-operator", 8080),  # which this stack does not scrape
+        *operators_metrics(stack),
     )
     for line in "\n".join(sources).splitlines():
         if line.startswith("# TYPE "):
@@ -245,13 +271,41 @@ def test_an_alert_test_comes_to_each_channel_and_is_over(slack: Capture, capsys:
     slack.forget()
 
 
+def helm_test(namespace: Namespace, stack: Stack, *severities: str) -> list[str]:
+    """What the chart's own test of alerts prints, a line a severity; it fails where one is not delivered."""
+    tests = {"alerts": {"enabled": True, "severities": list(severities), "wait": 30}}
+    namespace.upgrade({**values(namespace, asked(stack, NAME)), "tests": tests})
+    pod = "scrap-test-alerts"
+    with suppress(CommandError):
+        namespace.helm("test", "scrap", "--filter", f"name={pod}")
+        return ["passed"]
+    said = namespace.kubectl("logs", pod)
+    namespace.kubectl("delete", "pod", pod)
+    return said.splitlines()
+
+
+@contextmanager
+def silenced(stack: Stack, alert: str) -> Iterator[None]:
+    """An alert of this name is silenced within the block."""
+    matcher = {"name": "alertname", "value": alert, "isRegex": False}
+    times = {"startsAt": datetime.now(UTC), "endsAt": datetime.now(UTC) + timedelta(minutes=10)}
+    silence = {"matchers": [matcher], "createdBy": "a test", "comment": "a test"}
+    body = json.dumps(silence | {name: at.isoformat() for name, at in times.items()}).encode()
+    headers = {"Content-Type": "application/json"}
+    request = urllib.request.Request(f"{stack.alertmanager}/api/v2/silences", body, headers)
+    with urllib.request.urlopen(request, timeout=10) as answer:
+        identifier = json.load(answer)["silenceID"]
+    yield
+    fetch(f"{stack.alertmanager}/api/v2/silence/{identifier}", "DELETE")
+
+
 @pytest.mark.usefixtures("disk_story")
 def test_the_web_is_gone(namespace: Namespace, slack: Capture) -> None:
     with AlertLoad(namespace, "page", workers=2, pause=0.1).calling():
         time.sleep(5)
         namespace.kubectl("scale", "deployment/web", "--replicas=0")
         message = is_notified(slack, "ScrapUpstreamFailing", "warning")
-        assert message.title.startswith("🟠 This week: ")
+        assert message.title.startswith(f"🟠 [{NAME}] ")
         assert "of the pages that scrap fetches fail" in message.title
         namespace.kubectl("scale", "deployment/web", "--replicas=1")
         is_over(slack, "ScrapUpstreamFailing", "warning")
@@ -262,7 +316,7 @@ def test_too_much_comes(namespace: Namespace, slack: Capture) -> None:
     with AlertLoad(namespace, "page", workers=1, pause=0.1).calling():
         with AlertLoad(namespace, "slow", workers=16, pause=0.2).calling():
             message = is_notified(slack, "ScrapErrorBudgetBurn", "critical")
-            assert message.title.startswith("🔴 Act now: ")
+            assert message.title.startswith(f"🔴 [{NAME}] ")
             is_notified(slack, "ScrapRejectingLoad", "warning")
         is_over(slack, "ScrapErrorBudgetBurn", "critical", seconds=120)
         is_over(slack, "ScrapRejectingLoad", "warning")
@@ -273,36 +327,59 @@ def test_too_much_comes(namespace: Namespace, slack: Capture) -> None:
 def test_no_pod_is_left(namespace: Namespace, slack: Capture) -> None:
     namespace.kubectl("scale", "deployment/scrap", "--replicas=0")
     message = is_notified(slack, "ScrapDown", "critical")
-    assert message.title == "🔴 Act now: No pod of scrap responds"
+    assert message.title == f"🔴 [{NAME}] ScrapDown · No pod of scrap responds"
     namespace.kubectl("scale", "deployment/scrap", "--replicas=1")
     is_over(slack, "ScrapDown", "critical")
 
 
-def test_a_disk_grows_fills_and_is_full(slack: Capture, disk_story: threading.Thread) -> None:
+def test_a_disk_grows_fills_and_is_full(slack: Capture, disk_story: threading.Thread | CannotError) -> None:
+    if isinstance(disk_story, CannotError):
+        raise disk_story
     growing = is_notified(slack, "ScrapNodeDiskGrowing", "warning")
-    assert " on node-1 grows by " in growing.title
+    assert f" on {nodes()[0]} grows by " in growing.title
     filling = is_notified(slack, "ScrapNodeDiskFilling", "critical")
     assert "% are left" in filling.text
     disk_story.join()
     is_over(slack, "ScrapNodeDiskFilling", "critical")
     is_over(slack, "ScrapNodeDiskGrowing", "warning")
     is_notified(slack, "ScrapNodeDiskFull", "warning")
-    Disk().empty()
+    provider().empty_disk()
     is_over(slack, "ScrapNodeDiskFull", "warning")
 
 
-def test_nothing_else_was_sent(slack: Capture) -> None:
-    named = [
-        "ErrorBudgetBurn",
-        "RejectingLoad",
-        "UpstreamFailing",
-        "Down",
-        "NodeDiskGrowing",
-        "NodeDiskFilling",
-        "NodeDiskFull",
-    ]
+def test_nothing_else_was_sent(slack: Capture, disk_story: threading.Thread | CannotError) -> None:
+    named = BROKEN if isinstance(disk_story, CannotError) else BROKEN + OF_DISKS
     expected = [message for alert in named for message in slack.about(f"Scrap{alert}")]
     assert len(slack.messages()) == len(expected) == 2 * len(named), [m.title for m in slack.messages()]
+
+
+@contextmanager
+def reconfigured(stack: Stack) -> Iterator[None]:
+    """What the block changes is loaded by Alertmanager afterwards."""
+
+    def configuration() -> str:
+        hurry()
+        (found,) = re.findall(r"^alertmanager_config_hash (\S+)$", fetch(f"{stack.alertmanager}/metrics"), re.MULTILINE)
+        return str(found)
+
+    before = configuration()
+    yield
+    until("Alertmanager has loaded it", lambda: configuration() != before, 90)
+
+
+def test_the_charts_own_test_gives_each_verdict(stack: Stack, namespace: Namespace, slack: Capture) -> None:
+    """Delivered; then held back by a silence, refused by the receiver, and no receiver."""
+    assert helm_test(namespace, stack, "critical") == ["passed"]
+
+    start(namespace, "refusing", f"STATUS = 403\n{RECEIVER}")
+    with reconfigured(stack):
+        patch = {"stringData": {"warning": f"http://refusing.{NAME}.svc/warning"}}
+        namespace.kubectl("patch", "secret", "scrap-slack", "--patch", json.dumps(patch))
+    with silenced(stack, "ScrapTestCritical"):
+        held, refused, nobody = helm_test(namespace, stack, "critical", "warning", "info")
+    assert re.fullmatch(rf"critical +goes to {NAME}/scrap/critical: MUTED: silenced by .+", held)
+    assert re.fullmatch(rf"warning +goes to {NAME}/scrap/warning: REFUSED by slack; see .+", refused)
+    assert nobody.startswith("info      goes to NO RECEIVER: no route matches it")
 
 
 def test_other_receivers_hours_and_info_as_the_page_says(
@@ -318,7 +395,7 @@ def test_other_receivers_hours_and_info_as_the_page_says(
     namespace.kubectl(
         "patch", "secret", "scrap-slack", "--patch", '{"stringData": {"info": "http://slack.monitoring.svc/info"}}'
     )
-    namespace.upgrade(merged(merged(values(namespace), yaml.safe_load(block)), switches))
+    namespace.upgrade(merged(merged(values(namespace, asked(stack, NAME)), yaml.safe_load(block)), switches))
 
     def arrived() -> bool:
         hurry()

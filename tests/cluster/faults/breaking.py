@@ -1,21 +1,19 @@
 """Ways to break one thing, and to undo it: each is bounded by its block, and gives the words that the runbook lacks."""
 
 import json
-import os
-import signal
 import subprocess
 import threading
-import time
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
-from pathlib import Path
 from typing import TypeAlias
 
 from scripts.alert_test import Trial
-from tests.cluster.alerts.scene import ALERTMANAGER, DISK, SELECTOR, no_alertmanager
-from tests.cluster.clusters import STACK, Namespace, Object, hurry, run, until
+from tests.cluster.alerts.scene import ALERTMANAGER, no_alertmanager
+from tests.cluster.clusters import STACK, Namespace, Object, hurry, nodes, run, until
 from tests.cluster.faults.scene import Scene, slack_secret
 from tests.cluster.faults.traffic import Traffic
+from tests.cluster.providers.choice import provider
+from tests.cluster.providers.provider import CannotError
 
 # A word of a runbook, such as NODE, and what it is here.
 Words: TypeAlias = dict[str, str]
@@ -138,44 +136,34 @@ def a_pod(scene: Scene) -> str:
     return name
 
 
+# Stops the service's process in a pod for 0.4 s in each 0.8 s, until its input ends. Nobody in its container can stop
+# the first one there, so this is run on the node.
+STOP_AND_GO = """
+for path in /proc/[0-9]*; do
+    grep -qs "$1" "$path/cgroup" && tr '\\0' ' ' <"$path/cmdline" | grep -q "scrap serve" && process=${path#/proc/}
+done
+[ -n "$process" ] || exit 1
+trap 'kill -CONT "$process"' EXIT
+while read -rt 0.4 || [ $? -gt 128 ]; do
+    kill -STOP "$process"
+    sleep 0.4
+    kill -CONT "$process"
+done
+"""
+
+
 @contextmanager
 def loop_blocked(scene: Scene) -> Iterator[Words]:
-    """One pod's process is stopped for 0.4 s in each 0.8 s, as a page that costs so much would have it."""
+    """One pod's process is stopped half of the time, as a page that costs so much would have it."""
     pod = scene.namespace.pods()[0]
-    process = process_of(pod)
-    over = threading.Event()
-
-    def stop_and_go() -> None:
-        while not over.wait(0.4):
-            os.kill(process, signal.SIGSTOP)
-            time.sleep(0.4)
-            os.kill(process, signal.SIGCONT)
-
-    thread = threading.Thread(target=stop_and_go)
-    thread.start()
-    try:
-        yield {"POD": pod["metadata"]["name"]}
-    finally:
-        over.set()
-        thread.join()
-
-
-def process_of(pod: Object) -> int:
-    """The service's process, as this machine numbers it: nobody in its container can stop the first one there."""
-    (found,) = (
-        int(path.parent.name)
-        for path in Path("/proc").glob("[0-9]*/cgroup")
-        if pod["metadata"]["uid"] in text(path) and "scrap\0serve" in text(path.parent / "cmdline")
-    )
-    return found
-
-
-def text(path: Path) -> str:
-    """What a file of a process says; nothing where the process is gone."""
-    try:
-        return path.read_text()
-    except OSError:
-        return ""
+    group = pod["metadata"]["uid"].replace("-", "[-_]")  # systemd's names of control groups have no hyphen
+    command = [*provider().shell(pod["spec"]["nodeName"]), "bash", "-c", STOP_AND_GO, "stop", group]
+    with subprocess.Popen(command, stdin=subprocess.PIPE) as process:
+        try:
+            yield {"POD": pod["metadata"]["name"]}
+        finally:
+            process.communicate(timeout=30)
+        assert process.returncode == 0, "it was found and stopped"
 
 
 # Four loops; their end is that of the input.
@@ -209,48 +197,69 @@ def cpu_saturated(scene: Scene) -> Iterator[Words]:
 
 
 @contextmanager
-def node_unplugged(scene: Scene) -> Iterator[Words]:
-    """Node 2 drops off the network, with one of the two pods."""
-    script = DISK.parent / "unplug"
-    run(script, "2")
+def node_unplugged(_: Scene) -> Iterator[Words]:
+    """The last node drops off the network, with one of the two pods."""
+    node = nodes()[-1]
+    provider().cut_off(node)
     try:
-        yield {"NODE": "node-2"}
+        yield {"NODE": node}
     finally:
-        run(script, "2", "back")
-        run("kubectl", "wait", "--for", "condition=Ready", "node/node-2", "--timeout=120s")
+        provider().reconnect(node)
+        run("kubectl", "wait", "--for", "condition=Ready", f"node/{node}", "--timeout=120s")
 
 
 def spread(scene: Scene) -> None:
-    """One pod on each node, and the operator on the first, so that one thing is lost and not three."""
+    """One pod on each of two nodes, and the operator on the first, so that one thing is lost and not three.
 
-    def nodes(component: str) -> list[str]:
+    Raises:
+        CannotError: there are not two nodes, or DNS and monitoring are on the last one, too.
+    """
+    first, last = nodes()[0], nodes()[-1]
+
+    def on(component: str) -> list[str]:
         return sorted(pod["spec"].get("nodeName", "") for pod in scene.namespace.pods(component))
 
-    run("kubectl", "cordon", "node-2")
+    items = json.loads(run("kubectl", "get", "pods", "-A", "-o", "json"))["items"]
+    if len(nodes()) != 2 or any(is_needed(pod) and pod["spec"].get("nodeName") == last for pod in items):
+        raise CannotError(f"{provider().name}: there are not two nodes with DNS and monitoring on the first")
+    run("kubectl", "cordon", last)
     try:
-        if nodes("operator") != ["node-1"]:
+        if on("operator") != [first]:
             scene.namespace.kubectl("rollout", "restart", "deployment/scrap-operator")
             scene.namespace.kubectl("rollout", "status", "deployment/scrap-operator", "--timeout=60s")
     finally:
-        run("kubectl", "uncordon", "node-2")
-    if nodes("service") != ["node-1", "node-2"]:
+        run("kubectl", "uncordon", last)
+    if on("service") != [first, last]:
         scene.namespace.kubectl("delete", "pod", a_pod(scene))
-        until("a pod on each node", lambda: nodes("service") == ["node-1", "node-2"], 60)
+        until("a pod on each node", lambda: on("service") == [first, last], 60)
+
+
+def is_needed(pod: Object) -> bool:
+    """Would the matrix see nothing without this pod? Pods of DaemonSets are on each node."""
+    owners = {owner["kind"] for owner in pod["metadata"].get("ownerReferences", [])}
+    is_dns = pod["metadata"].get("labels", {}).get("k8s-app") == "kube-dns"
+    return (is_dns or pod["metadata"]["namespace"] == STACK) and "DaemonSet" not in owners
 
 
 @contextmanager
 def disk_written(scene: Scene, write: Callable[[], None]) -> Iterator[Words]:
     """The small disk is written to."""
+    disk = scene.disk
     write()
-    metrics = scene.stack.ask(f"query?query=node_filesystem_size_bytes{{{SELECTOR}}}")["result"]
+    metrics = scene.stack.ask(f"query?query=node_filesystem_size_bytes{{{disk.selector}}}")["result"]
     try:
         yield {"DEVICE": metrics[0]["metric"]["device"]}
     finally:
-        scene.disk.empty()
+        disk.empty()
 
 
 def usual(scene: Scene) -> None:
-    """Waits until it is known what is usual of the small disk."""
+    """Waits until it is known what is usual of the small disk.
+
+    Raises:
+        CannotError: there is none.
+    """
+    assert scene.disk
     known = "query?query=scrap:node_filesystem_fill:usual"
     until("what is usual is known", lambda: bool(scene.stack.ask(known)["result"]), 120)
 
@@ -277,7 +286,9 @@ def disk_fills(scene: Scene) -> Iterator[Words]:
 
 def write_down_to(scene: Scene, share: float) -> None:
     """Leaves so much of the small disk."""
-    left, size = (scene.stack.value(f"node_filesystem_{what}_bytes{{{SELECTOR}}}") for what in ("avail", "size"))
+    left, size = (
+        scene.stack.value(f"node_filesystem_{what}_bytes{{{scene.disk.selector}}}") for what in ("avail", "size")
+    )
     scene.disk.write(round((left - share * size) / 2**20))
 
 
@@ -285,7 +296,7 @@ def nearly_full(scene: Scene) -> None:
     """One large file leaves 17 %, and after a while that is usual, so that a little more is no growth."""
     usual(scene)
     write_down_to(scene, 0.17)
-    left = f"node_filesystem_avail_bytes{{{SELECTOR}}} / node_filesystem_size_bytes"
+    left = f"node_filesystem_avail_bytes{{{scene.disk.selector}}} / node_filesystem_size_bytes"
     until("it is measured", lambda: scene.stack.value(left) < 0.18, 30)
     until("that is usual", lambda: scene.stack.value("scrap:node_filesystem_fill:usual") > 3, 120)
 
@@ -341,17 +352,17 @@ def secret_missing(scene: Scene) -> Iterator[Words]:
 def slack_fails(scene: Scene) -> Iterator[Words]:
     """Slack answers 500. That shows when something is to be said: here a test alert, as `make alert-test` sends it."""
 
-    def slack(app: str, port: str | int) -> None:
-        patch = {"spec": {"selector": {"app": app}, "ports": [{"port": 80, "targetPort": port}]}}
+    def slack(app: str) -> None:
+        patch = {"spec": {"selector": {"app": app}, "ports": [{"port": 80, "targetPort": 8080}]}}
         MONITORING.kubectl("patch", "service", "slack", "--type", "merge", "--patch", json.dumps(patch))
 
     trial = Trial(f"http://{MONITORING.address(ALERTMANAGER)}:9093", scene.namespace.name, "warning")
-    slack("slack-failing", 8080)
+    slack("slack-failing")
     try:
         trial.fire(120)
         yield {}
     finally:
-        slack("slack", "http")
+        slack("slack")
         trial.fire(0)
 
 

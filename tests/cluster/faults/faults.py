@@ -26,7 +26,7 @@ class InjectedFault:
     Attributes:
         broken: breaks it within a block, and gives words that the runbook lacks.
         alert: which one names the point of failure.
-        seconds: how long it may take, and its message as well, each from the breaking on.
+        seconds: how long it may take at intervals of 5 s, and its message as well, each from the breaking on.
         cause: what the runbook's check has to say, a regular expression.
         served: of how many calls in a hundred the clients may get what they want while it lasts: at least, at most.
         notices: what they should notice, in words.
@@ -84,15 +84,16 @@ FAULTS = (
         "no page can be had: 502 or 504",
         way=Way.HEARTBEAT,
         first="ScrapOperatorSourceDown/warning",
-        companions=FAILING | {"ScrapSlackFailing/critical"},
+        companions=FAILING | {"ScrapSlackFailing/warning"},
     ),
     InjectedFault(
         "one pod crash-looping on a bad setting",
         breaking.bad_setting,
         "ScrapTooFewHealthyPods",
-        "critical",
+        "warning",
         90,
         r"(?:CrashLoopBackOff|Error)[\s\S]*SCRAP_MAX_FETCHES.*",
+        companions=frozenset({"ScrapPodRestarting/warning"}),
     ),
     InjectedFault(
         "one pod out of memory",
@@ -173,7 +174,7 @@ FAULTS = (
         "Slack answering 500",
         breaking.slack_fails,
         "ScrapSlackFailing",
-        "critical",
+        "warning",
         60,
         r"unexpected status code 500",
         way=Way.SECOND,

@@ -7,10 +7,8 @@ from typing import Any
 import yaml
 
 from tests.chart.rendering import CHART, ROOT
-from tests.cluster.alerts.scene import QUICK
-from tests.cluster.clusters import merged
+from tests.cluster.clusters import Object
 from tests.cluster.faults.faults import FAULTS
-from tests.cluster.faults.scene import SHORT
 
 PAGE = ROOT / "docs" / "faults.md"
 
@@ -59,6 +57,12 @@ class Row:
     shortened: str
     run: str
 
+    @classmethod
+    def skipped(cls, name: str, why: str, day: str) -> "Row":
+        """That of a fault that could not be made."""
+        unknown = {field.name: "-" for field in fields(cls)}
+        return cls(**unknown | {"name": name, "noticed": f"skipped: {why}", "run": day})
+
     def __str__(self) -> str:
         cells = [str(getattr(self, field.name)).replace("|", "\\|").replace("\n", " ") for field in fields(self)]
         return f"| {' | '.join(cells)} |"
@@ -72,27 +76,26 @@ def flat(node: Any, prefix: str = "") -> dict[str, Any]:
     return {path: leaf for leaves in below for path, leaf in leaves.items()}
 
 
-def differences(path: str) -> Iterator[str]:
-    """What the scene shortens below a path of monitoring.prometheusRule."""
+def differences(values: Object, path: str) -> Iterator[str]:
+    """What these values shorten below a path of monitoring.prometheusRule."""
     real = yaml.safe_load((CHART / "values.yaml").read_text())["monitoring"]["prometheusRule"]
-    short = merged(QUICK, SHORT)["monitoring"]["prometheusRule"]
-    was, now = flat(real), flat(short)
+    was, now = flat(real), flat(values["monitoring"]["prometheusRule"])
     for key in now:
         if key.startswith(path) and key in was and was[key] != now[key]:
             yield f"{key.removeprefix(path)} {was[key]} → {now[key]}"
 
 
-def shortened(alert: str) -> str:
-    """What is shortened for one alert."""
-    return ", ".join(differences(f"alerts.{alert}.")) or "nothing of its own"
+def shortened(values: Object, alert: str) -> str:
+    """What these values shorten for one alert."""
+    return ", ".join(differences(values, f"alerts.{alert}.")) or "nothing of its own"
 
 
-def write(rows: dict[str, Row], versions: str, rate: float) -> None:
+def write(rows: dict[str, Row], values: Object, versions: str, rate: float) -> None:
     """Puts these rows into the page."""
     before = PAGE.read_text().splitlines() if PAGE.exists() else []
     lines = {line.removeprefix("| ").partition(" | ")[0]: line for line in before if line.startswith("| ")}
     lines |= {name: str(row) for name, row in rows.items()}
-    common = ", ".join(line for line in differences("") if not line.startswith(("alerts.", "selectors.")))
+    common = ", ".join(line for line in differences(values, "") if not line.startswith(("alerts.", "selectors.")))
     head = HEAD.format(rate=rate, versions=versions, common=common)
     known = [fault.name for fault in FAULTS]
     PAGE.write_text(head + "".join(f"{lines[name]}\n" for name in known if name in lines) + FOOT)

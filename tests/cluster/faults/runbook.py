@@ -1,23 +1,33 @@
 """A runbook's own checks, run as its page has them: page and test cannot differ."""
 
-import os
 import re
 import subprocess
-from pathlib import Path
 from urllib.parse import quote
 
 from tests.chart.rendering import ROOT
 from tests.cluster.alerts.scene import Stack
+from tests.cluster.clusters import Namespace, nodes
+from tests.cluster.intervals import Intervals
+from tests.cluster.providers.choice import provider
 
 RUNBOOKS = ROOT / "docs" / "runbooks"
 
-# What is called otherwise in this stack, and what the scene shortens: the pages have the chart's own windows.
-HERE = {
-    "deployment/kube-prometheus-stack-operator": "deployment/prometheus-operator",
-    "[5m]": "[20s]",  # rateWindow
-    "[15m]": "[30s]",  # ScrapSlackFailing.window
-    "[30m], 4h": "[30s], 1m",  # disk.window, ScrapNodeDiskFilling.within
-}
+
+def words(namespace: Namespace, intervals: Intervals) -> dict[str, str]:
+    """What the scene shortens, for the pages have the chart's own windows; a stand-in's operator has another name.
+
+    Args:
+        namespace: the stack's.
+    """
+    name = "deployment/kube-prometheus-stack-operator"
+    found = {
+        "[5m]": f"[{intervals.duration(20)}]",  # rateWindow
+        "[15m]": f"[{intervals.duration(30)}]",  # ScrapSlackFailing.window
+        "[30m], 4h": f"[{intervals.duration(30)}], 1m",  # disk.window, ScrapNodeDiskFilling.within
+    }
+    if not namespace.kubectl("get", name, "--ignore-not-found", "-o", "name"):
+        found[name] = "deployment/prometheus-operator"
+    return found
 
 
 def checks(page: str) -> list[tuple[str, str]]:
@@ -32,10 +42,13 @@ def run(page: str, stack: Stack, fill: dict[str, str]) -> str:
 
     Args:
         fill: words of the page, such as NODE, and what to put there.
+
+    Raises:
+        CannotError: one is to be typed on a node, and cannot be.
     """
     said = []
     for kind, block in checks(page):
-        text = filled(block, {**HERE, **fill})
+        text = filled(block, fill)
         if kind == "promql":
             said += [f"{line}\n{asked(line, stack)}" for line in text.splitlines()]
         else:
@@ -69,6 +82,5 @@ def here(block: str, *before: str) -> str:
 
 
 def on_the_node(block: str) -> str:
-    """The same on the node, as if by SSH: all nodes of this cluster have the same disks."""
-    process = (Path(os.environ["KUBECONFIG"]).parent / "pid").read_text().strip()
-    return here(block, "nsenter", "--target", process, "--mount", "--pid", "--")
+    """The same on the first node, as if by SSH."""
+    return here(block, *provider().shell(nodes()[0]))

@@ -6,7 +6,7 @@ import subprocess
 import time
 from base64 import b64decode
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -14,64 +14,30 @@ import yaml
 
 from tests.alerts.rules import rules
 from tests.chart.rendering import CHART, ROOT
-from tests.cluster.alerts.scene import QUICK, SELECTOR, Capture, Disk, Stack, fetch
+from tests.cluster.alerts.scene import ALERTMANAGER, Capture, Disk, Stack, fetch, quick, stand_in_for_slack
 from tests.cluster.clusters import (
+    RECEIVER,
     STACK,
     Namespace,
     Object,
     hurry,
     may_scrape,
     merged,
+    nodes,
     start,
     start_web,
     until,
 )
 from tests.cluster.faults.observer import Observer
 from tests.cluster.faults.traffic import Traffic
+from tests.cluster.intervals import Intervals, asked
+from tests.cluster.providers.choice import provider
+from tests.cluster.providers.provider import CannotError
 
 NAME = "scrap"  # as the runbooks have it, so that their commands can be typed as they are
-NODE = "192.168.250.1"  # the address of node-1, where the tests run
 RATE = 6.0  # calls a second
 CPU = "ScrapNodeCPU"  # which is the machine's, and others may use it as well
 SILENCE = 25.0  # seconds without a heartbeat, which comes every five to ten, after which the one outside calls
-
-# Beside what tests/cluster/alerts shortens. The order in which alerts come is that of the real figures.
-SHORT: Object = {
-    "tolerations": [
-        {"key": f"node.kubernetes.io/{why}", "operator": "Exists", "effect": "NoExecute", "tolerationSeconds": 10}
-        for why in ("not-ready", "unreachable")
-    ],
-    "operator": {
-        "alertScaler": {
-            "create": True,
-            "minReplicas": 2,
-            "maxReplicas": 2,  # so that nobody scales a fault away, or to other nodes
-            "source": {"interval": "5s", "timeout": "2s", "settle": "10s"},
-        }
-    },
-    "monitoring": {
-        "prometheusRule": {
-            "alerts": {
-                "ScrapNotMeasured": {"for": "10s"},
-                "ScrapUpstreamFailing": {"many": {"for": "40s"}, "all": {"for": "15s"}},
-                "ScrapUpstreamSlow": {"for": "10s"},
-                "ScrapEventLoopLag": {"for": "10s"},
-                "ScrapMemoryNearLimit": {"for": "5s"},
-                "ScrapOutOfMemory": {"window": "30s"},
-                "ScrapTooFewHealthyPods": {"for": "30s"},
-                "ScrapSharedCacheDown": {"for": "10s"},
-                "ScrapManyBlockedTargets": {"for": "10s"},
-                "ScrapOperatorDown": {"for": "5s"},
-                "ScrapOperatorSourceDown": {"for": "5s"},
-                "ScrapNodeCPU": {"for": "20s"},
-                "ScrapNodeNotReady": {"for": "5s"},
-                "ScrapNodeDiskFilling": {"for": "30s"},
-                "ScrapSlackFailing": {"for": "5s", "window": "30s", "lost": {"window": "30s"}},
-                "ScrapMonitoringRejected": {"for": "5s"},
-            }
-        },
-    },
-}
 
 # A page answers at once; after four seconds while the web has to be slow.
 WEB = """
@@ -84,44 +50,65 @@ def answer(path):
     return 200, {}, PAGE
 """
 
-# Takes what is posted, with a status of its own, and gives it back as JSON.
-RECEIVER = """
-import http.server, json, time
 
-KEPT = []
+def short(intervals: Intervals) -> Object:
+    """Beside what tests/cluster/alerts shortens. The order in which alerts come is that of the real figures."""
+    window = intervals.duration(30)
+    alerts = {
+        "ScrapNotMeasured": {"for": "10s"},
+        "ScrapUpstreamFailing": {"many": {"for": "40s"}, "all": {"for": "15s"}},
+        "ScrapUpstreamSlow": {"for": "10s"},
+        "ScrapEventLoopLag": {"for": "10s"},
+        "ScrapMemoryNearLimit": {"for": "5s"},
+        "ScrapOutOfMemory": {"window": window},
+        "ScrapTooFewHealthyPods": {"for": "30s"},
+        "ScrapSharedCacheDown": {"for": "10s"},
+        "ScrapManyBlockedTargets": {"for": "10s"},
+        "ScrapOperatorDown": {"for": "5s"},
+        "ScrapOperatorSourceDown": {"for": "5s"},
+        "ScrapNodeCPU": {"for": "20s"},
+        "ScrapNodeNotReady": {"for": "5s"},
+        "ScrapNodeDiskFilling": {"for": "30s"},
+        "ScrapSlackFailing": {"for": "5s", "window": window, "lost": {"window": window}},
+        "ScrapMonitoringRejected": {"for": "5s"},
+    }
+    return {
+        "tolerations": [
+            {"key": f"node.kubernetes.io/{why}", "operator": "Exists", "effect": "NoExecute", "tolerationSeconds": 10}
+            for why in ("not-ready", "unreachable")
+        ],
+        "operator": {
+            "alertScaler": {
+                "create": True,
+                "minReplicas": 2,
+                "maxReplicas": 2,  # so that nobody scales a fault away, or to other nodes
+                "source": {"interval": "5s", "timeout": "2s", "settle": "10s"},
+            }
+        },
+        "monitoring": {"prometheusRule": {"alerts": alerts}},
+    }
 
-class Receiver(http.server.BaseHTTPRequestHandler):
-    def answer(self, status, body):
-        self.send_response(status)
-        self.send_header("Content-Length", str(len(body)))
-        self.end_headers()
-        self.wfile.write(body)
 
-    def do_POST(self):
-        body = self.rfile.read(int(self.headers["Content-Length"]))
-        KEPT.append({"path": self.path, "time": time.time(), "message": json.loads(body)})
-        self.answer(STATUS, b"")
-
-    def do_GET(self):
-        self.answer(200, json.dumps(KEPT).encode())
-
-    def log_message(self, *_):
-        pass
-
-http.server.ThreadingHTTPServer(("", 8080), Receiver).serve_forever()
-"""
+def shortened(intervals: Intervals, node: str) -> Object:
+    """All that is shorter than in the chart."""
+    return merged(quick(intervals, node), short(intervals))
 
 
-def values(namespace: Namespace) -> Object:
-    """A release with a shared cache, and slots for slow pages of the one host that stands for all."""
-    to_cache = {"to": [{"ipBlock": {"cidr": f"{NODE}/32"}}], "ports": [{"port": 6379}]}
-    own = {
+def values(namespace: Namespace, intervals: Intervals, cache: str | None) -> Object:
+    """A release with a shared cache, and slots for slow pages of the one host that stands for all.
+
+    Args:
+        cache: the address of the cache; None: there is none.
+    """
+    own: Object = {
         "config": {**may_scrape(namespace), "maxPerHost": 256, "linger": 1, "shutdown": 5},
         "resources": {"limits": {"memory": "256Mi"}},  # so that it takes seconds to fill
-        "secrets": {"cacheUrl": {"name": "scrap-cache"}},
-        "networkPolicy": {"egress": {"extra": [to_cache]}},
     }
-    return merged(merged(QUICK, SHORT), own)
+    if cache:
+        to_cache = {"to": [{"ipBlock": {"cidr": f"{cache}/32"}}], "ports": [{"port": 6379}]}
+        own["secrets"] = {"cacheUrl": {"name": "scrap-cache"}}
+        own["networkPolicy"] = {"egress": {"extra": [to_cache]}}
+    return merged(shortened(intervals, nodes()[0]), own)
 
 
 class Pager:
@@ -146,19 +133,47 @@ class Pager:
 
 
 class CacheServer:
-    """A Valkey of this machine's: no image can be pulled, so it runs beside the tests, at the node's address."""
+    """A Valkey of this machine's, at the address that pods reach it by: not every cluster can pull an image of one.
+
+    Attributes:
+        address: its address; None where pods do not reach this machine.
+    """
 
     def __init__(self) -> None:
         self._process: subprocess.Popen[bytes] | None = None
+        self.address: str | None = None
+        with suppress(CannotError):
+            self.address = provider().host()
 
     def start(self) -> None:
-        """Runs it, empty."""
-        options = ["--bind", NODE, "--port", "6379", "--protected-mode", "no", "--save", "", "--appendonly", "no"]
+        """Runs it, empty.
+
+        Raises:
+            CannotError: pods would not reach it.
+        """
+        options = [
+            "--bind",
+            provider().host(),
+            "--port",
+            "6379",
+            "--protected-mode",
+            "no",
+            "--save",
+            "",
+            "--appendonly",
+            "no",
+        ]
         self._process = subprocess.Popen(["redis-server", *options], stdout=subprocess.DEVNULL)
 
     def kill(self) -> None:
-        """Ends it."""
-        assert self._process
+        """Ends it.
+
+        Raises:
+            CannotError: pods would not reach it.
+        """
+        if self._process is None:
+            provider().host()
+            return
         self._process.kill()
         self._process.wait()
 
@@ -169,10 +184,23 @@ class Scene:
 
     namespace: Namespace
     stack: Stack
+    intervals: Intervals
     cache: CacheServer
-    disk: Disk
     traffic: Traffic
     observer: Observer
+
+    small_disk: Disk | CannotError
+
+    @property
+    def disk(self) -> Disk:
+        """The small disk.
+
+        Raises:
+            CannotError: there can be none.
+        """
+        if isinstance(self.small_disk, CannotError):
+            raise self.small_disk
+        return self.small_disk
 
     @cached_property
     def slack(self) -> Capture:
@@ -200,11 +228,12 @@ class Scene:
         Raises:
             TimeoutError: it is not.
         """
-        until("nothing fires", lambda: not self.firing(), 150)
+        patience = self.intervals.patience
+        until("nothing fires", lambda: not self.firing(), patience(150))
         until("both pods serve", self.ready, 90)
         until("clients are well", lambda: self.traffic.calm(8), 90)
-        until("the one outside receives the heartbeat", lambda: self.pager.silent_for() < SILENCE, 60)
-        until("notified alerts are notified as resolved", lambda: all(map(self.over, self.notified())), 60)
+        until("the one outside receives the heartbeat", lambda: self.pager.silent_for() < SILENCE, patience(60))
+        until("notified alerts are notified as resolved", lambda: all(map(self.over, self.notified())), patience(60))
 
     def notified(self) -> set[str]:
         """The alerts that Slack received."""
@@ -229,17 +258,25 @@ def slack_secret(namespace: Namespace) -> None:
     secret(namespace, "scrap-slack", **channels)
 
 
-def stand_ins() -> None:
+@contextmanager
+def stand_ins() -> Iterator[None]:
     """The one outside, a Slack that answers 500, and an address at which what Slack has is kept from both."""
     stack = Namespace(STACK)
-    start(stack, "pager", f"STATUS = 200\n{RECEIVER}")
-    start(stack, "slack-failing", f"STATUS = 500\n{RECEIVER}")
-    kept = {"selector": {"app": "slack"}, "ports": [{"port": 80, "targetPort": "http"}]}
-    service = {"apiVersion": "v1", "kind": "Service", "metadata": {"name": "slack-kept"}, "spec": kept}
-    stack.kubectl("apply", "-f", "-", given=json.dumps(service))
+    with stand_in_for_slack():
+        start(stack, "pager", f"STATUS = 200\n{RECEIVER}")
+        start(stack, "slack-failing", f"STATUS = 500\n{RECEIVER}")
+        kept = {"selector": {"app": "slack"}, "ports": [{"port": 80, "targetPort": 8080}]}
+        service = {"apiVersion": "v1", "kind": "Service", "metadata": {"name": "slack-kept"}, "spec": kept}
+        stack.kubectl("apply", "-f", "-", given=json.dumps(service))
+        try:
+            yield
+        finally:
+            stack.kubectl("delete", "deployment/pager", "deployment/slack-failing")
+            stack.kubectl("delete", "service/pager", "service/slack-failing", "service/slack-kept")
 
 
-def outside() -> None:
+@contextmanager
+def outside() -> Iterator[None]:
     """The stack's own Alertmanager, as docs/slack.md says under Watchdog: with what is outside here, and every 5 s."""
     page = (ROOT / "docs" / "slack.md").read_text()
     (block,) = re.findall(r"^```yaml\n(alertmanager:\n.*?)```", page, re.MULTILINE | re.DOTALL)
@@ -247,16 +284,28 @@ def outside() -> None:
     block = block.replace("https://example.org/hook", "http://pager.monitoring.svc/second")
     block = block.replace("_interval: 1m", "_interval: 5s")
     stack = Namespace(STACK)
-    name = "alertmanager-kube-prometheus-stack-alertmanager"
-    before = b64decode(stack.get("secret", name)["data"]["alertmanager.yaml"])
-    whole = merged(yaml.safe_load(before), yaml.safe_load(block)["alertmanager"]["config"])
-    patch = {"stringData": {"alertmanager.yaml": json.dumps(whole)}}
-    stack.kubectl("patch", "secret", name, "--patch", json.dumps(patch))
+    name = f"alertmanager-{ALERTMANAGER}"
+    before = b64decode(stack.get("secret", name)["data"]["alertmanager.yaml"]).decode()
+
+    def configure(configuration: str) -> None:
+        patch = {"stringData": {"alertmanager.yaml": configuration}}
+        stack.kubectl("patch", "secret", name, "--patch", json.dumps(patch))
+
+    configure(json.dumps(merged(yaml.safe_load(before), yaml.safe_load(block)["alertmanager"]["config"])))
+    try:
+        yield
+    finally:
+        configure(before)
 
 
-def operators_metrics() -> None:
-    """Prometheus' operator is measured, as kube-prometheus-stack does and the stand-in here does not."""
+@contextmanager
+def operators_metrics() -> Iterator[None]:
+    """Prometheus' operator is measured, as kube-prometheus-stack does and a stand-in for it does not."""
     labels = {"app": "prometheus-operator"}
+    stack = Namespace(STACK)
+    if not stack.get("pods", "-l", "app=prometheus-operator")["items"]:
+        yield
+        return
     service = {
         "apiVersion": "v1",
         "kind": "Service",
@@ -269,26 +318,26 @@ def operators_metrics() -> None:
         "metadata": {"name": "prometheus-operator", "labels": {"release": "kube-prometheus-stack"}},
         "spec": {"selector": {"matchLabels": labels}, "endpoints": [{"port": "http"}]},
     }
-    Namespace(STACK).kubectl("apply", "-f", "-", given=f"{json.dumps(service)}\n{json.dumps(monitor)}")
+    stack.kubectl("apply", "-f", "-", given=f"{json.dumps(service)}\n{json.dumps(monitor)}")
+    try:
+        yield
+    finally:
+        stack.kubectl("delete", "service,servicemonitor", "prometheus-operator")
 
 
-def release(namespace: Namespace) -> None:
+@contextmanager
+def release(namespace: Namespace, intervals: Intervals, cache: str | None) -> Iterator[None]:
     """Our chart, until it serves."""
     namespace.create()
-    slack_secret(namespace)
-    secret(namespace, "scrap-cache", SCRAP_CACHE_URL=f"redis://{NODE}:6379/0")
-    start_web(namespace, WEB)
-    namespace.helm("upgrade", "--install", "scrap", CHART, "--wait", "--timeout", "180s", values=values(namespace))
-
-
-def small_disk(stack: Stack) -> Disk:
-    """An empty disk, the same one as ever."""
-    disk = Disk()
-    if stack.ask(f"query?query=node_filesystem_size_bytes{{{SELECTOR}}}")["result"]:
-        disk.empty()
-    else:
-        disk.make()
-    return disk
+    try:
+        slack_secret(namespace)
+        secret(namespace, "scrap-cache", SCRAP_CACHE_URL=f"redis://{cache}:6379/0")
+        start_web(namespace, WEB)
+        given = values(namespace, intervals, cache)
+        namespace.helm("upgrade", "--install", "scrap", CHART, "--wait", "--timeout", "180s", values=given)
+        yield
+    finally:
+        namespace.delete()
 
 
 def arrived(stack: Stack) -> bool:
@@ -305,23 +354,32 @@ def arrived(stack: Stack) -> bool:
     )
 
 
+def small_disk(stack: Stack) -> Disk | CannotError:
+    """An empty disk, or why there is none."""
+    try:
+        return Disk(stack)
+    except CannotError as error:
+        return error
+
+
 @contextmanager
 def made() -> Iterator[Scene]:
-    """The scene. It is left as it is: the cluster is made for it."""
+    """The scene; afterwards the cluster is as it was before."""
     stack, namespace, cache = Stack(), Namespace(NAME), CacheServer()
+    intervals = asked(stack, NAME)
     with ExitStack() as ending:
-        cache.start()
-        ending.callback(cache.kill)
-        stand_ins()
-        outside()
-        operators_metrics()
+        if cache.address:
+            cache.start()
+            ending.callback(cache.kill)
+        for each in (stand_ins(), outside(), operators_metrics(), release(namespace, intervals, cache.address)):
+            ending.enter_context(each)
         disk = small_disk(stack)
-        release(namespace)
-        until("rules, routes and targets are there", lambda: arrived(stack), 180)
+        until("rules, routes and targets are there", lambda: arrived(stack), intervals.patience(180))
         page = f"http://web.{NAME}.svc/"
         traffic = Traffic(namespace.address(), lambda number: f"{page}{time.time()}/{number}", RATE)
         observer = Observer(stack, NAME)
-        scene = Scene(namespace, stack, cache, disk, traffic, observer)
+        scene = Scene(namespace, stack, intervals, cache, traffic, observer, disk)
+        scene.slack.forget()  # what others may have sent before
         ending.enter_context(traffic.calling())
         ending.enter_context(observer.watching())
         until("it is watched", lambda: seen(observer), 30)

@@ -11,14 +11,15 @@ from datetime import UTC, datetime
 
 import pytest
 
-from tests.cluster.alerts.scene import ALERTMANAGER, DISK, fetch
-from tests.cluster.clusters import STACK, Namespace, run, until
+from tests.cluster.alerts.scene import ALERTMANAGER, fetch
+from tests.cluster.clusters import STACK, Namespace, nodes, run, until
 from tests.cluster.faults import report, runbook
 from tests.cluster.faults.faults import FAULTS, InjectedFault, Way
 from tests.cluster.faults.observer import Fired
-from tests.cluster.faults.scene import CPU, RATE, SILENCE, Scene, made
+from tests.cluster.faults.scene import CPU, RATE, SILENCE, Scene, made, shortened
+from tests.cluster.providers.provider import CannotError
 
-pytestmark = pytest.mark.skipif(not DISK.exists(), reason=f"no {DISK.name} script of the cluster's here")
+pytestmark = pytest.mark.usefixtures("inside")
 
 
 @pytest.fixture(scope="module")
@@ -32,7 +33,7 @@ def rows(scene: Scene) -> Iterator[dict[str, report.Row]]:
     """What was found, written when all are through, whatever became of them."""
     found: dict[str, report.Row] = {}
     yield found
-    report.write(found, versions(scene), RATE)
+    report.write(found, shortened(scene.intervals, nodes()[0]), versions(scene), RATE)
 
 
 def versions(scene: Scene) -> str:
@@ -51,7 +52,7 @@ def notification(scene: Scene, fault: InjectedFault, since: float) -> str:
         firing = [message for message in scene.slack.about(fault.alert) if not message.resolved]
         return any(message.channel == fault.severity for message in firing)
 
-    left = since + fault.seconds + 30 - time.time()
+    left = since + scene.intervals.patience(fault.seconds) + 30 - time.time()
     match fault.way:
         case Way.SLACK:
             until(f"Slack's #{fault.severity} is notified", is_notified, left)
@@ -85,8 +86,22 @@ def in_words(fired: list[Fired], since: float) -> str:
     return ", ".join(f"{one.alert} ({one.severity}, {one.at - since:.0f} s)" for one in fired) or "nothing"
 
 
+def today() -> str:
+    """The day of the run."""
+    return datetime.now(UTC).date().isoformat()
+
+
 @pytest.mark.parametrize("fault", FAULTS, ids=[fault.name.replace(" ", "-") for fault in FAULTS])
 def test_it_is_found(fault: InjectedFault, scene: Scene, rows: dict[str, report.Row]) -> None:
+    try:
+        rows[fault.name] = injected(fault, scene)
+    except CannotError as error:
+        rows[fault.name] = report.Row.skipped(fault.name, str(error), today())
+        raise
+
+
+def injected(fault: InjectedFault, scene: Scene) -> report.Row:
+    """The row of a fault, which is made, found and undone."""
     scene.calm()
     if fault.prepared:
         fault.prepared(scene)
@@ -98,10 +113,11 @@ def test_it_is_found(fault: InjectedFault, scene: Scene, rows: dict[str, report.
         until(
             f"{expected} fires",
             lambda: expected in {fired.name for fired in scene.observer.since(since)},
-            since + fault.seconds - time.time(),
+            since + scene.intervals.patience(fault.seconds) - time.time(),
         )
         slack = notification(scene, fault, since)
-        said = runbook.run(fault.alert, scene.stack, words)
+        fill = runbook.words(Namespace(STACK), scene.intervals)
+        said = runbook.run(fault.alert, scene.stack, fill | words)
         over = time.time()
     scene.calm()
 
@@ -111,7 +127,7 @@ def test_it_is_found(fault: InjectedFault, scene: Scene, rows: dict[str, report.
     assert fired[0].name == (fault.first or expected)
     assert {one.name for one in fired} - fault.companions - {fault.first} == {expected}
     assert fault.served[0] <= 100 * noticed.share <= fault.served[1], noticed
-    rows[fault.name] = report.Row(
+    return report.Row(
         name=fault.name,
         noticed=f"{fault.notices}. {noticed}",
         alert=f"{fired[0].alert}, {fired[0].severity}",
@@ -119,6 +135,6 @@ def test_it_is_found(fault: InjectedFault, scene: Scene, rows: dict[str, report.
         others=in_words(fired[1:], since),
         slack=slack,
         check=cause(fault, said, words),
-        shortened=report.shortened(fault.alert),
-        run=datetime.now(UTC).date().isoformat(),
+        shortened=report.shortened(shortened(scene.intervals, nodes()[0]), fault.alert),
+        run=today(),
     )

@@ -26,17 +26,6 @@ DOCUMENT = ROOT / "docs/operator.md"
 Json = dict[str, Any]
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Without a cluster there is nothing to test here."""
-    if not os.environ.get("KUBECONFIG"):
-        skip = pytest.mark.skip(
-            reason="no cluster: ../shared/cluster/up api, then ../shared/cluster/run pytest tests/cluster"
-        )
-        for item in items:
-            if Path(__file__).parent in item.path.parents:
-                item.add_marker(skip)
-
-
 def documented(block: str) -> Any:
     """A YAML block of the operator's document, by the word after ```yaml."""
     found = re.search(rf"```yaml {block}\n(.*?)```", DOCUMENT.read_text(), re.DOTALL)
@@ -96,7 +85,7 @@ class KubeNamespace:
 
     def events(self) -> list[Json]:
         """Those about AlertScalers."""
-        events: list[Json] = self.get("events", "--field-selector", "involvedObject.kind=AlertScaler")["items"]
+        events: list[Json] = self.get("events.events.k8s.io", "--field-selector", "regarding.kind=AlertScaler")["items"]
         return events
 
     def start(self, *arguments: str) -> None:
@@ -216,7 +205,7 @@ def shared_alertmanager(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Al
     """A real one, with the heartbeat beating; each test's alerts carry its namespace."""
     program = binary("alertmanager")
     if program is None:
-        pytest.skip("no alertmanager on PATH or in the cluster's tools: ../shared/cluster/setup tools builds it")
+        pytest.skip("no alertmanager on PATH or in the cluster's tools")
     running = Alertmanager(program, tmp_path_factory.mktemp("alertmanager"))
     running.send("Watchdog")
     yield running
@@ -228,7 +217,7 @@ def own_alertmanager(tmp_path: Path) -> Iterator[Alertmanager]:
     """A real one that a test may hurt."""
     program = binary("alertmanager")
     if program is None:
-        pytest.skip("no alertmanager on PATH or in the cluster's tools: ../shared/cluster/setup tools builds it")
+        pytest.skip("no alertmanager on PATH or in the cluster's tools")
     running = Alertmanager(program, tmp_path)
     running.send("Watchdog")
     yield running

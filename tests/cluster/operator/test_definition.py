@@ -44,7 +44,9 @@ MISTAKES: dict[str, tuple[Edit, str]] = {
     "an effect of its own": (rule(effect="Explode"), 'supported values: "ScaleUp", "ScaleDown", "Hold"'),
     "a rule that matches all": (rule(matchers={}), "should have at least 1 properties"),
     "a mode of its own": (lambda spec: spec.update(mode="Maybe"), 'supported values: "Active", "DryRun", "Suspended"'),
-    "a fallback": (lambda spec: spec.update(fallback="Minimum"), 'supported values: "Hold"'),
+    "a fallback of its own": (lambda spec: spec.update(fallback="Maximum"), "fallback must be Hold, or a number"),
+    "a fallback of none": (lambda spec: spec.update(fallback=0), "fallback must be Hold, or a number"),
+    "a fallback above maximum": (lambda spec: spec.update(fallback=11), "fallback must not be above maxReplicas"),
     "two sources": (source(url="http://elsewhere"), "set either service or url"),
     "no source": (lambda spec: spec["source"].pop("service"), "set either service or url"),
     "a URL of a file": (lambda spec: spec.update(source={"url": "file:///etc/passwd"}), "spec.source.url"),
@@ -101,6 +103,6 @@ def test_the_rules_that_fire_are_printed_by_name(bare: KubeNamespace) -> None:
     bare.kubectl("create", "--filename", "-", given=documented("sample"))
     status = {"status": {"firing": ["saturated", "scale-in-unsafe"], "firingNames": "saturated,scale-in-unsafe"}}
     bare.kubectl("patch", "als", "scrap", "--subresource=status", "--type=merge", f"--patch={json.dumps(status)}")
-    header, row = bare.kubectl("get", "als").splitlines()
-    assert "FIRING" in header.split()
+    header, row = bare.kubectl("get", "als", "--output=wide").splitlines()
+    assert header.split()[-2:] == ["FIRING", "MESSAGE"]
     assert "saturated,scale-in-unsafe" in row.split()

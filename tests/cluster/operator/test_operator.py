@@ -14,7 +14,6 @@ from scrap_operator.model import Reference
 from scrap_operator.telemetry import OperatorMetrics
 from tests.cluster.operator.conftest import (
     DEFINITION,
-    ROOT,
     Firing,
     Json,
     KubeNamespace,
@@ -23,6 +22,7 @@ from tests.cluster.operator.conftest import (
     kubectl,
     wait_for,
 )
+from tests.cluster.providers.choice import provider
 from tests.freezing import freeze, thaw
 from tests.integration.operator.alertmanager import Alertmanager
 from tests.waiting import eventually
@@ -60,13 +60,14 @@ def test_a_firing_alert_becomes_replicas_within_an_interval_and_two_seconds(
         "Limited": ("True", "RateLimited"),
     }
     event = eventually(lambda: [event for event in namespace.events() if event["reason"] == "ScaleUp"])[0]
-    assert (event["message"], event["type"]) == ("3 → 5 replicas: saturated fires.", "Normal")
+    assert (event["note"], event["type"]) == ("3 → 5 replicas: saturated fires.", "Normal")
+    assert (event["reportingController"], event["action"]) == ("scrap-operator", "Scale")
     assert namespace.metric('scrap_operator_desired_replicas{alertscaler="scrap"}') == 5
     assert namespace.metric('scrap_operator_scalings_total{alertscaler="scrap",direction="Up"}') == 1
 
     table = namespace.kubectl("get", "als").splitlines()
-    assert table[0].split() == ["NAME", "TARGET", "CURRENT", "DESIRED", "REASON", "FIRING", "AGE"]
-    assert table[1].split()[:6] == ["scrap", "scrap", "5", "5", "RateLimited", "saturated"]
+    assert table[0].split() == ["NAME", "TARGET", "MODE", "MIN", "MAX", "CURRENT", "DESIRED", "READY", "REASON", "AGE"]
+    assert table[1].split()[:-1] == ["scrap", "scrap", "Active", "1", "9", "5", "5", "True", "RateLimited"]
 
     # Who owns the count, by the API server's books: the chart must not render one.
     fields = namespace.get("deployment", "scrap", "--show-managed-fields")["metadata"]["managedFields"]
@@ -532,10 +533,7 @@ def test_an_api_server_that_is_killed_under_it(namespace: KubeNamespace, signals
     namespace.deploy(replicas=3)
     apply(namespace, scaler())
     wait_for(namespace, "Steady")
-    restart = ROOT / "../shared/cluster/restart"
-    if not restart.exists():
-        pytest.skip("no ../shared/cluster/restart to kill the API server with")
-    subprocess.run([restart, "kube-apiserver", "15"], check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    provider().restart("kube-apiserver", 15)
     signals.fire("Saturated")
     assert namespace.ask("/healthz")[0] == 200  # nothing that a restart would fix
     assert namespace.metric('scrap_operator_problems_total{alertscaler="scrap"}') > 0

@@ -9,6 +9,7 @@ import pytest
 from tests.chart.rendering import ROOT
 from tests.cluster.alerts.scene import Stack
 from tests.cluster.clusters import Namespace, until
+from tests.cluster.intervals import asked
 from tests.cluster.story.evidence import collect
 from tests.cluster.story.record import Record
 from tests.cluster.story.scene import values
@@ -29,16 +30,21 @@ def stage() -> Iterator[Stage]:
     namespace, record = Namespace(f"story-{int(time.time())}"), Record()
     with ServiceAccess() as access:
         town, stack = Town(namespace, access), Stack(access.url)
-        stage = Stage(namespace, town, Watch(record, town, stack.prometheus), record, stack)
+        intervals = asked(stack, namespace.name)
+        watch = Watch(record, town, stack.prometheus, intervals.evaluation)
+        stage = Stage(namespace, town, watch, record, stack, intervals)
         namespace.create()
         try:
+            record.figure("scrapes", intervals.scrape, "s")
+            record.figure("evaluations", intervals.evaluation, "s")
             town.build()
-            namespace.install(values(namespace))
+            namespace.install(values(namespace, intervals))
             town.call()
             with stage.watch.watching():
                 try:
-                    until("rules, routes and targets are there", stage.has_arrived, 180)
-                    until("what is measured is calm", stage.is_calm, 180)
+                    until("rules, routes and targets are there", stage.has_arrived, intervals.patience(180))
+                    assert asked(stack, namespace.name) == intervals, "the release has intervals of its own"
+                    until("what is measured is calm", stage.is_calm, intervals.patience(180))
                 except TimeoutError as error:
                     collect(FAILURE, f"the curtain did not rise: {error}", "", stage)
                     raise

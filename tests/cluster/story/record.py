@@ -50,7 +50,7 @@ class Event:
 
     Attributes:
         at: when, in seconds since the epoch.
-        kind: `chapter`, `breaks`, `fixed`, `alert`, `over` (of an alert), `desired`, `ready`, `slack`.
+        kind: `chapter`, `breaks`, `fixed` or `skipped`, `alert`, `over` (of an alert), `desired`, `ready`, `slack`.
         name: of what: an alert, a channel, a number of replicas…
         text: the rest, for people.
     """
@@ -189,6 +189,8 @@ def event_line(event: Event) -> str:
             return f"  ✗ {event.name} {event.text}"
         case "fixed":
             return f"  ✓ {event.name} {event.text}"
+        case "skipped":
+            return f"  - {event.name}: skipped. {event.text}"
         case "alert":
             return f"  ! {event.name} fires"
         case "over":

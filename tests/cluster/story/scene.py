@@ -4,11 +4,13 @@ import os
 from dataclasses import dataclass
 
 from tests.cluster.clusters import Namespace, Object, may_scrape
+from tests.cluster.intervals import Intervals
 from tests.cluster.story.town import PAUSE
 
 SLOTS = 16  # of a pod
 CAPACITY = SLOTS / (PAUSE + 0.02)  # calls a second that one pod can carry; it and the way add some milliseconds
 MINIMUM, MAXIMUM = 2, 4
+SATURATED = 15  # seconds for which it has to be, until its alert fires
 OBJECTIVE = 2500.0  # milliseconds: that of ScrapLatencyBudgetBurn
 # The last one is what four pods carry, and three would be saturated by.
 CALM, TWICE, HALVED, TOO_MUCH, ENOUGH = (share * CAPACITY for share in (0.4, 2.0, 1.0, 5.2, 2.6))
@@ -16,7 +18,7 @@ CALM, TWICE, HALVED, TOO_MUCH, ENOUGH = (share * CAPACITY for share in (0.4, 2.0
 
 @dataclass(frozen=True)
 class Durations:
-    """How long things take, in seconds.
+    """How long things take, in seconds; windows are longer where intervals are.
 
     Attributes:
         calm: of looking on while nothing happens, at the beginning.
@@ -37,25 +39,25 @@ ALL_DURATIONS = {"whole": Durations(120, 30, 45, 30, whole=True), "short": Durat
 DURATIONS = ALL_DURATIONS[os.environ.get("STORY", "whole")]
 
 
-def values(namespace: Namespace) -> Object:
+def values(namespace: Namespace, intervals: Intervals) -> Object:
     """The release: few slots, so that few calls fill it, and windows of seconds where they are minutes.
 
     A call may wait for as long as it takes to be scaled out, so that none is lost before the ceiling is reached. So few
     slots are taken by chance: of three pods at two thirds, now and then more than four fifths for two looks in a row,
-    which is why the alert waits for a fourth, and a step is of one pod, which is certainly needed.
+    five seconds apart, which is why the alert waits for fifteen, and a step is of one pod, which is certainly needed.
     """
     alerts = {
-        "ScrapSaturated": {"for": "15s"},
-        "ScrapScaleInUnsafe": {"window": f"{DURATIONS.hold}s"},
+        "ScrapSaturated": {"for": f"{SATURATED}s"},
+        "ScrapScaleInUnsafe": {"window": intervals.duration(DURATIONS.hold)},
         "ScrapAtMaximum": {"for": "15s"},
         "ScrapRejectingLoad": {"for": "5s"},
-        # The critical one first, and it inhibits the other.
-        "ScrapUpstreamFailing": {"all": {"for": "5s"}, "many": {"for": "1m"}},
+        # The critical one alone: it inhibits the other, which would end some seconds later, and be notified then.
+        "ScrapUpstreamFailing": {"all": {"for": "5s"}, "many": {"for": "10m"}},
         "ScrapOperatorSourceDown": {"for": "5s"},
     }
     burn = {
-        "hour": {"long": "1m", "short": "20s", "for": "5s"},
-        "hours": {"long": "2m", "short": "30s", "for": "1h"},
+        "hour": {"long": intervals.duration(60), "short": intervals.duration(20), "for": "5s"},
+        "hours": {"long": intervals.duration(120), "short": intervals.duration(30), "for": "1h"},
     }
     return {
         "config": {
@@ -77,8 +79,8 @@ def values(namespace: Namespace) -> Object:
         },
         "monitoring": {
             "prometheusRule": {
-                "rateWindow": "20s",
-                "cpuWindow": "20s",
+                "rateWindow": intervals.duration(20),
+                "cpuWindow": intervals.duration(20),
                 "burn": burn,
                 "alerts": alerts,
                 "groups": {"nodes": False},  # the story is not theirs

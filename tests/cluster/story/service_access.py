@@ -12,7 +12,15 @@ from tests.cluster.clusters import Namespace, run, until
 
 
 class ServiceAccess(ExitStack):
-    """The URLs of Services; closing it ends the port-forwards that it started."""
+    """The URLs of Services; closing it ends the port-forwards that it started.
+
+    Attributes:
+        groups: of their processes.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.groups: list[int] = []
 
     def url(self, service: str, namespace: str, port: int) -> str:
         """Where a Service answers."""
@@ -29,6 +37,7 @@ class ServiceAccess(ExitStack):
             local: int = free.getsockname()[1]
         again = f"while :; do kubectl -n {namespace} port-forward service/{service} {local}:{port}; sleep 1; done"
         process = subprocess.Popen(["sh", "-c", again], stdout=subprocess.DEVNULL, process_group=0)
+        self.groups.append(process.pid)
         self.callback(process.wait)
         self.callback(os.killpg, process.pid, signal.SIGTERM)
         until(f"a way to {service}", lambda: answers("127.0.0.1", local))

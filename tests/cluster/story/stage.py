@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from tests.cluster.alerts.scene import Stack
 from tests.cluster.clusters import CommandError, Namespace, hurry
+from tests.cluster.intervals import Intervals
 from tests.cluster.story.record import Record
 from tests.cluster.story.scene import MINIMUM
 from tests.cluster.story.town import Town
@@ -20,6 +21,7 @@ class Stage:
     watch: Watch
     record: Record
     stack: Stack
+    intervals: Intervals
 
     def has_arrived(self) -> bool:
         """Do Prometheus and Alertmanager know of us?"""

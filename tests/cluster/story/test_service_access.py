@@ -33,5 +33,6 @@ def test_a_way_that_breaks_is_opened_again(monkeypatch: pytest.MonkeyPatch) -> N
     with ServiceAccess() as access:
         prometheus = Stack(access.url).prometheus
         assert answers()
-        subprocess.run(["pkill", "-f", "^kubectl .*port-forward service/kube-prometheus-stack-prometheus"], check=True)
+        (group,) = access.groups
+        subprocess.run(["pkill", "--pgroup", str(group), "kubectl"], check=True)
         until("it leads there again", answers, 30)

@@ -1,39 +1,22 @@
-"""What stands around the service in the story: a web with real pages, clients, and what is in Slack's place."""
+"""What stands around the service in the story: a web with varied pages, clients, and what is in Slack's place."""
 
-import base64
-import gzip
 import json
 from collections.abc import Iterator
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from tests import corpus
+from tests.chart.rendering import ROOT
 from tests.cluster.alerts.scene import Capture, Message, fetch
 from tests.cluster.clusters import IMAGE, Namespace, Object, until
 from tests.cluster.story.service_access import ServiceAccess, answers
 
 PODS = Path(__file__).parent / "pods"
-OWN_PAGES = corpus.REPOSITORY / "tests" / "pages"
-MAX_PACKED = 600_000  # bytes of packed pages: with base64 around them they have to fit into a ConfigMap's mebibyte
+# What the pods run, by its path in them.
+PROGRAMS = {file.name: file for file in PODS.glob("*.py")} | {
+    "tests/varied_pages.py": ROOT / "tests" / "varied_pages.py"
+}
 PAUSE = 0.64  # seconds that the web takes for a page
-
-
-def pages() -> dict[str, bytes]:
-    """Packed pages by their file's name: real ones where they are here, else our own; all of them have a title."""
-    real = [page for page in corpus.pages() if any(name == "og:title" and text for name, text in page.expected)]
-    found: dict[str, bytes] = {}
-    left = MAX_PACKED
-    for page in real:
-        packed = gzip.compress(page.body, mtime=0)
-        if len(packed) <= left and len(packed) < MAX_PACKED / 20:  # twenty at least
-            found[f"{page.number:04}.html.gz"] = packed
-            left -= len(packed)
-    return found or {
-        f"{file.name}.gz": gzip.compress(file.read_bytes(), mtime=0)
-        for file in OWN_PAGES.glob("*.html")
-        if b"og:title" in file.read_bytes()
-    }
 
 
 class Town:
@@ -49,10 +32,9 @@ class Town:
 
     def build(self) -> None:
         """Starts the web and Slack, until they serve."""
-        packed = {name: base64.b64encode(body).decode() for name, body in pages().items()}
-        self._create(config_map("pages", binary=packed))
-        self._create(config_map("pods", text={file.name: file.read_text() for file in PODS.glob("*.py")}))
-        self._start("web", "origin", PAUSE=str(PAUSE), PAGES="/pages")
+        text = {file.name: file.read_text() for file in PROGRAMS.values()}
+        self._create({"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "pods"}, "data": text})
+        self._start("web", "origin", PAUSE=str(PAUSE))
         self._start("slack", "slack")
         channels = [
             f"--from-literal={each}=http://slack.{self.namespace.name}.svc/{each}" for each in ("critical", "warning")
@@ -119,12 +101,6 @@ class Town:
         self.namespace.kubectl("rollout", "status", f"deployment/{name}", "--timeout=120s")
 
 
-def config_map(name: str, text: dict[str, str] | None = None, binary: dict[str, str] | None = None) -> Object:
-    """Files for pods."""
-    found: Object = {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": name}}
-    return found | ({"data": text} if text else {}) | ({"binaryData": binary} if binary else {})
-
-
 def deployment(name: str, program: str, environment: dict[str, str]) -> Object:
     """A pod that runs one of `pods/` with what the service's image has."""
     labels = {"app": name, "story": ""}
@@ -136,11 +112,12 @@ def deployment(name: str, program: str, environment: dict[str, str]) -> Object:
         "env": [{"name": key, "value": value} for key, value in environment.items()],
         "readinessProbe": {"tcpSocket": {"port": 8080}, "periodSeconds": 1},
         "securityContext": {"allowPrivilegeEscalation": False, "capabilities": {"drop": ["ALL"]}},
-        "volumeMounts": [{"name": each, "mountPath": f"/{each}"} for each in ("pods", "pages")],
+        "volumeMounts": [{"name": "pods", "mountPath": "/pods"}],
     }
+    items = [{"key": file.name, "path": path} for path, file in PROGRAMS.items()]
     spec = {
         "containers": [container],
-        "volumes": [{"name": each, "configMap": {"name": each}} for each in ("pods", "pages")],
+        "volumes": [{"name": "pods", "configMap": {"name": "pods", "items": items}}],
         "securityContext": {"runAsNonRoot": True, "runAsUser": 65532, "seccompProfile": {"type": "RuntimeDefault"}},
         "terminationGracePeriodSeconds": 0,
         "automountServiceAccountToken": False,

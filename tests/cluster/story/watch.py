@@ -18,12 +18,14 @@ from tests.cluster.story.record import Record, Tick
 from tests.cluster.story.town import Town
 
 PERIOD = 1.0  # seconds between two looks
-LOOK_BACK = "30s"
 GONE = (URLError, OSError, ValueError, KeyError)  # ValueError: half an answer
 
 
 class Watch:
     """What is known just now; a thread of its own keeps it so.
+
+    Args:
+        evaluation: seconds between two evaluations of the alerts.
 
     Attributes:
         firing: the alerts of the namespace that fire.
@@ -33,7 +35,7 @@ class Watch:
         ready: pods that serve.
     """
 
-    def __init__(self, record: Record, town: Town, prometheus: str) -> None:
+    def __init__(self, record: Record, town: Town, prometheus: str, evaluation: float) -> None:
         self.is_measured = False
         self.firing: frozenset[str] = frozenset()
         self.saturation: float | None = None
@@ -41,6 +43,7 @@ class Watch:
         self._record = record
         self._town = town
         self._prometheus = prometheus
+        self._look_back = f"{6 * evaluation:.0f}s"
         self._namespace = town.namespace
         self._received = 0
         self._stopped = threading.Event()
@@ -88,7 +91,7 @@ class Watch:
         """When Prometheus first found it firing, after it was over the last time; we look a moment later."""
         over = max((event.at for event in self._record.found("over", alert)), default=0.0)
         samples = self._ask(
-            f'ALERTS{{alertstate="firing",namespace="{self._namespace.name}",alertname="{alert}"}}[{LOOK_BACK}]'
+            f'ALERTS{{alertstate="firing",namespace="{self._namespace.name}",alertname="{alert}"}}[{self._look_back}]'
         )
         return min(float(at) for sample in samples for at, _ in sample["values"] if float(at) > over)
 

@@ -7,7 +7,7 @@ from tests.cluster.story.record import Event, Record, Tick
 
 SIGNALS = {"ScrapSaturated", "ScrapScaleInUnsafe"}  # for the operator; they go to nobody
 TOO_MUCH = {
-    "ScrapAtMaximum": "critical",
+    "ScrapAtMaximum": "warning",
     "ScrapErrorBudgetBurn": "critical",
     "ScrapRejectingLoad": "warning",
 }

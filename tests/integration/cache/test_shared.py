@@ -33,7 +33,7 @@ class Replica:
 
     @property
     def up(self) -> bool:
-        return self.cache.stats().shared_up is True
+        return self.cache.shared_up is True
 
     def tried(self) -> bool:
         """Whether the server has disappointed."""

@@ -30,7 +30,7 @@ async def test_page_is_read_and_its_request_is_ours(client: Client) -> None:
     assert request.path == "/a%20b?c=d"
     assert request.header("host") == f"127.0.0.1:{origin.port}"
     assert request.header("user-agent") == EgressPolicy().user_agent
-    assert request.header("accept-language") == "en"
+    assert request.header("accept-language") == "en-US,en;q=0.9"
     assert request.header("accept-encoding") == "gzip, deflate, br, zstd"
     assert request.header("connection") == "close"
     assert request.header("cookie") is None
@@ -194,6 +194,47 @@ async def test_cookie_gated_redirect_ends_and_the_jar_dies_with_the_fetch(client
         for _ in range(2):
             assert (await client.get(origin.url())).body == CARD
     assert [request.header("cookie") for request in origin.requests] == [None, "seen=yes"] * 2
+
+
+@pytest.mark.parametrize(
+    ("path", "cookie"),
+    [
+        ("/gate", b"seen=yes"),
+        ("/gate", b"seen=yes; Path='/'; Max-Age=1h; Expires=tomorrow"),
+        ("/gate", b"seen=yes; Path=/other; Path=/gate"),
+        ("/gate", b"seen=yes; Domain=; HttpOnly; SameSite=None"),
+        ("/gate", b"seen=yes; Domain=127.0.0.1"),
+        ("/gate", b"seen=yes; Expires=Fri, 31-Dec-99 23:59:59 GMT; Expires=Thu, 31 Dec 2099 23:59:59"),
+        ("/gate/a?b/c", b"seen=yes; Path=/gate"),
+        ("/gate/a?b/c", b'seen=yes; Max-Age=60; Max-Age="0"; Path="/gate"'),
+    ],
+)
+async def test_odd_cookies_open_gates_as_in_browsers(client: Client, path: str, cookie: bytes) -> None:
+    async def gate(request: Request, writer: asyncio.StreamWriter) -> None:
+        passed = request.header("cookie") == "seen=yes"
+        await (page() if passed else redirect(request.path.encode(), b"Set-Cookie: " + cookie))(request, writer)
+
+    async with serving(gate) as origin:
+        assert (await client.get(origin.url(path))).body == CARD
+
+
+@pytest.mark.parametrize(
+    "cookie",
+    [
+        b"seen=yes; Path=/other",
+        b"seen=yes; Secure",
+        b"__Host-a=b; Path=/",
+        b"a=b; Domain=1",
+        b"a=b; Max-Age=0",
+        b"a=\x01",
+    ],
+)
+async def test_cookies_that_browsers_do_not_send_open_no_gate(client: Client, cookie: bytes) -> None:
+    async with serving(redirect(b"/gate", b"Set-Cookie: " + cookie)) as origin:
+        with pytest.raises(UpstreamError) as caught:
+            await client.get(origin.url("/gate"))
+    assert caught.value.reason is Reason.REDIRECT_LOOP
+    assert [request.header("cookie") for request in origin.requests] == [None]
 
 
 async def test_cookies_stay_with_their_host(make: Make) -> None:
@@ -363,6 +404,42 @@ async def test_answers_without_a_body(client: Client) -> None:
 async def test_bare_line_feeds_are_understood(client: Client) -> None:
     async with serving(says(b"HTTP/1.1 200 OK\nContent-Type: text/html\n\n" + CARD)) as origin:
         assert (await client.get(origin.url())).body == CARD
+
+
+@pytest.mark.parametrize(
+    "lines",
+    [
+        b"X-A: b\r\n c\r\n\t\r\n",
+        b" X-A: b\r\n",
+        b"X-A : b\r\nX B: c\r\n: d\r\n",
+        b"<!-- no field -->\r\n\xff\xfe\r\n",
+        b"X-A: \0\x01\x7f\r\r\n",
+        b"HTTP/1.1 200 OK\r\n",
+        b"Content-Length: 83, 83\r\ncontent-length:\t83\r\n",
+        b"Transfer-Encoding: identity\r\n",
+    ],
+)
+async def test_odd_header_lines_cost_a_line(client: Client, lines: bytes) -> None:
+    rest = b"Content-Length: %d\r\n\r\n" % len(CARD)
+    async with serving(says(b"HTTP/1.1 200 OK\r\n" + lines + b"Content-Type: text/html\r\n" + rest + CARD)) as origin:
+        got = await client.get(origin.url())
+    assert (got.body, got.is_html, got.truncated) == (CARD, True, False)
+
+
+async def test_a_second_response_is_never_read(client: Client) -> None:
+    """Whatever frames the first one: what follows it on its connection belongs to nobody."""
+    second = HTML + b"Content-Length: 4\r\n\r\nevil"
+    chunks = b"Transfer-Encoding: chunked\r\n\r\n%x\r\n%b\r\n0\r\n\r\n" % (len(CARD), CARD)
+    framed = [
+        b"Content-Length: %d\r\n\r\n%b" % (len(CARD), CARD),
+        chunks,
+        b"Content-Length: 4\r\n" + chunks,
+        b"Content-Length: 9999\r\n" + chunks,
+    ]
+    for first in framed:
+        async with serving(says(HTML + first + second)) as origin:
+            got = await client.get(origin.url())
+        assert (got.body, got.truncated, len(origin.requests)) == (CARD, False, 1)
 
 
 async def test_interim_answers_are_passed_over(client: Client) -> None:

@@ -15,21 +15,30 @@ DOCUMENT = Path(__file__).parents[3] / "docs/operator.md"
 LABELS = {"severity": "none", "namespace": "shop"}
 
 
-def series(in_flight: str) -> list[dict[str, str]]:
-    """Three pods of 32 slots each, one sample a minute; none where nothing is in flight to be scraped."""
+def series(in_flight: str, failing: str) -> list[dict[str, str]]:
+    """Three pods of 32 slots each, one sample a minute; none where nothing is in flight to be scraped.
+
+    Args:
+        failing: the pages that could not be fetched, of a pod; each fetches a hundred others a minute.
+    """
     if not in_flight:
         return []
     pods = [f'{{namespace="shop",pod="scrap-{number}"}}' for number in range(3)]
     capacity = [{"series": f"scrap_admission_capacity{pod}", "values": "32x60"} for pod in pods]
-    return capacity + [{"series": f"scrap_admission_in_flight{pod}", "values": in_flight} for pod in pods]
+    requests = [
+        {"series": f'scrap_requests_total{pod[:-1]},fault="{fault}"}}', "values": values}
+        for pod in pods
+        for fault, values in (("none", "0+100x60"), ("web", failing))
+    ]
+    return [*capacity, *requests, *[{"series": f"scrap_admission_in_flight{pod}", "values": in_flight} for pod in pods]]
 
 
-def case(in_flight: str, minute: int, *, saturated: bool, hold: bool) -> dict[str, Any]:
+def case(in_flight: str, minute: int, *, saturated: bool, hold: bool, failing: str = "0+1x60") -> dict[str, Any]:
     """What fires at a minute."""
     fire = [{"exp_labels": LABELS}]
     return {
         "interval": "1m",
-        "input_series": series(in_flight),
+        "input_series": series(in_flight, failing),
         "alert_rule_test": [
             {"eval_time": f"{minute}m", "alertname": "ScrapSaturated", "exp_alerts": fire if saturated else []},
             {"eval_time": f"{minute}m", "alertname": "ScrapScaleInUnsafe", "exp_alerts": fire if hold else []},
@@ -45,6 +54,10 @@ CASES = {
     "saturated for less than a minute": case("10x4 30x60", 5, saturated=False, hold=True),
     "14 minutes after a peak": case("20x4 2x60", 18, saturated=False, hold=True),
     "16 minutes after it": case("20x4 2x60", 21, saturated=False, hold=False),
+    "most pages fail": case("2x60", 10, saturated=False, hold=True, failing="0+200x60"),
+    "fewer than half of them do": case("2x60", 40, saturated=False, hold=False, failing="0+90x60"),
+    "14 minutes after most did": case("2x60", 26, saturated=False, hold=True, failing="0+200x10 2000x50"),
+    "half an hour after it": case("2x60", 40, saturated=False, hold=False, failing="0+200x10 2000x50"),
     "nobody scrapes the pods": case("", 10, saturated=False, hold=True),
 }
 

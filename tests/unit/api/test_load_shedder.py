@@ -1,13 +1,14 @@
 """Which requests the load shedder rejects, and what the response says."""
 
 import time
+from collections.abc import Sequence
 from typing import Any, cast
 
 import orjson
 import pytest
 
 from scrap import api
-from scrap.api.scrap import read_query
+from scrap.admission import Admission
 from scrap.cache.entry import failure
 from scrap.cache.freshness import FreshnessPolicy
 from scrap.errors import Outcome, Overloaded, Reason
@@ -20,16 +21,19 @@ QUERY = b"url=https%3A%2F%2Fexample.org%2F"
 
 
 class FakePreviewer:
-    """As much of a Previewer as the load shedder asks; what is admitted finds a bug."""
+    """As much of a Previewer and of an Admission as the load shedder asks; what is admitted finds a bug."""
 
     def __init__(self, known: str = "", *, slots: int = 0, overloaded: bool = True) -> None:
         self.is_overloaded = overloaded
         self.rejected = 0
+        self.events: list[Event] = []
+        previewer, admission = cast("Previewer", self), cast("Admission", self)
+        self.app = api.public_app(previewer, admission, languages="en", emit=self.events.append, version="1")
         self._known = known
         self._slots = slots
 
     def knows(self, target: Target) -> bool:
-        return target.href == self._known
+        return target.key == self._known
 
     def admit(self) -> bool:
         self._slots -= 1
@@ -37,26 +41,29 @@ class FakePreviewer:
 
     def reject(self) -> Overloaded:
         self.rejected += 1
-        return Overloaded(retry_after=7)
+        return Overloaded()
 
-    def peek(self, target: Target) -> Preview | None:
+    def peek(self, target: Target, *, anew: bool) -> Preview | None:
         raise RuntimeError("admitted")
 
 
 class FullPreviewer(FakePreviewer):
     """Finds no slot for a request that was admitted."""
 
-    def peek(self, target: Target) -> Preview | None:
+    def peek(self, target: Target, *, anew: bool) -> Preview | None:
         now = time.time()
         return Preview(failure(self.reject(), policy=FreshnessPolicy(), now=now), "miss", Timings())
 
 
 async def respond(
-    previewer: FakePreviewer, *, method: str = "GET", path: str = PATH, query: bytes = QUERY
+    previewer: FakePreviewer,
+    *,
+    method: str = "GET",
+    path: str = PATH,
+    query: bytes = QUERY,
+    headers: Sequence[tuple[bytes, bytes]] = (),
 ) -> tuple[int, dict[bytes, bytes], Any, RequestEnded]:
     """Makes one request; gives status, headers, problem and summary."""
-    events: list[Event] = []
-    app = api.public_app(cast("Previewer", previewer), emit=events.append, version="1")
     sent: list[dict[str, Any]] = []
 
     async def send(message: Any) -> None:
@@ -65,10 +72,10 @@ async def respond(
     async def receive() -> Any:
         return {"type": "http.disconnect"}
 
-    scope = {"type": "http", "method": method, "path": path, "root_path": "", "query_string": query, "headers": []}
-    await app(scope, receive, send)
+    scope = {"type": "http", "method": method, "path": path, "root_path": "", "query_string": query}
+    await previewer.app(scope | {"headers": headers}, receive, send)
     start, body = sent
-    summary = events[-1]
+    summary = previewer.events[-1]
     assert isinstance(summary, RequestEnded)
     return start["status"], dict(start["headers"]), orjson.loads(body["body"]), summary
 
@@ -78,7 +85,7 @@ async def test_a_request_is_rejected_while_the_service_is_overloaded(method: str
     previewer = FakePreviewer()
     status, headers, problem, summary = await respond(previewer, method=method)
     assert (status, problem["reason"]) == (503, "full")
-    assert headers[b"retry-after"] == b"7"
+    assert headers[b"retry-after"] == b"1"
     assert headers[b"content-type"] == b"application/problem+json"
     assert headers[b"x-request-id"].decode() == problem["instance"] == summary.request_id
     assert previewer.rejected == 1
@@ -88,7 +95,7 @@ async def test_a_request_is_rejected_while_the_service_is_overloaded(method: str
 async def test_a_rejection_says_when_to_come_back_wherever_it_is_decided() -> None:
     for previewer in (FakePreviewer(), FullPreviewer(overloaded=False)):
         status, headers, problem, _ = await respond(previewer)
-        assert (status, problem["reason"], headers[b"retry-after"]) == (503, "full", b"7")
+        assert (status, problem["reason"], headers[b"retry-after"]) == (503, "full", b"1")
 
 
 async def test_each_rejection_has_an_id_of_its_own() -> None:
@@ -109,13 +116,13 @@ async def test_as_many_as_may_are_admitted() -> None:
 
 
 async def test_what_is_known_needs_no_admission_once_it_was_asked_for() -> None:
-    other = QUERY.replace(b"example", b"known.example")
-    assert (await respond(FakePreviewer(known="https://known.example.org/"), query=other))[0] == 503
-    read_query(other)
-    assert (await respond(FakePreviewer(known="https://known.example.org/"), query=other))[0] == 500
-    read_query(QUERY)
-    assert (await respond(FakePreviewer(known="https://example.org/")))[0] == 500
-    assert (await respond(FakePreviewer(known="https://example.com/")))[0] == 503
+    previewer = FakePreviewer(known="https://example.org/ de")
+    german, french = [(b"accept-language", b"de")], [(b"accept-language", b"fr")]
+    assert (await respond(previewer, headers=german))[0] == 503
+    previewer.is_overloaded = False
+    assert [(await respond(previewer, headers=headers))[0] for headers in (german, french, [])] == [500, 500, 500]
+    previewer.is_overloaded = True
+    assert [(await respond(previewer, headers=headers))[0] for headers in (german, french, [])] == [500, 503, 503]
 
 
 @pytest.mark.parametrize(

@@ -8,17 +8,18 @@ import orjson
 import pytest
 
 from scrap import api
+from scrap.admission import Admission, AdmissionLimits
 from scrap.errors import Outcome, Reason
 from scrap.events import Event, RequestEnded, RequestStarted, ignore
 from scrap.preview import Previewer
+
+IDLE = Admission(AdmissionLimits())
 
 
 class Broken:
     """Stands in for a previewer that has a bug; a real one has none to offer."""
 
-    is_overloaded = False
-
-    def peek(self, target: object) -> None:
+    def peek(self, target: object, *, anew: bool) -> None:
         """Fails as no known error does."""
         raise RuntimeError("the secret is at 10.0.0.7")
 
@@ -47,7 +48,7 @@ async def call(app: Any, *headers: tuple[bytes, bytes], path: str = "/api/v1/scr
 
 async def test_a_bug_is_answered_recorded_and_not_disclosed() -> None:
     events: list[Event] = []
-    app = api.public_app(cast("Previewer", Broken()), emit=events.append, version="1")
+    app = api.public_app(cast("Previewer", Broken()), IDLE, languages="en", emit=events.append, version="1")
     start, body = await call(app)
     assert start["status"] == 500
     problem = orjson.loads(body["body"])
@@ -63,14 +64,14 @@ async def test_a_bug_is_answered_recorded_and_not_disclosed() -> None:
 
 async def test_the_clients_trace_is_handed_on() -> None:
     events: list[Event] = []
-    app = api.public_app(cast("Previewer", Broken()), emit=events.append, version="1")
+    app = api.public_app(cast("Previewer", Broken()), IDLE, languages="en", emit=events.append, version="1")
     await call(app, (b"traceparent", b"00-ab-cd-01"), (b"tracestate", b"a=1"), (b"tracestate", b"b=2"))
     assert events[0] == RequestStarted("00-ab-cd-01", "a=1, b=2")
 
 
 async def test_an_unknown_path_is_one_route_to_all_who_count() -> None:
     events: list[Event] = []
-    app = api.public_app(cast("Previewer", Broken()), emit=events.append, version="1")
+    app = api.public_app(cast("Previewer", Broken()), IDLE, languages="en", emit=events.append, version="1")
     for path in ("/a", "/b/c", "/api/v1/scrap/", "/api/v1/scrap\n", "/openapi.json\n"):
         await call(app, path=path)
     assert {event.route for event in events if isinstance(event, RequestEnded)} == {"unmatched"}
@@ -78,7 +79,7 @@ async def test_an_unknown_path_is_one_route_to_all_who_count() -> None:
 
 async def test_a_call_that_the_server_gives_up_is_none_that_went_well() -> None:
     events: list[Event] = []
-    app = api.public_app(cast("Previewer", Broken()), emit=events.append, version="1")
+    app = api.public_app(cast("Previewer", Broken()), IDLE, languages="en", emit=events.append, version="1")
     sending = asyncio.Event()
 
     async def never_read(message: dict[str, Any]) -> None:
@@ -105,7 +106,7 @@ async def test_a_scrape_keeps_nobody_waiting() -> None:
         return b"figures", "text/plain"
 
     management = api.management_app(is_ready=lambda: True, exposition=exposition)
-    public = api.public_app(cast("Previewer", Broken()), emit=ignore, version="1")
+    public = api.public_app(cast("Previewer", Broken()), IDLE, languages="en", emit=ignore, version="1")
     scrape = asyncio.create_task(call(management, path="/metrics"))
     assert await asyncio.to_thread(rendering.wait, 30)
     assert (await call(public, path="/openapi.json"))[0]["status"] == 200

@@ -18,7 +18,7 @@ POLICY = FreshnessPolicy()
 
 
 def page(now: float = NOW) -> Entry:
-    return preview(b'{"title":"x"}', Outcome.OK, Freshness(100, 50, 500), now=now, upstream_status=200)
+    return preview(b'{"title":"x"}', Outcome.OK, Freshness(100, 50, 500), now=now)
 
 
 def failed(error: ScrapError, now: float = NOW) -> Entry:
@@ -169,7 +169,7 @@ PREVIEW: dict[str, object] = {
     "outcome": "ok",
     "reason": None,
     "etag": etag.of(BODY),
-    "upstream_status": 200,
+    "upstream_status": None,
     "retry_after": None,
     "stored": NOW,
     "fresh_until": NOW + 100,

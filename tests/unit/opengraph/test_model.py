@@ -156,7 +156,7 @@ def test_products(metas: list[tuple[str, str]], fields: dict[str, str]) -> None:
     assert fields.items() <= answer(*metas)["product"].items()
 
 
-def test_a_place_and_a_business() -> None:
+def test_other_object_types_of_facebook() -> None:
     assert answer(
         ("place:location:latitude", "48.8"),
         ("place:location:longitude", "2.3"),

@@ -13,7 +13,7 @@ NAMESPACE = "shop"
 SCALERS = f"/apis/scaling.scrap.dev/v1alpha1/namespaces/{NAMESPACE}/alertscalers"
 HPAS = f"/apis/autoscaling/v2/namespaces/{NAMESPACE}/horizontalpodautoscalers"
 SCALE = f"/apis/apps/v1/namespaces/{NAMESPACE}/deployments/scrap/scale"
-EVENTS = f"/api/v1/namespaces/{NAMESPACE}/events"
+EVENTS = f"/apis/events.k8s.io/v1/namespaces/{NAMESPACE}/events"
 
 DEPLOYMENTS = [
     {"name": "deployments", "kind": "Deployment"},
@@ -90,8 +90,11 @@ class FakeApi:
             case "PATCH", path if path.startswith(f"{SCALERS}/"):
                 return self._status(path.split("/")[-2], body)
             case "POST", path if path == EVENTS:
-                self.events.append(body)
-                return 201, body
+                name = f"{body['metadata'].pop('generateName')}{len(self.events)}"
+                self.events.append(merged(body, {"metadata": {"name": name}}))
+                return 201, self.events[-1]
+            case "PATCH", path if path.startswith(f"{EVENTS}/"):
+                return self._event(path.split("/")[-1], body)
         return 404, {"message": "the server could not find the requested resource"}
 
     def _scale(self, patch: list[Json] | None) -> tuple[int, Json]:
@@ -101,6 +104,13 @@ class FakeApi:
                 return 422, {"message": "the server rejected our request due to an error in our request"}
             self.replicas = step["value"]
         return 200, {"spec": {"replicas": self.replicas}}
+
+    def _event(self, name: str, patch: Json) -> tuple[int, Json]:
+        for event in self.events:
+            if event["metadata"]["name"] == name:
+                event.update(patch)
+                return 200, event
+        return 404, {"message": "not found"}
 
     def _status(self, name: str, patch: Json) -> tuple[int, Json]:
         if name not in self.scalers:

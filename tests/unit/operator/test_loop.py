@@ -11,6 +11,7 @@ import pytest
 from scrap_operator.kube import KubeError
 from scrap_operator.loop import ATTEMPTS, Gone, Loops, Scaler
 from scrap_operator.model import Alert, Observation, PollFailed, PollResult, Source
+from scrap_operator.recorder import KEPT
 from scrap_operator.telemetry import OperatorMetrics
 from tests.unit.operator.api import EVENTS, HPAS, SCALE, SCALERS, FakeApi, Json, alert_scaler
 
@@ -73,7 +74,8 @@ async def test_it_scales_says_so_and_remembers() -> None:
     assert status["lastScaleUpTime"] == "2027-01-15T08:00:00Z"
     [event] = world.api.events
     assert (event["type"], event["reason"]) == ("Normal", "ScaleUp")
-    assert event["involvedObject"]["uid"] == "uid-of-scrap"
+    assert event["regarding"]["uid"] == "uid-of-scrap"
+    assert (event["action"], event["note"]) == ("Scale", "3 → 5 replicas: saturated fires.")
     assert b'scrap_operator_scalings_total{alertscaler="scrap",direction="Up"} 1.0' in world.metrics.render()
     assert (await world.tick())["reason"] == "RateLimited"
     assert world.api.replicas == 5
@@ -217,6 +219,61 @@ async def test_events_that_are_forbidden_cost_nothing_but_themselves(caplog: pyt
     assert (world.api.replicas, status["reason"]) == (5, "ScaleUp")
     assert "no event: POST" in caplog.text
     assert b'problems_total{alertscaler="scrap"} 0.0' in world.metrics.render()
+
+
+async def flap(world: LoopWorld, times: int) -> None:
+    """Another autoscaler comes and goes."""
+    for _ in range(times):
+        world.api.hpas = [alert_scaler("by-cpu")]
+        await world.tick()
+        world.api.hpas = []
+        await world.tick()
+
+
+async def test_what_repeats_is_one_event_with_a_count() -> None:
+    world = LoopWorld(replicas=1)
+    await flap(world, 20)
+    assert len(world.reasons()) == len(set(world.reasons()))
+    conflict = next(event for event in world.api.events if event["reason"] == "Conflict")
+    assert (conflict["series"]["count"], conflict["action"]) == (20, "Keep")
+    assert conflict["series"]["lastObservedTime"] > conflict["eventTime"]
+
+
+async def test_an_event_that_has_expired_is_created_again() -> None:
+    world = LoopWorld(replicas=1)
+    await flap(world, 2)
+    world.api.events.clear()
+    await flap(world, 1)
+    assert "series" not in next(event for event in world.api.events if event["reason"] == "Conflict")
+
+
+async def test_a_count_that_the_api_server_refused_is_written_again() -> None:
+    world = LoopWorld(replicas=1)
+    await flap(world, 1)
+    conflict = next(event for event in world.api.events if event["reason"] == "Conflict")
+    world.api.refuse = refusing(500, f"PATCH {EVENTS}/{conflict['metadata']['name']}")
+    await flap(world, 1)
+    world.api.refuse = lambda method, path: None
+    await flap(world, 1)
+    assert conflict["series"]["count"] == 2
+
+
+async def test_events_that_never_repeat_are_forgotten() -> None:
+    world = LoopWorld()
+    for replicas in range(200, 200 + 2 * KEPT):
+        world.api.replicas = replicas  # above the maximum, each time by another number
+        await world.tick()
+    assert len(world.api.events) >= 2 * KEPT
+    assert len(world.scaler._recorder._series) == KEPT
+
+
+async def test_a_long_sentence_is_cut_to_what_the_api_server_takes() -> None:
+    world = LoopWorld()
+    for _ in range(3):
+        world.alerts = PollFailed(f"x{'→' * 999}")
+        await world.tick()
+    event = next(event for event in world.api.events if event["reason"] == "SourceUnavailable")
+    assert len(event["note"].encode()) == 1022  # the next character takes three
 
 
 async def test_an_api_server_that_is_away_is_raised() -> None:

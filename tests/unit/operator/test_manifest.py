@@ -8,7 +8,7 @@ from hypothesis import given
 
 from scrap_operator import manifest
 from scrap_operator.decision import decide
-from scrap_operator.manifest import InvalidSpec
+from scrap_operator.manifest import InvalidSpec, ProblemReason
 from scrap_operator.model import (
     DOWN_BY_DEFAULT,
     UP_BY_DEFAULT,
@@ -43,11 +43,16 @@ def test_what_is_not_said_is_the_models_default() -> None:
     assert spec.rules[1] == Rule("hold", {"alertname": "Hold"}, Effect.HOLD, step=1)
 
 
+def test_a_stored_fallback_of_an_older_crd_is_the_default() -> None:
+    assert manifest.spec_of(alert_scaler(fallback="Hold")) == manifest.spec_of(alert_scaler())
+
+
 def test_everything_that_can_be_said() -> None:
     policies = [{"type": "Percent", "value": 50, "periodSeconds": 30}]
     spec = manifest.spec_of(
         alert_scaler(
             mode="DryRun",
+            fallback=6,
             scaleTargetRef={"apiVersion": "example.com/v1", "kind": "Fleet", "name": "cars"},
             source={
                 "kind": "Prometheus",
@@ -66,6 +71,7 @@ def test_everything_that_can_be_said() -> None:
         )
     )
     assert spec.mode is Mode.DRY_RUN
+    assert spec.fallback == 6
     assert spec.target == Reference("example.com/v1", "Fleet", "cars")
     assert spec.source == Source(
         url="https://prometheus.monitoring.svc:9090/p",
@@ -109,6 +115,7 @@ def test_a_service_is_in_the_own_namespace_and_at_its_kinds_port() -> None:
         ({"source": {"url": "http://host", "settle": "soon"}}, "soon"),
         ({"rules": [{"name": "a", "matchers": {}, "effect": "Explode"}]}, "Explode"),
         ({"rules": None}, "NoneType"),
+        ({"fallback": "Maximum"}, "Maximum"),
         ({"behavior": {"scaleUp": {"policies": [{"type": "Pods"}]}}}, "value"),
     ],
 )
@@ -201,7 +208,7 @@ def test_a_condition_keeps_its_time_until_its_status_changes() -> None:
 
 def test_a_problem_leaves_the_other_conditions() -> None:
     _, body = status_at(NOW)
-    status = manifest.status_of_problem("Refused", "No.", body, NOW)
+    status = manifest.status_of_problem(ProblemReason.REFUSED, "No.", body, NOW)
     assert [each["type"] for each in status["conditions"]] == ["Ready", "SourceAvailable", "Conflict", "Limited"]
     assert manifest.outdated(status, body, 0)
     assert not manifest.outdated(status, body | {"status": merged(body["status"], status)}, 0)

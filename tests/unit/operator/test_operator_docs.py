@@ -12,16 +12,32 @@ from scrap_operator import manifest
 from scrap_operator.cli import main
 from scrap_operator.decision import ScalingReason, decide
 from scrap_operator.model import Direction, Observations, PollFailed, ScaleTarget
+from scrap_operator.recorder import EventType, event_type
 from scrap_operator.telemetry import OperatorMetrics
 from tests.unit.operator.api import alert_scaler
 
 ROOT = Path(__file__).parents[3]
 DOCUMENT = (ROOT / "docs/operator.md").read_text()
+REASONS_PAGE = (ROOT / "docs/scaling-reasons.md").read_text()
 CRD = yaml.safe_load((ROOT / "charts/scrap/crds/alertscalers.yaml").read_text())
 
 
 def test_every_reason_is_documented() -> None:
     assert [reason for reason in ScalingReason if f"`{reason}`" not in DOCUMENT] == []
+
+
+def test_the_page_on_reasons_has_each_of_them_with_a_meaning_and_a_command() -> None:
+    sections = dict(re.findall(r"^### `(\w+)`\n(.*?)(?=^##|\Z)", REASONS_PAGE, re.DOTALL | re.MULTILINE))
+    assert sections.keys() == {*ScalingReason, *manifest.ProblemReason}
+    whole = re.compile(r"\n[A-Z`].{40,}\n\n```console\nkubectl .+```\n+", re.DOTALL)
+    assert [reason for reason, text in sections.items() if not whole.fullmatch(text)] == []
+
+
+def test_the_documented_events_are_those_that_are_recorded() -> None:
+    rows = re.findall(r"^\| (`[^|]+) \| (Normal|Warning) \|", DOCUMENT, re.MULTILINE)
+    documented = {event: kind for events, kind in rows for event in re.findall(r"`(\w+)`", events)}
+    of_decisions = {reason.value: kind for reason in ScalingReason if (kind := event_type(reason))}
+    assert documented == of_decisions | dict.fromkeys(manifest.ProblemReason, EventType.WARNING)
 
 
 def metrics() -> OperatorMetrics:

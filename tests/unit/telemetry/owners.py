@@ -4,7 +4,7 @@ import logging
 from dataclasses import dataclass, field, replace
 from typing import Any, cast
 
-from scrap.cache import Stats
+from scrap.cache.memory import Memory
 from scrap.errors import Reason
 from scrap.events import PageNotes, RequestEnded, Timings
 from scrap.telemetry import Metrics
@@ -25,13 +25,11 @@ class FakeAdmission:
 
 @dataclass
 class FakeCache:
-    """The cache as a scrape sees it; `up` is None where there is no shared level."""
+    """The cache as a scrape sees it; `shared_up` is None where there is no shared level."""
 
-    up: bool | None = True
+    shared_up: bool | None = True
+    memory: Memory = field(default_factory=lambda: Memory(8192))
     lookups: dict[tuple[str, ...], int] = field(default_factory=lambda: {("memory", "fresh"): 0})
-
-    def stats(self) -> Stats:
-        return Stats(entries=7, used=4096, bound=8192, evicted=0, shared_up=self.up)
 
 
 def observed(metrics: Metrics, admission: FakeAdmission | None = None, cache: FakeCache | None = None) -> Metrics:

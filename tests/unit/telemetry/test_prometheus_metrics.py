@@ -6,8 +6,10 @@ from dataclasses import replace
 import pytest
 from prometheus_client.openmetrics.parser import text_string_to_metric_families as parse_openmetrics
 
-from scrap.cache.shared import SharedCacheErrorKind
-from scrap.errors import Outcome, Reason
+from scrap.cache.entry import failure
+from scrap.cache.freshness import FreshnessPolicy
+from scrap.cache.remote import SharedCacheErrorKind
+from scrap.errors import Outcome, Reason, ScrapError
 from scrap.events import Content, Event, FetchEnded, Hop, RequestStarted
 from scrap.fetch.verdict import GuardVerdict
 from scrap.opengraph.document import Bound, FallbackReason
@@ -182,6 +184,7 @@ def test_every_other_event_is_counted() -> None:
 
 def test_state_is_read_at_the_scrape() -> None:
     admission, cache = FakeAdmission(in_flight=3, rejected=5), FakeCache(lookups={("memory", "fresh"): 5})
+    cache.memory.put("key", failure(ScrapError(Reason.DNS_FAILED), policy=FreshnessPolicy(), now=0.0))
     metrics = observed(metrics_after(), admission, cache)
     found = read(metrics)
     for name, value in (
@@ -190,13 +193,13 @@ def test_state_is_read_at_the_scrape() -> None:
         ("scrap_admission_capacity", 4),
         ("scrap_admission_refused_total", 5),
         ("scrap_admission_saturation_ratio", 0.75),
-        ("scrap_cache_entries", 7),
-        ("scrap_cache_bytes", 4096),
+        ("scrap_cache_entries", 1),
+        ("scrap_cache_bytes", cache.memory.used),
         ("scrap_cache_lookups_total", 5),
         ("scrap_cache_shared_up", 1),
     ):
         assert found.value(name) == value, name
-    admission.in_flight, admission.rejected, cache.up = 2, 6, False
+    admission.in_flight, admission.rejected, cache.shared_up = 2, 6, False
     cache.lookups["shared", "miss"] = 1
     found = read(metrics)
     assert found.value("scrap_admission_in_flight") == 2
@@ -206,7 +209,7 @@ def test_state_is_read_at_the_scrape() -> None:
 
 
 def test_without_a_shared_cache_there_is_no_series_for_it() -> None:
-    assert "scrap_cache_shared_up" not in read(observed(metrics_after(), cache=FakeCache(up=None))).families
+    assert "scrap_cache_shared_up" not in read(observed(metrics_after(), cache=FakeCache(shared_up=None))).families
 
 
 def test_what_has_no_event() -> None:

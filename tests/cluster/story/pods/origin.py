@@ -1,24 +1,25 @@
-"""The web: real pages from a folder, each after a pause, as a page far away takes its time. Runs in a pod."""
+"""The web: varied pages with Open Graph, each after a pause, as a page far away takes its time. Runs in a pod."""
 
 import asyncio
+import gzip
 import os
-from pathlib import Path
 
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
+from tests.varied_pages import PAGES, has_open_graph, page
+
 PAUSE = float(os.environ["PAUSE"])  # seconds
-# Packed, as they came: a ConfigMap holds a mebibyte.
-PAGES = [file.read_bytes() for file in sorted(Path(os.environ["PAGES"]).glob("*.html.gz"))]
+PACKED = [gzip.compress(page(number), mtime=0) for number in range(PAGES) if has_open_graph(number)]
 
 
-async def page(request: Request) -> Response:
+async def serve(request: Request) -> Response:
     """A page for each number; what comes behind it makes it another URL."""
     await asyncio.sleep(PAUSE)
-    body = PAGES[request.path_params["number"] % len(PAGES)]
+    body = PACKED[request.path_params["number"] % len(PACKED)]
     return Response(body, media_type="text/html", headers={"Content-Encoding": "gzip"})
 
 
-app = Starlette(routes=[Route("/{number:int}/{rest:path}", page)])
+app = Starlette(routes=[Route("/{number:int}/{rest:path}", serve)])
