@@ -93,8 +93,8 @@ class FetchedPage:
     def refreshed(self, declared: Refresh | None, base: str | None) -> Target | None:
         """Where it leads at once by a refresh, for `Fetcher.follow`; for the arguments see `navigation.refreshed`."""
         response = self._response
-        header = urls.decode(b", ".join(values(response.fields, b"refresh")))
-        target = refreshed(header, declared, response.target, base)
+        header = b", ".join(values(response.fields, b"refresh"))
+        target = refreshed(urls.decode(header), declared, response.target, base)
         if target:
             self.navigation.jar.keep(response.target, response.fields)
         return target
@@ -107,8 +107,7 @@ class FetchedPage:
     async def look(self) -> None:
         """Finds out what the page is, from its header or else from its beginning.
 
-        Raises:
-            ScrapError: its beginning ended early, and is not HTML; and what `read` raises.
+        Raises: what `read` raises, and `failure` where what was read is not HTML.
         """
         header = media.read([value.decode("latin-1") for value in values(self._response.fields, b"content-type")])
         self.charset = header.charset

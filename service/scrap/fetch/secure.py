@@ -84,8 +84,6 @@ class TLSConnection(asyncio.BufferedProtocol, asyncio.Transport):
             reason, internal = self._failure
             raise (Overloaded if reason is Reason.EXHAUSTED else UpstreamError)(reason, internal)
 
-    # What the response calls.
-
     def write(self, data: bytes | bytearray | memoryview) -> None:
         left = memoryview(data)
         while left:

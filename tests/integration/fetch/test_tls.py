@@ -89,10 +89,14 @@ UNTRUSTED: dict[str, tuple[Issued, tuple[Issued, ...]]] = {
 }
 
 
+def trusting_client(make: Make, roots: list[Issued]) -> Client:
+    return make(resolve=Names({NAME: [["127.0.0.1"]]}), ssl_context=trusting_roots(roots), limits=FetchLimits())
+
+
 @pytest.mark.parametrize("kind", TRUSTED)
 async def test_chain_that_browsers_trust_is_read(make: Make, kind: str) -> None:
     root, chain = TRUSTED[kind]
-    client = make(resolve=Names({NAME: [["127.0.0.1"]]}), ssl_context=trusting_roots([root]))
+    client = trusting_client(make, [root])
     async with serving(page(), serving_chain(*chain)) as origin:
         assert (await client.get(origin.url("/", NAME))).body == CARD
 
@@ -100,7 +104,7 @@ async def test_chain_that_browsers_trust_is_read(make: Make, kind: str) -> None:
 @pytest.mark.parametrize("kind", UNTRUSTED)
 async def test_chain_that_proves_nothing_is_not(make: Make, kind: str) -> None:
     root, chain = UNTRUSTED[kind]
-    client = make(resolve=Names({NAME: [["127.0.0.1"]]}), ssl_context=trusting_roots([root]))
+    client = trusting_client(make, [root])
     async with serving(page(), serving_chain(*chain)) as origin:
         with pytest.raises(UpstreamError) as caught:
             await client.get(origin.url("/", NAME))
@@ -112,7 +116,7 @@ async def test_chain_that_proves_nothing_is_not(make: Make, kind: str) -> None:
 async def test_host_without_secure_renegotiation_is_read(make: Make, root: Issued) -> None:
     """Its ServerHello has no extension at all, so no renegotiation_info (RFC 5746)."""
     server = LegacyServer(issue(NAME, root), HTML + b"\r\n" + CARD)
-    client = make(resolve=Names({NAME: [["127.0.0.1"]]}), ssl_context=trusting_roots([root]))
+    client = trusting_client(make, [root])
     async with await asyncio.start_server(server.connected, "127.0.0.1", 0) as listening:
         got = await client.get(f"https://{NAME}:{listening.sockets[0].getsockname()[1]}/old")
     assert (got.body, got.truncated, server.alerts) == (CARD, False, [])
@@ -123,7 +127,7 @@ async def test_host_without_secure_renegotiation_is_read(make: Make, root: Issue
 async def test_host_without_secure_renegotiation_is_verified_all_the_same(make: Make, leaf: Issued) -> None:
     """The handshake goes on behind its ServerHello, up to its certificate."""
     server = LegacyServer(leaf, HTML + b"\r\n" + CARD)
-    client = make(resolve=Names({NAME: [["127.0.0.1"]]}), ssl_context=trusting_roots([BARE_ROOT]))
+    client = trusting_client(make, [BARE_ROOT])
     async with await asyncio.start_server(server.connected, "127.0.0.1", 0) as listening:
         with pytest.raises(UpstreamError) as caught:
             await client.get(f"https://{NAME}:{listening.sockets[0].getsockname()[1]}/")
