@@ -20,7 +20,7 @@ from scrap.cache.disconnect import Disconnect
 from scrap.cache.entry import Entry, EntryState
 from scrap.cache.flight import Flights
 from scrap.cache.freshness import FreshnessPolicy
-from scrap.errors import Outcome, Overloaded, Reason, ScrapError
+from scrap.errors import Outcome, Overloaded, Reason, ScrapError, UpstreamError
 from scrap.events import BackgroundFailed, Emit, FetchEnded, PageNotes, Parse, Timings
 from scrap.fetch import Deadline, FetchedPage, Fetcher, Wants
 from scrap.refresh import Refresh
@@ -185,6 +185,7 @@ class Previewer:
         async with self._admission.enter() as slot:
             summary.queued = summary.timings.wait = time.perf_counter() - started
             page = await self._fetcher.open(target, summary, deadline)
+            leads_nowhere = False
             while True:
                 with page:
                     arrived = self._clock()
@@ -196,10 +197,14 @@ class Previewer:
                 refreshed = None if parsed.outcome is Outcome.OK else page.refreshed(parsed.refresh, parsed.base)
                 if refreshed is None:
                     break
-                page = await self._fetcher.follow(refreshed, page.navigation)
+                try:
+                    page = await self._fetcher.follow(refreshed, page.navigation)
+                except UpstreamError:  # the page itself was read, and has no Open Graph
+                    leads_nowhere = True
+                    break
         headers = page.headers(freshness.FIELDS)
         lifetime = freshness.of_page(headers, now=arrived, delay=page.delay, policy=self._freshness)
-        if page.failure:  # a later try may give all of it: as soon as after a failure
+        if page.failure or leads_nowhere:  # a later try may give more: as soon as after a failure
             lifetime = replace(lifetime, lifetime=min(lifetime.lifetime, self._freshness.negative))
         made = entry.preview(parsed.body, parsed.outcome, lifetime, now=arrived)
         return made, PageNotes(page.truncated, parsed.fallback_reason, parsed.bound)

@@ -8,6 +8,7 @@ from urllib.parse import urlsplit
 import orjson
 import pytest
 
+from scrap.cache.freshness import FreshnessPolicy
 from scrap.errors import Outcome, Reason
 from scrap.events import Event, FetchEnded
 from scrap.preview import Preview
@@ -80,16 +81,21 @@ STAYS: dict[str, Answer] = {
     "the word in a template": page(b'<template><meta http-equiv=refresh content="0;url=/to"></template>'),
     "the word in a name": page(b'<meta name=refresh content="0;url=/to">'),
 }
+LEADS_NOWHERE: dict[str, tuple[Answer, int]] = {  # and how many hops there are
+    "to what is not there": (refresh(b"0;url=/nowhere"), 2),
+    "to a name that is none": (meta(b"0;url=http://name.invalid/"), 2),
+    "in a loop": (refresh(b"0;url=/back"), 2),
+    "in a loop of both kinds": (meta(b"0;url=/redirects-back"), 2),
+    "too often": (refresh(b"0;url=/1"), 6),
+}
+
+
 FAILS: dict[str, tuple[Answer, Reason]] = {
     "to what is private": (refresh(b"0;url=http://10.0.0.1/"), Reason.BLOCKED_ADDRESS),
     "to metadata": (meta(b"0;url=http://169.254.169.254/latest/"), Reason.BLOCKED_ADDRESS),
     "to an odd spelling of it": (meta(b"0;url=http://0xa9fea9fe/"), Reason.BLOCKED_ADDRESS),
     "to a name that is blocked": (refresh(b"0;url=http://metadata.google.internal/"), Reason.BLOCKED_NAME),
     "to what redirects to what is private": (refresh(b"0;url=/private"), Reason.BLOCKED_ADDRESS),
-    "to what is not there": (refresh(b"0;url=/nowhere"), Reason.UPSTREAM_STATUS),
-    "in a loop": (refresh(b"0;url=/back"), Reason.REDIRECT_LOOP),
-    "in a loop of both kinds": (meta(b"0;url=/redirects-back"), Reason.REDIRECT_LOOP),
-    "too often": (refresh(b"0;url=/1"), Reason.REDIRECT_LIMIT),
     "of an error's response": (
         says(b"HTTP/1.1 404 Not Found\r\nRefresh: 0;url=/to\r\nContent-Length: 0\r\n\r\n"),
         Reason.UPSTREAM_STATUS,
@@ -156,6 +162,15 @@ async def test_a_refresh_that_is_not_followed(name: str) -> None:
     assert (preview.entry.outcome, preview.entry.body) == (Outcome.NO_OPEN_GRAPH, b"{}")
     assert paths == ["/a/from"]
     assert len(event.hops) == 1
+
+
+@pytest.mark.parametrize("name", LEADS_NOWHERE)
+async def test_a_page_whose_refresh_leads_nowhere_has_no_open_graph(name: str) -> None:
+    answer, hops = LEADS_NOWHERE[name]
+    preview, event, _ = await preview_of(answer)
+    assert (preview.entry.outcome, preview.entry.body) == (Outcome.NO_OPEN_GRAPH, b"{}")
+    assert preview.entry.fresh_until - preview.entry.stored <= FreshnessPolicy().negative
+    assert len(event.hops) == hops
 
 
 @pytest.mark.parametrize("name", FAILS)
