@@ -39,6 +39,15 @@ ALL_DURATIONS = {"whole": Durations(120, 30, 45, 30, whole=True), "short": Durat
 DURATIONS = ALL_DURATIONS[os.environ.get("STORY", "whole")]
 
 
+def hold(intervals: Intervals) -> float:
+    """The look-back of the Hold alert, in seconds.
+
+    It outlasts the chapter's fault that takes the load away: the web is gone until its alert fires, which a window full
+    of failures does, and nothing may be scaled in meanwhile.
+    """
+    return max(intervals.window(DURATIONS.hold), intervals.window(20) + intervals.fires(5))
+
+
 def values(namespace: Namespace, intervals: Intervals) -> Object:
     """The release: few slots, so that few calls fill it, and windows of seconds where they are minutes.
 
@@ -48,7 +57,7 @@ def values(namespace: Namespace, intervals: Intervals) -> Object:
     """
     alerts = {
         "ScrapSaturated": {"for": f"{SATURATED}s"},
-        "ScrapScaleInUnsafe": {"window": intervals.duration(DURATIONS.hold)},
+        "ScrapScaleInUnsafe": {"window": f"{hold(intervals):.0f}s"},
         "ScrapAtMaximum": {"for": "15s"},
         "ScrapRejectingLoad": {"for": "5s"},
         # The critical one alone: it inhibits the other, which would end some seconds later, and be notified then.

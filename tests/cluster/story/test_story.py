@@ -26,6 +26,7 @@ from tests.cluster.story.scene import (
     SATURATED,
     TOO_MUCH,
     TWICE,
+    hold,
     values,
 )
 from tests.cluster.story.stage import Stage
@@ -161,7 +162,7 @@ def test_c_half_of_it(stage: Stage) -> None:
         stage.record.figure("c: calm to fewer pods", down, "s")
         look_on(DURATIONS.steady)
         # The last look at the load before may be a scrape and an evaluation old.
-        assert down >= stage.intervals.window(DURATIONS.hold) - stage.intervals.noticed
+        assert down >= hold(stage.intervals) - stage.intervals.noticed
         assert changes(stage, began) == 1
 
 
@@ -172,7 +173,7 @@ def is_held(stage: Stage, seconds: float) -> None:
 
 def gone_after(stage: Stage) -> float:
     """Seconds from less load to one pod fewer, at most: it is noticed, the look-back passes, the operator waits."""
-    return stage.intervals.noticed + stage.intervals.window(DURATIONS.hold) + DURATIONS.stabilization + POLL
+    return stage.intervals.noticed + hold(stage.intervals) + DURATIONS.stabilization + POLL
 
 
 def test_d_more_than_all_can_carry(stage: Stage) -> None:
