@@ -8,7 +8,7 @@ export UV_PYTHON_DOWNLOADS := never
 export UV_COMPILE_BYTECODE := 1
 export PYTHONDONTWRITEBYTECODE :=
 .DEFAULT_GOAL := help
-.PHONY: help setup run demo test test-oldest coverage test-servers test-chart test-cluster story story-picture faults cluster-provider lint format types contracts check fuzz bench bench-bombs bench-peers bench-peers-docs gate capacity soak bench-parser dashboards dashboards-preview dashboards-pictures dashboards-check docs docs-serve site alert-test image release clean
+.PHONY: help setup run demo test test-on coverage test-servers test-chart test-cluster story story-picture faults cluster-provider lint format types contracts check fuzz bench bench-bombs bench-peers bench-peers-docs gate capacity soak bench-parser dashboards dashboards-preview dashboards-pictures dashboards-check docs docs-serve site alert-test image release clean
 
 help: ## list the commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-18s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -36,10 +36,10 @@ test: setup ## run the tests
 coverage: setup ## run the tests and measure what they reach
 	@.venv/bin/pytest --cov --cov-report=term
 
-test-oldest: OLDEST ?= /usr/bin/python3
-test-oldest: setup ## run the tests on another Python, in an environment of its own (OLDEST=/usr/bin/python3)
-	@$(OLDEST) --version
-	@UV_PROJECT_ENVIRONMENT=.cache/venv-oldest $(UV) run --frozen --quiet --python $(OLDEST) pytest
+test-on: ON ?= /usr/bin/python3
+test-on: setup ## run the tests on another Python, in an environment of its own (ON=/usr/bin/python3)
+	@$(ON) --version
+	@UV_PROJECT_ENVIRONMENT=.cache/venv-on $(UV) run --frozen --quiet --python $(ON) pytest
 
 lint: setup ## style and layout of the code; the workflows, by zizmor and (with Go) actionlint
 	@.venv/bin/ruff check

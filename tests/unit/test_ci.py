@@ -1,25 +1,30 @@
 """`.ci/run`: what it runs, and what it leaves out in a clone that has nothing beside it."""
 
+import re
 import subprocess
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
 
 from tests.words import ROOT
 
-STEPS = ["lint types contracts", "gate", "test", "test-oldest", "test-servers", "test-chart", "cluster-provider"]
+PYTHON = re.findall(r"(?m)^ARG PYTHON_IMAGE=.*python:([0-9.]*)", (ROOT / "Dockerfile").read_text())[0]
+ON_IMAGE = f"test-on ON=python{PYTHON}"
+STEPS = ["lint types contracts", "gate", "test", "test-on", ON_IMAGE, "test-servers", "test-chart", "cluster-provider"]
 MAKE = """#!/bin/bash
 echo "$* ${SKIPPED_TESTS_FAIL:-0}" >>"$WRITTEN"
 [ "$*" != cluster-provider ] || [ "$PROVIDER" ]
 """
 
 
-def ran(folder: Path, **environment: str) -> tuple[int, list[str], str]:
+def ran(folder: Path, pythons: Sequence[str] = (f"python{PYTHON}",), **environment: str) -> tuple[int, list[str], str]:
     """The exit code, the targets with whether skipped tests fail, and what is said; `make` is a fake."""
     clone = folder / "clone" / ".ci"
     clone.mkdir(parents=True)
     (clone / "run").write_bytes((ROOT / ".ci" / "run").read_bytes())
-    for name in ("redis-server", "shellcheck", "node", "go"):
+    (clone.parent / "Dockerfile").write_bytes((ROOT / "Dockerfile").read_bytes())
+    for name in ("redis-server", "shellcheck", "node", "go", *pythons):
         (folder / name).symlink_to("/bin/true")
     (folder / "make").write_text(MAKE)
     (folder / "make").chmod(0o755)
@@ -41,6 +46,12 @@ def test_a_bare_clone_with_a_cluster(tmp_path: Path) -> None:
     code, targets, said = ran(tmp_path, PROVIDER="kind")
     assert (code, said) == (0, "")
     assert targets == [f"{step} 0" for step in [*STEPS, "test-cluster"]]
+
+
+def test_without_the_python_of_the_image(tmp_path: Path) -> None:
+    code, targets, said = ran(tmp_path, pythons=(), PROVIDER="kind")
+    assert (code, said) == (0, f"left out: the tests on Python {PYTHON}, which is not here\n")
+    assert targets == [f"{step} 0" for step in [*STEPS, "test-cluster"] if step != ON_IMAGE]
 
 
 def test_beside_shared_nothing_may_be_skipped(tmp_path: Path) -> None:
