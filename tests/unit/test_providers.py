@@ -33,6 +33,7 @@ case "${0##*/} $*" in
     "docker inspect "*) echo 4711 ;;
     "docker network inspect "*) echo "fc00:f853:ccd:e793::1 172.18.0.1 " ;;
     "docker image inspect "*) echo '{"a": "b"}' ;;
+    "kubectl config current-context") echo "${CONTEXT:-production}" ;;
     "kubectl get crds "*) [ -e "$WRITTEN.installed" ] && echo crd/probes.monitoring.coreos.com ;;
     "helm upgrade "*) touch "$WRITTEN.installed" ;;
 esac
@@ -286,7 +287,18 @@ def test_the_first_provider_that_is_there_is_taken(install: Install, tmp_path: P
         assert type(chosen(name, "mine", 1)) is each
 
 
-def test_somebodys_cluster_is_taken_by_its_name_alone(install: Install) -> None:
+@pytest.mark.parametrize("context", ["docker-desktop", "k3d-mine", "kind-kind", "minikube", "colima-work"])
+def test_a_cluster_of_this_machine_is_taken(context: str, install: Install, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CONTEXT", context)
+    install("kubectl", "helm")
+    assert isinstance(chosen("", "mine", 1), Current)
+
+
+@pytest.mark.parametrize("context", ["production", "arn:aws:eks:eu-west-1:1:cluster/kind-of", "gke_minikube"])
+def test_any_other_cluster_is_taken_by_its_name_alone(
+    context: str, install: Install, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("CONTEXT", context)
     install("kubectl", "helm")
     assert isinstance(chosen("current", "mine", 1), Current)
     with pytest.raises(NoProviderError, match=r"^No cluster to run on: install "):

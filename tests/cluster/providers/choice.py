@@ -10,8 +10,6 @@ from tests.cluster.providers.provider import Provider
 from tests.cluster.providers.shared import SharedCluster
 
 PROVIDERS: dict[str, type[Provider]] = {each.name: each for each in (Kind, Minikube, Current, SharedCluster)}
-# Somebody's own cluster is used by its name alone: a test deletes its Prometheus, drains its nodes, takes its DNS.
-BY_ITSELF = (Kind, Minikube, SharedCluster)
 
 
 class NoProviderError(Exception):
@@ -31,8 +29,8 @@ def chosen(name: str, cluster: str, nodes: int) -> Provider:
         if missing := found.missing():
             raise NoProviderError(f"PROVIDER={name} cannot be used here: {missing}.")
         return found(cluster, nodes)
-    for each in BY_ITSELF:
-        if not each.missing():
+    for each in PROVIDERS.values():
+        if not each.missing() and each.may_be_taken():
             return each(cluster, nodes)
     raise NoProviderError(
         "No cluster to run on: install kubectl, helm, docker and kind (https://kind.sigs.k8s.io) or minikube, or set "

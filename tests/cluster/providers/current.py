@@ -1,6 +1,7 @@
 """The cluster of kubectl's current context: somebody's. It is left as it was found."""
 
 import os
+import re
 import shlex
 import subprocess
 from pathlib import Path
@@ -9,6 +10,8 @@ from typing import ClassVar
 from tests.cluster.providers.provider import STACK_SCRIPT, Provider, call
 
 CONTEXT = ("kubectl", "config", "current-context")
+# Contexts of clusters on a developer's own machine, as the tools that make them name them.
+LOCAL = re.compile(r"docker-desktop|rancher-desktop|orbstack|microk8s|minikube|colima.*|(?:k3d|kind)-.*")
 PROMETHEUS = ("get", "prometheus", "kube-prometheus-stack-prometheus", "--namespace", "monitoring")
 
 
@@ -28,6 +31,12 @@ class Current(Provider):
     @classmethod
     def missing(cls) -> str:
         return super().missing() or ("" if succeeds(*CONTEXT) else "kubectl has no current context")
+
+    @classmethod
+    def may_be_taken(cls) -> bool:
+        """Only one on this machine: a test deletes Prometheus, drains nodes and takes DNS away."""
+        context = subprocess.run(CONTEXT, capture_output=True, text=True, check=True).stdout.strip()
+        return LOCAL.fullmatch(context) is not None
 
     def up(self) -> None:
         """It is up."""

@@ -41,6 +41,11 @@ class Provider(ABC):
         absent = [tool for tool in cls.tools if not shutil.which(tool)]
         return f"{' and '.join(absent)} not installed" if absent else ""
 
+    @classmethod
+    def may_be_taken(cls) -> bool:
+        """Whether it is used where PROVIDER names none."""
+        return True
+
     def setup(self) -> None:
         """Prepares this machine; what it takes is not the cluster's time."""
         call("kubectl", "version", "--client")
