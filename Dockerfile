@@ -23,6 +23,8 @@ FROM ${PYTHON_IMAGE}
 ARG VERSION=dev
 ARG REVISION=unknown
 ARG SOURCE=https://localhost/scrap
+# URL of this version's docs folder; a source tree has none (RFC 6761, section 6.4).
+ARG DOCUMENTATION=https://scrap.invalid
 LABEL org.opencontainers.image.title="scrap" \
       org.opencontainers.image.description="Answers a URL with the Open Graph of the page behind it" \
       org.opencontainers.image.source="${SOURCE}" \
@@ -35,7 +37,8 @@ RUN python3 -m pip uninstall --yes --quiet --root-user-action=ignore pip \
 COPY --from=build /opt/scrap /opt/scrap
 # USER: the user below has no entry in /etc/passwd, and who asks for its name (kopf does) would find none.
 ENV PATH=/opt/scrap/bin:$PATH PYTHONUNBUFFERED=1 PYTHONDONTWRITEBYTECODE=1 USER=scrap \
-    SCRAP_HOST=0.0.0.0 SCRAP_MANAGEMENT_HOST=0.0.0.0
+    SCRAP_HOST=0.0.0.0 SCRAP_MANAGEMENT_HOST=0.0.0.0 \
+    SCRAP_USER_AGENT="Mozilla/5.0 (compatible; scrapbot/${VERSION}; +${DOCUMENTATION}/fetching.md)"
 USER 65532:65532
 WORKDIR /tmp
 EXPOSE 8080 8081

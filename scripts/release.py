@@ -185,7 +185,7 @@ def stage(release: Release) -> None:
 def image(release: Release) -> list[list[str]]:
     """The commands that build and push the image."""
     arguments = {"VERSION": release.version, "REVISION": os.environ.get("GITHUB_SHA", "unknown")}
-    arguments["SOURCE"] = f"{release.server}/{release.repository}"
+    arguments |= {"SOURCE": f"{release.server}/{release.repository}", "DOCUMENTATION": f"{release.pages}/docs"}
     flags = [f"--build-arg={key}={value}" for key, value in arguments.items()]
     attested = ["--sbom=true", "--provenance=mode=max", f"--metadata-file={release.dist / 'image.json'}"]
     tag = f"--tag={release.image}:{release.version}"

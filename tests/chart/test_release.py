@@ -200,6 +200,7 @@ def test_the_steps_that_push_and_sign(tree: Path, tmp_path: Path) -> None:
     assert {f"--platform={PLATFORMS}", "--push", "--sbom=true", "--provenance=mode=max"} <= set(image)
     assert "--tag=ghcr.io/some/repo:0.1.0" in image
     assert "--build-arg=SOURCE=https://github.com/Some/Repo" in image
+    assert "--build-arg=DOCUMENTATION=https://github.com/Some/Repo/blob/v0.1.0/docs" in image
     assert chart == ["helm", "push", str(tree / "dist" / "scrap-0.1.0.tgz"), "oci://ghcr.io/some/repo/charts"]
     assert [command[-1] for command in signed] == [
         f"ghcr.io/some/repo@{DIGEST}",

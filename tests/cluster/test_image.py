@@ -12,7 +12,7 @@ from tests.cluster.clusters import IMAGE, Namespace, Object, run
 from tests.cluster.providers.choice import provider
 
 INSIDE = """
-import importlib.metadata, importlib.util, json, pathlib, shutil
+import importlib.metadata, importlib.util, json, os, pathlib, shutil
 tools = "pip pip3 uv uvx gcc cc g++ make ld".split()
 modules = "pip ensurepip setuptools uv uv_build".split()
 print(json.dumps({
@@ -20,6 +20,7 @@ print(json.dumps({
     "modules": [name for name in modules if importlib.util.find_spec(name)],
     "wheels": [str(path) for root in ("/usr", "/opt") for path in pathlib.Path(root).rglob("*.whl")],
     "installed": [found.metadata["Name"] for found in importlib.metadata.distributions(path=["%s"])],
+    "agent": os.environ["SCRAP_USER_AGENT"],
     "sbom": json.loads(pathlib.Path("/opt/scrap/sbom.cdx.json").read_text()),
 }))
 """
@@ -73,6 +74,10 @@ def test_its_bill_of_materials_is_the_lock_file(inside: Object) -> None:
     listed = {component["name"] for component in inside["sbom"]["components"]} - {"scrap"}
     assert listed == needed()
     assert {name.lower().replace("_", "-").replace(".", "-") for name in inside["installed"]} - {"scrap"} <= listed
+
+
+def test_hosts_are_given_the_version_and_its_documentation(inside: Object) -> None:
+    assert inside["agent"] == "Mozilla/5.0 (compatible; scrapbot/tests; +https://scrap.invalid/fetching.md)"
 
 
 def test_it_says_what_it_is() -> None:
