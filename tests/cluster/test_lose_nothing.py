@@ -7,6 +7,7 @@ pages that nobody asked for before, and some of these are slow: whatever pod goe
 import itertools
 import json
 import random
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -25,6 +26,7 @@ AT_LEAST = 20_000  # requests while the release changes and changes back, half o
 CLIENTS = 48
 UPGRADE = ("--reset-then-reuse-values", "--wait", "--timeout", "180s")
 CRD = "charts/crds/crds/alertscalers.yaml"
+REVISION = "scaling.scrap.dev/revision"
 NEW = itertools.count()  # numbers of pages
 
 # It answers `?seconds=0.5` that much later.
@@ -182,17 +184,24 @@ def test_helm_3_loses_nothing_either(service: Namespace, three_pods: None) -> No
 
 @pytest.fixture
 def chart_before(tmp_path: Path) -> Path:
-    """The chart before the CRD was changed last, from git."""
-    changed = run("git", "-C", ROOT, "rev-list", "-1", "HEAD", "--", f"charts/scrap/{CRD}").strip()
-    archive = tmp_path / "chart.tar"
-    run("git", "-C", ROOT, "archive", "--output", archive, f"{changed}^", "charts/scrap")
-    run("tar", "--extract", "--file", archive, "--directory", tmp_path)
-    return tmp_path / "charts" / "scrap"
+    """The last chart in git whose CRD is an older one; in a checkout without history this one, its CRD said to be older."""
+    path, new = f"charts/scrap/{CRD}", (CHART / CRD).read_text()
+    for commit in run("git", "-C", ROOT, "log", "--format=%H", "--diff-filter=AM", "--", path).split():
+        if revision(run("git", "-C", ROOT, "show", f"{commit}:{path}")) < revision(new):
+            archive = tmp_path / "chart.tar"
+            run("git", "-C", ROOT, "archive", "--output", archive, commit, "charts/scrap")
+            run("tar", "--extract", "--file", archive, "--directory", tmp_path)
+            return tmp_path / "charts" / "scrap"
+    shutil.copytree(CHART, tmp_path / "scrap")
+    old = new.replace(f'{REVISION}: "{revision(new)}"', f'{REVISION}: "{revision(new) - 1}"')
+    for file in (tmp_path / "scrap").rglob(Path(CRD).name):
+        file.write_text(old)
+    return tmp_path / "scrap"
 
 
-def revision(crd: Object) -> int:
+def revision(crd: str) -> int:
     """How many changes of the CRD it has."""
-    return int(crd["metadata"].get("annotations", {}).get("scaling.scrap.dev/revision", 0))
+    return int(yaml.safe_load(crd)["metadata"].get("annotations", {}).get(REVISION, 0))
 
 
 def test_upgrade_from_a_chart_with_an_older_crd(service: Namespace, chart_before: Path) -> None:
@@ -219,7 +228,7 @@ def test_upgrade_from_a_chart_with_an_older_crd(service: Namespace, chart_before
         assert dict(found.lost) == {}
         new, after = crd(), service.get("alertscaler", scaler)
         assert new["metadata"]["uid"] == old["metadata"]["uid"]
-        assert revision(old) < revision(new) == revision(yaml.safe_load((CHART / CRD).read_text()))
+        assert revision(json.dumps(old)) < revision(json.dumps(new)) == revision((CHART / CRD).read_text())
         assert after["metadata"]["uid"] == before["metadata"]["uid"]
         assert after["metadata"]["annotations"]["example.org/note"] == "somebody's"
     finally:
