@@ -184,7 +184,7 @@ def test_helm_3_loses_nothing_either(service: Namespace, three_pods: None) -> No
 
 @pytest.fixture
 def chart_before(tmp_path: Path) -> Path:
-    """The last chart in git whose CRD is an older one; in a checkout without history this one, its CRD said to be older."""
+    """The last chart in git with an older CRD; in a checkout without history this one, with its CRD marked as older."""
     path, new = f"charts/scrap/{CRD}", (CHART / CRD).read_text()
     for commit in run("git", "-C", ROOT, "log", "--format=%H", "--diff-filter=AM", "--", path).split():
         if revision(run("git", "-C", ROOT, "show", f"{commit}:{path}")) < revision(new):
