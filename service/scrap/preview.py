@@ -22,7 +22,7 @@ from scrap.cache.flight import Flights
 from scrap.cache.freshness import FreshnessPolicy
 from scrap.errors import Outcome, Overloaded, Reason, ScrapError, UpstreamError
 from scrap.events import BackgroundFailed, Emit, FetchEnded, PageNotes, Parse, Timings
-from scrap.fetch import Deadline, FetchedPage, Fetcher, Wants
+from scrap.fetch import Deadline, FetchedPage, Fetcher, Navigation, Wants
 from scrap.refresh import Refresh
 from scrap.turns import Turns
 from scrap.urls import Target
@@ -59,6 +59,15 @@ class Parsed(NamedTuple):
     error: Exception | None = None  # what made a parser fail
     refresh: Refresh | None = None  # what a page without Open Graph declares
     base: str | None = None  # the page's `<base href>`, as written
+
+
+class FetchedPreview(NamedTuple):
+    """The preview of a page that was fetched; of one without Open Graph, where it leads to at once by a refresh."""
+
+    entry: Entry
+    notes: PageNotes
+    navigation: Navigation
+    leads_to: Target | None
 
 
 _NOTHING = Parsed(b"{}", Outcome.NO_OPEN_GRAPH)
@@ -144,7 +153,7 @@ class Previewer:
             self._flights.launch(target.key, partial(self._make, target, only_fresh=True))
 
     def _is_due(self, hit: Hit) -> bool:
-        """Whether a client may have a page fetched anew: not in an overload, and once in the minimum of freshness."""
+        """Whether `no-cache` has a page fetched: not in an overload, nor within the minimum after the last fetch."""
         earliest = max(hit.entry.stored + self._freshness.minimum, hit.entry.held_until)
         return self._clock() >= earliest and not self._admission.is_overloaded
 
@@ -159,15 +168,15 @@ class Previewer:
                     is_stale = only_fresh and hit.state is EntryState.STALE
                     if not (is_stale or (anew and self._is_due(hit))):
                         return _found(hit)
-                made, notes = await self._admitted(target, summary, deadline)
+                made = await self._admitted(target, summary, deadline)
         except ScrapError as error:
             hold = self._freshness.minimum if anew else 0.0
             return self._failed(target, self._blamed(error, summary.timings), summary.timings, hit, hold)
         finally:
             if summary.queued is not None:
                 self._emit(summary)
-        self._cache.put(target.key, made)
-        return Preview(made, MISS, summary.timings, notes=notes)
+        self._cache.put(target.key, made.entry)
+        return Preview(made.entry, MISS, summary.timings, notes=made.notes)
 
     def _blamed(self, error: ScrapError, timings: Timings) -> ScrapError:
         """The page is not to blame for a deadline that passed mostly in queues of this service."""
@@ -180,34 +189,35 @@ class Previewer:
         kept = self._cache.fail(target.key, failed, spare=hit.entry if hit else None, hold=hold)
         return Preview(kept, MISS if kept is failed else STALE, timings, error.internal)
 
-    async def _admitted(self, target: Target, summary: FetchEnded, deadline: Deadline) -> tuple[Entry, PageNotes]:
+    async def _admitted(self, target: Target, summary: FetchEnded, deadline: Deadline) -> FetchedPreview:
         started = time.perf_counter()
         async with self._admission.enter() as slot:
             summary.queued = summary.timings.wait = time.perf_counter() - started
-            page = await self._fetcher.open(target, summary, deadline)
-            leads_nowhere = False
-            while True:
-                with page:
-                    arrived = self._clock()
-                    reader = await self._read(page, slot) if page.is_html else None
-                parsed = _NOTHING
-                if reader:
-                    parsed = await self._parse(reader, page, summary)
-                    slot.hold(reader.held + len(parsed.body))
-                refreshed = None if parsed.outcome is Outcome.OK else page.refreshed(parsed.refresh, parsed.base)
-                if refreshed is None:
-                    break
+            made = await self._previewed(await self._fetcher.open(target, summary, deadline), slot)
+            while made.leads_to:
                 try:
-                    page = await self._fetcher.follow(refreshed, page.navigation)
+                    made = await self._previewed(await self._fetcher.follow(made.leads_to, made.navigation), slot)
                 except UpstreamError:  # the page itself was read, and has no Open Graph
-                    leads_nowhere = True
                     break
+        return made
+
+    async def _previewed(self, page: FetchedPage, slot: Slot) -> FetchedPreview:
+        """Reads and parses a page."""
+        with page:
+            arrived = self._clock()
+            reader = await self._read(page, slot) if page.is_html else None
+        parsed = _NOTHING
+        if reader:
+            parsed = await self._parse(reader, page)
+            slot.hold(reader.held + len(parsed.body))
+        leads_to = None if parsed.outcome is Outcome.OK else page.refreshed(parsed.refresh, parsed.base)
         headers = page.headers(freshness.FIELDS)
         lifetime = freshness.of_page(headers, now=arrived, delay=page.delay, policy=self._freshness)
-        if page.failure or leads_nowhere:  # a later try may give more: as soon as after a failure
+        if page.failure or leads_to:  # a later try may give more: as soon as after a failure
             lifetime = replace(lifetime, lifetime=min(lifetime.lifetime, self._freshness.negative))
         made = entry.preview(parsed.body, parsed.outcome, lifetime, now=arrived)
-        return made, PageNotes(page.truncated, parsed.fallback_reason, parsed.bound)
+        notes = PageNotes(page.truncated, parsed.fallback_reason, parsed.bound)
+        return FetchedPreview(made, notes, page.navigation, leads_to)
 
     async def _read(self, page: FetchedPage, slot: Slot) -> opengraph.PageReader:
         """Reads a page as it arrives, until the reader has enough."""
@@ -223,7 +233,8 @@ class Previewer:
         await page.read(feed)
         return reader
 
-    async def _parse(self, reader: opengraph.PageReader, page: FetchedPage, summary: FetchEnded) -> Parsed:
+    async def _parse(self, reader: opengraph.PageReader, page: FetchedPage) -> Parsed:
+        summary = page.navigation.summary
         timings = summary.timings
         await self._step(reader.end, timings)
         while reader.is_behind:

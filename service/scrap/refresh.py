@@ -6,7 +6,7 @@ from typing import NamedTuple
 _S = r"[\t\n\f\r ]"
 # "5", "5; url=/next", "0,'/next'" and the like: the shared declarative refresh steps, 2 to 12.
 _REFRESH = re.compile(
-    rf"{_S}*+(?:([0-9]++)|(?=\.))[0-9.]*+(?:\Z|(?=[;,\t\n\f\r ]){_S}*+[;,]?+{_S}*+(?:[uU][rR][lL]{_S}*+={_S}*+)?(.*+))",
+    rf"{_S}*+(?:([0-9]++)|(?=\.))[0-9.]*+(?:\Z|(?=[;,\t\n\f\r ]){_S}*+[;,]?+{_S}*+([uU][rR][lL]{_S}*+={_S}*+)?(.*+))",
     re.DOTALL,
 )
 _DIGITS = 9  # that are read of a number
@@ -17,11 +17,11 @@ class Refresh(NamedTuple):
 
     Attributes:
         seconds: after which it is loaded.
-        url: as written, relative to the base of the page; empty for the page itself.
+        url: as written, relative to the base of the page; None for the page itself.
     """
 
     seconds: int
-    url: str
+    url: str | None
 
 
 def parse_refresh(value: str) -> Refresh | None:
@@ -29,7 +29,7 @@ def parse_refresh(value: str) -> Refresh | None:
     found = _REFRESH.match(value)
     if not found:
         return None
-    url = found[2] or ""
-    if url[:1] in ("'", '"'):
+    url = found[3] if found[2] or found[3] else None
+    if url and url[0] in "'\"":
         url = url[1:].partition(url[0])[0]
     return Refresh(int((found[1] or "").lstrip("0")[:_DIGITS] or 0), url)

@@ -1,4 +1,4 @@
-"""A real cluster: the one that KUBECONFIG names, with its tools."""
+"""A real cluster, with its tools: the one that a provider (providers/choice.py) gave to KUBECONFIG."""
 
 import json
 import os

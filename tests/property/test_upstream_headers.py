@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import os
 import re
+import ssl
 import sys
 import time
 from collections.abc import Callable, Iterator
@@ -19,7 +20,7 @@ from scrap import urls
 from scrap.errors import Reason, UpstreamError
 from scrap.fetch import FetchLimits, redirects, response, response_head
 from scrap.fetch.cookies import Jar, read_cookie, read_date
-from scrap.fetch.response import READ_BYTES, UpstreamResponse
+from scrap.fetch.response import READ_BYTES, TLSNotClosed, TLSOverheadExceeded, UpstreamResponse
 from scrap.fetch.response_head import read_head
 from scrap.turns import Turns
 
@@ -110,6 +111,28 @@ class DeafTransport(asyncio.Transport):
 
     def resume_reading(self) -> None:
         pass
+
+
+@pytest.mark.parametrize(
+    ("error", "broken"),
+    [
+        (None, False),
+        (TLSNotClosed(), False),
+        (TLSOverheadExceeded(), False),
+        (ConnectionResetError(), True),
+        (ConnectionAbortedError(), True),
+        (TimeoutError(), True),
+        (OSError(113, "No route to host"), True),
+        (ssl.SSLError("bad record MAC"), True),
+    ],
+)
+def test_a_body_without_a_length_is_broken_by_an_error_of_its_connection(error: Exception | None, broken: bool) -> None:
+    upstream = UpstreamResponse(HERE, b"", LIMITS, memoryview(bytearray(READ_BYTES)), Turns(), eager=True)
+    upstream.connection_made(DeafTransport())
+    upstream.receive(memoryview(b"HTTP/1.1 200 OK\r\n\r\n<p"))
+    upstream.connection_lost(error)
+    assert (upstream.broken, upstream.cut) == (broken, error is not None)
+    upstream.abort()
 
 
 Read = tuple[int, dict[bytes, list[bytes]], bytes, bool, Reason | None]

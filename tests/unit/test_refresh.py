@@ -15,15 +15,15 @@ from scrap.refresh import parse_refresh
     [
         ("0;URL=/target", 0, "/target"),
         ("0; url=foo", 0, "foo"),
-        ("5", 5, ""),
-        ("5 ", 5, ""),
-        ("5;", 5, ""),
+        ("5", 5, None),
+        ("5 ", 5, None),
+        ("5;", 5, None),
         (" \t\n\f\r 5 , ; x", 5, "; x"),
         ("1.9;foo", 1, "foo"),
         ("1.9.9...;foo", 1, "foo"),
         (".5;foo", 0, "foo"),
         ("...;foo", 0, "foo"),
-        (".", 0, ""),
+        (".", 0, None),
         ("1 foo", 1, "foo"),
         ("1\nurl=foo", 1, "foo"),
         ("1,foo", 1, "foo"),
@@ -49,7 +49,7 @@ from scrap.refresh import parse_refresh
         ("0" * 5000 + ";x", 0, "x"),
     ],
 )
-def test_what_a_refresh_asks_for(value: str, seconds: int, url: str) -> None:
+def test_what_a_refresh_asks_for(value: str, seconds: int, url: str | None) -> None:
     assert parse_refresh(value) == (seconds, url)
 
 
@@ -61,7 +61,7 @@ def test_a_value_that_is_no_refresh(value: str) -> None:
     assert parse_refresh(value) is None
 
 
-def by_the_steps(value: str) -> tuple[int, str] | None:
+def by_the_steps(value: str) -> tuple[int, str | None] | None:
     """The standard's steps, one by one."""
     space, digits = "\t\n\f\r ", "0123456789"
     rest = value.lstrip(space)
@@ -75,12 +75,15 @@ def by_the_steps(value: str) -> tuple[int, str] | None:
             return None
         rest = rest.lstrip(space)
         rest = (rest[1:] if rest[:1] in (";", ",") else rest).lstrip(space)
+    seconds = int(number.lstrip("0")[:9] or 0)
+    if not rest:
+        return seconds, None
     named = rest[:3].lower() == "url" and rest[3:].lstrip(space).startswith("=")
     if named:
         rest = rest[3:].lstrip(space)[1:].lstrip(space)
     if rest[:1] in ("'", '"') and rest:
         rest = rest[1:].split(rest[0])[0]
-    return int(number.lstrip("0")[:9] or 0), rest
+    return seconds, rest
 
 
 @settings(max_examples=2000, deadline=None, database=None, derandomize=True)
@@ -98,4 +101,4 @@ def test_the_work_grows_as_the_value_does() -> None:
         value = "0;" + unit * 100_000
         found = parse_refresh(value)
         assert found
-        assert len(found.url) < len(value)
+        assert len(found.url or "") < len(value)

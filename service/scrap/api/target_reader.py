@@ -9,8 +9,8 @@ from scrap.errors import InvalidURL, Reason
 from scrap.fetch import accept_language
 
 _LANGUAGES = b"accept-language"
-_MOST = 8192  # requests that are remembered; the one that was not repeated for the longest is forgotten
-_MEMORABLE = 512  # bytes: few are longer, and what is remembered is bounded
+_MOST = 4096  # requests that are remembered; the one that was not repeated for the longest is forgotten
+_MEMORABLE = 512  # bytes of a query or a key: few are longer; 10 MiB at most are remembered
 
 
 class TargetReader:
@@ -20,7 +20,7 @@ class TargetReader:
     """
 
     def __init__(self, languages: str) -> None:
-        self._languages = languages
+        self._languages = accept_language.normalized(languages)
         self._known: OrderedDict[tuple[bytes, bytes], urls.Target] = OrderedDict()
 
     def remembered(self, query: bytes, fields: Mapping[bytes, bytes]) -> urls.Target | None:
@@ -45,7 +45,7 @@ class TargetReader:
         target = _target_of(query)
         if preferred and preferred != self._languages:
             target = target.in_languages(preferred)
-        if len(query) + len(languages) <= _MEMORABLE:
+        if len(query) + len(languages) <= _MEMORABLE and len(target.key) <= _MEMORABLE:
             self._known[asked] = target
             if len(self._known) > _MOST:
                 self._known.popitem(last=False)

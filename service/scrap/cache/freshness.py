@@ -12,6 +12,7 @@ from functools import lru_cache
 
 from scrap.errors import Outcome, Reason
 
+_MAX_DATE = 64  # characters; what is read is remembered
 _LONGEST = 2**31  # seconds: what a delta-seconds too large to hold means (RFC 9111, section 1.2.2)
 
 # A directive: a token, and perhaps a token or a quoted string (RFC 9111, section 5.2). What is neither is skipped.
@@ -74,7 +75,7 @@ def of_page(
     directives = directives_of(values.get("cache-control", []))
     if _unstorable(directives):
         return Freshness(policy.minimum)
-    generated = _date(values["date"][0]) if "date" in values else None
+    generated = _date(values["date"][0][:_MAX_DATE]) if "date" in values else None
     promised = _promised(directives, values, now if generated is None else generated)
     if promised is None:
         lifetime = min(max(policy.minimum, policy.default), policy.maximum)
@@ -136,7 +137,7 @@ def _promised(directives: Mapping[str, str | None], values: Mapping[str, list[st
             return _seconds(directives[name]) or 0
     if "expires" not in values:
         return None
-    expires = _date(values["expires"][0])
+    expires = _date(values["expires"][0][:_MAX_DATE])
     return 0.0 if expires is None else max(0.0, expires - generated)
 
 

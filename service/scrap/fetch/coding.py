@@ -240,6 +240,6 @@ class ContentDecoder:
             left = self._left[index]
             self._left[index] -= len(piece)
             self.overflowed = len(piece) > left
-            yield from self._layer(index + 1, piece[:left])
+            yield from self._layer(index + 1, piece[: max(left, 0)])
             if self.overflowed:
                 return

@@ -3,6 +3,7 @@
 import re
 import time
 from datetime import UTC, datetime
+from itertools import islice
 from typing import NamedTuple
 
 from publicsuffixlist import PublicSuffixList
@@ -14,6 +15,8 @@ from scrap.urls import Target
 
 _PUBLIC_SUFFIXES = PublicSuffixList()
 _MAX_PAIR, _MAX_ATTRIBUTE = 4096, 1024  # bytes (6265bis, section 5.6)
+_MAX_ATTRIBUTES = 32  # that are read of a cookie; there are eight
+_MAX_TOKENS = 12  # that are read of a date; it has six
 _PREFIXES = (b"__secure-", b"__host-")
 _CONTROL = re.compile(rb"[\0-\x08\x0a-\x1f\x7f]")
 _MAX_AGE = re.compile(rb"-?[0-9]+")
@@ -54,7 +57,7 @@ class Jar:
 
     def keep(self, target: Target, fields: Fields) -> None:
         """Takes what a response sets (RFC 6265, section 5.3)."""
-        for line in values(fields, b"set-cookie"):
+        for line in values(fields, b"set-cookie")[: self._limits.cookies]:
             cookie = read_cookie(line, target, time.time())
             if cookie is None:
                 continue
@@ -78,14 +81,14 @@ def read_cookie(line: bytes, target: Target, now: float) -> Cookie | None:
         target: the request whose response has it.
         now: seconds since the epoch.
     """
-    first, *attributes = line.split(b";")
+    first, *attributes = line.split(b";", _MAX_ATTRIBUTES + 1)[: _MAX_ATTRIBUTES + 1]
     name, equals, value = first.partition(b"=")
     name, value = (name.strip(b" \t"), value.strip(b" \t")) if equals else (b"", first.strip(b" \t"))
     if _CONTROL.search(line) or not (name or value) or len(name) + len(value) > _MAX_PAIR:
         return None
     domain, path, secure = "", b"", False
     max_age: int | None = None
-    expires: float | None = None
+    dates: list[bytes] = []
     for attribute in attributes:  # the last one of a kind that can be read counts
         key, _, text = attribute.partition(b"=")
         text = text.strip(b" \t")
@@ -100,8 +103,8 @@ def read_cookie(line: bytes, target: Target, now: float) -> Cookie | None:
                 secure = True
             case b"max-age" if _MAX_AGE.fullmatch(text):
                 max_age = int(text)
-            case b"expires" if (date := read_date(text)) is not None:
-                expires = date
+            case b"expires":
+                dates.append(text)
     if domain and domain != target.host and (not _is_below(target.host, domain) or _PUBLIC_SUFFIXES.is_public(domain)):
         return None
     host_only = not domain or _PUBLIC_SUFFIXES.is_public(domain)
@@ -115,7 +118,11 @@ def read_cookie(line: bytes, target: Target, now: float) -> Cookie | None:
     if not path.startswith(b"/"):  # the default path (section 5.1.4)
         path = _path(target).rpartition(b"/")[0] or b"/"
     pair = b"%b=%b" % (name, value) if name else value
-    expired = max_age <= 0 if max_age is not None else expires is not None and expires <= now
+    if max_age is not None:
+        expired = max_age <= 0
+    else:
+        expires = (date for text in reversed(dates[-2:]) if (date := read_date(text)) is not None)
+        expired = next(expires, now + 1) <= now
     return Cookie(name, domain or target.host, host_only, path, pair, secure, expired)
 
 
@@ -123,7 +130,7 @@ def read_date(text: bytes) -> float | None:
     """Reads a date as browsers do, its parts in any order (RFC 6265, section 5.1.1): seconds since the epoch."""
     clock: list[int] = []
     day, month, year = -1, 0, 0
-    for token in _DATE_TOKEN.findall(text):
+    for token in (found[0] for found in islice(_DATE_TOKEN.finditer(text), _MAX_TOKENS)):
         if not clock and (found := _CLOCK.match(token)):
             clock = [int(part) for part in found.groups()]
         elif day < 0 and (found := _DAY.match(token)):

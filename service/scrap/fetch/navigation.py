@@ -32,11 +32,11 @@ def refreshed(header: str, declared: Refresh | None, here: Target, base: str | N
     """
     sent = parse_refresh(header) if header else None
     refresh = sent or declared
-    if refresh is None or refresh.seconds > REFRESH_SECONDS:
+    if refresh is None or refresh.url is None or refresh.seconds > REFRESH_SECONDS:
         return None
-    origin = here.href if sent or not base else urls.resolve(here.href, base) or here.href
+    origin = here.href if header or not base else urls.resolve(here.href, base) or here.href
     try:
-        target = redirects.resolve(urls.resolve(origin, refresh.url) or "", here)
+        target = redirects.resolve(refresh.url, here._replace(href=origin))
     except UpstreamError:
         return None
     return None if target.href == here.href else target

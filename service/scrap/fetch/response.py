@@ -21,6 +21,14 @@ READ_BYTES = 32 * KIB
 """What one read of a socket takes; while any of it waits to be taken from here, the socket is paused."""
 
 
+class TLSNotClosed(ConnectionError):
+    """The connection ended without TLS' own end: there may have been more (RFC 9112, section 9.8)."""
+
+
+class TLSOverheadExceeded(ssl.SSLError):
+    """TLS took more bytes beside content than its limit."""
+
+
 class UpstreamResponse(asyncio.BufferedProtocol):
     """Sends a request once and holds what comes back, never more than its limits.
 
@@ -181,8 +189,8 @@ class UpstreamResponse(asyncio.BufferedProtocol):
             reason = Reason.TLS_FAILED if isinstance(exc, ssl.SSLError) else Reason.PROTOCOL_ERROR
             self._fail(reason, f"closed before the end of the head: {exc or 'end of stream'}")
         else:
-            at_limit = isinstance(exc, ssl.SSLError)  # of what TLS takes beside content
-            self.broken = not at_limit and (self._is_framed() or isinstance(exc, ConnectionResetError))
+            is_damaged = exc is not None and not isinstance(exc, TLSNotClosed)
+            self.broken = not isinstance(exc, TLSOverheadExceeded) and (is_damaged or self._is_framed())
             self.cut = exc is not None or self.broken
             self._end()
         self._notify()

@@ -13,7 +13,7 @@ from typing import cast
 from scrap.errors import Overloaded, Reason, UpstreamError
 from scrap.fetch import exhaustion
 from scrap.fetch.limits import KIB, FetchLimits
-from scrap.fetch.response import UpstreamResponse
+from scrap.fetch.response import TLSNotClosed, TLSOverheadExceeded, UpstreamResponse
 from scrap.fetch.tls_sessions import TLSSessions
 from scrap.turns import Turns
 
@@ -136,7 +136,7 @@ class TLSConnection(asyncio.BufferedProtocol, asyncio.Transport):
         if self._rest:
             self._work_on()
         if self._socket is not None:  # RFC 9112, section 9.8: without close_notify there may have been more
-            self._lose(exc or ConnectionError("the connection ended, and TLS had not"))
+            self._lose(exc or TLSNotClosed("the connection ended, and TLS had not"))
 
     def _work(self, data: memoryview) -> None:
         """Decrypts what was read, in slices, and puts off what takes too long."""
@@ -180,7 +180,7 @@ class TLSConnection(asyncio.BufferedProtocol, asyncio.Transport):
             return
         self._flush()
         if self._overhead > self._limit + self._incoming.pending:
-            self._lose(ssl.SSLError(f"more than {self._limit} bytes of TLS without content"))
+            self._lose(TLSOverheadExceeded(f"more than {self._limit} bytes of TLS without content"))
 
     def _read(self) -> None:
         """Decrypts what there is; the response receives it by the buffer, not by the record."""

@@ -303,3 +303,10 @@ def test_beginnings_of_html(beginning: bytes) -> None:
 )
 def test_beginnings_of_something_else(beginning: bytes) -> None:
     assert not media.sniff(beginning)
+
+
+def test_a_long_header_is_read_in_part() -> None:
+    """A parameter takes half a microsecond."""
+    parameter = ";charset=koi8-r"
+    assert media.read(["text/html" + ";" * (1024 - len("text/html" + parameter)) + parameter]).charset == "koi8-r"
+    assert media.read(["text/html" + ";" * 1024 + parameter]) == media.Media(is_html=True, charset=None)
