@@ -53,6 +53,13 @@ def test_bad_query_has_its_reason(reader: TargetReader, query: bytes, reason: Re
     assert caught.value.reason is reason
 
 
+def test_a_client_that_names_the_languages_of_the_setting_shares_its_key() -> None:
+    reader = TargetReader("ko-KR, ko;q=0.9, en;q=0.5")
+    for languages in (b"ko-KR, ko;q=0.9, en;q=0.5", b"ko-kr,ko;q=0.8,en;q=0.1"):
+        target = reader.read(QUERY, {b"accept-language": languages})
+        assert (target.languages, target.key) == ("", target.href)
+
+
 @pytest.mark.parametrize("languages", [b"", b"*", b"no languages", b"en-us, en;q=0.5"])
 def test_a_client_without_languages_of_its_own_gets_those_of_the_setting(
     reader: TargetReader, languages: bytes
