@@ -134,7 +134,8 @@ class Flights(Generic[T]):
             pass
         except Exception as error:  # noqa: BLE001 - it is reported
             if not flight.waiters:
-                context = {"message": "Work without a request failed", "exception": error, "task": flight.task}
+                # Without the task: from Python 3.12 on its context would be entered, in which this runs.
+                context = {"message": "Work without a request failed", "exception": error}
                 flight.task.get_loop().call_exception_handler(context)
 
     def _leave(self, key: str, flight: _Flight[T]) -> None:
