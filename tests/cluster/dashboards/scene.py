@@ -27,7 +27,7 @@ PAGES = {"graph": GRAPH % ("text " * 4000), "none": "<!doctype html><title>Nothi
 
 def answer(path):
     kind = path.split("/")[1]
-    time.sleep({"slow": 0.7, "hangs": 20}.get(kind, 0.002))
+    time.sleep({"slow": 0.7, "late": 2.4, "hangs": 20}.get(kind, 0.002))
     status = {"moved": 302, "gone": 404, "broken": 500}.get(kind, 200)
     fields = {"Location": path.replace("moved", "graph")} if status == 302 else {}
     return status, fields, PAGES["none" if kind == "none" else "graph"].encode() if status == 200 else b""
