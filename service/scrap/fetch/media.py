@@ -2,6 +2,7 @@
 
 import re
 from dataclasses import dataclass
+from functools import lru_cache
 
 SNIFFED_BYTES = 1445  # what the MIME Sniffing standard looks at (section 5.1)
 
@@ -39,8 +40,13 @@ class Media:
 
 def read(lines: list[str]) -> Media:
     """Reads the Content-Type lines of a header (Fetch standard, section 2.2.2: extract a MIME type)."""
+    return _read(", ".join(lines)[:_MAX_LENGTH])
+
+
+@lru_cache(256)  # most pages have one of a few
+def _read(line: str) -> Media:
     essence = charset = first_charset = None
-    for value in _VALUE.findall(", ".join(lines)[:_MAX_LENGTH]):
+    for value in _VALUE.findall(line):
         found = _TYPE.match(value)
         if not found or found[1] == "*/*":
             continue
