@@ -51,7 +51,7 @@ def skipping() -> Generator[None]:
     try:
         yield
     except CannotError as error:
-        pytest.skip(str(error))
+        pytest.skip(str(error))  # which says what the provider cannot do; SKIPPED_TESTS_FAIL where all can be done
 
 
 @pytest.fixture(scope="session")

@@ -87,8 +87,7 @@ def seen(service: Namespace, at_least: int) -> Iterator[Seen]:
     with load(service.address(), 80, targets(service)) as found:
         until("the load is under way", lambda: found.answered > 400)
         yield found
-        gone = lambda: all("deletionTimestamp" not in pod["metadata"] for pod in service.pods())  # noqa: E731
-        until("every pod that goes is gone", gone, 90)
+        until("every pod that goes is gone", lambda: none_goes(service), 90)
         until("it was a load", lambda: found.answered + found.lost.total() >= at_least, 120)
     print(
         f"{found.answered} answered over {found.connections} connections, slowest {found.slowest:.3f} s; {found.lost}"
@@ -115,6 +114,11 @@ def settings(namespace: Namespace) -> Object:
 def names(namespace: Namespace) -> set[str]:
     """The pods that are to stay."""
     return {pod["metadata"]["name"] for pod in namespace.pods() if "deletionTimestamp" not in pod["metadata"]}
+
+
+def none_goes(namespace: Namespace) -> bool:
+    """Whether all pods that there are, are to stay."""
+    return len(names(namespace)) == len(namespace.pods())
 
 
 @pytest.mark.parametrize("at_least", [AT_LEAST // 2], indirect=True)
@@ -222,8 +226,7 @@ def test_upgrade_from_a_chart_with_an_older_crd(service: Namespace, chart_before
         with load(service.address("before-scrap"), 80, targets(service)) as found:
             until("the load is under way", lambda: found.answered > 400)
             service.helm("upgrade", "before", CHART, *UPGRADE)
-            gone = lambda: all("deletionTimestamp" not in pod["metadata"] for pod in service.pods())  # noqa: E731
-            until("every pod that goes is gone", gone, 90)
+            until("every pod that goes is gone", lambda: none_goes(service), 90)
         print(f"{found.answered} answered, slowest {found.slowest:.3f} s; {found.lost}")
         assert dict(found.lost) == {}
         new, after = crd(), service.get("alertscaler", scaler)

@@ -1,45 +1,14 @@
 """Cached responses: what a client sees of them, and which requests the origin does not receive."""
 
 import re
-import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
 
 import pytest
 
 from tests import client, running
+from tests.integration.counted_page import CountedPage
 from tests.waiting import eventually
-
-
-@dataclass
-class CountedPage:
-    """A page whose host counts its visitors, and that the test changes."""
-
-    title: str = "First"
-    status: int = 200
-    headers: dict[str, str] = field(default_factory=dict)
-    visits: int = 0
-    visited: threading.Semaphore = field(default_factory=lambda: threading.Semaphore(0))
-    open: threading.Event = field(default_factory=threading.Event)
-
-
-@pytest.fixture
-def site(request: pytest.FixtureRequest) -> Iterator[tuple[CountedPage, str]]:
-    """The page, and its URL; a parameter is its host, where it must not be every other origin's."""
-    state = CountedPage()
-    state.open.set()
-
-    class CountedPageHandler(running.Answer):
-        def do_GET(self) -> None:
-            state.visits += 1
-            state.visited.release()
-            assert state.open.wait(20)
-            body = f'<meta property="og:title" content="{state.title}">'.encode()
-            self.answer(state.status, body, {"Content-Type": "text/html", **state.headers})
-
-    with running.origin(CountedPageHandler, getattr(request, "param", "127.0.0.1")) as origin:
-        yield state, f"{origin.url}/page"
 
 
 @pytest.fixture(scope="module")

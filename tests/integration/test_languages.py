@@ -9,7 +9,7 @@ import pytest
 
 from tests import client, running
 from tests.integration.cache.redis_server import RedisServer
-from tests.integration.test_replicas import shared, until_up  # noqa: F401 - a fixture
+from tests.integration.test_replicas import until_up
 from tests.waiting import eventually
 
 DEFAULT = "en-US,en;q=0.9"
@@ -89,7 +89,7 @@ def test_the_setting_counts(polyglot: Origin) -> None:
     assert asked == ["ko", "en"]
 
 
-def test_replicas_share_the_response_of_a_language(shared: RedisServer, polyglot: Origin) -> None:  # noqa: F811 - a fixture
+def test_replicas_share_the_response_of_a_language(shared: RedisServer, polyglot: Origin) -> None:
     origin, asked = polyglot
     settings = {"SCRAP_CACHE_URL": shared.url}
     with running.service(settings) as first, running.service(settings) as second:

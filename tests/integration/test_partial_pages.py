@@ -1,7 +1,6 @@
 """Pages that end early, over real sockets: what was read by then is the result, if it is of use."""
 
 import asyncio
-import gc
 import gzip
 import random
 import socket
@@ -20,7 +19,7 @@ from scrap.preview import Preview
 from tests import client, running
 from tests.hostile.answers import HTML, drips, page, says
 from tests.hostile.origin import Answer, Request, serving
-from tests.integration.test_previewing import previewing
+from tests.integration.test_previewing import left_behind, previewing
 from tests.unit.fetch.test_coding import COMPRESS, damaged
 from tests.waiting import eventually
 
@@ -173,19 +172,7 @@ async def test_a_page_that_is_whole_or_at_a_limit_lives_as_long_as_it_says() -> 
 async def test_a_page_that_ended_early_is_gone_as_soon_as_its_call_is_over(name: str) -> None:
     answer = USEFUL.get(name) or USELESS[name][0]
     async with serving(answer) as origin, previewing(deadline=1.0) as make:
-        gc.collect()
-        gc.disable()
-        try:
-            await make(origin.url())
-            for _ in range(5):
-                await asyncio.sleep(0)
-            gc.set_debug(gc.DEBUG_SAVEALL)
-            gc.collect()
-            left = [type(thing) for thing in gc.garbage if type(thing).__module__.startswith("scrap")]
-        finally:
-            gc.set_debug(0)
-            gc.enable()
-            gc.garbage.clear()
+        left = await left_behind(make(origin.url()))
     assert not left
 
 

@@ -4,7 +4,7 @@ import asyncio
 import gc
 import threading
 import tracemalloc
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from ipaddress import ip_network
 from typing import Any
@@ -180,6 +180,23 @@ async def test_a_page_that_finds_no_memory_is_refused_and_small_ones_go_on() -> 
         await asyncio.gather(staying, return_exceptions=True)
 
 
+async def left_behind(call: Awaitable[object]) -> list[type]:
+    """The types of the service's objects that only the garbage collector removes after a call."""
+    gc.collect()
+    gc.disable()
+    try:
+        await call
+        for _ in range(5):
+            await asyncio.sleep(0)
+        gc.set_debug(gc.DEBUG_SAVEALL)
+        gc.collect()
+        return [type(thing) for thing in gc.garbage if type(thing).__module__.startswith("scrap")]
+    finally:
+        gc.set_debug(0)
+        gc.enable()
+        gc.garbage.clear()
+
+
 @pytest.mark.parametrize(
     "path",
     ["/alive", "/closed", "/no-status", "/endless-header-fields", "/chunk-soup", "/short", "/loop", "/members/gzip"],
@@ -188,19 +205,7 @@ async def test_a_page_is_gone_as_soon_as_its_call_is_over(path: str) -> None:
     """No object is in a cycle, which would keep all that was read of the page until the collector comes."""
     async with serving(by_path(EVERY)) as origin, previewing() as make:
         before = len(origin.requests)
-        gc.collect()
-        gc.disable()
-        try:
-            await make(f"{origin.url().rstrip('/')}{path}")
-            for _ in range(5):
-                await asyncio.sleep(0)
-            gc.set_debug(gc.DEBUG_SAVEALL)
-            gc.collect()
-            left = [type(thing) for thing in gc.garbage if type(thing).__module__.startswith("scrap")]
-        finally:
-            gc.set_debug(0)
-            gc.enable()
-            gc.garbage.clear()
+        left = await left_behind(make(f"{origin.url().rstrip('/')}{path}"))
         assert len(origin.requests) > before
     assert not left
 

@@ -13,7 +13,7 @@ from scrap.errors import Outcome, Reason
 from scrap.events import Event, FetchEnded
 from scrap.preview import Preview
 from tests.hostile.answers import HTML, by_path, page, redirect, says
-from tests.hostile.origin import Answer, HostileOrigin, Request, serving
+from tests.hostile.origin import Answer, Request, serving
 from tests.integration.test_previewing import previewing
 
 CARD = b'<head><meta property="og:title" content="T"></head>'
@@ -23,6 +23,15 @@ NOTHING = b"<head><title>One moment</title></head>"
 def refresh(value: bytes, body: bytes = NOTHING, *fields: bytes) -> Answer:
     """A page with a Refresh header."""
     return page(body, b"Refresh: " + value, *fields)
+
+
+def refresh_here(value: bytes) -> Answer:
+    """The same, with the origin's own host and port in it."""
+
+    async def answer(request: Request, writer: asyncio.StreamWriter) -> None:
+        await refresh(value % (request.header("host") or "").encode())(request, writer)
+
+    return answer
 
 
 def meta(content: bytes, *, before: bytes = b"", after: bytes = b"") -> Answer:
@@ -38,8 +47,8 @@ FOLLOWED: dict[str, Answer] = {
     "header, a comma": refresh(b"0,/to"),
     "header, white space alone": refresh(b"5 /to"),
     "header, a fraction": refresh(b".5; /to"),
-    "header, scheme-relative": refresh(b"0;url=//127.0.0.1:9381/to"),
-    "header, absolute": refresh(b"0;url=http://127.0.0.1:9381/to#there"),
+    "header, scheme-relative": refresh_here(b"0;url=//%b/to"),
+    "header, absolute": refresh_here(b"0;url=http://%b/to#there"),
     "header, of what is no HTML": says(b"HTTP/1.1 200 OK\r\nRefresh: 0;url=/to\r\nContent-Length: 0\r\n\r\n"),
     "header, of text": says(
         b"HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\nRefresh: 0;url=/to\r\nContent-Length: 2\r\n\r\nHi"
@@ -76,7 +85,7 @@ STAYS: dict[str, Answer] = {
     "mail": refresh(b"0;url=mailto:somebody@example.com"),
     "an app": meta(b"0;url=intent://to#Intent;scheme=https;end"),
     "a file": refresh(b"0;url=file:///etc/passwd"),
-    "credentials": refresh(b"0;url=http://user:secret@127.0.0.1:9381/to"),
+    "credentials": refresh_here(b"0;url=http://user:secret@%b/to"),
     "no host": refresh(b"0;url=http://"),
     "a long URL": refresh(b"0;url=/" + b"a" * 9000),
     "the word in a comment": page(b'<!-- <meta http-equiv=refresh content="0;url=/to"> -->'),
@@ -127,25 +136,13 @@ AROUND: dict[str, Answer] = {
 }
 
 
-def at_port(answer: Answer, origins: list[HostileOrigin]) -> Answer:
-    """Writes the origin's own port where the answer has 9381."""
-
-    async def answered(request: Request, writer: asyncio.StreamWriter) -> None:
-        write = writer.write
-        port = b":%d/" % origins[0].port
-        writer.write = lambda data: write(bytes(data).replace(b":9381/", port))  # type: ignore[method-assign]
-        await answer(request, writer)
-
-    return answered
-
-
 async def preview_of(answer: Answer) -> tuple[Preview, FetchEnded, list[str]]:
     """The preview of /a/from, what its fetch emitted, and which paths were asked for."""
     emitted: list[Event] = []
-    origins: list[HostileOrigin] = []
-    answers = {"/a/from": at_port(answer, origins), **AROUND}
-    async with serving(by_path(answers)) as origin, previewing(emit=emitted.append) as make:
-        origins.append(origin)
+    async with (
+        serving(by_path({"/a/from": answer, **AROUND})) as origin,
+        previewing(emit=emitted.append) as make,
+    ):
         preview = await make(origin.url("/a/from"))
     (event,) = (each for each in emitted if isinstance(each, FetchEnded))
     return preview, event, [request.path for request in origin.requests]

@@ -1,7 +1,6 @@
 """Services that share a Valkey or Redis server: what one keeps, another answers, and none needs the server."""
 
 import asyncio
-import shutil
 import time
 from collections.abc import Iterator
 from functools import partial
@@ -19,21 +18,11 @@ from tests import client, running
 from tests.hostile.answers import page, says
 from tests.hostile.origin import serving
 from tests.integration.cache.redis_server import RedisServer, received
-from tests.integration.test_caching import CountedPage, figure, site  # noqa: F401 - a fixture
+from tests.integration.counted_page import CountedPage
+from tests.integration.test_caching import figure
 from tests.waiting import eventually
 
 TO_THE_LETTER = {"SCRAP_CACHE_MIN": "0", "SCRAP_CACHE_FAILURES": "0"}
-
-
-@pytest.fixture(scope="module")
-def shared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RedisServer]:
-    """The server."""
-    if shutil.which("redis-server") is None:
-        pytest.skip("redis-server is not installed")
-    shared = RedisServer(tmp_path_factory.mktemp("shared"))
-    shared.start()
-    yield shared
-    shared.kill()
 
 
 @pytest.fixture(scope="module", params=["0", "1000000"], ids=["without memory", "with memory"])
@@ -67,7 +56,7 @@ def answers(service: running.Service, url: str, title: str) -> bool:
 
 def test_a_stale_answer_of_another_replica_is_given_while_its_page_is_fetched_again(
     shared: RedisServer,
-    site: tuple[CountedPage, str],  # noqa: F811 - a fixture
+    site: tuple[CountedPage, str],
     pair: tuple[running.Service, running.Service],
 ) -> None:
     (state, url), (first, second) = site, pair
@@ -82,7 +71,7 @@ def test_a_stale_answer_of_another_replica_is_given_while_its_page_is_fetched_ag
 
 def test_a_stale_answer_of_another_replica_stands_in_for_a_page_that_is_broken(
     shared: RedisServer,
-    site: tuple[CountedPage, str],  # noqa: F811 - a fixture
+    site: tuple[CountedPage, str],
     pair: tuple[running.Service, running.Service],
 ) -> None:
     (state, url), (first, second) = site, pair

@@ -200,28 +200,27 @@ def namespace(bare: KubeNamespace, definition: None) -> KubeNamespace:
     return bare
 
 
-@pytest.fixture(scope="session")
-def shared_alertmanager(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Alertmanager]:
-    """A real one, with the heartbeat beating; each test's alerts carry its namespace."""
+def running_alertmanager(folder: Path) -> Iterator[Alertmanager]:
+    """A real one, with the heartbeat beating. Where no cluster tools are set up there is none to run."""
     program = binary("alertmanager")
     if program is None:
         pytest.skip("no alertmanager on PATH or in the cluster's tools")
-    running = Alertmanager(program, tmp_path_factory.mktemp("alertmanager"))
+    running = Alertmanager(program, folder)
     running.send("Watchdog")
     yield running
     running.stop()
+
+
+@pytest.fixture(scope="session")
+def shared_alertmanager(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Alertmanager]:
+    """One for all tests; each test's alerts carry its namespace."""
+    yield from running_alertmanager(tmp_path_factory.mktemp("alertmanager"))
 
 
 @pytest.fixture
 def own_alertmanager(tmp_path: Path) -> Iterator[Alertmanager]:
-    """A real one that a test may hurt."""
-    program = binary("alertmanager")
-    if program is None:
-        pytest.skip("no alertmanager on PATH or in the cluster's tools")
-    running = Alertmanager(program, tmp_path)
-    running.send("Watchdog")
-    yield running
-    running.stop()
+    """One that a test may hurt."""
+    yield from running_alertmanager(tmp_path)
 
 
 @dataclass
