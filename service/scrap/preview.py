@@ -110,13 +110,13 @@ class Previewer:
         self._parser_failure_logged = float("-inf")
         self._flights: Flights[Preview] = Flights(emit=emit)
 
-    def peek(self, target: Target, *, anew: bool = False) -> Preview | None:
+    def peek(self, target: Target, *, no_cache: bool = False) -> Preview | None:
         """The preview in this process's cache, if there is one; a stale one is refreshed in the background.
 
-        `anew`: the client wants none that was made before its request, as far as that is allowed (`_is_due`).
+        `no_cache`: the client wants none that was made before its request, as far as that is allowed (`_is_due`).
         """
         hit = self._cache.peek(target.key)
-        if hit is None or (anew and self._is_due(hit)):
+        if hit is None or (no_cache and self._is_due(hit)):
             return None
         if hit.state is EntryState.STALE:
             self._refresh(target)
@@ -126,8 +126,8 @@ class Previewer:
         """Whether a request needs no fetch of its own: the preview is in the cache, or under way."""
         return self._cache.has(target.key) or target.key in self._flights
 
-    async def make(self, target: Target, disconnect: Disconnect | None = None, *, anew: bool = False) -> Preview:
-        """Fetches a page and parses its Open Graph, or joins the fetch that is under way; for `anew`, see `peek`.
+    async def make(self, target: Target, disconnect: Disconnect | None = None, *, no_cache: bool = False) -> Preview:
+        """Fetches a page and parses its Open Graph, or joins the fetch that is under way; for `no_cache`, see `peek`.
 
         A failure for a known reason is a result as well; it is cached for a while.
 
@@ -136,7 +136,7 @@ class Previewer:
             Overloaded: this instance is shutting down.
         """
         joins = target.key in self._flights
-        preview = await self._flights.run(target.key, partial(self._make, target, anew=anew), disconnect)
+        preview = await self._flights.run(target.key, partial(self._make, target, no_cache=no_cache), disconnect)
         if joins and preview.source == MISS:  # the phases of the fetch are those of the request that began it
             preview = preview._replace(source=JOINED, timings=_NO_FETCH, notes=None)
         if preview.due:
@@ -157,7 +157,7 @@ class Previewer:
         earliest = max(hit.entry.stored + self._freshness.minimum, hit.entry.held_until)
         return self._clock() >= earliest and not self._admission.is_overloaded
 
-    async def _make(self, target: Target, *, only_fresh: bool = False, anew: bool = False) -> Preview:
+    async def _make(self, target: Target, *, only_fresh: bool = False, no_cache: bool = False) -> Preview:
         hit: Hit | None = None
         summary = FetchEnded()
         try:
@@ -166,11 +166,11 @@ class Previewer:
                     hit = await self._cache.get(target.key)
                 if hit and hit.state:
                     is_stale = only_fresh and hit.state is EntryState.STALE
-                    if not (is_stale or (anew and self._is_due(hit))):
+                    if not (is_stale or (no_cache and self._is_due(hit))):
                         return _found(hit)
                 made = await self._admitted(target, summary, deadline)
         except ScrapError as error:
-            hold = self._freshness.minimum if anew else 0.0
+            hold = self._freshness.minimum if no_cache else 0.0
             return self._failed(target, self._blamed(error, summary.timings), summary.timings, hit, hold)
         finally:
             if summary.queued is not None:
@@ -186,7 +186,7 @@ class Previewer:
 
     def _failed(self, target: Target, error: ScrapError, timings: Timings, hit: Hit | None, hold: float) -> Preview:
         failed = entry.failure(error, policy=self._freshness, now=self._clock())
-        kept = self._cache.fail(target.key, failed, spare=hit.entry if hit else None, hold=hold)
+        kept = self._cache.fail(target.key, failed, fallback=hit.entry if hit else None, hold=hold)
         return Preview(kept, MISS if kept is failed else STALE, timings, error.internal)
 
     async def _admitted(self, target: Target, summary: FetchEnded, deadline: Deadline) -> FetchedPreview:

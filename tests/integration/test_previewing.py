@@ -210,7 +210,7 @@ async def test_a_page_is_gone_as_soon_as_its_call_is_over(path: str) -> None:
     assert not left
 
 
-class AnewClient:
+class NoCacheClient:
     """One that asks for a page, anew, as the endpoint does; `fetches` counts the page's requests."""
 
     def __init__(self, previewer: Previewer, origin: HostileOrigin, clock: Clock) -> None:
@@ -218,17 +218,17 @@ class AnewClient:
         self.origin = origin
         self.clock = clock
 
-    async def asks(self, *, after: float = 0.0, anew: bool = True, languages: str = "") -> tuple[str, str, int]:
+    async def asks(self, *, after: float = 0.0, no_cache: bool = True, languages: str = "") -> tuple[str, str, int]:
         """Asks some seconds later; gives the outcome, its source, and how often the page was fetched so far."""
         self.clock.now += after
         target = urls.parse(self.origin.url())
         target = target.in_languages(languages) if languages else target
-        preview = self.previewer.peek(target, anew=anew) or await self.previewer.make(target, anew=anew)
+        preview = self.previewer.peek(target, no_cache=no_cache) or await self.previewer.make(target, no_cache=no_cache)
         return preview.entry.outcome, preview.source, len(self.origin.requests)
 
 
 @asynccontextmanager
-async def asking(*answers: Answer, slots: admission.Admission | None = None) -> AsyncIterator[AnewClient]:
+async def asking(*answers: Answer, slots: admission.Admission | None = None) -> AsyncIterator[NoCacheClient]:
     """A client of a page that is answered like this, one after the other."""
     clock = Clock(1_800_000_000.0)
     rest = iter(answers)
@@ -237,7 +237,7 @@ async def asking(*answers: Answer, slots: admission.Admission | None = None) -> 
         await next(rest)(request, writer)
 
     async with serving(answer) as origin, new_previewer(clock=clock, slots=slots) as previewer:
-        yield AnewClient(previewer, origin, clock)
+        yield NoCacheClient(previewer, origin, clock)
 
 
 DAY = b"Cache-Control: max-age=86400"
@@ -249,14 +249,14 @@ async def test_a_page_is_fetched_anew_once_in_the_minimum_of_freshness() -> None
         assert await client.asks(after=59) == ("ok", "fresh", 1)
         assert await client.asks(after=1) == ("ok", "miss", 2)
         assert await client.asks(after=59) == ("ok", "fresh", 2)
-        assert await client.asks(after=1, anew=False) == ("ok", "fresh", 2)
+        assert await client.asks(after=1, no_cache=False) == ("ok", "fresh", 2)
 
 
 async def test_a_preview_that_cannot_be_made_anew_is_answered_and_kept() -> None:
     async with asking(page(CARD, DAY), says(), page(CARD, DAY)) as client:
         await client.asks()
         assert await client.asks(after=60) == ("ok", "stale", 2)
-        assert await client.asks(after=0, anew=False) == ("ok", "fresh", 2)
+        assert await client.asks(after=0, no_cache=False) == ("ok", "fresh", 2)
         assert await client.asks(after=59) == ("ok", "fresh", 2)
         assert await client.asks(after=1) == ("ok", "miss", 3)
 
@@ -266,7 +266,7 @@ async def test_a_page_that_is_gone_is_gone_where_it_is_fetched_anew() -> None:
     async with asking(page(CARD, DAY), gone) as client:
         await client.asks()
         assert await client.asks(after=60) == ("upstream_error", "miss", 2)
-        assert await client.asks(anew=False) == ("upstream_error", "fresh", 2)
+        assert await client.asks(no_cache=False) == ("upstream_error", "fresh", 2)
 
 
 async def test_nothing_is_fetched_anew_in_an_overload() -> None:
@@ -279,8 +279,8 @@ async def test_nothing_is_fetched_anew_in_an_overload() -> None:
 
 async def test_each_preference_has_a_preview_of_its_own() -> None:
     async with asking(page(), page()) as client:
-        assert await client.asks(anew=False) == ("ok", "miss", 1)
-        assert await client.asks(anew=False, languages="de") == ("ok", "miss", 2)
-        assert await client.asks(anew=False, languages="de") == ("ok", "fresh", 2)
-        assert await client.asks(anew=False) == ("ok", "fresh", 2)
+        assert await client.asks(no_cache=False) == ("ok", "miss", 1)
+        assert await client.asks(no_cache=False, languages="de") == ("ok", "miss", 2)
+        assert await client.asks(no_cache=False, languages="de") == ("ok", "fresh", 2)
+        assert await client.asks(no_cache=False) == ("ok", "fresh", 2)
         assert [request.header("accept-language") for request in client.origin.requests] == ["en-US,en;q=0.9", "de"]

@@ -27,10 +27,12 @@ class ScrapEndpoint:
         fields: dict[bytes, bytes] = state["fields"]
         target = self._targets.read(scope["query_string"], fields)
         summary.target, summary.target_host = target.href, target.host
-        anew = b"cache-control" in fields and "no-cache" in directives_of([fields[b"cache-control"].decode("latin-1")])
-        preview = self._previewer.peek(target, anew=anew)
+        no_cache = b"cache-control" in fields and "no-cache" in directives_of(
+            [fields[b"cache-control"].decode("latin-1")]
+        )
+        preview = self._previewer.peek(target, no_cache=no_cache)
         if preview is None:
-            preview = await self._previewer.make(target, state.get("disconnect"), anew=anew)
+            preview = await self._previewer.make(target, state.get("disconnect"), no_cache=no_cache)
         summary.cache, summary.timings, summary.notes = preview.source, preview.timings, preview.notes
         entry, now = preview.entry, time.time()
         if entry.reason is not None:

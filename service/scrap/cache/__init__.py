@@ -93,7 +93,7 @@ class Cache:
         return Hit(entry, state)
 
     def put(self, key: str, entry: Entry) -> None:
-        """Keeps an entry in both levels, in the shared one soon or never; one that is of no use any more is dropped."""
+        """Keeps an entry in both levels, in the shared one soon or never; one of no use is not kept."""
         left = entry.useful_until - self._clock()
         if left <= 0:
             return
@@ -101,13 +101,13 @@ class Cache:
         if self._shared is not None:
             self._shared.put(key, entry, left)
 
-    def fail(self, key: str, failed: Entry, *, spare: Entry | None = None, hold: float = 0.0) -> Entry:
+    def fail(self, key: str, failed: Entry, *, fallback: Entry | None = None, hold: float = 0.0) -> Entry:
         """Keeps a failure, or the stale preview that stands in for it; returns the one to respond with.
 
-        `spare` is what `get` returned, where the memory is too small for it; for `hold`, see `failed_or_stale`.
+        `fallback` is what `get` returned, where the memory is too small for it; for `hold`, see `failed_or_stale`.
         """
         now = self._clock()
-        entry = failed_or_stale(failed, self.memory.get(key) or spare, now, hold=hold)
+        entry = failed_or_stale(failed, self.memory.get(key) or fallback, now, hold=hold)
         if now < failed.fresh_until:
             self.put(key, entry)
         return entry

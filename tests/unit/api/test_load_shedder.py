@@ -43,14 +43,14 @@ class FakePreviewer:
         self.rejected += 1
         return Overloaded()
 
-    def peek(self, target: Target, *, anew: bool) -> Preview | None:
+    def peek(self, target: Target, *, no_cache: bool) -> Preview | None:
         raise RuntimeError("admitted")
 
 
 class FullPreviewer(FakePreviewer):
     """Finds no slot for a request that was admitted."""
 
-    def peek(self, target: Target, *, anew: bool) -> Preview | None:
+    def peek(self, target: Target, *, no_cache: bool) -> Preview | None:
         now = time.time()
         return Preview(failure(self.reject(), policy=FreshnessPolicy(), now=now), "miss", Timings())
 

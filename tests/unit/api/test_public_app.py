@@ -19,7 +19,7 @@ IDLE = Admission(AdmissionLimits())
 class Broken:
     """Stands in for a previewer that has a bug; a real one has none to offer."""
 
-    def peek(self, target: object, *, anew: bool) -> None:
+    def peek(self, target: object, *, no_cache: bool) -> None:
         """Fails as no known error does."""
         raise RuntimeError("the secret is at 10.0.0.7")
 
