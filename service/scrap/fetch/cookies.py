@@ -15,8 +15,8 @@ from scrap.urls import Target
 
 _PUBLIC_SUFFIXES = PublicSuffixList()
 _MAX_PAIR, _MAX_ATTRIBUTE = 4096, 1024  # bytes (6265bis, section 5.6)
-_MAX_ATTRIBUTES = 32  # that are read of a cookie; there are eight
-_MAX_TOKENS = 12  # that are read of a date; it has six
+_MAX_ATTRIBUTES = 16  # that are read of a cookie; there are eight
+_MAX_TOKENS = 8  # that are read of a date; it has six
 _PREFIXES = (b"__secure-", b"__host-")
 _CONTROL = re.compile(rb"[\0-\x08\x0a-\x1f\x7f]")
 _MAX_AGE = re.compile(rb"-?[0-9]+")

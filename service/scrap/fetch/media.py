@@ -9,7 +9,7 @@ SNIFFED_BYTES = 1445  # what the MIME Sniffing standard looks at (section 5.1)
 _HTML = {"text/html", "application/xhtml+xml", "application/vnd.wap.xhtml+xml"}
 # Types without meaning: the MIME Sniffing standard has the content decide (section 7).
 _UNKNOWN = {None, "unknown/unknown", "application/unknown"}
-_MAX_LENGTH = 1024  # characters that are read of a header, in 0.5 ms
+_MAX_LENGTH = 1024  # characters that are read of a header: a microsecond each at most
 _S = "\t\n\r "
 _NAME = r"[!#$%&'*+\-.^_`|~0-9A-Za-z]++"
 _QUOTED = r'(?:[^"\\]++|\\.|\\\Z)*'  # up to its quote, or else all of the rest
