@@ -27,9 +27,8 @@ class ScrapEndpoint:
         fields: dict[bytes, bytes] = state["fields"]
         target = self._targets.read(scope["query_string"], fields)
         summary.target, summary.target_host = target.href, target.host
-        no_cache = b"cache-control" in fields and "no-cache" in directives_of(
-            [fields[b"cache-control"].decode("latin-1")]
-        )
+        control = fields.get(b"cache-control")
+        no_cache = control is not None and "no-cache" in directives_of([control.decode("latin-1")])
         preview = self._previewer.peek(target, no_cache=no_cache)
         if preview is None:
             preview = await self._previewer.make(target, state.get("disconnect"), no_cache=no_cache)

@@ -30,8 +30,7 @@ class TargetReader:
     def read(self, query: bytes, fields: Mapping[bytes, bytes]) -> urls.Target:
         """Reads the `url` parameter, percent-decoded once (RFC 3986, section 2.1): a plus sign is a plus sign.
 
-        Any other parameter is refused: it is almost always the rest of a URL that was not percent-encoded, and
-        answering for half a URL would be a quiet mistake.
+        Any other parameter is refused: it is almost always the rest of a URL that was not percent-encoded.
 
         Raises:
             InvalidURL: there is no such parameter, there are several, or it is no URL.
