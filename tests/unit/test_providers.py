@@ -16,7 +16,7 @@ from tests.chart.rendering import ROOT
 from tests.cluster import run
 from tests.cluster.conftest import skipping
 from tests.cluster.faults.report import Row
-from tests.cluster.providers import docker_nodes, kind
+from tests.cluster.providers import docker_nodes, kind, shared
 from tests.cluster.providers.choice import PROVIDERS, NoProviderError, chosen
 from tests.cluster.providers.current import Current
 from tests.cluster.providers.kind import Kind
@@ -237,6 +237,28 @@ def test_the_current_cluster_gets_an_image_by_a_command_or_has_it(
 def test_what_the_current_cluster_cannot_do_it_says(method: str, arguments: tuple[str | int, ...]) -> None:
     with pytest.raises(CannotError, match=r"^current: \w"):
         getattr(Current("mine"), method)(*arguments)
+
+
+@pytest.mark.parametrize(
+    ("log", "starts"),
+    [
+        ("listen unix /var/lib/kubelet/device-plugins/kubelet.sock: bind: address already in use", ["up ", "up "]),
+        ("kubelet needs more memory", ["up "]),
+    ],
+)
+def test_shared_starts_once_more_where_two_kubelets_collided(
+    install: Install, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, log: str, starts: list[str]
+) -> None:
+    (tmp_path / "nothing" / "cluster").mkdir(parents=True)
+    lines = install("nothing/cluster/up")
+    monkeypatch.setattr(shared, "CACHE", tmp_path)
+    monkeypatch.setenv("FAILS", "^up")
+    kubelet = tmp_path / "clusters" / "mine" / "log" / "kubelet-2.log"
+    kubelet.parent.mkdir(parents=True)
+    kubelet.write_text(log)
+    with pytest.raises(subprocess.CalledProcessError):
+        SharedCluster("mine", 2).up()
+    assert lines() == starts
 
 
 def test_shared_calls_the_scripts_of_its_folder(install: Install, tmp_path: Path) -> None:

@@ -10,6 +10,8 @@ from typing import ClassVar
 from tests.chart.rendering import CACHE, ROOT
 from tests.cluster.providers.provider import Provider, call, output
 
+COLLISION = "device-plugins/kubelet.sock: bind: address already in use"
+
 
 class SharedCluster(Provider):
     """Scripts, one for each thing that a provider does. SHARED: the folder that has them, in `cluster`."""
@@ -29,7 +31,23 @@ class SharedCluster(Provider):
         self._script("setup")
 
     def up(self) -> None:
+        try:
+            self._up()
+        except subprocess.CalledProcessError:
+            if not self._kubelets_collided():
+                raise
+            self._up()
+
+    def _up(self) -> None:
         self._script("up", *(["api"] if self._api_alone else []), NODES=str(self.nodes))
+
+    def _kubelets_collided(self) -> bool:
+        """Whether a kubelet ended because another one made the socket that both had just removed.
+
+        Its path is fixed in kubelet's code, and the nodes of this cluster share their files.
+        """
+        logs = self._state().glob("log/kubelet-*.log")
+        return any(COLLISION in log.read_text(errors="replace") for log in logs)
 
     def down(self) -> None:
         self._script("down")
@@ -57,7 +75,7 @@ class SharedCluster(Provider):
 
     def export_logs(self, folder: Path) -> None:
         super().export_logs(folder)
-        shutil.copytree(CACHE / "clusters" / self.cluster / "log", folder / "cluster", dirs_exist_ok=True)
+        shutil.copytree(self._state() / "log", folder / "cluster", dirs_exist_ok=True)
 
     def restart(self, part: str, pause: int) -> None:
         self._script("restart", part, str(pause), quiet=True)
@@ -79,7 +97,7 @@ class SharedCluster(Provider):
 
     def shell(self, node: str) -> list[str]:
         """All nodes have the same processes and mounts."""
-        process = (CACHE / "clusters" / self.cluster / "pid").read_text().strip()
+        process = (self._state() / "pid").read_text().strip()
         return ["nsenter", "--target", process, "--mount", "--pid", "--"]
 
     def host(self) -> str:
@@ -87,6 +105,9 @@ class SharedCluster(Provider):
 
     def build_command(self) -> str:
         return f"{scripts() / 'build'} ."
+
+    def _state(self) -> Path:
+        return CACHE / "clusters" / self.cluster
 
     def _script(self, name: str, *arguments: str, quiet: bool = False, **environment: str) -> None:
         path, given = scripts() / name, {"CLUSTER": self.cluster, **environment}
