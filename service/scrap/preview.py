@@ -191,7 +191,7 @@ class Previewer:
 
     async def _admitted(self, target: Target, summary: FetchEnded, deadline: Deadline) -> FetchedPreview:
         started = time.perf_counter()
-        async with self._admission.enter() as slot:
+        with await self._admission.enter() as slot:
             summary.queued = summary.timings.wait = time.perf_counter() - started
             made = await self._previewed(await self._fetcher.open(target, summary, deadline), slot)
             while made.leads_to:
@@ -211,8 +211,7 @@ class Previewer:
             parsed = await self._parse(reader, page)
             slot.hold(reader.held + len(parsed.body))
         leads_to = None if parsed.outcome is Outcome.OK else page.refreshed(parsed.refresh, parsed.base)
-        headers = page.headers(freshness.FIELDS)
-        lifetime = freshness.of_page(headers, now=arrived, delay=page.delay, policy=self._freshness)
+        lifetime = freshness.of_page(page.fields, now=arrived, delay=page.delay, policy=self._freshness)
         if page.failure or leads_to:  # a later try may give more: as soon as after a failure
             lifetime = replace(lifetime, lifetime=min(lifetime.lifetime, self._freshness.negative))
         made = entry.preview(parsed.body, parsed.outcome, lifetime, now=arrived)
@@ -241,12 +240,12 @@ class Previewer:
             await self._step(reader.advance, timings)
         if page.failure and not reader.is_useful:
             raise page.failure()
-        parse = PageParse(reader, page.url, self._parsing)
+        parse = PageParse(reader, page.target.href, self._parsing)
         parsed = await self._step(parse.by_fast_path, timings) if reader.is_light else None
         if parsed is None:
-            parsed = await self._in_thread(parse.by_either, page.host, reader.size, timings)
+            parsed = await self._in_thread(parse.by_either, page.target.host, reader.size, timings)
         if parsed.error:
-            self._parser_failed(page.host, parsed.error)
+            self._parser_failed(page.target.host, parsed.error)
         parser, reason = "reference" if parsed.fallback_reason else "fast", parsed.fallback_reason
         summary.parse = Parse(parser, reason, self._clock() - timings.parse, timings.parse, parsed.bound)
         return parsed

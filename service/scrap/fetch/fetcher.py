@@ -9,7 +9,6 @@ from scrap.fetch.client import HTTPClient
 from scrap.fetch.cookies import Jar
 from scrap.fetch.deadline import Deadline
 from scrap.fetch.egress_policy import EgressPolicy
-from scrap.fetch.fields import combined
 from scrap.fetch.host_limits import Refusals
 from scrap.fetch.limits import FetchLimits
 from scrap.fetch.navigation import Navigation
@@ -105,7 +104,7 @@ class Fetcher:
             navigation.jar.keep(target, response.fields)
             location = redirects.location_of(response.status, response.fields)
             if location is None:
-                retry_after = combined(response.fields, b"retry-after")
+                retry_after = b", ".join(response.fields.get(b"retry-after", ())).decode("latin-1")
                 seconds = self._refusals.note(target.host, response.status, retry_after)
                 raise UpstreamError(Reason.UPSTREAM_STATUS, target.href, status=response.status, retry_after=seconds)
             target = redirects.resolve(location, target)

@@ -7,7 +7,9 @@ import re
 from typing import NamedTuple
 
 from scrap.errors import Reason, UpstreamError
-from scrap.fetch.fields import Fields
+
+Fields = dict[bytes, list[bytes]]
+"""Header fields by name, in lower case: the values in order (RFC 9110, section 5)."""
 
 HEAD_END = re.compile(rb"\n\r?\n")  # a line may end with a line feed alone (RFC 9112, section 2.2)
 # Any status but 101: what follows that is another protocol.
