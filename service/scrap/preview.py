@@ -223,7 +223,7 @@ class Previewer:
         reader = opengraph.PageReader(charset=page.charset, limits=self._parsing)
 
         def feed(chunk: bytes) -> Wants:
-            enough = reader.feed(chunk) if chunk else reader.advance()
+            enough = reader.feed(chunk)
             slot.hold(reader.held + page.held)
             if enough:
                 return Wants.NOTHING
@@ -237,7 +237,7 @@ class Previewer:
         timings = summary.timings
         await self._step(reader.end, timings)
         while reader.is_behind:
-            await self._step(reader.advance, timings)
+            await self._step(reader.feed, timings)
         if page.failure and not reader.is_useful:
             raise page.failure()
         parse = PageParse(reader, page.target.href, self._parsing)
