@@ -205,7 +205,10 @@ class Previewer:
         """Reads and parses a page."""
         with page:
             arrived = self._clock()
-            reader = await self._read(page, slot) if page.is_html else None
+            reader = None
+            if page.is_html:
+                reader = opengraph.PageReader(charset=page.charset, limits=self._parsing)
+                await page.read(partial(_feed, reader, page, slot))
         parsed = _NOTHING
         if reader:
             parsed = await self._parse(reader, page)
@@ -217,20 +220,6 @@ class Previewer:
         made = entry.preview(parsed.body, parsed.outcome, lifetime, now=arrived)
         notes = PageNotes(page.truncated, parsed.fallback_reason, parsed.bound)
         return FetchedPreview(made, notes, page.navigation, leads_to)
-
-    async def _read(self, page: FetchedPage, slot: Slot) -> opengraph.PageReader:
-        """Reads a page as it arrives, until the reader has enough."""
-        reader = opengraph.PageReader(charset=page.charset, limits=self._parsing)
-
-        def feed(chunk: bytes) -> Wants:
-            enough = reader.feed(chunk)
-            slot.hold(reader.held + page.held)
-            if enough:
-                return Wants.NOTHING
-            return Wants.TURN if reader.is_behind else Wants.MORE
-
-        await page.read(feed)
-        return reader
 
     async def _parse(self, reader: opengraph.PageReader, page: FetchedPage) -> Parsed:
         summary = page.navigation.summary
@@ -331,6 +320,15 @@ class PageParse:
         # A copy: orjson's own keeps the buffer that it was written to, of 4 KiB at least, for as long as it is kept.
         body = bytes(memoryview(orjson.dumps(graph.fields)))
         return Parsed(body, outcome, bound=graph.bound, refresh=document.refresh, base=document.base)
+
+
+def _feed(reader: opengraph.PageReader, page: FetchedPage, slot: Slot, piece: bytes) -> Wants:
+    """Feeds a piece of a page as it arrives, until the reader has enough."""
+    enough = reader.feed(piece)
+    slot.hold(reader.held + page.held)
+    if enough:
+        return Wants.NOTHING
+    return Wants.TURN if reader.is_behind else Wants.MORE
 
 
 def _found(hit: Hit) -> Preview:

@@ -39,7 +39,8 @@ class FetchedPage:
     Attributes:
         target: where it was found, after all redirects.
         fields: the header fields of its response.
-        is_html: by Content-Type, or by its beginning where that says nothing. Other content is never read.
+        is_html: by Content-Type, or by its beginning where that says nothing. Other content is not to be read.
+        is_unknown: whether Content-Type says nothing, so that `look` has to find out.
         charset: the label in the Content-Type header.
         delay: seconds from its request to its head, redirects before it not counted.
         truncated: there was more than was read: the limit was reached, or it ended early.
@@ -58,7 +59,7 @@ class FetchedPage:
         header = media.read(fields.get(b"content-type", ()))
         self.is_html = bool(header.is_html)
         self.charset = header.charset
-        self._is_unknown = header.is_html is None
+        self.is_unknown = header.is_html is None
         self._response = response
         self._client = client
         self._turns = turns
@@ -102,14 +103,21 @@ class FetchedPage:
         return target
 
     async def look(self) -> None:
-        """Finds out whether a page whose header does not say so is HTML, from its beginning.
+        """Finds out whether a page whose header does not say so is HTML, from its beginning, which is fed again.
 
         Raises: what `read` raises, and `failure` where what was read is not HTML.
         """
-        if self._is_unknown:
-            self.is_html = media.sniff(await self._begin(media.SNIFFED_BYTES))
-            if not self.is_html and self.failure:
-                raise self.failure()
+        beginning: list[bytes] = []
+
+        def collect(piece: bytes) -> Wants:
+            beginning.append(piece)
+            return Wants.MORE if sum(map(len, beginning)) < media.SNIFFED_BYTES else Wants.NOTHING
+
+        await self.read(collect)
+        self._beginning = beginning
+        self.is_html = media.sniff(b"".join(beginning)[: media.SNIFFED_BYTES])
+        if not self.is_html and self.failure:
+            raise self.failure()
 
     async def read(self, feed: Feed) -> None:
         """Feeds its decoded content, piece by piece as it arrives.
@@ -139,18 +147,6 @@ class FetchedPage:
             timings.wait += self._waited
             timings.parse += self._fed
             self._seconds += ended - started - self._fed - self._waited
-
-    async def _begin(self, size: int) -> bytes:
-        """Reads at least so many bytes where there are so many; they are fed again."""
-        beginning: list[bytes] = []
-
-        def collect(piece: bytes) -> Wants:
-            beginning.append(piece)
-            return Wants.MORE if sum(map(len, beginning)) < size else Wants.NOTHING
-
-        await self.read(collect)
-        self._beginning = beginning
-        return b"".join(beginning)[:size]
 
     def _pump(self, *, is_turn: bool = False) -> None:
         """Feeds what is here, as long as it is its turn."""
