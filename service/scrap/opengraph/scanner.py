@@ -61,6 +61,7 @@ class Scanner:
         enough: whether that place was reached.
         is_behind: whether there is a step to do that needs no more bytes.
         charset: the page's charset, as far as it is known; once it is closed, it is.
+        is_declared: whether a meta declares it, or it was given.
         weight: bytes that count: how much work it will be to make a document of them.
         held: bytes of memory that it holds beside `data`: a copy of what was found.
         has_ended: whether `end` was called.
@@ -72,6 +73,7 @@ class Scanner:
         self.is_behind = False
         self.charset = charset
         self.weight = self.held = 0
+        self.is_declared = True
         self.has_ended = False
         self._limits = limits
         self._at = 0  # the tokens before were read
@@ -128,6 +130,7 @@ class Scanner:
         if self.enough:
             del self.data[self._stop :]
         if self.charset is None:
+            self.is_declared = False
             self.charset = yield from charsets.undeclared(self.data)
         if self._diverging and not self._fallback and (yield from self._may_count(self._diverging_at)):
             self._fallback = self._diverging
