@@ -53,9 +53,7 @@ def limit(folder: Path, membership: str, files: dict[str, str]) -> CPULimit:
         ("", {}, CPUAllowance()),
     ],
 )
-def test_the_lowest_limit_counts(
-    tmp_path: Path, membership: str, files: dict[str, str], allowed: CPUAllowance
-) -> None:
+def test_the_lowest_limit_counts(tmp_path: Path, membership: str, files: dict[str, str], allowed: CPUAllowance) -> None:
     assert limit(tmp_path, membership, files).read() == allowed
 
 

@@ -65,8 +65,8 @@ def values(namespace: Namespace, intervals: Intervals) -> Object:
         "ScrapOperatorSourceDown": {"for": "5s"},
     }
     burn = {
-        "hour": {"long": intervals.duration(60), "short": intervals.duration(20), "for": "5s"},
-        "hours": {"long": intervals.duration(120), "short": intervals.duration(30), "for": "1h"},
+        "hour": {"long": intervals.duration(60), "short": intervals.duration(20), "steady": intervals.duration(30), "for": "5s"},
+        "hours": {"long": intervals.duration(120), "short": intervals.duration(30), "steady": intervals.duration(30), "for": "1h"},
     }
     return {
         "config": {

@@ -16,9 +16,7 @@ def test_server_timing_is_in_milliseconds() -> None:
 
 
 def test_server_timing_has_the_shared_cache_where_it_was_asked() -> None:
-    found = RequestEnded(
-        "r-1", "GET", "/", 200, Outcome.OK, 0.2, cache="fresh", timings=Timings(shared_cache=0.0012)
-    )
+    found = RequestEnded("r-1", "GET", "/", 200, Outcome.OK, 0.2, cache="fresh", timings=Timings(shared_cache=0.0012))
     assert server_timing(found).endswith(b"parse;dur=0.0, shared_cache;dur=1.2")
     fetched = replace(found, cache="miss", timings=Timings(dns=0.001, shared_cache=0.18))
     assert server_timing(fetched) == (
