@@ -92,7 +92,7 @@ def test_two_alertmanagers_with_storage_need_no_note(monitoring: FakeMonitoring)
 def test_a_single_alertmanager_and_one_without_storage_are_notes_and_no_failures(monitoring: FakeMonitoring) -> None:
     monitoring.stored = ["alertmanager-0"]
     assert [line for line in said(monitoring) if line.startswith("NOTE")] == [
-        "NOTE Alertmanager has no storage: after a restart it does not report that an alert is resolved, see docs/slack.md"
+        "NOTE Alertmanager has no storage: after a restart it reports no alert as resolved, see docs/slack.md"
     ]
     monitoring.pods = monitoring.stored = ["alertmanager-0"]
     assert [line for line in said(monitoring) if line.startswith("NOTE")] == [

@@ -65,7 +65,7 @@ def risks():
     if len(query(f"count by (namespace, pod) ({pods})")) == 1:
         yield "Alertmanager has a single pod: while that is away, nobody is notified"
     if query(f"{pods} unless on (namespace, pod) kube_pod_spec_volumes_persistentvolumeclaims_info"):
-        yield "Alertmanager has no storage: after a restart it does not report that an alert is resolved"
+        yield "Alertmanager has no storage: after a restart it reports no alert as resolved"
 
 
 def holds(what, condition):
