@@ -22,7 +22,7 @@ from scrap.cache.flight import Flights
 from scrap.cache.freshness import FreshnessPolicy
 from scrap.errors import Outcome, Overloaded, Reason, ScrapError, UpstreamError
 from scrap.events import BackgroundFailed, Emit, FetchEnded, PageNotes, Parse, Timings
-from scrap.fetch import Deadline, FetchedPage, Fetcher, Navigation, Wants
+from scrap.fetch import Deadline, FetchedPage, Fetcher, Wants
 from scrap.refresh import Refresh
 from scrap.turns import Turns
 from scrap.urls import Target
@@ -66,7 +66,6 @@ class FetchedPreview(NamedTuple):
 
     entry: Entry
     notes: PageNotes
-    navigation: Navigation
     leads_to: Target | None
 
 
@@ -193,10 +192,11 @@ class Previewer:
         started = time.perf_counter()
         with await self._admission.enter() as slot:
             summary.queued = summary.timings.wait = time.perf_counter() - started
-            made = await self._previewed(await self._fetcher.open(target, summary, deadline), slot)
+            page = await self._fetcher.open(target, summary, deadline)
+            made = await self._previewed(page, slot)
             while made.leads_to:
                 try:
-                    made = await self._previewed(await self._fetcher.follow(made.leads_to, made.navigation), slot)
+                    made = await self._previewed(await self._fetcher.follow(made.leads_to, page.navigation), slot)
                 except UpstreamError:  # the page itself was read, and has no Open Graph
                     break
         return made
@@ -219,7 +219,7 @@ class Previewer:
             lifetime = replace(lifetime, lifetime=min(lifetime.lifetime, self._freshness.negative))
         made = entry.preview(parsed.body, parsed.outcome, lifetime, now=arrived)
         notes = PageNotes(page.truncated, parsed.fallback_reason, parsed.bound)
-        return FetchedPreview(made, notes, page.navigation, leads_to)
+        return FetchedPreview(made, notes, leads_to)
 
     async def _parse(self, reader: opengraph.PageReader, page: FetchedPage) -> Parsed:
         summary = page.navigation.summary

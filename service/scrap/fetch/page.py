@@ -2,18 +2,21 @@
 
 import asyncio
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
 from enum import Enum, auto
 from functools import partial
 from time import perf_counter, time
 
 from scrap import urls
 from scrap.errors import DeadlineExceeded, Reason, ScrapError, UpstreamError
-from scrap.events import Content
+from scrap.events import Content, FetchEnded
 from scrap.fetch import media
 from scrap.fetch.client import HTTPClient
 from scrap.fetch.coding import ContentDecoder
+from scrap.fetch.cookies import Jar
+from scrap.fetch.deadline import Deadline
 from scrap.fetch.limits import FetchLimits
-from scrap.fetch.navigation import Navigation, refreshed
+from scrap.fetch.redirects import refreshed
 from scrap.fetch.response import UpstreamResponse
 from scrap.refresh import Refresh
 from scrap.turns import Turns
@@ -29,6 +32,16 @@ class Wants(Enum):
 
 
 Feed = Callable[[bytes], Wants]
+
+
+@dataclass(slots=True)
+class Navigation:
+    """What the hops of one fetch have in common."""
+
+    summary: FetchEnded
+    deadline: Deadline
+    jar: Jar
+    seen: set[tuple[str, bytes]] = field(default_factory=set)  # the requests: URL and Cookie header
 
 
 class FetchedPage:
@@ -93,7 +106,7 @@ class FetchedPage:
         return self._decoder.held if self._decoder is not None else 0
 
     def refreshed(self, declared: Refresh | None, base: str | None) -> Target | None:
-        """Where it leads at once by a refresh, for `Fetcher.follow`; for the arguments see `navigation.refreshed`."""
+        """Where it leads at once by a refresh, for `Fetcher.follow`; for the arguments see `redirects.refreshed`."""
         header = b", ".join(self.fields.get(b"refresh", ()))
         if declared is None and not header:
             return None
