@@ -45,15 +45,7 @@ class HTTPClient:
     async def get(self, target: Target, cookie: bytes, summary: FetchEnded, deadline: Deadline) -> UpstreamResponse:
         """Sends one GET and returns its response as soon as the head is there. It must be given to `close`.
 
-        Args:
-            cookie: the Cookie header's value; empty for none.
-            summary: the hop and its timings are added to it.
-            deadline: gets the hop's phases.
-
-        Raises:
-            Blocked: the guard blocks the target; nothing was sent.
-            UpstreamError: the host has no address, or sends no response.
-            Overloaded: FULL, too many wait for this host, or EXHAUSTED.
+        The arguments but for `cookie`, the header's value, and what it raises are those of `Fetcher.open`.
         """
         timings, started = summary.timings, perf_counter()
         try:

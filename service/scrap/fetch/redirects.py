@@ -17,11 +17,7 @@ def location_of(status: int, fields: Fields) -> str | None:
 
 
 def resolve(location: str, base: Target) -> Target:
-    """Parses a Location once, by the parser whose result the guard judges.
-
-    Raises:
-        UpstreamError: REDIRECT_INVALID; it is no URL.
-    """
+    """Parses a Location once, by the parser whose result the guard judges; raises UpstreamError where it is no URL."""
     try:
         target = urls.parse(location, base=base.href)
     except InvalidURL as error:

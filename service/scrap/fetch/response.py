@@ -88,12 +88,7 @@ class UpstreamResponse(asyncio.BufferedProtocol):
             self._transport.write(self._request)
 
     async def head(self) -> None:
-        """Waits for the response's head.
-
-        Raises:
-            UpstreamError: PROTOCOL_ERROR or HEADERS_TOO_LARGE.
-            Overloaded: EXHAUSTED; the kernel had no memory for the connection.
-        """
+        """Waits for the response's head; raises UpstreamError (PROTOCOL_ERROR, HEADERS_TOO_LARGE) or Overloaded."""
         if not (self._has_head or self._ended):
             self._waiter = asyncio.get_running_loop().create_future()
             await self._waiter
@@ -103,9 +98,7 @@ class UpstreamResponse(asyncio.BufferedProtocol):
     def take(self) -> bytes | None:
         """Returns the bytes of the body that are here; b"" at its end, None where more may come.
 
-        Raises:
-            UpstreamError: PROTOCOL_ERROR, the framing is broken.
-            Overloaded: EXHAUSTED; the kernel had no memory for the connection.
+        Raises UpstreamError (PROTOCOL_ERROR), or Overloaded where the kernel had no memory for the connection.
         """
         if self._body:
             data = b"".join(self._body)  # a hostile host sends one byte a chunk

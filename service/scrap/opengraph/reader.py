@@ -15,23 +15,14 @@ _DECODED = 4 * 1024  # bytes that are decoded in a step
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """What the fast path found in a page.
+    """What the fast path found in a page."""
 
-    Attributes:
-        document: the page's Open Graph; None where the fast path cannot read it.
-        fallback_reason: why it cannot; then `read_with_html5lib` has to read `text`.
-        charset: the WHATWG name of the page's charset.
-        data: what was read of the page.
-        encoding: what `data` is in; UTF-8 where it had to be decoded before it could be read.
-        error: what made the fast path fail, which is a mistake of its own; `data` ends there.
-    """
-
-    document: Document | None
-    fallback_reason: FallbackReason | None
-    charset: str
-    data: bytearray
-    encoding: Charset
-    error: Exception | None = None
+    document: Document | None  # None where the fast path cannot read it
+    fallback_reason: FallbackReason | None  # why it cannot; then `read_with_html5lib` has to read `text`
+    charset: str  # the WHATWG name of the page's
+    data: bytearray  # what was read
+    encoding: Charset  # of `data`; UTF-8 where it had to be decoded before it could be read
+    error: Exception | None = None  # a mistake of the fast path's own, which made it fail; `data` ends there
 
     @property
     def text(self) -> str:

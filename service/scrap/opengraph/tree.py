@@ -117,12 +117,8 @@ def _builder(limits: ParseLimits) -> type[Any]:
 def read_with_html5lib(text: str, limits: ParseLimits = ParseLimits()) -> Document:  # noqa: B008 - frozen
     """Reads a page's Open Graph from html5lib's tree.
 
-    It takes 40 to 90 ms for an average page, all of it on the interpreter: not for an event loop's thread.
-
-    Args:
-        text: the page.
-        limits: how much html5lib may build and how long it may take. Where it reaches a limit, or fails, the tree
-            built by then counts, and the document has that limit as its `bound`.
+    It takes 40 to 90 ms for an average page, all of it on the interpreter: not for an event loop's thread. Where it
+    reaches a limit, or fails, the tree built by then counts, and the document has that limit as its `bound`.
     """
     parser = _Parser(limits)
     bound = None
