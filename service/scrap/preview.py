@@ -22,7 +22,7 @@ from scrap.cache.flight import Flights
 from scrap.cache.freshness import FreshnessPolicy
 from scrap.errors import Outcome, Overloaded, Reason, ScrapError, UpstreamError
 from scrap.events import BackgroundFailed, Emit, FetchEnded, PageNotes, Parse, Timings
-from scrap.fetch import Deadline, FetchedPage, Fetcher, Wants
+from scrap.fetch import Deadline, FetchedPage, Fetcher, Navigation, Wants
 from scrap.refresh import Refresh
 from scrap.turns import Turns
 from scrap.urls import Target
@@ -66,6 +66,7 @@ class FetchedPreview(NamedTuple):
 
     entry: Entry
     notes: PageNotes
+    navigation: Navigation
     leads_to: Target | None
 
 
@@ -128,11 +129,8 @@ class Previewer:
     async def make(self, target: Target, disconnect: Disconnect | None = None, *, no_cache: bool = False) -> Preview:
         """Fetches a page and parses its Open Graph, or joins the fetch that is under way; for `no_cache`, see `peek`.
 
-        A failure for a known reason is a result as well; it is cached for a while.
-
-        Raises:
-            ScrapError: CALLER_LEFT; the client has left.
-            Overloaded: this instance is shutting down.
+        A failure for a known reason is a result as well; it is cached for a while. Raises ScrapError (CALLER_LEFT)
+        where the client has left, and Overloaded where this instance is shutting down.
         """
         joins = target.key in self._flights
         preview = await self._flights.run(target.key, partial(self._make, target, no_cache=no_cache), disconnect)
@@ -192,11 +190,10 @@ class Previewer:
         started = time.perf_counter()
         with await self._admission.enter() as slot:
             summary.queued = summary.timings.wait = time.perf_counter() - started
-            page = await self._fetcher.open(target, summary, deadline)
-            made = await self._previewed(page, slot)
+            made = await self._previewed(await self._fetcher.open(target, summary, deadline), slot)
             while made.leads_to:
                 try:
-                    made = await self._previewed(await self._fetcher.follow(made.leads_to, page.navigation), slot)
+                    made = await self._previewed(await self._fetcher.follow(made.leads_to, made.navigation), slot)
                 except UpstreamError:  # the page itself was read, and has no Open Graph
                     break
         return made
@@ -219,7 +216,7 @@ class Previewer:
             lifetime = replace(lifetime, lifetime=min(lifetime.lifetime, self._freshness.negative))
         made = entry.preview(parsed.body, parsed.outcome, lifetime, now=arrived)
         notes = PageNotes(page.truncated, parsed.fallback_reason, parsed.bound)
-        return FetchedPreview(made, notes, leads_to)
+        return FetchedPreview(made, notes, page.navigation, leads_to)
 
     async def _parse(self, reader: opengraph.PageReader, page: FetchedPage) -> Parsed:
         summary = page.navigation.summary

@@ -95,12 +95,7 @@ def parse(text: str, *, base: str | None = None) -> Target:
 
 
 def resolve(base: str | None, link: str) -> str | None:
-    """Makes a link of a page absolute; None where that gives no http or https URL.
-
-    Args:
-        base: the page's base URL, absolute; None where there is none, so that a relative link gives no URL.
-        link: the link as the page has it.
-    """
+    """Makes a link, as the page has it, absolute by its base; None where that gives no http or https URL."""
     try:
         url = ada_url.join_url(base, link) if base else ada_url.normalize_url(link)
     except ValueError:

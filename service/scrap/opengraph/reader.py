@@ -39,13 +39,10 @@ class PageReader:
     Args:
         charset: the label that the HTTP header gives, if any; one that the standard does not know is none.
         limits: how much to read.
-
-    Attributes:
-        is_behind: whether there is a step to do that needs no more bytes.
     """
 
     def __init__(self, *, charset: str | None = None, limits: ParseLimits = ParseLimits()) -> None:  # noqa: B008 - frozen
-        self.is_behind = False
+        self.is_behind = False  # there is a step to do that needs no more bytes
         self._limits = limits
         self._charset = charsets.labelled(charset) if charset else None
         self._beginning: bytes | None = b""  # until it is clear whether there is a byte order mark
