@@ -22,7 +22,7 @@ ReadTarget = Callable[[bytes, Mapping[bytes, bytes]], Target]  # of a query, for
 _MOST_ROWS = 200  # properties that are shown
 _MOST_TEXT = 500  # characters of each
 _MOST_JSON = 32 * 1024  # characters
-_NO_SCHEME = re.compile(r"[a-z0-9-]+(?:\.[a-z0-9-]+)+(?::\d+)?(?:[/?#].*)?", re.IGNORECASE | re.DOTALL)
+_NO_SCHEME = re.compile(r"[\w-]+(?:\.[\w-]+)+(?::\d+)?(?:[/?#].*)?", re.DOTALL)
 _POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'{images}; form-action 'self'; "
     "base-uri 'none'; frame-ancestors 'none'; require-trusted-types-for 'script'; trusted-types 'none'"

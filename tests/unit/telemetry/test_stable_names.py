@@ -8,7 +8,8 @@ from scrap.telemetry.trace import Trace
 from tests.unit.telemetry.owners import LINES
 from tests.unit.telemetry.test_documented_signals import exported
 
-ROUTES = {"/api/v1/scrap", "/openapi.json"}
+ROUTES = {"/api/v1/explain", "/api/v1/scrap", "/openapi.json"}
+PAGE_ROUTES = {"/", "/static/page.css", "/static/page.js", "/static/icon.svg"}
 METRICS = {
     "scrap_requests_total": {"method", "outcome", "route", "status", "fault"},
     "scrap_failures_total": {"fault", "reason", "outcome"},
