@@ -43,11 +43,11 @@ def pages(explainer: Explainer, read: ReadTarget, settings: PageSettings) -> dic
     """The endpoints of the page, by path."""
     static = {name: StaticFile(name) for name in STATIC}
     urls = {name.replace(".", "_"): file.url for name, file in static.items()}
-    found: dict[str, ASGIApp] = {"/": Page(explainer, read, urls, has_images=settings.has_images)}
+    found: dict[str, ASGIApp] = {"/": PageEndpoint(explainer, read, urls, has_images=settings.has_images)}
     return found | {f"/static/{name}": file for name, file in static.items()}
 
 
-class Page:
+class PageEndpoint:
     """An ASGI endpoint: the page."""
 
     def __init__(self, explainer: Explainer, read: ReadTarget, static: Mapping[str, str], *, has_images: bool) -> None:

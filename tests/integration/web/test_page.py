@@ -61,7 +61,7 @@ def test_nothing_of_a_page_becomes_markup(service: running.Service, shown: runni
             assert re.match(r"https?://|static/|\./|#", value), value
 
 
-def test_what_a_browser_is_told_about_it(service: running.Service, shown: running.Origin) -> None:
+def test_the_headers_of_the_page(service: running.Service, shown: running.Origin) -> None:
     page = show(service, f"{shown.url}/large")
     policy = page.headers["Content-Security-Policy"]
     assert policy.startswith("default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' http: https:; ")
