@@ -36,23 +36,19 @@ def public_app(
     previewer: Previewer,
     admission: Admission,
     *,
-    languages: str,
+    targets: TargetReader,
+    clients: ClientReader,
     emit: Emit,
     version: str,
-    clients: ClientReader,
     more: Mapping[str, ASGIApp] = MappingProxyType({}),
 ) -> Starlette:
-    """Builds the public application; `languages` are those of clients that name none, `version` is OpenAPI's.
-
-    `more` are endpoints beside those of previews, by path.
-    """
+    """Builds the public application; `version` is OpenAPI's, `more` are endpoints beside those of previews, by path."""
     description = openapi.render(version)
 
     async def describe(request: Request) -> Response:
         headers = {"Cache-Control": openapi.CACHE_CONTROL}
         return Response(description, headers=headers, media_type="application/json")
 
-    targets = TargetReader(languages)
     endpoint = scrap.ScrapEndpoint(previewer, targets)
     routes = [ExactRoute(scrap.PATH, endpoint, methods=["GET"]), ExactRoute(openapi.PATH, describe)]
     routes += [ExactRoute(path, endpoint, methods=["GET"]) for path, endpoint in more.items()]
