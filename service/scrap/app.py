@@ -17,6 +17,7 @@ from scrap import __version__, admission, api, cache, fetch, opengraph, telemetr
 from scrap.cache import freshness, remote
 from scrap.errors import ScrapError
 from scrap.events import BackgroundFailed, Emit, ignore
+from scrap.explanation import Explainer
 from scrap.preview import Previewer
 from scrap.settings import RequestLimits, Serving, SettingError, Settings, variables
 from scrap.telemetry.otel.signals import signals_of
@@ -40,6 +41,7 @@ class Components(NamedTuple):
     previewer: Previewer
     cache: cache.Cache
     admission: admission.Admission
+    explainer: Explainer
 
 
 @contextlib.asynccontextmanager
@@ -75,7 +77,9 @@ async def components(settings: Settings, emit: Emit = ignore) -> AsyncIterator[C
             emit=emit,
         )
         stack.push_async_callback(previewer.aclose)
-        yield Components(previewer, pages, slots)
+        page_bytes = settings[fetch.FetchLimits].decoded_bytes
+        explainer = Explainer(previewer, slots, page_bytes=page_bytes, emit=emit)
+        yield Components(previewer, pages, slots, explainer)
 
 
 async def serve(settings: Settings) -> None:
@@ -98,8 +102,9 @@ async def serve(settings: Settings) -> None:
         metrics.observe_cache(built.cache)
         stopped = asyncio.Event()
         languages = settings[fetch.EgressPolicy].accept_language
+        more = {api.explain.PATH: api.ExplainEndpoint(built.explainer, api.TargetReader(languages))}
         public_app = api.public_app(
-            built.previewer, built.admission, languages=languages, emit=emit, version=__version__
+            built.previewer, built.admission, languages=languages, emit=emit, version=__version__, more=more
         )
         management_app = api.management_app(is_ready=lambda: not stopped.is_set(), exposition=metrics.exposition)
         new_server = partial(api.Server, limits=limits, connections=settings[api.ConnectionLimits])

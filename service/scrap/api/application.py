@@ -1,6 +1,7 @@
 """The Starlette applications of both ports."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from types import MappingProxyType
 
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
@@ -8,7 +9,7 @@ from starlette.middleware import Middleware
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Match, Route
-from starlette.types import Scope
+from starlette.types import ASGIApp, Scope
 
 from scrap.admission import Admission
 from scrap.api import openapi, problem, scrap
@@ -30,8 +31,19 @@ class ExactRoute(Route):
         return Match.FULL if is_full else Match.PARTIAL, {"endpoint": self.endpoint, "path_params": {}}
 
 
-def public_app(previewer: Previewer, admission: Admission, *, languages: str, emit: Emit, version: str) -> Starlette:
-    """Builds the public application; `languages` are those of clients that name none, `version` is OpenAPI's."""
+def public_app(
+    previewer: Previewer,
+    admission: Admission,
+    *,
+    languages: str,
+    emit: Emit,
+    version: str,
+    more: Mapping[str, ASGIApp] = MappingProxyType({}),
+) -> Starlette:
+    """Builds the public application; `languages` are those of clients that name none, `version` is OpenAPI's.
+
+    `more` are endpoints beside those of previews, by path.
+    """
     description = openapi.render(version)
 
     async def describe(request: Request) -> Response:
@@ -41,6 +53,7 @@ def public_app(previewer: Previewer, admission: Admission, *, languages: str, em
     targets = TargetReader(languages)
     endpoint = scrap.ScrapEndpoint(previewer, targets)
     routes = [ExactRoute(scrap.PATH, endpoint, methods=["GET"]), ExactRoute(openapi.PATH, describe)]
+    routes += [ExactRoute(path, endpoint, methods=["GET"]) for path, endpoint in more.items()]
     shedder = Middleware(LoadShedder, admission=admission, previewer=previewer, targets=targets)
     return application(routes, shedder, emit=emit)
 

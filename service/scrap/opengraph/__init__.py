@@ -10,7 +10,9 @@ document = reading.document or read_with_html5lib(reading.text)
 fields = open_graph(document, url).fields
 """
 
+from scrap.opengraph.charset import CharsetSource
 from scrap.opengraph.document import Bound, Document, FallbackReason
+from scrap.opengraph.instead import Instead, instead_of
 from scrap.opengraph.limits import ParseLimits
 from scrap.opengraph.model import OpenGraph, open_graph
 from scrap.opengraph.reader import PageReader, Reading
@@ -20,12 +22,15 @@ from scrap.opengraph.tree import read_with_html5lib
 __all__ = [
     "SCHEMA",
     "Bound",
+    "CharsetSource",
     "Document",
     "FallbackReason",
+    "Instead",
     "OpenGraph",
     "PageReader",
     "ParseLimits",
     "Reading",
+    "instead_of",
     "open_graph",
     "read_with_html5lib",
 ]

@@ -9,6 +9,7 @@ import codecs
 import re
 from collections.abc import Generator, Mapping
 from dataclasses import dataclass
+from enum import StrEnum
 from functools import cache
 
 import endec
@@ -81,6 +82,16 @@ class Charset:
         return _OPAQUE[self.name]("replace")
 
 
+class CharsetSource(StrEnum):
+    """Where a page's charset was found; the first of these that is there counts."""
+
+    MARK = "mark"  # a byte order mark, or UTF-16's `<?x`
+    HEADER = "header"
+    META = "meta"
+    XML = "xml"  # the XML declaration
+    CONTENT = "content"  # it is not declared: valid UTF-8, or found by the detector
+
+
 @cache  # by the standard's names: some forty
 def _charset(name: str) -> Charset:
     return Charset(name, name in _OPAQUE)
@@ -129,6 +140,11 @@ def _in_xml_declaration(data: bytearray) -> Charset | None:
     _, _, rest = data[: data.find(b">") + 1].partition(b"encoding")
     named = _IN_XML.match(rest)
     return _readable(named[1] or named[2] or b"") if named else None
+
+
+def source_of_undeclared(data: bytearray) -> CharsetSource:
+    """Where `undeclared` finds a page's charset."""
+    return CharsetSource.XML if _in_xml_declaration(data) else CharsetSource.CONTENT
 
 
 def undeclared(data: bytearray) -> Generator[None, None, Charset]:

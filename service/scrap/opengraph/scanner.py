@@ -59,6 +59,7 @@ class Scanner:
         enough: whether that place was reached.
         is_behind: whether there is a step to do that needs no more bytes.
         charset: the page's charset, as far as it is known; once it is closed, it is.
+        is_declared: whether a meta declares it, or it was given.
         weight: bytes that count: how much work it will be to make a document of them.
     """
 
@@ -67,6 +68,7 @@ class Scanner:
         self.enough = False
         self.is_behind = False
         self.charset = charset
+        self.is_declared = True
         self.weight = 0
         self._limits = limits
         self._at = 0  # the tokens before were read
@@ -133,6 +135,7 @@ class Scanner:
         if self.enough:
             del self.data[self._stop :]
         if self.charset is None:
+            self.is_declared = False
             self.charset = yield from charsets.undeclared(self.data)
         if self._diverging and not self._fallback and (yield from self._may_count(self._diverging_at)):
             self._fallback = self._diverging

@@ -18,7 +18,8 @@ NOT_TRUE_HERE = [positive_data_acceptance, not_a_server_error]
 
 
 PATH = "/api/v1/scrap"
-PATHS = [PATH, "/openapi.json"]
+EXPLAIN = "/api/v1/explain"
+PATHS = [PATH, EXPLAIN, "/openapi.json"]
 _TIMES = int(os.environ.get("SCRAP_FUZZ", "1"))
 OTHER_METHODS = ["POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE", "QUERY"]
 
@@ -57,6 +58,23 @@ def test_every_preview_is_as_described(
 ) -> None:
     case = operations[method].Case(query={"url": f"{origin.url}/{page}"})
     assert case.call_and_validate().status_code == 200
+
+
+@pytest.mark.parametrize("method", ["get", "head"])
+@pytest.mark.parametrize("page", ["card.html", "nothing.html", "missing.html"])
+def test_every_explanation_is_as_described(
+    description: schemathesis.BaseSchema, origin: running.Origin, method: str, page: str
+) -> None:
+    case = description[EXPLAIN][method].Case(query={"url": f"{origin.url}/{page}"})
+    assert case.call_and_validate().status_code == 200
+
+
+@pytest.mark.parametrize("method", ["get", "head"])
+@pytest.mark.parametrize("query", [{}, {"url": "ftp://example.com/"}])
+def test_an_explanation_of_no_url_is_rejected_as_described(
+    description: schemathesis.BaseSchema, method: str, query: dict[str, str]
+) -> None:
+    assert description[EXPLAIN][method].Case(query=query).call_and_validate().status_code == 400
 
 
 @pytest.mark.parametrize("method", ["get", "head"])
