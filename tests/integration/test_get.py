@@ -77,6 +77,9 @@ class Titled(running.Answer):
             self.together.wait(PATIENCE)
         with self.lock:
             type(self).open -= 1
+        if self.path == "/redirect":
+            self.answer(302, b"", {"Location": "/there"})
+            return
         self.answer(200, f'<meta property="og:title" content="{self.path}">'.encode(), {"Content-Type": "text/html"})
 
 
@@ -125,12 +128,47 @@ class TestFormats:
         pages = ("card.html", "nothing.html", "missing")
         done = get("--format", "table", *(f"{origin.url}/{page}" for page in pages))
         head, *rows = (re.split(r"  +", line.strip()) for line in done.stdout.splitlines())
-        assert head == ["URL", "Result", "Title", "Type", "Images"]
+        assert head == ["URL", "Result", "Title", "Image"]
         assert rows == [
-            [f"{origin.url}/card.html", "ok", "A card & its picture", "website", "1"],
+            [f"{origin.url}/card.html", "ok", "A card & its picture", f"{origin.url}/pictures/card.png"],
             [f"{origin.url}/nothing.html", "no_open_graph"],
             [f"{origin.url}/missing", "upstream_status", "The page's response has an error status."],
         ]
+
+
+class TestVerbose:
+    def test_it_explains_each_result_on_stderr(self, origin: running.Origin) -> None:
+        urls = [f"{origin.url}/{page}" for page in ("card.html", "nothing.html", "missing")]
+        done = get("-v", "--format", "ndjson", *urls)
+        assert done.stdout == get("--format", "ndjson", *urls).stdout
+        assert done.returncode == 4
+        lines = [line.rstrip().split("  ", 1) for line in done.stderr.splitlines()]
+        explained = [(name, text.strip()) for name, text in (line for line in lines if len(line) == 2)]
+        assert [text for name, text in explained if name == "url"] == urls
+        assert [text for name, text in explained if name == "outcome"] == ["ok", "no_open_graph", "upstream_error"]
+        assert ("parser", "fast") in explained
+        assert ("content", "text/html, is_html true, charset utf-8, charset_source meta") in explained
+        assert ("instead", "title No Open Graph here") in explained
+        warnings = [text for name, text in explained if name == "warnings"]
+        assert (
+            "url_relative, This address is relative; most programs require an absolute one., property og:url"
+            in warnings
+        )
+        _, nothing, missing = (text for name, text in [("why", ""), *explained] if name == "why")
+        assert nothing.startswith("no_properties, ")
+        assert missing.endswith("fault web, upstream_status 404")
+        assert re.search(r"connect \d+\.\d ms, first_byte \d+\.\d ms", done.stderr)
+
+    def test_it_has_redirects_and_the_final_url(self, titled: str) -> None:
+        done = get("-v", f"{titled}/redirect")
+        assert re.search(rf"^hops +{titled}/redirect, 302, ", done.stderr, re.MULTILINE)
+        assert re.search(rf"^hops +{titled}/there, 200, ", done.stderr, re.MULTILINE)
+        assert re.search(rf"^final_url +{titled}/there *$", done.stderr, re.MULTILINE)
+        assert json.loads(done.stdout)["title"] == "/there"
+
+    def test_a_url_that_cannot_be_read_has_an_error_alone(self) -> None:
+        done = get("-v", "nope")
+        assert done.stderr == "scrap: nope: The url cannot be read as an absolute URL. (url_malformed)\n"
 
 
 class TestSeveral:

@@ -9,11 +9,13 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import click
+import orjson
 import uvloop
 
 from scrap import admission, app, fetch, urls
 from scrap.cli.settings_command import SettingsCommand
 from scrap.errors import Outcome, Reason, ScrapError, UpstreamError
+from scrap.events import RequestEnded
 from scrap.settings import SettingError, Settings
 
 # By outcome: click's own 2 for a wrong command line, and two of sysexits.h. The greatest is the worst.
@@ -28,22 +30,21 @@ EXIT_CODES = {
 _INTERRUPTED = 130  # 128 + SIGINT, as shells have it
 _LONGEST_LINE = 64 * 1024  # bytes of stdin's; what follows is no URL, and is not kept
 _COMMON = "deadline allowed-networks allowed-hosts allowed-ports user-agent accept-language max-per-host"
+_FORMATS = "json: the Open Graph of one page, or an array of all; ndjson: one line a page; table: when all are there."
 
-Show = Callable[[str, bytes, ScrapError | None], None]  # a URL, its Open Graph as JSON, and why there is none
-Result = tuple[str, bytes, ScrapError | None]
+Object = dict[str, Any]
+Result = tuple[str, Object, Object, ScrapError | None]  # a URL, its Open Graph, the explanation, why there is none
 
 
 @click.command(cls=SettingsCommand, headings=("Load", "Fetching"), common=_COMMON)
 @click.argument("given", nargs=-1, required=True, metavar="URL...", help="Pages; - reads URLs from stdin, one a line.")
 @click.option(
-    "--format",
-    "form",
-    type=click.Choice(["json", "ndjson", "table"]),
-    default="json",
-    show_default=True,
-    help="json: the Open Graph of one page, or an array of all; ndjson: one line a page; table: when all are there.",
+    "--format", "form", type=click.Choice(["json", "ndjson", "table"]), default="json", show_default=True, help=_FORMATS
 )
-def get(given: tuple[str, ...], form: str, **values: Any) -> None:
+@click.option(
+    "-v", "--verbose", is_flag=True, help="Explain each result on stderr: redirects, times, parser, warnings."
+)
+def get(given: tuple[str, ...], form: str, verbose: bool, **values: Any) -> None:
     """Print the Open Graph of pages, in the order of their URLs.
 
     \b
@@ -52,15 +53,17 @@ def get(given: tuple[str, ...], form: str, **values: Any) -> None:
       scrap get --format table https://ogp.me/ https://example.com/
       scrap get --format ndjson - < urls.txt | jq -r .open_graph.title
 
-    A page without Open Graph is {}. The exit code is 0, or the greatest of: 2 the URL or an option is invalid, 3 the
-    page may not be fetched, 4 it could not be fetched, 5 it took too long, 70 internal error, 75 saturated, try again.
+    A page without Open Graph is {}; -v says why. The exit code is 0, or the greatest of: 2 the URL or an option is
+    invalid, 3 the page may not be fetched, 4 it could not be fetched, 5 it took too long, 70 internal error, 75
+    saturated, try again.
     """
     from scrap.cli.output import Output  # noqa: PLC0415 - rich, for which the service has no use
 
     output = Output(given, form)
     try:
-        with output:
-            uvloop.run(_each(_addresses(given), Settings(values), output.add))
+        with output.bar:
+            uvloop.run(_each(_addresses(given), Settings(values), verbose, output.add))
+        output.end()
     except SettingError as error:
         raise click.UsageError(str(error)) from None
     except KeyboardInterrupt:
@@ -76,19 +79,19 @@ def get(given: tuple[str, ...], form: str, **values: Any) -> None:
 
 def _addresses(given: tuple[str, ...]) -> Iterator[str]:
     for argument in given:
-        if argument == "-":  # not sys.stdin: the interpreter could not end while a thread reads that
-            with open(0, "rb", closefd=False) as stdin:
-                while line := stdin.readline(_LONGEST_LINE):
-                    rest = line
-                    while not rest.endswith(b"\n") and (rest := stdin.readline(_LONGEST_LINE)):
-                        pass
-                    if address := line.strip():
-                        yield urls.decode(address)
-        else:
+        if argument != "-":
             yield urls.decode(os.fsencode(argument))
+            continue
+        with open(0, "rb", closefd=False) as stdin:  # not sys.stdin: no interpreter ends while a thread reads that
+            while line := stdin.readline(_LONGEST_LINE):
+                rest = line
+                while not rest.endswith(b"\n") and (rest := stdin.readline(_LONGEST_LINE)):
+                    pass
+                if address := line.strip():
+                    yield urls.decode(address)
 
 
-async def _each(addresses: Iterator[str], settings: Settings, show: Show) -> None:
+async def _each(addresses: Iterator[str], settings: Settings, verbose: bool, show: Callable[[Result], None]) -> None:
     """Shows the result of each address in their order, as soon as it is there.
 
     So many pages are fetched at once that neither admission nor the per-host limit rejects one. A daemon thread reads
@@ -99,7 +102,7 @@ async def _each(addresses: Iterator[str], settings: Settings, show: Show) -> Non
     started: asyncio.Queue[asyncio.Task[Result] | OSError | None] = asyncio.Queue()
 
     def start(address: str) -> None:
-        started.put_nowait(asyncio.create_task(_result(built, address)))
+        started.put_nowait(asyncio.create_task(_result(built, address, verbose)))
 
     def read() -> None:
         end = None
@@ -115,20 +118,31 @@ async def _each(addresses: Iterator[str], settings: Settings, show: Show) -> Non
     async with app.components(settings) as built:
         threading.Thread(target=read, daemon=True).start()
         while isinstance(task := await started.get(), asyncio.Task):
-            show(*await task)
+            show(await task)
             slots.release()
     if task:
         raise task
 
 
-async def _result(built: app.Components, url: str) -> Result:
+async def _result(built: app.Components, url: str, verbose: bool) -> Result:
+    explanation: Object = {}
     try:
-        made = await built.previewer.make(urls.parse(url))
-        entry = made.entry
-        if entry.reason:
-            raise UpstreamError(entry.reason, made.internal, status=entry.upstream_status)
-        return url, entry.body, None
+        target = urls.parse(url)
+        if verbose:
+            ended = RequestEnded("", "GET", "", 0, Outcome.OK, None)
+            explanation = await built.explainer.explain(target, ended)
+            graph, reason, internal, status = (
+                explanation["open_graph"],
+                ended.reason,
+                ended.internal,
+                ended.upstream_status,
+            )
+        else:
+            made = await built.previewer.make(target)
+            entry, internal = made.entry, made.internal
+            graph, reason, status = orjson.loads(entry.body or b"{}"), entry.reason, entry.upstream_status
+        return url, graph, explanation, UpstreamError(reason, internal, status=status) if reason else None
     except ScrapError as error:
-        return url, b"", error
+        return url, {}, explanation, error
     except Exception as error:  # noqa: BLE001 - the other pages are still fetched
-        return url, b"", ScrapError(Reason.INTERNAL, repr(error))
+        return url, {}, explanation, ScrapError(Reason.INTERNAL, repr(error))

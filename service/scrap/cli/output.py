@@ -1,8 +1,7 @@
-"""What `scrap get` writes: JSON, which is indented and coloured on a terminal, or a table; errors and progress."""
+"""What `scrap get` writes: JSON, indented and coloured on a terminal, or a table; explanations, errors, progress."""
 
 import os
 import re
-from typing import Any
 
 import click
 import orjson
@@ -13,98 +12,108 @@ from rich.table import Table
 from rich.text import Text
 
 from scrap.api import problem
+from scrap.cli.get_command import Object, Result
 from scrap.errors import Outcome, ScrapError
 
 # What would control a terminal or reorder its text: C0 (but line feeds), C1, line separators, bidirectional controls.
 _UNPRINTABLE = re.compile("[\x00-\x09\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
 _LONGEST_CELL = 200  # characters
+_BARE = {"code", "detail", "name", "state", "status", "type", "url"}  # members that are clear without their names
 
 
 class Output:
-    """Writes results as they come; a context, at whose end it writes what follows the last."""
+    """Writes results as they come; `end` writes what follows the last. `bar` counts them, on a terminal's stderr."""
 
     def __init__(self, given: tuple[str, ...], form: str) -> None:
-        reads = "-" in given
-        is_one = len(given) == 1 and not reads
+        reads, self._is_one = "-" in given, given != ("-",) and len(given) == 1 and form == "json"
+        self._form, self._before = form, "["
+        self._stdout, self._stderr = _console(1), _console(2)
+        self._table = Table("URL", "Result", "Title", "Image", box=None, pad_edge=False)
         self.failed: set[Outcome] = set()
-        self._form = "one" if is_one and form == "json" else form
-        self._terminal = _console() if os.isatty(1) or os.environ.get("FORCE_COLOR") else None
-        self._before = "["
-        self._table = Table("URL", "Result", "Title", "Type", "Images", box=None, pad_edge=False)
-        is_hidden = is_one or not os.isatty(2) or (reads and os.isatty(0))
+        hidden = self._is_one or not os.isatty(2) or (reads and os.isatty(0))
         columns = BarColumn(), MofNCompleteColumn(), TimeElapsedColumn()
-        screen = _console(stderr=True)
-        self._progress = Progress(*columns, console=screen, transient=True, auto_refresh=False, disable=is_hidden)
-        self._pages = self._progress.add_task("", total=None if reads else len(given))
+        self.bar = Progress(*columns, console=self._stderr, transient=True, auto_refresh=False, disable=hidden)
+        self.bar.add_task("", total=None if reads else len(given))
 
-    def __enter__(self) -> None:
-        self._progress.start()
-
-    def __exit__(self, error: object, *_: object) -> None:
-        self._progress.stop()
-        if error is None and self._form == "json":
-            self._write("[]\n" if self._before == "[" else "]\n")
-        elif error is None and self._form == "table":
-            screen = _console()
-            if not screen.is_terminal:
-                screen.width = 10_000  # a row a line
-            screen.print(self._table)
-
-    def add(self, url: str, body: bytes, error: ScrapError | None) -> None:
-        """Writes what became of a URL: its Open Graph, as JSON, or an error."""
-        self._progress.stop()
+    def add(self, result: Result) -> None:
+        url, graph, explanation, error = result
+        self.bar.stop()
+        if explanation:
+            self._stderr.print(_explained(explanation))
         if error:
             self.fail(error, f"{url}: ")
-        found = {} if error else orjson.loads(body)
-        result = {"url": url, "problem": _problem(error)} if error else {"url": url, "open_graph": found}
-        match self._form:
-            case "one" if not error:
-                self._write(self._json(found) + "\n")
-            case "json":
-                self._write(f"{self._before}{self._json(result)}\n")  # whole lines, for the bar is on the next
-                self._before = ","
-            case "ndjson":
-                self._write(orjson.dumps(result).decode() + "\n")
-            case "table":
-                self._table.add_row(*map(_cell, (url, *_cells(found, error))), style="red" if error else "")
-        self._progress.advance(self._pages)
-        self._progress.start()
+        if self._form == "table":
+            self._table.add_row(*map(_cell, _row(url, graph, error)), style="red" if error else "")
+        elif not self._is_one:
+            found = {"url": url, "problem": _problem(error)} if error else {"url": url, "open_graph": graph}
+            self._write(found, self._before if self._form == "json" else "")
+            self._before = ","  # whole lines, for the bar is on the next
+        elif not error:
+            self._write(graph)
+        self.bar.advance(self.bar.task_ids[0])
+        self.bar.start()
+
+    def end(self) -> None:
+        if self._form == "table":
+            self._stdout.print(self._table)
+        elif self._form == "json" and not self._is_one:
+            click.echo("[]" if self._before == "[" else "]")
 
     def fail(self, error: ScrapError, where: str = "") -> None:
         """Writes an error to stderr, in one line."""
         self.failed.add(error.reason.outcome)
         click.echo(_printable(f"scrap: {where}{error.reason.sentence} ({error})".replace("\n", " ")), err=True)
 
-    def _json(self, value: Any) -> str:
-        return orjson.dumps(value, option=orjson.OPT_INDENT_2 if self._terminal else None).decode()
-
-    def _write(self, text: str) -> None:
-        if self._terminal:
-            self._terminal.print(JSONHighlighter()(_printable(text)), end="", soft_wrap=True)
+    def _write(self, value: Object, before: str = "") -> None:
+        is_terminal = self._stdout.is_terminal
+        indented = orjson.OPT_INDENT_2 if is_terminal and self._form == "json" else 0
+        text = before.encode() + orjson.dumps(value, option=indented | orjson.OPT_APPEND_NEWLINE)
+        if is_terminal:
+            self._stdout.print(JSONHighlighter()(_printable(text.decode())), end="", soft_wrap=True)
         else:
-            click.echo(text.encode(), nl=False)
+            click.echo(text, nl=False)
 
 
 def _problem(error: ScrapError) -> dict[str, object]:
     status = getattr(error, "status", None)
-    return {**problem.members_of(error.reason), **({} if status is None else {"upstream_status": status})}
+    return problem.members_of(error.reason) | ({} if status is None else {"upstream_status": status})
 
 
-def _cells(found: dict[str, Any], error: ScrapError | None) -> tuple[str, ...]:
+def _row(url: str, graph: Object, error: ScrapError | None) -> tuple[str, ...]:
     if error:
-        return error.reason.value, error.reason.sentence, "", ""
-    if not found:
-        return Outcome.NO_OPEN_GRAPH.value, "", "", ""
-    return Outcome.OK.value, found.get("title", ""), found.get("type", ""), str(len(found.get("images", ())))
+        return url, error.reason.value, error.reason.sentence
+    return url, Outcome.OK if graph else Outcome.NO_OPEN_GRAPH, graph.get("title", ""), graph.get("image", "")
+
+
+def _explained(explanation: Object) -> Table:
+    """A line for each member, and for each item of a list."""
+    rows = Table.grid(padding=(0, 2))
+    for name, value in explanation.items():
+        for item in value if isinstance(value, list) else [value] if value else []:
+            if name == "warnings" and "property" in item:
+                item["property"] = explanation["open_graph"]["properties"][item["property"]][0]
+            if name != "open_graph":
+                rows.add_row(Text(name, style="bold"), _cell(_line(item)))
+    return rows
+
+
+def _line(item: object) -> str:
+    if isinstance(item, dict):
+        return ", ".join(_line(value) if name in _BARE else f"{name} {_line(value)}" for name, value in item.items())
+    if isinstance(item, float):
+        return f"{item * 1e3:.1f} ms"
+    return item if isinstance(item, str) else orjson.dumps(item).decode()
 
 
 def _cell(text: str) -> Text:
     return Text(_printable(text.replace("\n", " "))[:_LONGEST_CELL], overflow="fold")
 
 
-def _console(*, stderr: bool = False) -> Console:
-    """A terminal as NO_COLOR, FORCE_COLOR, TERM and COLUMNS say."""
-    return Console(stderr=stderr, color_system=None if os.environ.get("NO_COLOR") else "auto", highlight=False)
+def _console(descriptor: int) -> Console:
+    """A terminal as NO_COLOR, FORCE_COLOR, TERM and COLUMNS say; in a pipe, a row is a line."""
+    colors = None if os.environ.get("NO_COLOR") else "auto"
+    width = None if os.isatty(descriptor) else 10_000
+    return Console(stderr=descriptor == 2, color_system=colors, highlight=False, width=width)  # type: ignore[arg-type]
 
 
 def _printable(text: str) -> str:

@@ -18,8 +18,10 @@ class SettingsCommand(click.Command):
             heading: [_option(setting, common.split()) for setting in GROUPS[heading]] for heading in headings
         }
         about = "Show every option, those for tuning as well, and exit."
-        flag = {"is_flag": True, "is_eager": True, "expose_value": False}
-        self._others = [*self.params, click.Option(["--help-all"], callback=_help_all, help=about, **flag)]
+        help_all = click.Option(
+            ["--help-all"], is_flag=True, is_eager=True, expose_value=False, callback=_help_all, help=about
+        )
+        self._others = [*self.params, help_all]
         self.params = [*self._others, *(option for group in self._groups.values() for option in group)]
 
     def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
