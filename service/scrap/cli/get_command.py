@@ -53,9 +53,9 @@ def get(given: tuple[str, ...], form: str, verbose: bool, **values: Any) -> None
       scrap get --format table https://ogp.me/ https://example.com/
       scrap get --format ndjson - < urls.txt | jq -r .open_graph.title
 
-    A page without Open Graph is {}; -v says why. The exit code is 0, or the greatest of: 2 the URL or an option is
-    invalid, 3 the page may not be fetched, 4 it could not be fetched, 5 it took too long, 70 internal error, 75
-    saturated, try again.
+    A page without Open Graph is {}; -v says why. The exit code is 0, or the greatest of: 1 stdin or stdout failed,
+    2 the URL or an option is invalid, 3 the page may not be fetched, 4 it could not be fetched, 5 it took too long,
+    70 internal error, 75 saturated, try again.
     """
     from scrap.cli.output import Output  # noqa: PLC0415 - rich, for which the service has no use
 
