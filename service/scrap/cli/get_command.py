@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import os
+import signal
 import sys
 import threading
 from collections.abc import Callable, Iterator
@@ -27,7 +28,6 @@ EXIT_CODES = {
     Outcome.INTERNAL_ERROR: 70,  # EX_SOFTWARE
     Outcome.SHED: 75,  # EX_TEMPFAIL
 }
-_INTERRUPTED = 130  # 128 + SIGINT, as shells have it
 _LONGEST_LINE = 64 * 1024  # bytes of stdin's; what follows is no URL, and is not kept
 _COMMON = "deadline allowed-networks allowed-hosts allowed-ports user-agent accept-language max-per-host"
 _FORMATS = "json: the Open Graph of one page, or an array of all; ndjson: one line a page; table: when all are there."
@@ -67,14 +67,14 @@ def get(given: tuple[str, ...], form: str, verbose: bool, **values: Any) -> None
     except SettingError as error:
         raise click.UsageError(str(error)) from None
     except KeyboardInterrupt:
-        sys.exit(_INTERRUPTED)
+        sys.exit(128 + signal.SIGINT)  # as shells have it
     except BrokenPipeError:
         raise  # click ends quietly
     except OSError as error:
         raise click.ClickException(str(error)) from None
     except Exception as error:  # noqa: BLE001 - any error ends with one line and an exit code
         output.fail(ScrapError(Reason.INTERNAL, repr(error)))
-    sys.exit(max((EXIT_CODES[outcome] for outcome in output.failed), default=0))
+    sys.exit(output.exit_code)
 
 
 def _addresses(given: tuple[str, ...]) -> Iterator[str]:

@@ -12,7 +12,7 @@ from rich.table import Table
 from rich.text import Text
 
 from scrap.api import problem
-from scrap.cli.get_command import Object, Result
+from scrap.cli.get_command import EXIT_CODES, Object, Result
 from scrap.errors import Outcome, ScrapError
 
 # What would control a terminal or reorder its text: C0 (but line feeds), C1, line separators, bidirectional controls.
@@ -29,7 +29,7 @@ class Output:
         self._form, self._before = form, "["
         self._stdout, self._stderr = _console(1), _console(2)
         self._table = Table("URL", "Result", "Title", "Image", box=None, pad_edge=False)
-        self.failed: set[Outcome] = set()
+        self.exit_code = 0
         hidden = self._is_one or not os.isatty(2) or (reads and os.isatty(0))
         columns = BarColumn(), MofNCompleteColumn(), TimeElapsedColumn()
         self.bar = Progress(*columns, console=self._stderr, transient=True, auto_refresh=False, disable=hidden)
@@ -43,10 +43,12 @@ class Output:
         if error:
             self.fail(error, f"{url}: ")
         if self._form == "table":
-            self._table.add_row(*map(_cell, _row(url, graph, error)), style="red" if error else "")
+            outcome, title = Outcome.OK if graph else Outcome.NO_OPEN_GRAPH, graph.get("title", "")
+            cells = (error.reason, error.reason.sentence) if error else (outcome, title, graph.get("image", ""))
+            self._table.add_row(*map(_cell, (url, *cells)), style="red" if error else "")
         elif not self._is_one:
-            found = {"url": url, "problem": _problem(error)} if error else {"url": url, "open_graph": graph}
-            self._write(found, self._before if self._form == "json" else "")
+            found = {"problem": problem.members_of(error.reason) | _status(error)} if error else {"open_graph": graph}
+            self._write({"url": url, **found}, self._before if self._form == "json" else "")
             self._before = ","  # whole lines, for the bar is on the next
         elif not error:
             self._write(graph)
@@ -61,7 +63,7 @@ class Output:
 
     def fail(self, error: ScrapError, where: str = "") -> None:
         """Writes an error to stderr, in one line."""
-        self.failed.add(error.reason.outcome)
+        self.exit_code = max(self.exit_code, EXIT_CODES[error.reason.outcome])
         click.echo(_printable(f"scrap: {where}{error.reason.sentence} ({error})".replace("\n", " ")), err=True)
 
     def _write(self, value: Object, before: str = "") -> None:
@@ -74,15 +76,8 @@ class Output:
             click.echo(text, nl=False)
 
 
-def _problem(error: ScrapError) -> dict[str, object]:
-    status = getattr(error, "status", None)
-    return problem.members_of(error.reason) | ({} if status is None else {"upstream_status": status})
-
-
-def _row(url: str, graph: Object, error: ScrapError | None) -> tuple[str, ...]:
-    if error:
-        return url, error.reason.value, error.reason.sentence
-    return url, Outcome.OK if graph else Outcome.NO_OPEN_GRAPH, graph.get("title", ""), graph.get("image", "")
+def _status(error: ScrapError) -> Object:
+    return {} if (status := getattr(error, "status", None)) is None else {"upstream_status": status}
 
 
 def _explained(explanation: Object) -> Table:

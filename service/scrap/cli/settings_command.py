@@ -8,31 +8,28 @@ import click
 
 from scrap.settings import GROUPS, Setting
 
+_HEADINGS = {setting.key: heading for heading, settings in GROUPS.items() for setting in settings}
+
 
 class SettingsCommand(click.Command):
     """Its help has the settings under their headings; those that are not `common` are in `--help-all`."""
 
     def __init__(self, *arguments: Any, headings: Iterable[str], common: str, **options: Any) -> None:
         super().__init__(*arguments, **options)
-        self._groups = {
-            heading: [_option(setting, common.split()) for setting in GROUPS[heading]] for heading in headings
-        }
-        about = "Show every option, those for tuning as well, and exit."
-        help_all = click.Option(
-            ["--help-all"], is_flag=True, is_eager=True, expose_value=False, callback=_help_all, help=about
-        )
-        self._others = [*self.params, help_all]
-        self.params = [*self._others, *(option for group in self._groups.values() for option in group)]
+        settings = (setting for heading in headings for setting in GROUPS[heading])
+        self.params += [_HELP_ALL, *(_option(setting, setting.name not in common.split()) for setting in settings)]
 
     def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        others = [param for param in (*self._others, self.get_help_option(ctx)) if isinstance(param, click.Option)]
-        for heading, options in {"Options": others, **self._groups}.items():
-            if rows := [row for option in options if (row := option.get_help_record(ctx))]:
-                with formatter.section(heading):
-                    formatter.write_dl(rows)
+        sections: dict[str, list[tuple[str, str]]] = {"Options": []}
+        for param in self.get_params(ctx):
+            if isinstance(param, click.Option) and (row := param.get_help_record(ctx)):
+                sections.setdefault(_HEADINGS.get(param.name, "Options"), []).append(row)
+        for heading, rows in sections.items():
+            with formatter.section(heading):
+                formatter.write_dl(rows)
 
 
-def _option(setting: Setting, common: list[str]) -> click.Option:
+def _option(setting: Setting, hidden: bool) -> click.Option:
     return click.Option(
         [f"--{setting.name}"],
         type=setting.type,
@@ -42,7 +39,7 @@ def _option(setting: Setting, common: list[str]) -> click.Option:
         envvar=setting.variable,
         show_envvar=True,  # errors name the variable
         help=setting.help,
-        hidden=setting.name not in common,
+        hidden=hidden,
     )
 
 
@@ -54,3 +51,9 @@ def _help_all(ctx: click.Context, _: click.Parameter, is_given: bool) -> None:
                 param.hidden = False
         click.echo(command.get_help(ctx))
         ctx.exit()
+
+
+_ABOUT = "Show every option, those for tuning as well, and exit."
+_HELP_ALL = click.Option(
+    ["--help-all"], is_flag=True, is_eager=True, expose_value=False, callback=_help_all, help=_ABOUT
+)
