@@ -13,7 +13,9 @@ from functools import partial
 from socket import socket
 from typing import Any, NamedTuple
 
-from scrap import __version__, admission, api, cache, fetch, opengraph, telemetry
+from starlette.types import ASGIApp
+
+from scrap import __version__, admission, api, cache, fetch, opengraph, telemetry, web
 from scrap.cache import freshness, remote
 from scrap.errors import ScrapError
 from scrap.events import BackgroundFailed, Emit, ignore
@@ -102,7 +104,12 @@ async def serve(settings: Settings) -> None:
         metrics.observe_cache(built.cache)
         stopped = asyncio.Event()
         languages = settings[fetch.EgressPolicy].accept_language
-        more = {api.explain.PATH: api.ExplainEndpoint(built.explainer, api.TargetReader(languages))}
+        targets = api.TargetReader(languages)
+        more: dict[str, ASGIApp] = {api.explain.PATH: api.ExplainEndpoint(built.explainer, targets)}
+        if settings[web.PageSettings].is_on:
+            from scrap.web.page import pages  # noqa: PLC0415 - Jinja2, which nothing else needs
+
+            more |= pages(built.explainer, targets.read, settings[web.PageSettings])
         public_app = api.public_app(
             built.previewer, built.admission, languages=languages, emit=emit, version=__version__, more=more
         )
@@ -135,7 +142,7 @@ def _listen(settings: Settings, host: str, port: str) -> socket:
 
 def _telemetry(settings: Settings, stack: contextlib.AsyncExitStack) -> tuple[telemetry.Metrics, Emit]:
     """Starts telemetry; returns the metrics and the emit function. Large libraries are imported where they are used."""
-    metrics = telemetry.Metrics(version=__version__, routes=api.ROUTES)
+    metrics = telemetry.Metrics(version=__version__, routes=api.ROUTES | web.ROUTES)
     logs = settings[telemetry.LogSettings]
     lines = stack.enter_context(telemetry.log_queue(_STDOUT, dropped=metrics.lines_dropped.inc))
     lines.setFormatter(telemetry.formatter_for(_STDOUT, logs))

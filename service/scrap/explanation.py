@@ -14,7 +14,7 @@ from scrap import opengraph
 from scrap.admission import Admission
 from scrap.cache.disconnect import Disconnect
 from scrap.cache.flight import Flights
-from scrap.errors import Outcome, ScrapError
+from scrap.errors import Outcome, Overloaded
 from scrap.events import Emit, RequestEnded
 from scrap.fetch import FetchedPage
 from scrap.preview import MISS, Preview, Previewer, Study
@@ -44,7 +44,6 @@ _LINKS = re.compile(r"og:(?:url|(?:image|video|audio)(?::url|:secure_url)?)")
 _SCHEME = re.compile(r"[a-z][a-z0-9+.-]*:", re.IGNORECASE)
 _PHASES = ("wait", "dns", "connect", "first_byte", "body", "parse")
 _HOP = ("url", "status", "reason", "dns", "connect", "first_byte")
-_UNEXPLAINED = frozenset({Outcome.SHED, Outcome.CALLER_ERROR, Outcome.INTERNAL_ERROR})
 
 Object = dict[str, Any]
 Found = tuple[str, int | None]  # a warning, and the number of its property
@@ -63,7 +62,8 @@ class Explainer:
         """Fetches a page and explains the result, be it a failure of the page; fills in the request's summary.
 
         Raises:
-            ScrapError: CALLER_LEFT, the client has left; or the service itself failed.
+            ScrapError: CALLER_LEFT; the client has left.
+            Overloaded: the service had no fetch for it.
         """
         summary.target, summary.target_host = target.href, target.host
         if self._admission.is_overloaded and target.key not in self._flights and not self._admission.admit():
@@ -89,8 +89,8 @@ class Explainer:
 
         study = await self._previewer.study(target, look)
         entry = study.preview.entry
-        if entry.reason and entry.outcome in _UNEXPLAINED:
-            raise ScrapError(entry.reason, study.preview.internal)
+        if entry.reason and entry.outcome is Outcome.SHED:
+            raise Overloaded(entry.reason, study.preview.internal)
         document = {"url": target.href, **page, **_document(study)}
         if page and not entry.reason:
             is_html = page["content"]["is_html"]

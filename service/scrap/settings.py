@@ -16,6 +16,7 @@ import click
 from scrap import admission, api, cache, fetch, telemetry
 from scrap.cache import freshness, remote
 from scrap.telemetry.sentry import SentrySettings
+from scrap.web import PageSettings
 
 T = TypeVar("T")
 
@@ -235,6 +236,12 @@ GROUPS: Mapping[str, tuple[Setting, ...]] = {
                 "wait."),
         Setting("stale-if-error", freshness.FreshnessPolicy, "stale_if_error", _SECONDS,
                 "Seconds past freshness for which a stale preview is answered where the page cannot be fetched."),
+    ),
+    "Page": (
+        Setting("page", PageSettings, "is_on", click.BOOL, "The page at / for people: on or off."),
+        Setting("page-images", PageSettings, "has_images", click.BOOL,
+                "Whether the page has the browser load a card's image, which shows the browser's address to that "
+                "host: on or off."),
     ),
     "Logs": (
         Setting("log-format", telemetry.LogSettings, "format", click.Choice(["auto", "json", "text"]),

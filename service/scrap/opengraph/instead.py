@@ -20,6 +20,7 @@ _PAIRS = 20
 _TEXT = 1000  # characters of each text
 
 _TAG = re.compile(rb"<(?=[tTmMsS])(title|meta|script)(?=[\s/>])([^<>]*+)>", re.IGNORECASE)
+_JSON_LD = re.compile(rb"type\s*=[\s'\"]*application/ld\+json", re.IGNORECASE)
 _MEMBER = re.compile(rb'"(@type|headline|name)"[ \t\r\n]*+:[ \t\r\n]*+"([^"\\<]{1,200})"')
 
 
@@ -51,8 +52,8 @@ def instead_of(data: bytes | bytearray, encoding: Charset) -> Instead:
             key = text(attributes.get(b"name") or attributes.get(b"property", b"")).lower()
             if key.startswith("twitter:"):
                 twitter.append((key, text(attributes.get(b"content", b""))))
-        elif left >= 0 and markup.attributes(written).get(b"type", b"").lower() == b"application/ld+json":
+        elif left >= 0 and len(scripts) < _SCRIPTS and _JSON_LD.search(written):
             scripts.append(data[tag.end() : tag.end() + _SCRIPT].partition(b"</script")[0])
-    members = (member for script in scripts[:_SCRIPTS] for member in _MEMBER.findall(script))
+    members = (member for script in scripts for member in _MEMBER.findall(script))
     json_ld = [(name.decode(), text(value)) for name, value in islice(members, _PAIRS)]
     return Instead(title, twitter[:_PAIRS], json_ld)
