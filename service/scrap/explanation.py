@@ -78,9 +78,9 @@ class Explainer:
         page: Object = {}
 
         def look(fetched: FetchedPage, reading: opengraph.Reading | None) -> None:
-            types = ", ".join(value for _, value in fetched.headers(frozenset({"content-type"})))[:1024]
+            types = b", ".join(fetched.fields.get(b"content-type", ())).decode("latin-1")[:1024]
             content = {"type": types, "is_html": fetched.is_html}
-            page.update(final_url=fetched.url, content=content, instead={})
+            page.update(final_url=fetched.target.href, content=content, instead={})
             if reading:
                 content |= {"charset": reading.charset, "charset_source": reading.charset_source}
                 if not (reading.document and reading.document.metas):

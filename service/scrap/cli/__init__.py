@@ -12,7 +12,8 @@ from scrap.cli.settings_command import SettingsCommand
 from scrap.settings import GROUPS, SettingError, Settings
 
 _COMMON = """host port management-host management-port deadline max-fetches allowed-networks allowed-hosts allowed-ports
-    user-agent accept-language cache-bytes cache-url log-format log-level log-queries sentry-dsn sentry-environment"""
+    user-agent accept-language cache-bytes cache-url page trusted-proxies log-format log-level log-queries log-clients
+    sentry-dsn sentry-environment"""
 
 
 @click.group(context_settings={"max_content_width": 100, "help_option_names": ["-h", "--help"]})
@@ -35,7 +36,7 @@ main.add_command(get)
 def serve(**values: Any) -> None:
     """Serve GET /api/v1/scrap?url=… until SIGTERM or Ctrl-C.
 
-    Health and metrics are on the management port: /livez, /readyz and /metrics.
+    Health, metrics and top clients are on the management port: /livez, /readyz, /metrics and /clients.
 
     \b
     Examples:
