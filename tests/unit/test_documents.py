@@ -10,7 +10,7 @@ import yaml
 
 from scrap import explanation
 from scrap.api import problem
-from scrap.cli import EXIT_CODES
+from scrap.cli.get_command import EXIT_CODES
 from scrap.errors import Outcome, Reason
 from scrap.settings import SETTINGS
 from scripts import settings_table

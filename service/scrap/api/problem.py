@@ -51,7 +51,7 @@ def status_of(reason: Reason) -> int:
 
 
 @cache
-def _members(reason: Reason) -> dict[str, object]:
+def members_of(reason: Reason) -> dict[str, object]:
     """The members that every problem with this reason has."""
     return {
         "type": type_of(reason),
@@ -79,7 +79,7 @@ class Problem(Response):
     ) -> None:
         summary.reason, summary.outcome, summary.status = reason, reason.outcome, status_of(reason)
         summary.upstream_status = upstream_status
-        members = {**_members(reason), "instance": summary.request_id}
+        members = {**members_of(reason), "instance": summary.request_id}
         if upstream_status is not None:
             members["upstream_status"] = upstream_status
         self.background = None
