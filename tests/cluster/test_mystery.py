@@ -1,0 +1,88 @@
+"""Rounds of `make mystery` and `make reveal`, as a reader of the course plays them: k8s/up, `make course`, and on.
+
+Three of eighteen, about four minutes; `MYSTERIES=all` plays all of them.
+"""
+
+import json
+import os
+import subprocess
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.chart.rendering import ROOT
+from tests.cluster.clusters import IMAGE, Namespace, run, until
+from tests.cluster.course.mysteries import BY_NAME, Mystery
+from tests.cluster.course.mystery import choose, in_namespace
+from tests.cluster.course.reader_cluster import ask, is_firing, proxied
+
+NAMESPACE = Namespace("scrap")  # as the course has it
+ROUNDS = BY_NAME if os.environ.get("MYSTERIES") == "all" else ("origins-dead", "operator-dead", "wrong-selector")
+SEEDS = {choose(seed, "").name: seed for seed in range(500)}
+
+
+def shell(command: str) -> str:
+    """What a command of the course prints, in the repository's root."""
+    done = subprocess.run(["bash", "-c", command], cwd=ROOT, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout
+
+
+@pytest.fixture(scope="module", autouse=True)
+def course(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """The release as k8s/up installs it, with `make course`; the context has a name that is one of this machine."""
+    with pytest.MonkeyPatch.context() as patch:
+        local = tmp_path_factory.mktemp("course") / "kubeconfig"
+        local.write_text(Path(os.environ["KUBECONFIG"]).read_text())
+        patch.setenv("KUBECONFIG", str(local))
+        run("kubectl", "config", "rename-context", run("kubectl", "config", "current-context").strip(), "kind-scrap")
+        shell(f"STACK=skip IMAGE={IMAGE} k8s/up")
+        try:
+            shell("make course")
+            until("the load is served", is_served, 60)
+            yield
+            shell("make course ARGS=--remove")
+        finally:
+            shell("STACK=skip k8s/down")
+
+
+def is_served() -> bool:
+    """Has every request of the last five whole seconds its page's Open Graph?"""
+    now = int(time.time())
+    seconds = json.loads(proxied(NAMESPACE.name, "load:80", f"seconds?after={now - 6}")).values()
+    return len(seconds) == 5 and all(
+        second["ok"] and not (second["failed"] or second["shed"] or second["web"]) for second in seconds
+    )
+
+
+def is_shown(mystery: Mystery) -> bool:
+    """Does the alert fire? Where there is none, has the query a result?"""
+    if mystery.alert:
+        return is_firing(mystery.alert, NAMESPACE.name)
+    return bool(ask(in_namespace(mystery.query, NAMESPACE.name)))
+
+
+@pytest.mark.parametrize("name", ROUNDS)
+def test_a_round(name: str) -> None:
+    mystery, query = BY_NAME[name], in_namespace(BY_NAME[name].query, NAMESPACE.name)
+    assert ask(query) == "", "it is not broken"
+
+    began = time.monotonic()
+    said = shell(f"make mystery ARGS='--seed {SEEDS[name]}'")
+    assert name not in said
+    assert mystery.broken not in said
+    until(f"{mystery.alert or query} shows it", lambda: is_shown(mystery), 240)
+    shown = time.monotonic() - began
+
+    said = shell("make reveal")
+    assert f"{name}: {mystery.broken}" in said
+    assert mystery.alert in said
+    assert mystery.panel in said
+    assert "no result yet" not in said
+    print(f"\n{said}\nshown after {shown:.0f} s")
+    until("the service is healthy", is_served, 90)
+    until("nothing shows it", lambda: not is_shown(mystery) and not ask(query), 240)
+    print(f"over after {time.monotonic() - began:.0f} s")
+    assert "There is no mystery" in shell("make reveal 2>&1 || true")
