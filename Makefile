@@ -80,8 +80,8 @@ faults: setup ## break one thing at a time on a real cluster: does monitoring fi
 course: setup ## the course's settings, web and load for the release on the current cluster (ARGS='--rate 60'; docs/course)
 	@.venv/bin/python -m tests.cluster.course.stage $(ARGS)
 
-ask: setup ## what Prometheus has for a query (QUERY='up')
-	@.venv/bin/python -m tests.cluster.course.query
+ask: setup ## what Prometheus has for a query (QUERY='up'; ARGS='--until 180' waits for a result)
+	@.venv/bin/python -m tests.cluster.course.query $(ARGS)
 
 mystery: setup ## break one of eighteen things on the current cluster without saying which (ARGS=--hints: a hint each minute)
 	@.venv/bin/python -m tests.cluster.course.mystery mystery $(ARGS)
