@@ -1,4 +1,7 @@
-"""`make ask QUERY='up'`: what Prometheus has for a query now, in a terminal; `ARGS='--until 180'` waits for a result."""
+"""`make ask QUERY='up'`: what Prometheus has for a query now, in a terminal.
+
+With `ARGS='--until 180'` it waits for a result.
+"""
 
 import argparse
 import os
