@@ -20,6 +20,7 @@ from tests.cluster.course.reader_cluster import ask, is_firing, proxied
 
 NAMESPACE = Namespace("scrap")  # as the course has it
 ROUNDS = BY_NAME if os.environ.get("MYSTERIES") == "all" else ("origins-dead", "operator-dead", "wrong-selector")
+MEASURED = 'count(up{namespace="scrap",job=~"scrap|scrap-operator"} == 1) == 3'
 SEEDS = {choose(seed, "").name: seed for seed in range(500)}
 
 
@@ -42,6 +43,7 @@ def course(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
         try:
             shell("make course")
             until("the load is served", is_served, 60)
+            until("all is measured", lambda: bool(ask(MEASURED)), 120)
             yield
             shell("make course ARGS=--remove")
         finally:
