@@ -1,10 +1,11 @@
-"""Rounds of `make mystery` and `make reveal`, as a reader of the course plays them: k8s/up, `make course`, and on.
+"""The course as a reader plays it: its commands, word by word and in order, and rounds of `make mystery`.
 
-Three of eighteen, about four minutes; `MYSTERIES=all` plays all of them.
+Of the mysteries three, in less than four minutes; `MYSTERIES=all` plays all eighteen.
 """
 
 import json
 import os
+import re
 import subprocess
 import time
 from collections.abc import Iterator
@@ -17,9 +18,20 @@ from tests.cluster.clusters import IMAGE, Namespace, run, until
 from tests.cluster.course.mysteries import BY_NAME, Mystery
 from tests.cluster.course.mystery import choose, in_namespace
 from tests.cluster.course.reader_cluster import ask, is_firing, proxied
+from tests.documents import commands
 
 NAMESPACE = Namespace("scrap")  # as the course has it
 ROUNDS = BY_NAME if os.environ.get("MYSTERIES") == "all" else ("origins-dead", "operator-dead", "wrong-selector")
+NOT_RUN = {
+    "k8s/up kind": "needs docker; the fixture runs k8s/up on the cluster that is there",
+    "k8s/down kind": "needs docker",
+    "make course ARGS=--remove": "the fixture runs it at the end",
+    "make mystery": "by chance; the rounds below have seeds",
+    "make reveal": "the rounds below",
+    "make mystery ARGS=--hints": "three minutes; tests/unit/test_mystery.py",
+}
+EXERCISES = sorted((ROOT / "docs/course").glob("[1-7]*.md"))
+PAGES = ["docs/course/README.md", *(str(path.relative_to(ROOT)) for path in EXERCISES)]
 MEASURED = 'count(up{namespace="scrap",job=~"scrap|scrap-operator"} == 1) == 3'
 SEEDS = {choose(seed, "").name: seed for seed in range(500)}
 
@@ -77,6 +89,19 @@ def is_shown(mystery: Mystery) -> bool:
 def test_nothing_shows_it_while_all_is_calm(name: str) -> None:
     """A query that is no PromQL would end this, too."""
     assert ask(in_namespace(BY_NAME[name].query, NAMESPACE.name)) == ""
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_the_commands_of_an_exercise(page: str) -> None:
+    for command, expected in commands(page):
+        if command not in NOT_RUN:
+            pattern = ".*".join(map(re.escape, (expected.strip() or "…").split("…")))
+            printed = shell(command).strip()
+            assert re.fullmatch(pattern, printed, re.DOTALL), f"{command}\n{printed}"
+
+
+def test_what_is_not_run_is_documented() -> None:
+    assert {command for page in PAGES for command, _ in commands(page)} >= set(NOT_RUN)
 
 
 @pytest.mark.usefixtures("repaired")

@@ -41,9 +41,7 @@ def test_an_exercise_has_its_parts(path: Path, folder: str) -> None:
     assert AIMS[folder] in text
     questions = text.partition(f"\n## {PARTS[folder][2]}\n")[2].partition(f"\n## {PARTS[folder][3]}\n")[0]
     asked = re.findall(r"^\*\*.*", questions, re.MULTILINE)
-    folded = re.findall(
-        r"^<details markdown=\"1\"><summary>\w+</summary>\n\n.+?\n\n</details>$", questions, re.M | re.S
-    )
+    folded = re.findall(r'^<details markdown="1"><summary>\w+</summary>\n\n', questions, re.MULTILINE)
     assert 2 <= len(asked) == len(folded)
 
 
