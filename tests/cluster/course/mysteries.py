@@ -103,10 +103,10 @@ def new_template(target: Object) -> None:
 
 
 SERVICE = "deployment/scrap"
-REPLICAS = 'kube_deployment_status_replicas%s{namespace="NAMESPACE",deployment="scrap"}'
-WANTED = 'kube_deployment_spec_replicas{namespace="NAMESPACE",deployment="scrap"}'
+REPLICAS = 'max by (deployment) (kube_deployment_%s{namespace="NAMESPACE",deployment="scrap"})'
+UPDATED = REPLICAS % "status_replicas_updated"
 # Pods of the new version are too few, or pods of the old one are left.
-ROLLOUT = f"{REPLICAS % '_updated'} < {WANTED} or {REPLICAS % ''} > {REPLICAS % '_updated'}"
+ROLLOUT = f"{UPDATED} < {REPLICAS % 'spec_replicas'} or {REPLICAS % 'status_replicas'} > {UPDATED}"
 EVENTS = "kubectl -n NAMESPACE get events --sort-by=.lastTimestamp"
 PODS = "kubectl -n NAMESPACE get pods --selector app.kubernetes.io/component=service"
 FAILURES = 'sum by (reason) (rate(scrap_failures_total{namespace="NAMESPACE",fault="web"}[1m])) > 0.1'
@@ -223,8 +223,8 @@ MYSTERIES = (
         alert="ScrapOutOfMemory",
         panel="Overview: Pods not ready; Memory usage, by pod",
         query=(
-            'kube_pod_container_status_last_terminated_reason{namespace="NAMESPACE",container="scrap",'
-            'reason="OOMKilled"} == 1'
+            'max by (pod) (kube_pod_container_status_last_terminated_reason{namespace="NAMESPACE",container="scrap",'
+            'reason="OOMKilled"}) == 1'
         ),
         command="kubectl -n NAMESPACE describe pods --selector app.kubernetes.io/component=service",
         hints=(*STUCK_HINTS, "The new pod is killed before it can log anything. Ask Kubernetes for the reason."),
