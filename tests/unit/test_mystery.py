@@ -12,7 +12,7 @@ import pytest
 from tests.chart.rendering import ROOT
 from tests.cluster import clusters
 from tests.cluster.clusters import Namespace, Object
-from tests.cluster.course import mystery, reader_cluster, record
+from tests.cluster.course import mystery, reader_cluster, record, stage
 from tests.cluster.course.mysteries import BY_NAME, MYSTERIES, Mystery
 from tests.cluster.course.patches import difference
 from tests.cluster.story import town
@@ -200,6 +200,19 @@ def test_one_mystery_at_a_time(
     command(monkeypatch, "mystery", "--which", "quota")
     before = copy.deepcopy(cluster.objects)
     assert command(monkeypatch, "mystery") == 1
+    assert "`make reveal` ends it" in capsys.readouterr().err
+    assert cluster.objects == before
+
+
+@pytest.mark.parametrize("options", [[], ["--remove"]])
+def test_the_course_is_not_changed_below_a_mystery(
+    options: list[str], cluster: MysteryCluster, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """What it breaks would be mixed with what the course sets, and its record would be lost."""
+    command(monkeypatch, "mystery", "--which", "quota")
+    before = copy.deepcopy(cluster.objects)
+    monkeypatch.setattr(sys, "argv", ["course", *options])
+    assert stage.main() == 1
     assert "`make reveal` ends it" in capsys.readouterr().err
     assert cluster.objects == before
 

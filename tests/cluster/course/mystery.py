@@ -17,14 +17,14 @@ from tests.cluster.course import record
 from tests.cluster.course.mysteries import BY_NAME, MYSTERIES, Mystery
 from tests.cluster.course.patches import difference
 from tests.cluster.course.reader_cluster import ForeignContextError, ask, check_context
-from tests.cluster.course.record import MysteryRecord
+from tests.cluster.course.record import ActiveMysteryError, MysteryRecord
 from tests.cluster.course.stage import image_of
 
 MADE = "scrap.dev/made-by=mystery"  # label of what a mystery creates
 
 
 class NoMysteryError(Exception):
-    """There is none to reveal, there is one already, or the course is not there."""
+    """There is none to reveal, or none can be made."""
 
 
 def choose(seed: int | None, which: str) -> Mystery:
@@ -59,10 +59,10 @@ def make(namespace: Namespace, mystery: Mystery) -> None:
     """Breaks it, and hides what it was.
 
     Raises:
-        NoMysteryError: there is one already, or the course's load is not there.
+        ActiveMysteryError: there is one already.
+        NoMysteryError: the course's load is not there.
     """
-    if record.read(namespace.kubectl):
-        raise NoMysteryError("A mystery is there already: `make reveal` ends it.")
+    record.check_none(namespace)
     if not namespace.kubectl("get", "deployment", "load", "--ignore-not-found", "-o", "name"):
         raise NoMysteryError("There is no load, so no dashboard would show anything: run `make course` before.")
     where = Namespace(mystery.where or namespace.name)
@@ -151,7 +151,7 @@ def main() -> int:
     try:
         check_context(options.context)
         reveal(namespace) if options.action == "reveal" else mystify(namespace, options)
-    except (CommandError, ForeignContextError, NoMysteryError) as error:
+    except (ActiveMysteryError, CommandError, ForeignContextError, NoMysteryError) as error:
         sys.stderr.write(f"{error}\n")
         return 1
     return 0

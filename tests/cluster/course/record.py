@@ -10,6 +10,10 @@ from tests.cluster.clusters import Namespace, Object
 NAME = "mystery"
 
 
+class ActiveMysteryError(Exception):
+    """There is a mystery, and its record says how it is undone."""
+
+
 @dataclass(frozen=True)
 class MysteryRecord:
     """One mystery that was made.
@@ -41,6 +45,16 @@ def read(kubectl: Callable[..., str]) -> MysteryRecord | None:
     """
     found = kubectl("get", "secret", NAME, "--ignore-not-found", "-o", "json")
     return MysteryRecord(**json.loads(b64decode(json.loads(found)["data"]["record"]))) if found else None
+
+
+def check_none(namespace: Namespace) -> None:
+    """Does nothing where there is no mystery.
+
+    Raises:
+        ActiveMysteryError: there is one.
+    """
+    if read(namespace.kubectl):
+        raise ActiveMysteryError("A mystery is there already: `make reveal` ends it.")
 
 
 def write(namespace: Namespace, record: MysteryRecord) -> None:

@@ -10,6 +10,7 @@ import sys
 from tests.chart.rendering import CHART, ROOT
 from tests.cluster.clusters import CommandError, Namespace, Object, may_scrape, run
 from tests.cluster.course.reader_cluster import ForeignContextError, check_context
+from tests.cluster.course.record import ActiveMysteryError, check_none
 from tests.cluster.story import town
 
 VALUES = ROOT / "k8s" / "course.yaml"
@@ -86,8 +87,9 @@ def main() -> int:
     namespace = Namespace(options.namespace)
     try:
         check_context(options.context)
+        check_none(namespace)
         remove(namespace) if options.remove else put_on(namespace, options)
-    except (CommandError, ForeignContextError) as error:
+    except (ActiveMysteryError, CommandError, ForeignContextError) as error:
         sys.stderr.write(f"{error}\n")
         return 1
     if not options.remove:
