@@ -11,7 +11,7 @@ import pytest
 
 from tests.chart.rendering import ROOT
 from tests.cluster import clusters
-from tests.cluster.clusters import Namespace, Object
+from tests.cluster.clusters import CommandError, Namespace, Object
 from tests.cluster.course import mystery, reader_cluster, record, stage
 from tests.cluster.course.mysteries import BY_NAME, MYSTERIES, Mystery
 from tests.cluster.course.patches import difference
@@ -156,6 +156,20 @@ def test_it_breaks_one_thing_and_undoes_it(
     assert "NAMESPACE" not in said.out
     assert cluster.objects == before
     assert cluster.waited == [found.target] * found.target.startswith("deployment/")
+
+
+def test_it_is_repaired_without_prometheus_too(
+    cluster: MysteryCluster, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def unanswered(_: str) -> str:
+        raise CommandError("no endpoints available")
+
+    before = copy.deepcopy(cluster.objects)
+    command(monkeypatch, "mystery", "--which", "monitor-label")
+    monkeypatch.setattr(mystery, "ask", unanswered)
+    assert command(monkeypatch, "reveal") == 0
+    assert "Prometheus does not respond" in capsys.readouterr().out
+    assert cluster.objects == before
 
 
 @pytest.mark.parametrize("name", NAMES)
