@@ -24,7 +24,7 @@ def durations(course: Any, chart: Any) -> list[tuple[str, str]]:
 
 def test_the_chart_takes_it() -> None:
     objects = render(COURSE, knows=MONITORING)
-    assert one(objects, "ConfigMap")["data"]["SCRAP_MAX_FETCHES"] == "8"
+    assert one(objects, "ConfigMap")["data"]["SCRAP_MAX_FETCHES"] == "5"
     assert one(objects, "AlertScaler")["spec"]["maxReplicas"] == 4
 
 

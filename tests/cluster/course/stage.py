@@ -16,7 +16,7 @@ from tests.cluster.story import town
 VALUES = ROOT / "k8s" / "course.yaml"
 # What the pods run.
 PROGRAMS = (*town.PROGRAMS.values(), ROOT / "tests" / "cluster" / "course" / "course_web.py")
-RATE, PAUSE = 6.0, 0.25  # calls a second; seconds that the web takes for a page
+RATE, PAUSE = 6.0, 0.15  # calls a second; seconds that the web takes for a page
 
 
 def image_of(namespace: Namespace) -> str:
