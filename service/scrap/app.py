@@ -99,7 +99,12 @@ async def serve(settings: Settings) -> None:
         stopped = asyncio.Event()
         languages = settings[fetch.EgressPolicy].accept_language
         public_app = api.public_app(
-            built.previewer, built.admission, languages=languages, emit=emit, version=__version__
+            built.previewer,
+            built.admission,
+            languages=languages,
+            emit=emit,
+            version=__version__,
+            exposure=settings[api.Exposure],
         )
         management_app = api.management_app(is_ready=lambda: not stopped.is_set(), exposition=metrics.exposition)
         new_server = partial(api.Server, limits=limits, connections=settings[api.ConnectionLimits])

@@ -112,6 +112,13 @@ def _ports(text: str) -> range:
     return range(int(first), int(last) + 1)
 
 
+def _origin(text: str) -> str:
+    """Reads an origin, as browsers write it into the Origin header (RFC 6454, section 6.2)."""
+    if not re.fullmatch(r"\*|[a-z][a-z0-9+.-]*://[^/?#@\sA-Z]+(?<!:)", text):
+        raise ValueError(f"{text!r} is neither * nor an origin: scheme://host[:port] in lower case, without a path")
+    return text
+
+
 def _union(ranges: Iterable[range]) -> frozenset[int]:
     return frozenset(port for ports in ranges for port in ports)
 
@@ -124,6 +131,7 @@ _PORT = click.IntRange(0, 65535)
 _NETWORKS = CommaSeparated("networks", ipaddress.ip_network)
 _PORTS = CommaSeparated("ports", _ports, _union)
 _NAMES = CommaSeparated("names", str)
+_ORIGINS = CommaSeparated("origins", _origin)
 
 # By heading of the help; each line: name, component, field, type, then the help. The formatter would give each a line.
 # fmt: off
@@ -134,6 +142,11 @@ GROUPS: Mapping[str, tuple[Setting, ...]] = {
         Setting("management-host", Serving, "management_host", click.STRING, "Address of the management port."),
         Setting("management-port", Serving, "management_port", _PORT,
                 "Port of /livez, /readyz, /metrics; 0 takes a free one."),
+        Setting("page", api.Exposure, "page", click.BOOL,
+                "Whether the public port serves pages for people as well: /docs, the API's documentation."),
+        Setting("cors-origins", api.Exposure, "cors_origins", _ORIGINS,
+                "Origins whose scripts may read responses (https://app.example, comma-separated; CORS); * for every "
+                "one, empty for none."),
         Setting("linger", Serving, "linger", _SECONDS,
                 "Seconds to go on serving after SIGTERM, for clients that still connect; responses close "
                 "connections."),

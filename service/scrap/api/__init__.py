@@ -1,11 +1,21 @@
 """HTTP in: the public API, its errors and description, and the management port."""
 
-from scrap.api import openapi, scrap
-from scrap.api.application import public_app
+from scrap.api import docs, openapi, problem_pages, scrap
+from scrap.api.application import Exposure, public_app
 from scrap.api.connection import ConnectionLimits
 from scrap.api.management import management_app
 from scrap.api.server import Server, ServerLimits, listen, url_of
 
-__all__ = ["ROUTES", "ConnectionLimits", "Server", "ServerLimits", "listen", "management_app", "public_app", "url_of"]
+__all__ = [
+    "ROUTES",
+    "ConnectionLimits",
+    "Exposure",
+    "Server",
+    "ServerLimits",
+    "listen",
+    "management_app",
+    "public_app",
+    "url_of",
+]
 
-ROUTES = frozenset({scrap.PATH, openapi.PATH})
+ROUTES = frozenset({scrap.PATH, openapi.PATH, docs.PATH, problem_pages.TEMPLATE})

@@ -8,7 +8,7 @@ from scrap.telemetry.trace import Trace
 from tests.unit.telemetry.owners import LINES
 from tests.unit.telemetry.test_documented_signals import exported
 
-ROUTES = {"/api/v1/scrap", "/openapi.json"}
+ROUTES = {"/api/v1/scrap", "/openapi.json", "/docs", "/problems/{name}"}
 METRICS = {
     "scrap_requests_total": {"method", "outcome", "route", "status", "fault"},
     "scrap_failures_total": {"fault", "reason", "outcome"},
@@ -83,6 +83,8 @@ LOG_FIELDS = {
     "wait",
 }
 SETTINGS_NAMES = {
+    "SCRAP_CORS_ORIGINS",
+    "SCRAP_PAGE",
     "SCRAP_HOST",
     "SCRAP_PORT",
     "SCRAP_MANAGEMENT_HOST",
