@@ -3,7 +3,6 @@
 import tomllib
 from collections.abc import Iterator
 
-import jinja2
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.staticfiles import StaticFiles
@@ -32,11 +31,11 @@ def by_name() -> dict[str, list[Reason]]:
 
 def render(template: str, name: str, reasons: list[Reason]) -> str:
     """The text of a type, in a template's format."""
+    from jinja2 import Environment, FileSystemLoader, select_autoescape  # noqa: PLC0415 - only a server has use for it
+
     first = reasons[0]
     texts = tomllib.loads((PAGES / "problems.toml").read_text())
-    environment = jinja2.Environment(
-        loader=jinja2.FileSystemLoader(PAGES), autoescape=jinja2.select_autoescape(), trim_blocks=True
-    )
+    environment = Environment(loader=FileSystemLoader(PAGES), autoescape=select_autoescape(), trim_blocks=True)
     return environment.get_template(template).render(
         name=name,
         type=type_of(first),
