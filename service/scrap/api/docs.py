@@ -27,7 +27,8 @@ def endpoints() -> Iterator[tuple[str, Endpoint]]:
     """The path and the endpoint of the page and of each of its files."""
     own, swagger_ui = StaticFiles(directory=PAGES), StaticFiles(packages=[("flask_swagger_ui", "dist")])
     yield PATH, endpoint(own, "docs.html")
-    yield f"{PATH}/docs.js", endpoint(own, "docs.js")
+    for name in ("docs.css", "docs.js"):
+        yield f"{PATH}/{name}", endpoint(own, name)
     for name in ("swagger-ui.css", "swagger-ui-bundle.js"):
         yield f"{PATH}/{name}", endpoint(swagger_ui, name)
 

@@ -99,7 +99,8 @@ def test_other_paths_and_methods_are_answered_as_described(service: running.Serv
 def examples(document: Any) -> Iterator[tuple[Any, Any]]:
     """Each example of a document, and its schema."""
     for part in (*document["components"]["parameters"].values(), *document["components"]["headers"].values()):
-        yield part["schema"], part["example"]
+        for example in part["schema"].get("examples", [part.get("example")]):
+            yield part["schema"], example
     responses = [*document["components"]["responses"].values()]
     for operations in document["paths"].values():
         for operation in operations.values():

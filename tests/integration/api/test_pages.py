@@ -14,7 +14,7 @@ from tests.documents import ROOT
 
 BROWSER = {"Accept": "text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8"}
 PROBLEMS = sorted({f"/problems/{problem.name_of(reason)}" for reason in Reason})
-DOCS = ("/docs", "/docs/docs.js", "/docs/swagger-ui.css", "/docs/swagger-ui-bundle.js")
+DOCS = ("/docs", "/docs/docs.css", "/docs/docs.js", "/docs/swagger-ui.css", "/docs/swagger-ui-bundle.js")
 
 
 class References(HTMLParser):
