@@ -114,7 +114,7 @@ def _ports(text: str) -> range:
 
 def _origin(text: str) -> str:
     """Reads an origin, as browsers write it into the Origin header (RFC 6454, section 6.2)."""
-    if not re.fullmatch(r"\*|[a-z][a-z0-9+.-]*://[^/?#@\sA-Z]+(?<!:)", text):
+    if not re.fullmatch(r"\*|[a-z][a-z0-9+.-]*://[a-z0-9._\[\]:-]+(?<!:)", text):
         raise ValueError(f"{text!r} is neither * nor an origin: scheme://host[:port] in lower case, without a path")
     return text
 
