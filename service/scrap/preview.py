@@ -191,7 +191,7 @@ class Previewer:
 
     async def _admitted(self, target: Target, summary: FetchEnded, deadline: Deadline) -> FetchedPreview:
         started = time.perf_counter()
-        async with self._admission.enter() as slot:
+        with await self._admission.enter() as slot:
             summary.queued = summary.timings.wait = time.perf_counter() - started
             made = await self._previewed(await self._fetcher.open(target, summary, deadline), slot)
             while made.leads_to:
@@ -205,48 +205,36 @@ class Previewer:
         """Reads and parses a page."""
         with page:
             arrived = self._clock()
-            reader = await self._read(page, slot) if page.is_html else None
+            reader = None
+            if page.is_html:
+                reader = opengraph.PageReader(charset=page.charset, limits=self._parsing)
+                await page.read(partial(_feed, reader, page, slot))
         parsed = _NOTHING
         if reader:
             parsed = await self._parse(reader, page)
             slot.hold(reader.held + len(parsed.body))
         leads_to = None if parsed.outcome is Outcome.OK else page.refreshed(parsed.refresh, parsed.base)
-        headers = page.headers(freshness.FIELDS)
-        lifetime = freshness.of_page(headers, now=arrived, delay=page.delay, policy=self._freshness)
+        lifetime = freshness.of_page(page.fields, now=arrived, delay=page.delay, policy=self._freshness)
         if page.failure or leads_to:  # a later try may give more: as soon as after a failure
             lifetime = replace(lifetime, lifetime=min(lifetime.lifetime, self._freshness.negative))
-        made = entry.preview(parsed.body, parsed.outcome, lifetime, location=page.url, now=arrived)
+        made = entry.preview(parsed.body, parsed.outcome, lifetime, location=page.target.href, now=arrived)
         notes = PageNotes(page.truncated, parsed.fallback_reason, parsed.bound)
         return FetchedPreview(made, notes, page.navigation, leads_to)
-
-    async def _read(self, page: FetchedPage, slot: Slot) -> opengraph.PageReader:
-        """Reads a page as it arrives, until the reader has enough."""
-        reader = opengraph.PageReader(charset=page.charset, limits=self._parsing)
-
-        def feed(chunk: bytes) -> Wants:
-            enough = reader.feed(chunk) if chunk else reader.advance()
-            slot.hold(reader.held + page.held)
-            if enough:
-                return Wants.NOTHING
-            return Wants.TURN if reader.is_behind else Wants.MORE
-
-        await page.read(feed)
-        return reader
 
     async def _parse(self, reader: opengraph.PageReader, page: FetchedPage) -> Parsed:
         summary = page.navigation.summary
         timings = summary.timings
         await self._step(reader.end, timings)
         while reader.is_behind:
-            await self._step(reader.advance, timings)
+            await self._step(reader.feed, timings)
         if page.failure and not reader.is_useful:
             raise page.failure()
-        parse = PageParse(reader, page.url, self._parsing)
+        parse = PageParse(reader, page.target.href, self._parsing)
         parsed = await self._step(parse.by_fast_path, timings) if reader.is_light else None
         if parsed is None:
-            parsed = await self._in_thread(parse.by_either, page.host, reader.size, timings)
+            parsed = await self._in_thread(parse.by_either, page.target.host, reader.size, timings)
         if parsed.error:
-            self._parser_failed(page.host, parsed.error)
+            self._parser_failed(page.target.host, parsed.error)
         parser, reason = "reference" if parsed.fallback_reason else "fast", parsed.fallback_reason
         summary.parse = Parse(parser, reason, self._clock() - timings.parse, timings.parse, parsed.bound)
         return parsed
@@ -332,6 +320,15 @@ class PageParse:
         # A copy: orjson's own keeps the buffer that it was written to, of 4 KiB at least, for as long as it is kept.
         body = bytes(memoryview(orjson.dumps(graph.fields)))
         return Parsed(body, outcome, bound=graph.bound, refresh=document.refresh, base=document.base)
+
+
+def _feed(reader: opengraph.PageReader, page: FetchedPage, slot: Slot, piece: bytes) -> Wants:
+    """Feeds a piece of a page as it arrives, until the reader has enough."""
+    enough = reader.feed(piece)
+    slot.hold(reader.held + page.held)
+    if enough:
+        return Wants.NOTHING
+    return Wants.TURN if reader.is_behind else Wants.MORE
 
 
 def _found(hit: Hit) -> Preview:

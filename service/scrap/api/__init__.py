@@ -2,20 +2,12 @@
 
 from scrap.api import docs, openapi, problem_pages, scrap
 from scrap.api.application import Exposure, public_app
+from scrap.api.client_reader import ClientPolicy, ClientReader
 from scrap.api.connection import ConnectionLimits
 from scrap.api.management import management_app
 from scrap.api.server import Server, ServerLimits, listen, url_of
 
-__all__ = [
-    "ROUTES",
-    "ConnectionLimits",
-    "Exposure",
-    "Server",
-    "ServerLimits",
-    "listen",
-    "management_app",
-    "public_app",
-    "url_of",
-]
+__all__ = ["ROUTES", "ClientPolicy", "ClientReader", "ConnectionLimits", "Exposure", "Server", "ServerLimits"]
+__all__ += ["listen", "management_app", "public_app", "url_of"]
 
 ROUTES = frozenset({scrap.PATH, openapi.PATH, docs.PATH, problem_pages.TEMPLATE})

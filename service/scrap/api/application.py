@@ -15,6 +15,7 @@ from starlette.types import ASGIApp, Scope
 
 from scrap.admission import Admission
 from scrap.api import docs, openapi, problem, problem_pages, scrap
+from scrap.api.client_reader import ClientReader
 from scrap.api.cors import cors
 from scrap.api.load_shedder import LoadShedder
 from scrap.api.request_context import UNMATCHED, RequestContext
@@ -57,6 +58,7 @@ def public_app(
     languages: str,
     emit: Emit,
     version: str,
+    clients: ClientReader,
     exposure: Exposure = Exposure(),
 ) -> Starlette:
     """Builds the public application; `languages` are those of clients that name none, `version` is OpenAPI's."""
@@ -74,20 +76,21 @@ def public_app(
         routes += [ExactRoute(*page, template=docs.PATH) for page in docs.endpoints()]
     shedder = Middleware(LoadShedder, admission=admission, previewer=previewer, targets=targets)
     around = cors(exposure.cors_origins) if exposure.cors_origins else None
-    return application(routes, shedder, emit=emit, around=around)
+    return application(routes, shedder, emit=emit, clients=clients, around=around)
 
 
 def application(
     routes: Sequence[ExactRoute],
     *middleware: Middleware,
     emit: Emit,
+    clients: ClientReader,
     around: Callable[[ASGIApp], ASGIApp] | None = None,
 ) -> Starlette:
     """Builds an application whose errors are problems and whose requests are emitted; `around` wraps every response."""
     slashed = [ExactRoute(f"{route.path}/", _without_slash, template=UNMATCHED) for route in routes]
     app = Starlette(
         routes=[*routes, *slashed],
-        middleware=[Middleware(RequestContext, emit=emit, around=around), *middleware],
+        middleware=[Middleware(RequestContext, emit=emit, clients=clients, around=around), *middleware],
         exception_handlers={ScrapError: problem.on_scrap_error, HTTPException: problem.on_http_error},
     )
     app.router.redirect_slashes = False

@@ -106,12 +106,14 @@ class HTTPClient:
 
     async def _addresses(self, target: Target, hop: Hop) -> Sequence[Address]:
         """Judges the target and, after one look-up, every address: one that is not public blocks the name."""
-        self._judge(guard.judge_port(target.port, self._policy), target, f"port {target.port}")
+        if target.port not in self._policy.ports:
+            raise self._block(GuardVerdict.PORT, target, f"port {target.port}")
         literal = guard.literal(target.host)
         if literal is not None:
-            self._judge(guard.judge_address(literal, self._policy), target)
-            return (literal,)
-        self._judge(guard.judge_name(target.host, self._policy), target)
+            return [self._checked(literal, target)]
+        verdict = guard.judge_name(target.host, self._policy)
+        if verdict.reason is not None:
+            raise self._block(verdict, target)
         started = perf_counter()
         try:
             found = await self._resolve(target.host)
@@ -121,20 +123,15 @@ class HTTPClient:
             hop.dns = perf_counter() - started
         if not found:
             raise UpstreamError(Reason.DNS_FAILED, "no address")
-        return [self._checked(text, target) for text in found]
+        return [self._checked(guard.literal(text), target, text) for text in found]
 
-    def _checked(self, text: str, target: Target) -> Address:
-        address = guard.literal(text)
-        if address is None:
-            raise self._block(GuardVerdict.UNREADABLE, target, text)
-        self._judge(guard.judge_address(address, self._policy), target, text)
+    def _checked(self, address: Address | None, target: Target, detail: str = "") -> Address:
+        verdict = GuardVerdict.UNREADABLE if address is None else guard.judge_address(address, self._policy)
+        if address is None or verdict.reason is not None:
+            raise self._block(verdict, target, detail)
         return address
 
-    def _judge(self, verdict: GuardVerdict, target: Target, detail: str = "") -> None:
-        if verdict.reason is not None:
-            raise self._block(verdict, target, detail)
-
-    def _block(self, verdict: GuardVerdict, target: Target, detail: str) -> Blocked:
+    def _block(self, verdict: GuardVerdict, target: Target, detail: str = "") -> Blocked:
         self._emit(TargetBlocked(verdict.value))
         return Blocked(verdict.reason or Reason.BLOCKED_ADDRESS, f"{verdict}: {target.host} {detail}".rstrip())
 

@@ -6,6 +6,8 @@ from types import TracebackType
 
 from scrap.errors import DeadlineExceeded, Reason
 
+_FIRST = 2.0  # seconds until the timer runs at first: of a fetch that ends before, no phase has moved it
+
 
 class Deadline:
     """A context around a fetch, in the fetch's task: so many seconds for all of it, and fewer for a phase.
@@ -33,8 +35,10 @@ class Deadline:
         self._task = task
         self._cancelling = task.cancelling()
         self._loop = task.get_loop()
-        self._end = self._when = self._armed = self._loop.time() + self._seconds
-        self._timer = self._loop.call_at(self._end, self._expire)
+        now = self._loop.time()
+        self._end = self._when = now + self._seconds
+        self._armed = min(self._end, now + _FIRST)
+        self._timer = self._loop.call_at(self._armed, self._expire)
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, _: TracebackType | None) -> None:

@@ -2,7 +2,7 @@
 
 from scrap import urls
 from scrap.errors import InvalidURL, Reason, UpstreamError
-from scrap.fetch.fields import Fields, values
+from scrap.fetch.response_head import Fields
 from scrap.urls import Target
 
 STATUSES = frozenset({301, 302, 303, 307, 308})  # RFC 9110, section 15.4
@@ -10,7 +10,7 @@ STATUSES = frozenset({301, 302, 303, 307, 308})  # RFC 9110, section 15.4
 
 def location_of(status: int, fields: Fields) -> str | None:
     """Returns a redirect's Location, None where the response is no redirect."""
-    found = values(fields, b"location") if status in STATUSES else []
+    found = fields.get(b"location") if status in STATUSES else None
     return urls.decode(found[0]) if found else None
 
 

@@ -10,9 +10,8 @@ import httptools
 
 from scrap.errors import Overloaded, Reason, ScrapError, UpstreamError
 from scrap.fetch import exhaustion
-from scrap.fetch.fields import Fields
 from scrap.fetch.limits import KIB, FetchLimits
-from scrap.fetch.response_head import HEAD_END, read_head
+from scrap.fetch.response_head import HEAD_END, Fields, read_head
 from scrap.turns import Turns
 from scrap.urls import Target
 

@@ -7,7 +7,9 @@ import re
 from typing import NamedTuple
 
 from scrap.errors import Reason, UpstreamError
-from scrap.fetch.fields import Fields
+
+Fields = dict[bytes, list[bytes]]
+"""Header fields by name, in lower case: the values in order (RFC 9110, section 5)."""
 
 HEAD_END = re.compile(rb"\n\r?\n")  # a line may end with a line feed alone (RFC 9112, section 2.2)
 # Any status but 101: what follows that is another protocol.
@@ -54,14 +56,16 @@ def read_head(block: bytes, most: int) -> ResponseHead:
     status = int(first[1])
     if status < 200 or status in {204, 304}:
         return ResponseHead(status, fields, False, 0)
-    if codings := _members(fields.get(b"transfer-encoding")) - {b"", b"identity"}:
+    coded = fields.get(b"transfer-encoding")
+    if coded and (codings := _members(coded) - {b"", b"identity"}):
         return ResponseHead(status, fields, b"chunked" in codings, None)
-    lengths = _members(fields.get(b"content-length"))  # the same several times is one (RFC 9110, section 8.6)
+    given = fields.get(b"content-length")
+    lengths = _members(given) if given else set()  # the same several times is one (RFC 9110, section 8.6)
     if len(lengths) > 1 or not all(map(_LENGTH.fullmatch, lengths)):
         raise UpstreamError(Reason.PROTOCOL_ERROR, f"Content-Length: {b', '.join(lengths)[:100]!r}")
     return ResponseHead(status, fields, False, int(lengths.pop()) if lengths else None)
 
 
-def _members(found: list[bytes] | None) -> set[bytes]:
+def _members(lines: list[bytes]) -> set[bytes]:
     """The different members of a list field, in lower case (RFC 9110, section 5.6.1)."""
-    return {member.strip(b" \t").lower() for member in b",".join(found).split(b",")} if found else set()
+    return {member.strip(b" \t").lower() for member in b",".join(lines).split(b",")}

@@ -2,9 +2,9 @@
 
 reader = PageReader(charset="utf-8")
 while not reader.feed(await next_bytes()):
-    while reader.is_behind: reader.advance()
+    while reader.is_behind: reader.feed()
 reader.end()
-while reader.is_behind: reader.advance()
+while reader.is_behind: reader.feed()
 reading = reader.close()
 document = reading.document or read_with_html5lib(reading.text)
 fields = open_graph(document, url).fields

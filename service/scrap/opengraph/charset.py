@@ -98,8 +98,10 @@ def labelled(label: str) -> Charset | None:
 
 def marked(data: bytes) -> tuple[Charset, int] | None:
     """Finds a byte order mark, or UTF-16's `<?x`, at the beginning; returns its charset and the mark's length."""
-    found = next(((name, length) for mark, name, length in _MARKS if data.startswith(mark)), None)
-    return (_charset(found[0]), found[1]) if found else None
+    for mark, name, length in _MARKS:
+        if data.startswith(mark):
+            return _charset(name), length
+    return None
 
 
 def declared(attributes: Mapping[bytes, bytes]) -> Charset | None:
