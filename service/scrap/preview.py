@@ -70,6 +70,16 @@ class FetchedPreview(NamedTuple):
     leads_to: Target | None
 
 
+class Study(NamedTuple):
+    """A fetch, and what is known of it."""
+
+    preview: Preview
+    found: Hit | None  # what the caches had
+    summary: FetchEnded
+
+
+Look = Callable[[FetchedPage, opengraph.Reading | None], None]  # without a reading where a page is not HTML
+
 _NOTHING = Parsed(b"{}", Outcome.NO_OPEN_GRAPH)
 
 
@@ -143,6 +153,28 @@ class Previewer:
             self._refresh(target)
         return preview
 
+    async def study(self, target: Target, look: Look) -> Study:
+        """Fetches a page whatever the caches have, and shows it to `look`, the last of several that refreshes lead to.
+
+        The preview, or the failure, is cached as that of `make` is.
+        """
+        hit, summary, internal, notes = self._cache.peek(target.key), FetchEnded(), "", None
+        try:
+            with Deadline(self._deadline) as deadline:
+                if hit is None and not self._admission.is_saturated:
+                    hit = await self._cache.get(target.key)
+                made = await self._admitted(target, summary, deadline, look)
+                kept, notes = made.entry, made.notes
+                self._cache.put(target.key, kept)
+        except ScrapError as raised:
+            error = self._blamed(raised, summary.timings)
+            kept, internal = entry.failure(error, policy=self._freshness, now=self._clock()), error.internal
+            self._cache.fail(target.key, kept, fallback=hit.entry if hit else None)
+        finally:
+            if summary.queued is not None:
+                self._emit(summary)
+        return Study(Preview(kept, MISS, summary.timings, internal, notes), hit, summary)
+
     async def aclose(self) -> None:
         """Cancels the fetches that are under way."""
         await self._flights.aclose()
@@ -189,19 +221,22 @@ class Previewer:
         kept = self._cache.fail(target.key, failed, fallback=hit.entry if hit else None, hold=hold)
         return Preview(kept, MISS if kept is failed else STALE, timings, error.internal)
 
-    async def _admitted(self, target: Target, summary: FetchEnded, deadline: Deadline) -> FetchedPreview:
+    async def _admitted(
+        self, target: Target, summary: FetchEnded, deadline: Deadline, look: Look | None = None
+    ) -> FetchedPreview:
         started = time.perf_counter()
         with await self._admission.enter() as slot:
             summary.queued = summary.timings.wait = time.perf_counter() - started
-            made = await self._previewed(await self._fetcher.open(target, summary, deadline), slot)
+            made = await self._previewed(await self._fetcher.open(target, summary, deadline), slot, look)
             while made.leads_to:
                 try:
-                    made = await self._previewed(await self._fetcher.follow(made.leads_to, made.navigation), slot)
+                    page = await self._fetcher.follow(made.leads_to, made.navigation)
+                    made = await self._previewed(page, slot, look)
                 except UpstreamError:  # the page itself was read, and has no Open Graph
                     break
         return made
 
-    async def _previewed(self, page: FetchedPage, slot: Slot) -> FetchedPreview:
+    async def _previewed(self, page: FetchedPage, slot: Slot, look: Look | None) -> FetchedPreview:
         """Reads and parses a page."""
         with page:
             arrived = self._clock()
@@ -213,6 +248,9 @@ class Previewer:
         if reader:
             parsed = await self._parse(reader, page)
             slot.hold(reader.held + len(parsed.body))
+        if look:
+            reading = reader.reading if reader else None
+            await self._step(partial(look, page, reading), page.navigation.summary.timings)
         leads_to = None if parsed.outcome is Outcome.OK else page.refreshed(parsed.refresh, parsed.base)
         lifetime = freshness.of_page(page.fields, now=arrived, delay=page.delay, policy=self._freshness)
         if page.failure or leads_to:  # a later try may give more: as soon as after a failure

@@ -16,6 +16,7 @@ import click
 from scrap import admission, api, cache, fetch, telemetry
 from scrap.cache import freshness, remote
 from scrap.telemetry.sentry import SentrySettings
+from scrap.web import PageSettings
 
 T = TypeVar("T")
 
@@ -142,9 +143,7 @@ GROUPS: Mapping[str, tuple[Setting, ...]] = {
         Setting("management-host", Serving, "management_host", click.STRING, "Address of the management port."),
         Setting("management-port", Serving, "management_port", _PORT,
                 "Port of /livez, /readyz, /metrics, /clients; 0 takes a free one."),
-        Setting("page", api.Exposure, "page", click.BOOL,
-                "Whether the public port serves pages for people as well: /docs, the API's documentation."),
-        Setting("cors-origins", api.Exposure, "cors_origins", _ORIGINS,
+        Setting("cors-origins", api.CORSPolicy, "origins", _ORIGINS,
                 "Origins whose scripts may read responses (https://app.example, comma-separated; CORS); * for every "
                 "one, empty for none."),
         Setting("trusted-proxies", api.ClientPolicy, "trusted", _NETWORKS,
@@ -251,6 +250,12 @@ GROUPS: Mapping[str, tuple[Setting, ...]] = {
                 "wait."),
         Setting("stale-if-error", freshness.FreshnessPolicy, "stale_if_error", _SECONDS,
                 "Seconds past freshness for which a stale preview is answered where the page cannot be fetched."),
+    ),
+    "Page": (
+        Setting("page", PageSettings, "is_on", click.BOOL, "The page at / for people: on or off."),
+        Setting("page-images", PageSettings, "has_images", click.BOOL,
+                "Whether the page has the browser load a card's image, which shows the browser's address to that "
+                "host: on or off."),
     ),
     "Logs": (
         Setting("log-format", telemetry.LogSettings, "format", click.Choice(["auto", "json", "text"]),

@@ -1,8 +1,8 @@
 """The Starlette applications of both ports."""
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
 from http import HTTPStatus
+from types import MappingProxyType
 from typing import Any
 
 from starlette.applications import Starlette
@@ -16,21 +16,13 @@ from starlette.types import ASGIApp, Scope
 from scrap.admission import Admission
 from scrap.api import docs, openapi, problem, problem_pages, scrap
 from scrap.api.client_reader import ClientReader
-from scrap.api.cors import cors
+from scrap.api.cors import CORSPolicy, cors
 from scrap.api.load_shedder import LoadShedder
 from scrap.api.request_context import UNMATCHED, RequestContext
 from scrap.api.target_reader import TargetReader
 from scrap.errors import ScrapError
 from scrap.events import Emit
 from scrap.preview import Previewer
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Exposure:
-    """What the public port serves beside the API, and to whom."""
-
-    page: bool = True  # the pages for people
-    cors_origins: tuple[str, ...] = ()  # whose scripts may read responses; "*" for every one
 
 
 class ExactRoute(Route):
@@ -59,9 +51,14 @@ def public_app(
     emit: Emit,
     version: str,
     clients: ClientReader,
-    exposure: Exposure = Exposure(),
+    more: Mapping[str, ASGIApp] = MappingProxyType({}),
+    has_docs: bool = True,
+    policy: CORSPolicy = CORSPolicy(),
 ) -> Starlette:
-    """Builds the public application; `languages` are those of clients that name none, `version` is OpenAPI's."""
+    """Builds the public application; `languages` are those of clients that name none, `version` is OpenAPI's.
+
+    `more` are endpoints beside those of previews, by path; `has_docs` is whether `/docs` is served.
+    """
     description = openapi.render(version)
 
     async def describe(request: Request) -> Response:
@@ -71,12 +68,12 @@ def public_app(
     targets = TargetReader(languages)
     endpoint = scrap.ScrapEndpoint(previewer, targets)
     routes = [ExactRoute(scrap.PATH, endpoint), ExactRoute(openapi.PATH, describe)]
+    routes += [ExactRoute(path, endpoint) for path, endpoint in more.items()]
     routes += [ExactRoute(*page, template=problem_pages.TEMPLATE) for page in problem_pages.endpoints()]
-    if exposure.page:
+    if has_docs:
         routes += [ExactRoute(*page, template=docs.PATH) for page in docs.endpoints()]
     shedder = Middleware(LoadShedder, admission=admission, previewer=previewer, targets=targets)
-    around = cors(exposure.cors_origins) if exposure.cors_origins else None
-    return application(routes, shedder, emit=emit, clients=clients, around=around)
+    return application(routes, shedder, emit=emit, clients=clients, around=cors(policy))
 
 
 def application(
@@ -87,7 +84,9 @@ def application(
     around: Callable[[ASGIApp], ASGIApp] | None = None,
 ) -> Starlette:
     """Builds an application whose errors are problems and whose requests are emitted; `around` wraps every response."""
-    slashed = [ExactRoute(f"{route.path}/", _without_slash, template=UNMATCHED) for route in routes]
+    slashed = [
+        ExactRoute(f"{route.path}/", _without_slash, template=UNMATCHED) for route in routes if route.path != "/"
+    ]
     app = Starlette(
         routes=[*routes, *slashed],
         middleware=[Middleware(RequestContext, emit=emit, clients=clients, around=around), *middleware],

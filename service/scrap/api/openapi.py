@@ -7,7 +7,7 @@ from typing import Any
 import orjson
 
 from scrap import opengraph
-from scrap.api import problem, scrap
+from scrap.api import explain, problem, scrap
 from scrap.api.docs import PAGES
 from scrap.errors import Fault, Reason
 
@@ -20,7 +20,11 @@ _OF_PROBLEM = {status: ["Server-Timing"] for status in (403, 504)} | {405: ["All
 _OF_PROBLEM |= {status: ["Server-Timing", "Retry-After"] for status in (502, 503)}
 _OF_ANY_REQUEST = {400, 408, 431, 500, 503}  # of the connection, and of a bug
 # 404 and 405 are no responses of an operation: they are those of another path, and of another method.
-_PROBLEMS_OF = {scrap.PATH: _OF_ANY_REQUEST | {403, 499, 502, 504}, PATH: _OF_ANY_REQUEST}
+_PROBLEMS_OF = {
+    scrap.PATH: _OF_ANY_REQUEST | {403, 499, 502, 504},
+    explain.PATH: _OF_ANY_REQUEST | {499},  # a page that failed is explained
+    PATH: _OF_ANY_REQUEST,
+}
 
 
 def render(version: str) -> bytes:

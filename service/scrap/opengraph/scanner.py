@@ -61,6 +61,7 @@ class Scanner:
         enough: whether that place was reached.
         is_behind: whether there is a step to do that needs no more bytes.
         charset: the page's charset, as far as it is known; once it is closed, it is.
+        charset_source: where it was found, unless it was given: "meta", "xml", or "content" where nothing declares it.
         weight: bytes that count: how much work it will be to make a document of them.
         held: bytes of memory that it holds beside `data`: a copy of what was found.
         has_ended: whether `end` was called.
@@ -71,6 +72,7 @@ class Scanner:
         self.enough = False
         self.is_behind = False
         self.charset = charset
+        self.charset_source = "meta"
         self.weight = self.held = 0
         self.has_ended = False
         self._limits = limits
@@ -128,6 +130,7 @@ class Scanner:
         if self.enough:
             del self.data[self._stop :]
         if self.charset is None:
+            self.charset_source = "xml" if charsets.in_xml_declaration(self.data) else "content"
             self.charset = yield from charsets.undeclared(self.data)
         if self._diverging and not self._fallback and (yield from self._may_count(self._diverging_at)):
             self._fallback = self._diverging
