@@ -121,7 +121,7 @@ async def serve(settings: Settings) -> None:
             clients=clients,
             more=more,
             has_docs=settings[web.PageSettings].is_on,
-            policy=settings[api.CORSPolicy],
+            around=api.cors(settings[api.CORSPolicy]),
         )
         management_app = api.management_app(
             is_ready=lambda: not stopped.is_set(), exposition=metrics.exposition, top_clients=top_clients.render

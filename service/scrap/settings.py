@@ -252,7 +252,7 @@ GROUPS: Mapping[str, tuple[Setting, ...]] = {
                 "Seconds past freshness for which a stale preview is answered where the page cannot be fetched."),
     ),
     "Page": (
-        Setting("page", PageSettings, "is_on", click.BOOL, "The page at / for people: on or off."),
+        Setting("page", PageSettings, "is_on", click.BOOL, "The pages for people, at / and at /docs: on or off."),
         Setting("page-images", PageSettings, "has_images", click.BOOL,
                 "Whether the page has the browser load a card's image, which shows the browser's address to that "
                 "host: on or off."),

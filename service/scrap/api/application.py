@@ -16,9 +16,8 @@ from starlette.types import ASGIApp, Scope
 from scrap.admission import Admission
 from scrap.api import docs, openapi, problem, problem_pages, scrap
 from scrap.api.client_reader import ClientReader
-from scrap.api.cors import CORSPolicy, cors
 from scrap.api.load_shedder import LoadShedder
-from scrap.api.request_context import UNMATCHED, RequestContext
+from scrap.api.request_context import UNMATCHED, Around, RequestContext
 from scrap.api.target_reader import TargetReader
 from scrap.errors import ScrapError
 from scrap.events import Emit
@@ -53,7 +52,7 @@ def public_app(
     clients: ClientReader,
     more: Mapping[str, ASGIApp] = MappingProxyType({}),
     has_docs: bool = True,
-    policy: CORSPolicy = CORSPolicy(),
+    around: Around | None = None,
 ) -> Starlette:
     """Builds the public application; `languages` are those of clients that name none, `version` is OpenAPI's.
 
@@ -73,7 +72,7 @@ def public_app(
     if has_docs:
         routes += [ExactRoute(*page, template=docs.PATH) for page in docs.endpoints()]
     shedder = Middleware(LoadShedder, admission=admission, previewer=previewer, targets=targets)
-    return application(routes, shedder, emit=emit, clients=clients, around=cors(policy))
+    return application(routes, shedder, emit=emit, clients=clients, around=around)
 
 
 def application(
@@ -81,12 +80,11 @@ def application(
     *middleware: Middleware,
     emit: Emit,
     clients: ClientReader,
-    around: Callable[[ASGIApp], ASGIApp] | None = None,
+    around: Around | None = None,
 ) -> Starlette:
-    """Builds an application whose errors are problems and whose requests are emitted; `around` wraps every response."""
-    slashed = [
-        ExactRoute(f"{route.path}/", _without_slash, template=UNMATCHED) for route in routes if route.path != "/"
-    ]
+    """Builds an application whose errors are problems and whose requests are emitted; `around`: see `RequestContext`."""
+    paths = [route.path for route in routes if route.path != "/"]
+    slashed = [ExactRoute(f"{path}/", _without_slash, template=UNMATCHED) for path in paths]
     app = Starlette(
         routes=[*routes, *slashed],
         middleware=[Middleware(RequestContext, emit=emit, clients=clients, around=around), *middleware],

@@ -16,6 +16,7 @@ from scrap.errors import Outcome, Reason, ScrapError
 from scrap.events import Emit, RequestEnded, RequestStarted
 
 Fields = dict[bytes, bytes]
+Around = Callable[[ASGIApp], ASGIApp]
 
 UNMATCHED: Final = "unmatched"  # the route of a path that has none
 _READ: Final = frozenset(
@@ -38,9 +39,7 @@ class RequestContext:
     the application, and what it responds instead.
     """
 
-    def __init__(
-        self, app: ASGIApp, *, emit: Emit, clients: ClientReader, around: Callable[[ASGIApp], ASGIApp] | None = None
-    ) -> None:
+    def __init__(self, app: ASGIApp, *, emit: Emit, clients: ClientReader, around: Around | None = None) -> None:
         self._app = around(app) if around else app
         self._around = around
         self._emit = emit

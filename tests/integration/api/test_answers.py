@@ -86,7 +86,6 @@ def test_a_hostile_request_id_is_not(service: running.Service, hostile: str) -> 
         ("/api/v1/scrap?url=https%3A%2F%2Fkubernetes.default%2F", 403, "blocked_name"),
         ("/api/v1/scrap?url=http%3A%2F%2Fno-such-host.invalid%2F", 502, "dns_failed"),
         ("/api/v1/scrap?url=http%3A%2F%2F127.0.0.1%3A1%2F", 502, "connect_failed"),
-        ("/", 404, "not_found"),
         ("/api/v1/scrap//", 404, "not_found"),
         ("//", 404, "not_found"),
         ("/problems/", 404, "not_found"),
