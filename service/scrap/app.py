@@ -106,19 +106,19 @@ async def serve(settings: Settings) -> None:
         stopped = asyncio.Event()
         languages = settings[fetch.EgressPolicy].accept_language
         targets = api.TargetReader(languages)
+        clients = api.ClientReader(settings[api.ClientPolicy])
         more: dict[str, ASGIApp] = {api.explain.PATH: api.ExplainEndpoint(built.explainer, targets)}
         if settings[web.PageSettings].is_on:
             from scrap.web.page import pages  # noqa: PLC0415 - Jinja2, which nothing else needs
 
             more |= pages(built.explainer, targets.read, settings[web.PageSettings])
-        clients = api.ClientReader(settings[api.ClientPolicy])
         public_app = api.public_app(
             built.previewer,
             built.admission,
-            languages=languages,
+            targets=targets,
+            clients=clients,
             emit=emit,
             version=__version__,
-            clients=clients,
             more=more,
             has_docs=settings[web.PageSettings].is_on,
             around=api.cors(settings[api.CORSPolicy]),

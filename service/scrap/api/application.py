@@ -46,17 +46,17 @@ def public_app(
     previewer: Previewer,
     admission: Admission,
     *,
-    languages: str,
+    targets: TargetReader,
+    clients: ClientReader,
     emit: Emit,
     version: str,
-    clients: ClientReader,
     more: Mapping[str, ASGIApp] = MappingProxyType({}),
     has_docs: bool = True,
     around: Around | None = None,
 ) -> Starlette:
-    """Builds the public application; `languages` are those of clients that name none, `version` is OpenAPI's.
+    """Builds the public application.
 
-    `more` are endpoints beside those of previews, by path; `has_docs` is whether `/docs` is served.
+    `version` is OpenAPI's, `more` are endpoints beside those of previews, by path; `has_docs`: whether `/docs` is one.
     """
     description = openapi.render(version)
 
@@ -64,7 +64,6 @@ def public_app(
         headers = {"Cache-Control": openapi.CACHE_CONTROL}
         return Response(description, headers=headers, media_type="application/json")
 
-    targets = TargetReader(languages)
     endpoint = scrap.ScrapEndpoint(previewer, targets)
     routes = [ExactRoute(scrap.PATH, endpoint), ExactRoute(openapi.PATH, describe)]
     routes += [ExactRoute(path, endpoint) for path, endpoint in more.items()]
@@ -82,7 +81,7 @@ def application(
     clients: ClientReader,
     around: Around | None = None,
 ) -> Starlette:
-    """Builds an application whose errors are problems and whose requests are emitted; `around`: see `RequestContext`."""
+    """Builds an application whose errors are problems and whose requests are emitted."""
     paths = [route.path for route in routes if route.path != "/"]
     slashed = [ExactRoute(f"{path}/", _without_slash, template=UNMATCHED) for path in paths]
     app = Starlette(

@@ -25,7 +25,7 @@ _MEMBER = re.compile(rb'"(@type|headline|name)"[ \t\r\n]*+:[ \t\r\n]*+"([^"\\<]{
 
 
 def instead_of(data: bytes | bytearray, encoding: Charset) -> dict[str, Any]:
-    """What there is of `title`, `twitter` (its card) and `json_ld` (`@type`, `headline`, `name`); the latter are pairs."""
+    """What there is of `title`, and as pairs `twitter` (its card) and `json_ld` (`@type`, `headline`, `name`)."""
 
     def text(written: bytes | bytearray) -> str:
         return unescape(encoding.decode(written[: 4 * _TEXT] + b">")[:-1]).strip()[:_TEXT]

@@ -72,8 +72,8 @@ class Scanner:
         self.enough = False
         self.is_behind = False
         self.charset = charset
-        self.charset_source = "meta"
         self.weight = self.held = 0
+        self.charset_source = "meta"
         self.has_ended = False
         self._limits = limits
         self._at = 0  # the tokens before were read

@@ -30,7 +30,12 @@ class FakePreviewer:
         self.events: list[Event] = []
         previewer, admission = cast("Previewer", self), cast("Admission", self)
         self.app = api.public_app(
-            previewer, admission, languages="en", emit=self.events.append, version="1", clients=NO_CLIENTS
+            previewer,
+            admission,
+            targets=api.TargetReader("en"),
+            emit=self.events.append,
+            version="1",
+            clients=NO_CLIENTS,
         )
         self._known = known
         self._slots = slots
