@@ -256,7 +256,7 @@ class Previewer:
         lifetime = freshness.of_page(page.fields, now=arrived, delay=page.delay, policy=self._freshness)
         if page.failure or leads_to:  # a later try may give more: as soon as after a failure
             lifetime = replace(lifetime, lifetime=min(lifetime.lifetime, self._freshness.negative))
-        made = entry.preview(parsed.body, parsed.outcome, lifetime, now=arrived)
+        made = entry.preview(parsed.body, parsed.outcome, lifetime, location=page.target.href, now=arrived)
         notes = PageNotes(page.truncated, parsed.fallback_reason, parsed.bound)
         return FetchedPreview(made, notes, page.navigation, leads_to)
 

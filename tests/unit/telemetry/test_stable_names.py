@@ -8,7 +8,7 @@ from scrap.telemetry.trace import Trace
 from tests.unit.telemetry.owners import LINES
 from tests.unit.telemetry.test_documented_signals import exported
 
-ROUTES = {"/api/v1/explain", "/api/v1/scrap", "/openapi.json"}
+ROUTES = {"/api/v1/explain", "/api/v1/scrap", "/openapi.json", "/docs", "/problems/{name}"}
 PAGE_ROUTES = {"/", "/static/page.css", "/static/page.js", "/static/icon.svg"}
 METRICS = {
     "scrap_requests_total": {"method", "outcome", "route", "status", "fault"},
@@ -89,6 +89,7 @@ LOG_FIELDS = {
     "wait",
 }
 SETTINGS_NAMES = {
+    "SCRAP_CORS_ORIGINS",
     "SCRAP_HOST",
     "SCRAP_PORT",
     "SCRAP_MANAGEMENT_HOST",
