@@ -9,7 +9,7 @@ import pytest
 import yaml
 
 from scrap import explanation
-from scrap.cli import EXIT_CODES
+from scrap.cli.get_command import EXIT_CODES
 from scrap.errors import Outcome, Reason
 from scrap.settings import SETTINGS
 from scripts import problem_types, settings_table

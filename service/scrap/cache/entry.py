@@ -84,10 +84,6 @@ class Entry:
         """Bytes of memory, its key not counted."""
         return len(self.body) + 2 * len(self.location) + OVERHEAD
 
-    @property
-    def useful_until(self) -> float:
-        return max(self.swr_until, self.sie_until)
-
     def age(self, now: float) -> int:
         """Age, in whole seconds since the entry was made (RFC 9111, section 5.1)."""
         return max(0, int(now - self.stored))

@@ -56,15 +56,10 @@ _IN_XML = re.compile(rb"""[\0-\x20]*=[\0-\x20]*(?:"([^"\0-\x20]*)"|'([^'\0-\x20]
 
 @dataclass(frozen=True, slots=True)
 class Charset:
-    """A charset of the WHATWG table.
+    """A charset of the WHATWG table."""
 
-    Attributes:
-        name: the standard's name, in lower case.
-        opaque: whether text must be decoded before tags can be found in it.
-    """
-
-    name: str
-    opaque: bool
+    name: str  # the standard's, in lower case
+    opaque: bool  # text must be decoded before tags can be found in it
 
     def decode(self, data: bytes | bytearray) -> str:
         """Decodes; what is malformed becomes U+FFFD. Other threads may run after every 16 KiB or so."""

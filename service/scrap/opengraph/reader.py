@@ -15,25 +15,15 @@ _DECODED = 4 * 1024  # bytes that are decoded in a step
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """What the fast path found in a page.
+    """What the fast path found in a page."""
 
-    Attributes:
-        document: the page's Open Graph; None where the fast path cannot read it.
-        fallback_reason: why it cannot; then `read_with_html5lib` has to read `text`.
-        charset: the WHATWG name of the page's charset.
-        charset_source: where that was found: "mark" (a byte order mark), "header", or the scanner's.
-        data: what was read of the page.
-        encoding: what `data` is in; UTF-8 where it had to be decoded before it could be read.
-        error: what made the fast path fail, which is a mistake of its own; `data` ends there.
-    """
-
-    document: Document | None
-    fallback_reason: FallbackReason | None
-    charset: str
-    charset_source: str
-    data: bytearray
-    encoding: Charset
-    error: Exception | None = None
+    document: Document | None  # None where the fast path cannot read it
+    fallback_reason: FallbackReason | None  # why it cannot; then `read_with_html5lib` has to read `text`
+    charset: str  # the WHATWG name of the page's
+    charset_source: str  # where that was found: "mark" (a byte order mark), "header", or the scanner's
+    data: bytearray  # what was read
+    encoding: Charset  # of `data`; UTF-8 where it had to be decoded before it could be read
+    error: Exception | None = None  # a mistake of the fast path's own, which made it fail; `data` ends there
 
     @property
     def text(self) -> str:
@@ -50,16 +40,12 @@ class PageReader:
     Args:
         charset: the label that the HTTP header gives, if any; one that the standard does not know is none.
         limits: how much to read.
-
-    Attributes:
-        reading: what `close` returned.
-        is_behind: whether there is a step to do that needs no more bytes.
     """
 
-    reading: Reading
+    reading: Reading  # what `close` returned
 
     def __init__(self, *, charset: str | None = None, limits: ParseLimits = ParseLimits()) -> None:  # noqa: B008 - frozen
-        self.is_behind = False
+        self.is_behind = False  # there is a step to do that needs no more bytes
         self._limits = limits
         self._charset = charsets.labelled(charset) if charset else None
         self._source = "header" if self._charset else ""

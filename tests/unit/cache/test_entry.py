@@ -30,7 +30,6 @@ def test_a_preview() -> None:
     assert entry.reason is None
     assert entry.etag == etag.of(entry.body)
     assert (entry.stored, entry.fresh_until, entry.swr_until, entry.sie_until) == (NOW, NOW + 100, NOW + 150, NOW + 600)
-    assert entry.useful_until == NOW + 600
 
 
 @pytest.mark.parametrize(
@@ -56,12 +55,12 @@ def test_a_failure() -> None:
     assert (entry.upstream_status, entry.retry_after, entry.body) == (503, 90.0, b"")
     assert entry.state(NOW + 89) is EntryState.FRESH
     assert entry.state(NOW + 91) is None
-    assert entry.useful_until == NOW + 90
+    assert entry.swr_until == entry.sie_until == NOW + 90
 
 
 def test_a_clients_fault_is_of_no_use_later() -> None:
     entry = failed(InvalidURL(Reason.URL_SCHEME))
-    assert entry.useful_until == NOW
+    assert entry.swr_until == entry.sie_until == NOW
     assert entry.state(NOW) is None
 
 
@@ -84,7 +83,7 @@ def test_holding_never_lengthens_a_life() -> None:
     later = NOW + 599
     answer = failed_or_stale(failed(UpstreamError(Reason.CONNECT_FAILED), later), page(), later)
     assert answer.held_until == page().sie_until
-    assert answer.useful_until == page().useful_until
+    assert answer.sie_until == page().sie_until
 
 
 def test_a_shed_call_is_answered_stale_and_holds_nothing() -> None:
