@@ -43,6 +43,7 @@ class Components(NamedTuple):
     previewer: Previewer
     cache: cache.Cache
     admission: admission.Admission
+    cpu_usage: admission.CPUUsage
     explainer: Explainer
 
 
@@ -63,7 +64,7 @@ async def components(settings: Settings, emit: Emit = ignore) -> AsyncIterator[C
             raise SettingError(f"{variables(remote.Remote, 'url')} is no redis://, rediss:// or unix:// URL") from None
         pages.start()
         stack.push_async_callback(pages.aclose)
-        cpu_usage = admission.CPUUsage()
+        cpu_usage = admission.CPUUsage(limit=admission.CPULimit().read)
         cpu_usage.start()
         stack.callback(cpu_usage.stop)
         slots = admission.Admission(settings[admission.AdmissionLimits], cpu_usage=lambda: cpu_usage.share)
@@ -81,7 +82,7 @@ async def components(settings: Settings, emit: Emit = ignore) -> AsyncIterator[C
         stack.push_async_callback(previewer.aclose)
         page_bytes = settings[fetch.FetchLimits].decoded_bytes
         explainer = Explainer(previewer, slots, page_bytes=page_bytes, emit=emit)
-        yield Components(previewer, pages, slots, explainer)
+        yield Components(previewer, pages, slots, cpu_usage, explainer)
 
 
 async def serve(settings: Settings) -> None:
@@ -101,7 +102,7 @@ async def serve(settings: Settings) -> None:
         except ValueError as error:
             raise SettingError(str(error)) from error
         built = await stack.enter_async_context(components(settings, emit))
-        metrics.observe_admission(built.admission)
+        metrics.observe_admission(built.admission, built.cpu_usage)
         metrics.observe_cache(built.cache)
         stopped = asyncio.Event()
         languages = settings[fetch.EgressPolicy].accept_language
@@ -120,6 +121,8 @@ async def serve(settings: Settings) -> None:
             emit=emit,
             version=__version__,
             more=more,
+            has_docs=settings[web.PageSettings].is_on,
+            around=api.cors(settings[api.CORSPolicy]),
         )
         management_app = api.management_app(
             is_ready=lambda: not stopped.is_set(), exposition=metrics.exposition, top_clients=top_clients.render

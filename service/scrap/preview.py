@@ -139,16 +139,14 @@ class Previewer:
     async def make(self, target: Target, disconnect: Disconnect | None = None, *, no_cache: bool = False) -> Preview:
         """Fetches a page and parses its Open Graph, or joins the fetch that is under way; for `no_cache`, see `peek`.
 
-        A failure for a known reason is a result as well; it is cached for a while.
-
-        Raises:
-            ScrapError: CALLER_LEFT; the client has left.
-            Overloaded: this instance is shutting down.
+        A failure for a known reason is a result as well; it is cached for a while. Raises ScrapError (CALLER_LEFT)
+        where the client has left, and Overloaded where this instance is shutting down.
         """
         joins = target.key in self._flights
         preview = await self._flights.run(target.key, partial(self._make, target, no_cache=no_cache), disconnect)
-        if joins and preview.source == MISS:  # the phases of the fetch are those of the request that began it
-            preview = preview._replace(source=JOINED, timings=_NO_FETCH, notes=None)
+        if joins:  # the phases are those of the request that began the fetch
+            source = JOINED if preview.source == MISS else preview.source
+            preview = preview._replace(source=source, timings=_NO_FETCH, notes=None)
         if preview.due:
             self._refresh(target)
         return preview
@@ -194,12 +192,15 @@ class Previewer:
         summary = FetchEnded()
         try:
             with Deadline(self._deadline) as deadline:
-                if not self._admission.is_saturated:  # a rejection does not wait for another server
+                # A rejection does not wait for another server.
+                if self._cache.shared_up and not self._admission.is_saturated:
+                    asked = time.perf_counter()
                     hit = await self._cache.get(target.key)
+                    summary.timings.shared_cache = time.perf_counter() - asked
                 if hit and hit.state:
                     is_stale = only_fresh and hit.state is EntryState.STALE
                     if not (is_stale or (no_cache and self._is_due(hit))):
-                        return _found(hit)
+                        return _found(hit, summary.timings)
                 made = await self._admitted(target, summary, deadline)
         except ScrapError as error:
             hold = self._freshness.minimum if no_cache else 0.0
@@ -255,7 +256,7 @@ class Previewer:
         lifetime = freshness.of_page(page.fields, now=arrived, delay=page.delay, policy=self._freshness)
         if page.failure or leads_to:  # a later try may give more: as soon as after a failure
             lifetime = replace(lifetime, lifetime=min(lifetime.lifetime, self._freshness.negative))
-        made = entry.preview(parsed.body, parsed.outcome, lifetime, now=arrived)
+        made = entry.preview(parsed.body, parsed.outcome, lifetime, location=page.target.href, now=arrived)
         notes = PageNotes(page.truncated, parsed.fallback_reason, parsed.bound)
         return FetchedPreview(made, notes, page.navigation, leads_to)
 
@@ -369,7 +370,7 @@ def _feed(reader: opengraph.PageReader, page: FetchedPage, slot: Slot, piece: by
     return Wants.TURN if reader.is_behind else Wants.MORE
 
 
-def _found(hit: Hit) -> Preview:
+def _found(hit: Hit, timings: Timings = _NO_FETCH) -> Preview:
     """The preview that was in the cache."""
     source = FRESH if hit.state is EntryState.FRESH else STALE
-    return Preview(hit.entry, source, _NO_FETCH, due=hit.state is EntryState.STALE)
+    return Preview(hit.entry, source, timings, due=hit.state is EntryState.STALE)

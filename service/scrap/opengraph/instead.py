@@ -5,7 +5,7 @@ It is looked for among bytes that look like tags, not in html5lib's tree: what a
 
 import re
 from itertools import islice
-from typing import NamedTuple
+from typing import Any
 
 from scrap.opengraph import markup
 from scrap.opengraph.charset import Charset
@@ -24,16 +24,8 @@ _JSON_LD = re.compile(rb"type\s*=[\s'\"]*application/ld\+json", re.IGNORECASE)
 _MEMBER = re.compile(rb'"(@type|headline|name)"[ \t\r\n]*+:[ \t\r\n]*+"([^"\\<]{1,200})"')
 
 
-class Instead(NamedTuple):
-    """What a page has in place of Open Graph."""
-
-    title: str | None  # of the first `<title>`
-    twitter: list[tuple[str, str]]  # names and contents of its Twitter card
-    json_ld: list[tuple[str, str]]  # names and values of `@type`, `headline` and `name`
-
-
-def instead_of(data: bytes | bytearray, encoding: Charset) -> Instead:
-    """Looks for it in a page's bytes."""
+def instead_of(data: bytes | bytearray, encoding: Charset) -> dict[str, Any]:
+    """What there is of `title`, and as pairs `twitter` (its card) and `json_ld` (`@type`, `headline`, `name`)."""
 
     def text(written: bytes | bytearray) -> str:
         return unescape(encoding.decode(written[: 4 * _TEXT] + b">")[:-1]).strip()[:_TEXT]
@@ -56,4 +48,5 @@ def instead_of(data: bytes | bytearray, encoding: Charset) -> Instead:
             scripts.append(data[tag.end() : tag.end() + _SCRIPT].partition(b"</script")[0])
     members = (member for script in scripts for member in _MEMBER.findall(script))
     json_ld = [(name.decode(), text(value)) for name, value in islice(members, _PAIRS)]
-    return Instead(title, twitter[:_PAIRS], json_ld)
+    found = {"title": title, "twitter": twitter[:_PAIRS], "json_ld": json_ld}
+    return {name: value for name, value in found.items() if value}

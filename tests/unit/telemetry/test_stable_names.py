@@ -8,7 +8,7 @@ from scrap.telemetry.trace import Trace
 from tests.unit.telemetry.owners import LINES
 from tests.unit.telemetry.test_documented_signals import exported
 
-ROUTES = {"/api/v1/explain", "/api/v1/scrap", "/openapi.json"}
+ROUTES = {"/api/v1/explain", "/api/v1/scrap", "/openapi.json", "/docs", "/problems/{name}"}
 PAGE_ROUTES = {"/", "/static/page.css", "/static/page.js", "/static/icon.svg"}
 METRICS = {
     "scrap_requests_total": {"method", "outcome", "route", "status", "fault"},
@@ -36,6 +36,8 @@ METRICS = {
     "scrap_cache_bytes": set(),
     "scrap_cache_shared_failures_total": {"kind"},
     "scrap_cache_shared_up": set(),
+    "scrap_cache_shared_writes_total": {"result"},
+    "scrap_cpu_limit_cores": set(),
     "scrap_event_loop_lag_seconds": set(),
     "scrap_event_loop_lag_max_seconds": set(),
     "scrap_log_lines_dropped_total": set(),
@@ -74,6 +76,7 @@ LOG_FIELDS = {
     "request_id",
     "route",
     "seconds",
+    "shared_cache",
     "span_id",
     "status",
     "target",
@@ -86,6 +89,7 @@ LOG_FIELDS = {
     "wait",
 }
 SETTINGS_NAMES = {
+    "SCRAP_CORS_ORIGINS",
     "SCRAP_HOST",
     "SCRAP_PORT",
     "SCRAP_MANAGEMENT_HOST",

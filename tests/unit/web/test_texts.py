@@ -7,7 +7,6 @@ from typing import Any
 from scrap import explanation
 from scrap.cache.entry import EntryState
 from scrap.errors import Reason
-from scrap.opengraph import CharsetSource
 from scrap.web.texts import LANGUAGES, preferred
 
 ENGLISH, KOREAN = LANGUAGES["en"], LANGUAGES["ko"]
@@ -34,7 +33,7 @@ def test_every_code_has_its_korean() -> None:
 
 
 def test_every_value_has_its_words() -> None:
-    assert ENGLISH["source"].keys() == set(CharsetSource)
+    assert ENGLISH["source"].keys() == {"mark", "header", "meta", "xml", "content"}
     assert ENGLISH["states"].keys() == {*EntryState, "miss"}
     assert ENGLISH["why"].keys() == {"blocked", "upstream_error", "timeout"}
 
