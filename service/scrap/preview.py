@@ -70,6 +70,16 @@ class FetchedPreview(NamedTuple):
     leads_to: Target | None
 
 
+class Study(NamedTuple):
+    """A fetch, and what is known of it."""
+
+    preview: Preview
+    found: Hit | None  # what the caches had
+    summary: FetchEnded
+
+
+Look = Callable[[FetchedPage, opengraph.Reading | None], None]  # without a reading where a page is not HTML
+
 _NOTHING = Parsed(b"{}", Outcome.NO_OPEN_GRAPH)
 
 
@@ -134,11 +144,34 @@ class Previewer:
         """
         joins = target.key in self._flights
         preview = await self._flights.run(target.key, partial(self._make, target, no_cache=no_cache), disconnect)
-        if joins and preview.source == MISS:  # the phases of the fetch are those of the request that began it
-            preview = preview._replace(source=JOINED, timings=_NO_FETCH, notes=None)
+        if joins:  # the phases are those of the request that began the fetch
+            source = JOINED if preview.source == MISS else preview.source
+            preview = preview._replace(source=source, timings=_NO_FETCH, notes=None)
         if preview.due:
             self._refresh(target)
         return preview
+
+    async def study(self, target: Target, look: Look) -> Study:
+        """Fetches a page whatever the caches have, and shows it to `look`, the last of several that refreshes lead to.
+
+        The preview, or the failure, is cached as that of `make` is.
+        """
+        hit, summary, internal, notes = self._cache.peek(target.key), FetchEnded(), "", None
+        try:
+            with Deadline(self._deadline) as deadline:
+                if hit is None and not self._admission.is_saturated:
+                    hit = await self._cache.get(target.key)
+                made = await self._admitted(target, summary, deadline, look)
+                kept, notes = made.entry, made.notes
+                self._cache.put(target.key, kept)
+        except ScrapError as raised:
+            error = self._blamed(raised, summary.timings)
+            kept, internal = entry.failure(error, policy=self._freshness, now=self._clock()), error.internal
+            self._cache.fail(target.key, kept, fallback=hit.entry if hit else None)
+        finally:
+            if summary.queued is not None:
+                self._emit(summary)
+        return Study(Preview(kept, MISS, summary.timings, internal, notes), hit, summary)
 
     async def aclose(self) -> None:
         """Cancels the fetches that are under way."""
@@ -159,12 +192,15 @@ class Previewer:
         summary = FetchEnded()
         try:
             with Deadline(self._deadline) as deadline:
-                if not self._admission.is_saturated:  # a rejection does not wait for another server
+                # A rejection does not wait for another server.
+                if self._cache.shared_up and not self._admission.is_saturated:
+                    asked = time.perf_counter()
                     hit = await self._cache.get(target.key)
+                    summary.timings.shared_cache = time.perf_counter() - asked
                 if hit and hit.state:
                     is_stale = only_fresh and hit.state is EntryState.STALE
                     if not (is_stale or (no_cache and self._is_due(hit))):
-                        return _found(hit)
+                        return _found(hit, summary.timings)
                 made = await self._admitted(target, summary, deadline)
         except ScrapError as error:
             hold = self._freshness.minimum if no_cache else 0.0
@@ -186,19 +222,22 @@ class Previewer:
         kept = self._cache.fail(target.key, failed, fallback=hit.entry if hit else None, hold=hold)
         return Preview(kept, MISS if kept is failed else STALE, timings, error.internal)
 
-    async def _admitted(self, target: Target, summary: FetchEnded, deadline: Deadline) -> FetchedPreview:
+    async def _admitted(
+        self, target: Target, summary: FetchEnded, deadline: Deadline, look: Look | None = None
+    ) -> FetchedPreview:
         started = time.perf_counter()
         with await self._admission.enter() as slot:
             summary.queued = summary.timings.wait = time.perf_counter() - started
-            made = await self._previewed(await self._fetcher.open(target, summary, deadline), slot)
+            made = await self._previewed(await self._fetcher.open(target, summary, deadline), slot, look)
             while made.leads_to:
                 try:
-                    made = await self._previewed(await self._fetcher.follow(made.leads_to, made.navigation), slot)
+                    page = await self._fetcher.follow(made.leads_to, made.navigation)
+                    made = await self._previewed(page, slot, look)
                 except UpstreamError:  # the page itself was read, and has no Open Graph
                     break
         return made
 
-    async def _previewed(self, page: FetchedPage, slot: Slot) -> FetchedPreview:
+    async def _previewed(self, page: FetchedPage, slot: Slot, look: Look | None) -> FetchedPreview:
         """Reads and parses a page."""
         with page:
             arrived = self._clock()
@@ -210,6 +249,9 @@ class Previewer:
         if reader:
             parsed = await self._parse(reader, page)
             slot.hold(reader.held + len(parsed.body))
+        if look:
+            reading = reader.reading if reader else None
+            await self._step(partial(look, page, reading), page.navigation.summary.timings)
         leads_to = None if parsed.outcome is Outcome.OK else page.refreshed(parsed.refresh, parsed.base)
         lifetime = freshness.of_page(page.fields, now=arrived, delay=page.delay, policy=self._freshness)
         if page.failure or leads_to:  # a later try may give more: as soon as after a failure
@@ -328,7 +370,7 @@ def _feed(reader: opengraph.PageReader, page: FetchedPage, slot: Slot, piece: by
     return Wants.TURN if reader.is_behind else Wants.MORE
 
 
-def _found(hit: Hit) -> Preview:
+def _found(hit: Hit, timings: Timings = _NO_FETCH) -> Preview:
     """The preview that was in the cache."""
     source = FRESH if hit.state is EntryState.FRESH else STALE
-    return Preview(hit.entry, source, _NO_FETCH, due=hit.state is EntryState.STALE)
+    return Preview(hit.entry, source, timings, due=hit.state is EntryState.STALE)

@@ -16,6 +16,7 @@ import click
 from scrap import admission, api, cache, fetch, telemetry
 from scrap.cache import freshness, remote
 from scrap.telemetry.sentry import SentrySettings
+from scrap.web import PageSettings
 
 T = TypeVar("T")
 
@@ -133,7 +134,10 @@ GROUPS: Mapping[str, tuple[Setting, ...]] = {
         Setting("port", Serving, "port", _PORT, "The public port; 0 takes a free one."),
         Setting("management-host", Serving, "management_host", click.STRING, "Address of the management port."),
         Setting("management-port", Serving, "management_port", _PORT,
-                "Port of /livez, /readyz, /metrics; 0 takes a free one."),
+                "Port of /livez, /readyz, /metrics, /clients; 0 takes a free one."),
+        Setting("trusted-proxies", api.ClientPolicy, "trusted", _NETWORKS,
+                "Networks (CIDR, comma-separated) of proxies whose X-Forwarded-For or Forwarded names the client. Any "
+                "other client that is in them can name another address as its own."),
         Setting("linger", Serving, "linger", _SECONDS,
                 "Seconds to go on serving after SIGTERM, for clients that still connect; responses close "
                 "connections."),
@@ -236,6 +240,12 @@ GROUPS: Mapping[str, tuple[Setting, ...]] = {
         Setting("stale-if-error", freshness.FreshnessPolicy, "stale_if_error", _SECONDS,
                 "Seconds past freshness for which a stale preview is answered where the page cannot be fetched."),
     ),
+    "Page": (
+        Setting("page", PageSettings, "is_on", click.BOOL, "The page at / for people: on or off."),
+        Setting("page-images", PageSettings, "has_images", click.BOOL,
+                "Whether the page has the browser load a card's image, which shows the browser's address to that "
+                "host: on or off."),
+    ),
     "Logs": (
         Setting("log-format", telemetry.LogSettings, "format", click.Choice(["auto", "json", "text"]),
                 "One JSON object a line, or text for a person; auto is text on a terminal."),
@@ -243,6 +253,9 @@ GROUPS: Mapping[str, tuple[Setting, ...]] = {
                 "The lowest level that is logged; at warning, only rejected requests and failures of the service."),
         Setting("log-queries", telemetry.LogSettings, "queries", click.BOOL,
                 "Log targets with their query strings, which may hold secrets."),
+        Setting("log-clients", api.ClientPolicy, "log", click.Choice(["full", "prefix", "off"]),
+                "How much of clients is in logs, traces and /clients: full, the address; prefix, its network (/24, for "
+                "IPv6 /48); off, nothing, the User-Agent included."),
     ),
     "Errors": (
         Setting("sentry-dsn", SentrySettings, "dsn", click.STRING,

@@ -8,8 +8,9 @@ from typing import Any
 import pytest
 import yaml
 
+from scrap import explanation
 from scrap.api import problem
-from scrap.cli import EXIT_CODES
+from scrap.cli.get_command import EXIT_CODES
 from scrap.errors import Outcome, Reason
 from scrap.settings import SETTINGS
 from scripts import settings_table
@@ -172,3 +173,8 @@ def test_private_names_of_libraries_are_listed() -> None:
     assert len(using) >= 3
     assert {str(path.relative_to(ROOT)) for path in using} <= set(paths_in(table))
     assert [path for path in paths_in(table) if not (ROOT / path).is_file()] == []
+
+
+def test_every_warning_of_an_explanation_is_documented() -> None:
+    documented = [row for row in rows("docs/explain.md") if row[0] in explanation.WARNINGS]
+    assert documented == [[code, detail] for code, detail in explanation.WARNINGS.items()]

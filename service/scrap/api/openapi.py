@@ -5,7 +5,7 @@ from typing import Any
 import orjson
 
 from scrap import opengraph
-from scrap.api import problem, scrap
+from scrap.api import explain, problem, scrap
 from scrap.errors import Reason
 
 PATH = "/openapi.json"
@@ -100,6 +100,21 @@ def _operations(identity: str, summary: str, parameters: list[Any], responses: d
     }
 
 
+_OF_EXPLAIN = [parameter for parameter in _PARAMETERS if parameter["name"] not in {"Cache-Control", "If-None-Match"}]
+_OPEN_GRAPH = {"$ref": "#/components/schemas/OpenGraph"}
+_EXPLANATION = {
+    "description": "How the page was fetched and read, and why it has no Open Graph if it has none (docs/explain.md).",
+    "headers": _headers("Cache-Control", "Server-Timing"),
+    "content": {
+        "application/json": {
+            "schema": {
+                "type": "object",
+                "properties": {"url": _STRING, "outcome": _STRING, "open_graph": _OPEN_GRAPH},
+                "required": ["url", "outcome", "cache", "hops", "seconds", "open_graph"],
+            }
+        }
+    },
+}
 _SUMMARY = "Returns the Open Graph of the page at a URL."
 _LICENSE = {"name": "Apache-2.0", "identifier": "Apache-2.0"}
 _OF_ANY_CALL = {"400", "408", "431", "500", "503"}  # of the connection, and of a bug
@@ -113,15 +128,18 @@ def render(version: str) -> bytes:
     problems = _problems()
     # No responses of an operation: those of another path, and of another method.
     others = {"NotFound": problems.pop("404"), "MethodNotAllowed": problems.pop("405")}
-    content = {"application/json": {"schema": {"$ref": "#/components/schemas/OpenGraph"}}}
+    content = {"application/json": {"schema": _OPEN_GRAPH}}
     json = {"application/json": {"schema": {"type": "object"}}}
     description = {"description": "An OpenAPI 3.1 document.", "headers": _headers("Cache-Control"), "content": json}
     responses = {"200": found | {"content": content}, "304": unchanged} | problems
     described = {"200": description} | {s: r for s, r in problems.items() if s in _OF_ANY_CALL}
+    page_failed = ("403", "502", "504")  # is explained
+    explained = {"200": _EXPLANATION} | {s: r for s, r in problems.items() if s not in page_failed}
     whole = {
         "openapi": "3.1.0",
         "info": {"title": "scrap", "version": version, "summary": _SUMMARY, "license": _LICENSE},
         "paths": {
+            explain.PATH: _operations("explain", "How a page's Open Graph is found", _OF_EXPLAIN, explained),
             scrap.PATH: _operations("scrap", "The Open Graph of a page", _PARAMETERS, responses),
             PATH: _operations("describe", "This description", [_ID_PARAMETER], described),
         },

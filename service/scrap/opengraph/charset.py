@@ -119,7 +119,7 @@ def _readable(label: bytes) -> Charset | None:
     return UTF_8 if charset and charset.name.startswith("utf-16") else charset
 
 
-def _in_xml_declaration(data: bytearray) -> Charset | None:
+def in_xml_declaration(data: bytearray) -> Charset | None:
     """Reads an XML declaration (HTML, section 13.2.3.2: get an XML encoding)."""
     if not data.startswith(b"<?xml"):
         return None
@@ -133,7 +133,7 @@ def undeclared(data: bytearray) -> Generator[None, None, Charset]:
 
     It is UTF-8 if all of it is, but for a character cut at the end.
     """
-    charset = _in_xml_declaration(data)
+    charset = in_xml_declaration(data)
     if charset:
         return charset
     at = 0

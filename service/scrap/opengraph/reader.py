@@ -20,6 +20,7 @@ class Reading:
     document: Document | None  # None where the fast path cannot read it
     fallback_reason: FallbackReason | None  # why it cannot; then `read_with_html5lib` has to read `text`
     charset: str  # the WHATWG name of the page's
+    charset_source: str  # where that was found: "mark" (a byte order mark), "header", or the scanner's
     data: bytearray  # what was read
     encoding: Charset  # of `data`; UTF-8 where it had to be decoded before it could be read
     error: Exception | None = None  # a mistake of the fast path's own, which made it fail; `data` ends there
@@ -41,10 +42,13 @@ class PageReader:
         limits: how much to read.
     """
 
+    reading: Reading  # what `close` returned
+
     def __init__(self, *, charset: str | None = None, limits: ParseLimits = ParseLimits()) -> None:  # noqa: B008 - frozen
         self.is_behind = False  # there is a step to do that needs no more bytes
         self._limits = limits
         self._charset = charsets.labelled(charset) if charset else None
+        self._source = "header" if self._charset else ""
         self._beginning: bytes | None = b""  # until it is clear whether there is a byte order mark
         self._decoder: codecs.IncrementalDecoder | None = None  # where tags cannot be found in the bytes themselves
         self._encoded = bytearray()  # what it has not decoded yet
@@ -125,21 +129,23 @@ class PageReader:
             except Exception as error:  # noqa: BLE001 - likewise
                 self._error = error
         encoding = self._scanner.charset or charsets.UTF_8
-        return Reading(
+        self.reading = Reading(
             document=found if isinstance(found, Document) else None,
             fallback_reason=found if isinstance(found, FallbackReason) else None,
             charset=(self._charset or encoding).name,
+            charset_source=self._source or self._scanner.charset_source,
             data=self._scanner.data,
             encoding=encoding,
             error=self._error,
         )
+        return self.reading
 
     def _begin(self, data: bytes) -> bytes:
         """Begins to read; returns what follows the byte order mark."""
         self._beginning = None
         mark = charsets.marked(data)
         if mark and (mark[1] or self._charset is None):
-            self._charset = mark[0]
+            self._charset, self._source = mark[0], "mark"
             data = data[mark[1] :]
         if mark or (self._charset and self._charset.opaque):
             self._read_as(self._charset)

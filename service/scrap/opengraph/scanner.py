@@ -59,6 +59,7 @@ class Scanner:
         self.charset = charset  # where it is not known, the first that a meta declares; known once it is closed
         self.weight = 0  # bytes that count: how much work it will be to make a document of them
         self.held = 0  # bytes of memory beside `data`: a copy of what was found
+        self.charset_source = "meta"  # unless it was given: "meta", "xml", or "content" where nothing declares it
         self.has_ended = False
         self._limits = limits
         self._at = 0  # the tokens before were read
@@ -115,6 +116,7 @@ class Scanner:
         if self.enough:
             del self.data[self._stop :]
         if self.charset is None:
+            self.charset_source = "xml" if charsets.in_xml_declaration(self.data) else "content"
             self.charset = yield from charsets.undeclared(self.data)
         if self._diverging and not self._fallback and (yield from self._may_count(self._diverging_at)):
             self._fallback = self._diverging

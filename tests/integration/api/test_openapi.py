@@ -18,7 +18,8 @@ NOT_TRUE_HERE = [positive_data_acceptance, not_a_server_error]
 
 
 PATH = "/api/v1/scrap"
-PATHS = [PATH, "/openapi.json"]
+EXPLAIN = "/api/v1/explain"
+PATHS = [PATH, EXPLAIN, "/openapi.json", "/"]  # the page's path is no part of the description
 _TIMES = int(os.environ.get("SCRAP_FUZZ", "1"))
 OTHER_METHODS = ["POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE", "QUERY"]
 
@@ -60,6 +61,23 @@ def test_every_preview_is_as_described(
 
 
 @pytest.mark.parametrize("method", ["get", "head"])
+@pytest.mark.parametrize("page", ["card.html", "nothing.html", "missing.html"])
+def test_every_explanation_is_as_described(
+    description: schemathesis.BaseSchema, origin: running.Origin, method: str, page: str
+) -> None:
+    case = description[EXPLAIN][method].Case(query={"url": f"{origin.url}/{page}"})
+    assert case.call_and_validate().status_code == 200
+
+
+@pytest.mark.parametrize("method", ["get", "head"])
+@pytest.mark.parametrize("query", [{}, {"url": "ftp://example.com/"}])
+def test_an_explanation_of_no_url_is_rejected_as_described(
+    description: schemathesis.BaseSchema, method: str, query: dict[str, str]
+) -> None:
+    assert description[EXPLAIN][method].Case(query=query).call_and_validate().status_code == 400
+
+
+@pytest.mark.parametrize("method", ["get", "head"])
 def test_who_has_the_answer_is_answered_as_described(
     operations: dict[str, Any], origin: running.Origin, method: str
 ) -> None:
@@ -76,7 +94,7 @@ def test_the_description_is_as_described(description: schemathesis.BaseSchema, m
 
 
 @settings(max_examples=_TIMES * 40, deadline=None)
-@given(path=st.sampled_from([*PATHS, "/livez", "/"]) | st.from_regex(r"/[!-\"$->@-~]{0,20}", fullmatch=True),
+@given(path=st.sampled_from([*PATHS, "/livez"]) | st.from_regex(r"/[!-\"$->@-~]{0,20}", fullmatch=True),
        method=st.sampled_from(["GET", "HEAD", *OTHER_METHODS]))  # fmt: skip
 def test_other_paths_and_methods_are_answered_as_described(service: running.Service, path: str, method: str) -> None:
     assume(path not in PATHS or method in OTHER_METHODS)
