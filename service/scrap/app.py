@@ -121,6 +121,8 @@ async def serve(settings: Settings) -> None:
             emit=emit,
             version=__version__,
             more=more,
+            has_docs=settings[web.PageSettings].is_on,
+            around=api.cors(settings[api.CORSPolicy]),
         )
         management_app = api.management_app(
             is_ready=lambda: not stopped.is_set(), exposition=metrics.exposition, top_clients=top_clients.render

@@ -80,41 +80,41 @@ class Explainer:
         def look(fetched: FetchedPage, reading: opengraph.Reading | None) -> None:
             types = b", ".join(fetched.fields.get(b"content-type", ())).decode("latin-1")[:1024]
             content = {"type": types, "is_html": fetched.is_html}
-            page.update(final_url=fetched.target.href, content=content, instead={})
+            page.update(final_url=fetched.target.href, content=content, instead=None)
             if reading:
                 content |= {"charset": reading.charset, "charset_source": reading.charset_source}
                 if not (reading.document and reading.document.metas):
-                    found = opengraph.instead_of(reading.data, reading.encoding)._asdict()
-                    page["instead"] = {name: value for name, value in found.items() if value}
+                    page["instead"] = opengraph.instead_of(reading.data, reading.encoding)
 
         study = await self._previewer.study(target, look)
         entry = study.preview.entry
         if entry.reason and entry.outcome is Outcome.SHED:
             raise Overloaded(entry.reason, study.preview.internal)
         document = {"url": target.href, **page, **_document(study)}
-        if page and not entry.reason:
-            is_html = page["content"]["is_html"]
-            warnings = _warnings(document, self._page_bytes) if is_html else ()
+        if not entry.reason:
+            warnings = [*_of_page(document, self._page_bytes), *_of_graph(document["open_graph"])]
             document["warnings"] = [_present(code=code, detail=WARNINGS[code], property=n) for code, n in warnings]
-            if entry.outcome is Outcome.NO_OPEN_GRAPH:
-                why = "no_properties" if is_html else "not_html"
-                document["why"] = {"code": why, "detail": WHY[why]}
-        return study.preview, document
+        if document["open_graph"]:
+            document["instead"] = None  # html5lib had to find it
+        elif not entry.reason:
+            why = "no_properties" if page["content"]["is_html"] else "not_html"
+            document["why"] = {"code": why, "detail": WHY[why]}
+        return study.preview, _present(**document)
 
 
 def _document(study: Study) -> Object:
-    entry, summary = study.preview.entry, study.summary
-    document = {
+    (entry, *_), hit, summary = study
+    document: Object = {
         "outcome": entry.outcome,
         "cache": {"state": MISS},
-        "hops": [_rounded(hop, _HOP) for hop in summary.hops],
-        "seconds": _rounded(summary.timings, _PHASES),
+        "hops": [_present(**{name: getattr(hop, name) for name in _HOP}) for hop in summary.hops],
+        "seconds": _present(**{name: getattr(summary.timings, name) for name in _PHASES}),
         "open_graph": orjson.loads(entry.body) if entry.body else {},
     }
     if reason := entry.reason:
         status = entry.upstream_status
         document["why"] = _present(code=reason, detail=reason.sentence, fault=reason.fault, upstream_status=status)
-    if hit := study.found:
+    if hit:
         age = hit.entry.age(entry.stored)
         document["cache"] = {"state": hit.state or MISS, "outcome": hit.entry.outcome, "age": age}
     if got := summary.content:
@@ -126,23 +126,13 @@ def _document(study: Study) -> Object:
 
 
 def _present(**members: Any) -> Object:
-    """An object without what is not known."""
-    return {name: value for name, value in members.items() if value is not None}
-
-
-def _rounded(record: Any, names: tuple[str, ...]) -> Object:
-    """Fields of a record, its seconds in microseconds' steps."""
-    fields = ((name, getattr(record, name)) for name in names)
-    return _present(**{name: round(value, 6) if isinstance(value, float) else value for name, value in fields})
-
-
-def _warnings(document: Object, page_bytes: int) -> Iterator[Found]:
-    yield from _of_page(document, page_bytes)
-    yield from _of_graph(document["open_graph"])
+    """An object without what is not known; seconds have microseconds."""
+    known = {name: value for name, value in members.items() if value is not None}
+    return {name: round(value, 6) if isinstance(value, float) else value for name, value in known.items()}
 
 
 def _of_page(document: Object, page_bytes: int) -> Iterator[Found]:
-    if document["content"].get("charset_source") == opengraph.CharsetSource.CONTENT:
+    if document["content"].get("charset_source") == "content":
         yield "charset_undeclared", None
     if document["body"]["is_truncated"]:
         yield "page_too_long" if document["body"]["bytes"] >= page_bytes else "page_cut", None
@@ -153,17 +143,15 @@ def _of_page(document: Object, page_bytes: int) -> Iterator[Found]:
 def _of_graph(graph: Object) -> Iterator[Found]:
     if not graph:
         return
-    title, image = graph.get("title"), graph.get("image")
-    if not title:
-        yield "title_missing", None
-    elif len(title) > LONGEST_TITLE:
-        yield "title_long", None
+    title, image = graph.get("title", ""), graph.get("image", "")
     first: Object = next((one for one in graph.get("images", ()) if image in one.values()), {})
+    if not title or len(title) > LONGEST_TITLE:
+        yield "title_long" if title else "title_missing", None
     if not image:
         yield "image_missing", None
     elif not {"width", "height"} <= first.keys():
         yield "image_size_missing", None
-    if image and image.startswith("http:") and "secure_url" not in first:
+    if image.startswith("http:") and "secure_url" not in first:
         yield "image_insecure", None
     once: set[str] = set()
     for number, (name, content) in enumerate(graph["properties"]):
@@ -172,9 +160,5 @@ def _of_graph(graph: Object) -> Iterator[Found]:
             yield "duplicate_ignored", number
         elif value and name in _ONCE:
             once.add(name)
-        if value and _LINKS.fullmatch(name):
-            scheme = _SCHEME.match(value)
-            if not scheme:
-                yield "url_relative", number
-            elif scheme[0].lower() not in {"http:", "https:"}:
-                yield "url_unusable", number
+        if value and _LINKS.fullmatch(name) and not value.lower().startswith(("http:", "https:")):
+            yield "url_unusable" if _SCHEME.match(value) else "url_relative", number

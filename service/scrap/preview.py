@@ -139,11 +139,8 @@ class Previewer:
     async def make(self, target: Target, disconnect: Disconnect | None = None, *, no_cache: bool = False) -> Preview:
         """Fetches a page and parses its Open Graph, or joins the fetch that is under way; for `no_cache`, see `peek`.
 
-        A failure for a known reason is a result as well; it is cached for a while.
-
-        Raises:
-            ScrapError: CALLER_LEFT; the client has left.
-            Overloaded: this instance is shutting down.
+        A failure for a known reason is a result as well; it is cached for a while. Raises ScrapError (CALLER_LEFT)
+        where the client has left, and Overloaded where this instance is shutting down.
         """
         joins = target.key in self._flights
         preview = await self._flights.run(target.key, partial(self._make, target, no_cache=no_cache), disconnect)
@@ -259,7 +256,7 @@ class Previewer:
         lifetime = freshness.of_page(page.fields, now=arrived, delay=page.delay, policy=self._freshness)
         if page.failure or leads_to:  # a later try may give more: as soon as after a failure
             lifetime = replace(lifetime, lifetime=min(lifetime.lifetime, self._freshness.negative))
-        made = entry.preview(parsed.body, parsed.outcome, lifetime, now=arrived)
+        made = entry.preview(parsed.body, parsed.outcome, lifetime, location=page.target.href, now=arrived)
         notes = PageNotes(page.truncated, parsed.fallback_reason, parsed.bound)
         return FetchedPreview(made, notes, page.navigation, leads_to)
 

@@ -21,15 +21,11 @@ class Turns:
     the budget and one step.
 
     A step within another one counts its own time: the outer one subtracts what `spent` grew by.
-
-    Attributes:
-        is_free: whether a step may run now.
-        spent: seconds, by all steps.
     """
 
     def __init__(self, budget: float = BUDGET) -> None:
-        self.is_free = True
-        self.spent = 0.0
+        self.is_free = True  # a step may run now
+        self.spent = 0.0  # seconds, by all steps
         self._budget = budget
         self._left = budget
         self._granted = 0.0  # of it, for the task whose turn it is

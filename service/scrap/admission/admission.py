@@ -46,10 +46,6 @@ class Admission:
     Args:
         cpu_usage: the share of the CPU that is in use, 0.0 to 1.0.
         clock: monotonic seconds.
-
-    Attributes:
-        in_flight: fetches that hold a slot.
-        rejected: requests so far, for want of a slot or of memory. In a flood an event of each would cost more than it.
     """
 
     def __init__(
@@ -59,8 +55,8 @@ class Admission:
         cpu_usage: Callable[[], float] = lambda: 0.0,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        self.in_flight = 0
-        self.rejected = 0
+        self.in_flight = 0  # fetches that hold a slot
+        self.rejected = 0  # so far. In a flood an event of each would cost more than a rejection
         self._limits = limits
         self._cpu_usage = cpu_usage
         self._clock = clock

@@ -45,35 +45,43 @@ class HTTPClient:
     async def get(self, target: Target, cookie: bytes, summary: FetchEnded, deadline: Deadline) -> UpstreamResponse:
         """Sends one GET and returns its response as soon as the head is there. It must be given to `close`.
 
-        Args:
-            cookie: the Cookie header's value; empty for none.
-            summary: the hop and its timings are added to it.
-            deadline: gets the hop's phases.
-
-        Raises:
-            Blocked: the guard blocks the target; nothing was sent.
-            UpstreamError: the host has no address, or sends no response.
-            Overloaded: FULL, too many wait for this host, or EXHAUSTED.
+        The arguments but for `cookie`, the header's value, and what it raises are those of `Fetcher.open`.
         """
-        started = perf_counter()
+        timings, started = summary.timings, perf_counter()
         try:
             await self._slots.take(target.host)
         finally:
-            summary.timings.wait += perf_counter() - started
-        hop, started = Hop(target.host, target.port, target.href, time()), perf_counter()
+            timings.wait += perf_counter() - started
+        hop = Hop(target.host, target.port, target.href, time())
+        response: UpstreamResponse | None = None
+        began, resolved, connected = perf_counter(), 0.0, 0.0
         try:
-            response = await self._send(target, self._head(target, cookie), hop, deadline)
+            deadline.begin(Reason.TIMEOUT_CONNECT, self._limits.connect_seconds)
+            addresses = await self._addresses(target, hop)
+            resolved = perf_counter()
+            response = await self._connector.send(self._head(target, cookie), target, addresses)
+            connected = perf_counter()
+            deadline.begin(Reason.TIMEOUT_FIRST_BYTE, self._limits.first_byte_seconds)
+            await response.head()
+            deadline.end_phase()
+            hop.status = response.status
             summary.hops.append(hop)
             return response
         except BaseException as error:
+            if response is not None:
+                response.abort()
             self._slots.give_back(target.host)
             hop.reason = error.reason if isinstance(error, ScrapError) else deadline.exceeded_phase
             if not isinstance(error, Blocked):
                 summary.hops.append(hop)
             raise
         finally:
-            hop.seconds = perf_counter() - started
-            timings = summary.timings
+            ended = perf_counter()
+            hop.seconds = ended - began
+            if resolved:
+                hop.connect = (connected or ended) - resolved
+            if response is not None:
+                hop.first_byte = response.first_byte or ended - connected
             timings.dns += hop.dns
             timings.connect += hop.connect
             timings.first_byte += hop.first_byte
@@ -82,27 +90,6 @@ class HTTPClient:
         """Ends a response's connection at once, and gives the host's slot back."""
         response.abort()
         self._slots.give_back(response.target.host)
-
-    async def _send(self, target: Target, request: bytes, hop: Hop, deadline: Deadline) -> UpstreamResponse:
-        deadline.begin(Reason.TIMEOUT_CONNECT, self._limits.connect_seconds)
-        addresses = await self._addresses(target, hop)
-        started = perf_counter()
-        try:
-            response = await self._connector.send(request, target, addresses)
-        finally:
-            connected = perf_counter()
-            hop.connect = connected - started
-        deadline.begin(Reason.TIMEOUT_FIRST_BYTE, self._limits.first_byte_seconds)
-        try:
-            await response.head()
-        except BaseException:
-            response.abort()
-            raise
-        finally:
-            hop.first_byte = response.first_byte or perf_counter() - connected
-        deadline.end_phase()
-        hop.status = response.status
-        return response
 
     async def _addresses(self, target: Target, hop: Hop) -> Sequence[Address]:
         """Judges the target and, after one look-up, every address: one that is not public blocks the name."""

@@ -19,14 +19,10 @@ from scrap.urls import Target
 
 @dataclass(frozen=True, slots=True)
 class Connector:
-    """Opens a connection of its own for every request: there is no pool that could mix two origins up.
-
-    Args:
-        context: verifies the host's name, whatever address was connected to.
-    """
+    """Opens a connection of its own for every request: there is no pool that could mix two origins up."""
 
     limits: FetchLimits
-    context: ssl.SSLContext
+    context: ssl.SSLContext  # verifies the host's name, whatever address was connected to
     turns: Turns
     sessions: TLSSessions = field(default_factory=TLSSessions)
     buffer: memoryview = field(default_factory=lambda: memoryview(bytearray(READ_BYTES)))
@@ -35,14 +31,10 @@ class Connector:
     def send(
         self, request: bytes, target: Target, addresses: Sequence[Address]
     ) -> Coroutine[Any, Any, UpstreamResponse]:
-        """Sends a request to the first address that accepts a connection.
+        """Sends a request's head, once, to the first checked address of its target that accepts a connection.
 
-        The addresses are tried in order; while one does not answer, the next is tried beside it (RFC 8305).
-
-        Args:
-            request: the request's head; it is sent once.
-            target: gives the port, and the name that TLS is verified against.
-            addresses: of the target, all of them checked; the first `limits.addresses` are tried.
+        The first `limits.addresses` are tried in order; while one does not answer, the next is tried beside it (RFC
+        8305).
 
         Raises:
             UpstreamError: CONNECT_FAILED or TLS_FAILED, for the last address that failed.

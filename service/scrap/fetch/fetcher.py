@@ -13,8 +13,7 @@ from scrap.fetch.deadline import Deadline
 from scrap.fetch.egress_policy import EgressPolicy
 from scrap.fetch.host_limits import Refusals
 from scrap.fetch.limits import FetchLimits
-from scrap.fetch.navigation import Navigation
-from scrap.fetch.page import FetchedPage
+from scrap.fetch.page import FetchedPage, Navigation
 from scrap.fetch.resolver import Resolve, Resolver
 from scrap.fetch.response import UpstreamResponse
 from scrap.turns import Turns

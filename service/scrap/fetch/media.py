@@ -28,15 +28,10 @@ _BEGINNING = re.compile(
 
 @dataclass(frozen=True, slots=True)
 class Media:
-    """The meaning of Content-Type.
+    """The meaning of Content-Type."""
 
-    Attributes:
-        is_html: None where the content decides.
-        charset: the label as written.
-    """
-
-    is_html: bool | None
-    charset: str | None
+    is_html: bool | None  # None where the content decides
+    charset: str | None  # the label as written
 
 
 def read(lines: Iterable[bytes]) -> Media:

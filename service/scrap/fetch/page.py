@@ -2,18 +2,21 @@
 
 import asyncio
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
 from enum import Enum, auto
 from functools import partial
 from time import perf_counter, time
 
 from scrap import urls
 from scrap.errors import DeadlineExceeded, Reason, ScrapError, UpstreamError
-from scrap.events import Content
+from scrap.events import Content, FetchEnded
 from scrap.fetch import media
 from scrap.fetch.client import HTTPClient
 from scrap.fetch.coding import ContentDecoder
+from scrap.fetch.cookies import Jar
+from scrap.fetch.deadline import Deadline
 from scrap.fetch.limits import FetchLimits
-from scrap.fetch.navigation import Navigation, refreshed
+from scrap.fetch.redirects import refreshed
 from scrap.fetch.response import UpstreamResponse
 from scrap.refresh import Refresh
 from scrap.turns import Turns
@@ -31,40 +34,42 @@ class Wants(Enum):
 Feed = Callable[[bytes], Wants]
 
 
+@dataclass(slots=True)
+class Navigation:
+    """What the hops of one fetch have in common."""
+
+    summary: FetchEnded
+    deadline: Deadline
+    jar: Jar
+    seen: set[tuple[str, bytes]] = field(default_factory=set)  # the requests: URL and Cookie header
+
+
 class FetchedPage:
     """A response with a 2xx status: its head is here, its content is read as far as it is needed.
 
     A context manager: at its end the connection ends at once.
-
-    Attributes:
-        target: where it was found, after all redirects.
-        fields: the header fields of its response.
-        is_html: by Content-Type, or by its beginning where that says nothing. Other content is not to be read.
-        is_unknown: whether Content-Type says nothing, so that `look` has to find out.
-        charset: the label in the Content-Type header.
-        delay: seconds from its request to its head, redirects before it not counted.
-        truncated: there was more than was read: the limit was reached, or it ended early.
-        failure: makes the error of a page that ended early, of which nothing is of use.
     """
 
     def __init__(
         self, response: UpstreamResponse, client: HTTPClient, limits: FetchLimits, turns: Turns, navigation: Navigation
     ) -> None:
-        self.target = response.target
-        self.fields = fields = response.fields
-        self.delay = response.first_byte
-        self.truncated = False
-        self.failure: Callable[[], ScrapError] | None = None
+        header = media.read(response.fields.get(b"content-type", ()))
+        self.target = response.target  # where it was found, after all redirects
+        self.fields = response.fields
+        self.delay = response.first_byte  # seconds from its request to its head, redirects before it not counted
+        self.is_html = bool(header.is_html)  # other content is not to be read
+        self.is_unknown = header.is_html is None  # its beginning says what it is: see `look`
+        self.charset = header.charset  # the label in Content-Type
+        self.truncated = False  # there was more than was read: the limit was reached, or it ended early
+        self.failure: Callable[[], ScrapError] | None = (
+            None  # makes the error of a page that ended early and is of no use
+        )
         self.navigation = navigation
-        header = media.read(fields.get(b"content-type", ()))
-        self.is_html = bool(header.is_html)
-        self.charset = header.charset
-        self.is_unknown = header.is_html is None
         self._response = response
         self._client = client
         self._turns = turns
         self._limit = limits.decoded_bytes
-        encoding = b", ".join(fields.get(b"content-encoding", ())).decode("latin-1")
+        encoding = b", ".join(response.fields.get(b"content-encoding", ())).decode("latin-1")
         self._decoder = ContentDecoder(encoding, limits) if encoding else None
         self._pieces: Iterator[bytes] = iter(())  # that the decoder makes of what was received
         self._beginning: list[bytes] = []  # was read to find out what it is, and not yet fed
@@ -93,7 +98,7 @@ class FetchedPage:
         return self._decoder.held if self._decoder is not None else 0
 
     def refreshed(self, declared: Refresh | None, base: str | None) -> Target | None:
-        """Where it leads at once by a refresh, for `Fetcher.follow`; for the arguments see `navigation.refreshed`."""
+        """Where it leads at once by a refresh, for `Fetcher.follow`; for the arguments see `redirects.refreshed`."""
         header = b", ".join(self.fields.get(b"refresh", ()))
         if declared is None and not header:
             return None

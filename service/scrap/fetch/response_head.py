@@ -15,7 +15,6 @@ HEAD_END = re.compile(rb"\n\r?\n")  # a line may end with a line feed alone (RFC
 # Any status but 101: what follows that is another protocol.
 _STATUS_LINE = re.compile(rb"(?:\r?\n)?HTTP/(?:0\.9|1\.[01]|2\.0) (?!101)([1-9][0-9]{2})(?: [^\n]*+|\r)?\n")
 _FIELD = re.compile(rb"^([!#$%&'*+.^_`|~0-9A-Za-z-]++):([^\n]*+)\n", re.MULTILINE)
-_BARE_CR = re.compile(rb"\r[^\n]")
 # What becomes a space: the end of a line that the next one continues (RFC 9112, section 5.2), and a carriage return or
 # a NUL in a value (RFC 9110, section 5.5). Other control characters stay.
 _SPACED = re.compile(rb"\r?\n[ \t]++|\r(?!\n)|\0")
@@ -45,7 +44,7 @@ def read_head(block: bytes, most: int) -> ResponseHead:
     if lines > most:
         raise UpstreamError(Reason.HEADERS_TOO_LARGE, f"more than {most} lines")
     found = _FIELD.findall(block, first.end())
-    if len(found) < lines or b"\0" in block or _BARE_CR.search(block):
+    if len(found) < lines or b"\0" in block or block.count(b"\r") != block.count(b"\r\n"):
         block = _SPACED.sub(b" ", block[first.end() :])
         if _ODD_FRAMING.search(block):
             raise UpstreamError(Reason.PROTOCOL_ERROR, "white space in the name of a framing field")

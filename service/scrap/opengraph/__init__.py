@@ -10,9 +10,8 @@ document = reading.document or read_with_html5lib(reading.text)
 fields = open_graph(document, url).fields
 """
 
-from scrap.opengraph.charset import CharsetSource
 from scrap.opengraph.document import Bound, Document, FallbackReason
-from scrap.opengraph.instead import Instead, instead_of
+from scrap.opengraph.instead import instead_of
 from scrap.opengraph.limits import ParseLimits
 from scrap.opengraph.model import OpenGraph, open_graph
 from scrap.opengraph.reader import PageReader, Reading
@@ -22,10 +21,8 @@ from scrap.opengraph.tree import read_with_html5lib
 __all__ = [
     "SCHEMA",
     "Bound",
-    "CharsetSource",
     "Document",
     "FallbackReason",
-    "Instead",
     "OpenGraph",
     "PageReader",
     "ParseLimits",

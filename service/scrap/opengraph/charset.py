@@ -9,7 +9,6 @@ import codecs
 import re
 from collections.abc import Generator, Mapping
 from dataclasses import dataclass
-from enum import StrEnum
 from functools import cache
 
 import endec
@@ -57,15 +56,10 @@ _IN_XML = re.compile(rb"""[\0-\x20]*=[\0-\x20]*(?:"([^"\0-\x20]*)"|'([^'\0-\x20]
 
 @dataclass(frozen=True, slots=True)
 class Charset:
-    """A charset of the WHATWG table.
+    """A charset of the WHATWG table."""
 
-    Attributes:
-        name: the standard's name, in lower case.
-        opaque: whether text must be decoded before tags can be found in it.
-    """
-
-    name: str
-    opaque: bool
+    name: str  # the standard's, in lower case
+    opaque: bool  # text must be decoded before tags can be found in it
 
     def decode(self, data: bytes | bytearray) -> str:
         """Decodes; what is malformed becomes U+FFFD. Other threads may run after every 16 KiB or so."""
@@ -80,16 +74,6 @@ class Charset:
     def decoder(self) -> codecs.IncrementalDecoder:
         """Makes a decoder for what comes in pieces, where it is opaque."""
         return _OPAQUE[self.name]("replace")
-
-
-class CharsetSource(StrEnum):
-    """Where a page's charset was found; the first of these that is there counts."""
-
-    MARK = "mark"  # a byte order mark, or UTF-16's `<?x`
-    HEADER = "header"
-    META = "meta"
-    XML = "xml"  # the XML declaration
-    CONTENT = "content"  # it is not declared: valid UTF-8, or found by the detector
 
 
 @cache  # by the standard's names: some forty
@@ -135,7 +119,7 @@ def _readable(label: bytes) -> Charset | None:
     return UTF_8 if charset and charset.name.startswith("utf-16") else charset
 
 
-def _in_xml_declaration(data: bytearray) -> Charset | None:
+def in_xml_declaration(data: bytearray) -> Charset | None:
     """Reads an XML declaration (HTML, section 13.2.3.2: get an XML encoding)."""
     if not data.startswith(b"<?xml"):
         return None
@@ -144,17 +128,12 @@ def _in_xml_declaration(data: bytearray) -> Charset | None:
     return _readable(named[1] or named[2] or b"") if named else None
 
 
-def source_of_undeclared(data: bytearray) -> CharsetSource:
-    """Where `undeclared` finds a page's charset."""
-    return CharsetSource.XML if _in_xml_declaration(data) else CharsetSource.CONTENT
-
-
 def undeclared(data: bytearray) -> Generator[None, None, Charset]:
     """Finds the charset of a page that no meta declares, in steps of 2 ms.
 
     It is UTF-8 if all of it is, but for a character cut at the end.
     """
-    charset = _in_xml_declaration(data)
+    charset = in_xml_declaration(data)
     if charset:
         return charset
     at = 0

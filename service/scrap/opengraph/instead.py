@@ -5,7 +5,7 @@ It is looked for among bytes that look like tags, not in html5lib's tree: what a
 
 import re
 from itertools import islice
-from typing import NamedTuple
+from typing import Any
 
 from scrap.opengraph import markup
 from scrap.opengraph.charset import Charset
@@ -20,19 +20,12 @@ _PAIRS = 20
 _TEXT = 1000  # characters of each text
 
 _TAG = re.compile(rb"<(?=[tTmMsS])(title|meta|script)(?=[\s/>])([^<>]*+)>", re.IGNORECASE)
+_JSON_LD = re.compile(rb"type\s*=[\s'\"]*application/ld\+json", re.IGNORECASE)
 _MEMBER = re.compile(rb'"(@type|headline|name)"[ \t\r\n]*+:[ \t\r\n]*+"([^"\\<]{1,200})"')
 
 
-class Instead(NamedTuple):
-    """What a page has in place of Open Graph."""
-
-    title: str | None  # of the first `<title>`
-    twitter: list[tuple[str, str]]  # names and contents of its Twitter card
-    json_ld: list[tuple[str, str]]  # names and values of `@type`, `headline` and `name`
-
-
-def instead_of(data: bytes | bytearray, encoding: Charset) -> Instead:
-    """Looks for it in a page's bytes."""
+def instead_of(data: bytes | bytearray, encoding: Charset) -> dict[str, Any]:
+    """What there is of `title`, and as pairs `twitter` (its card) and `json_ld` (`@type`, `headline`, `name`)."""
 
     def text(written: bytes | bytearray) -> str:
         return unescape(encoding.decode(written[: 4 * _TEXT] + b">")[:-1]).strip()[:_TEXT]
@@ -51,8 +44,9 @@ def instead_of(data: bytes | bytearray, encoding: Charset) -> Instead:
             key = text(attributes.get(b"name") or attributes.get(b"property", b"")).lower()
             if key.startswith("twitter:"):
                 twitter.append((key, text(attributes.get(b"content", b""))))
-        elif left >= 0 and markup.attributes(written).get(b"type", b"").lower() == b"application/ld+json":
+        elif left >= 0 and len(scripts) < _SCRIPTS and _JSON_LD.search(written):
             scripts.append(data[tag.end() : tag.end() + _SCRIPT].partition(b"</script")[0])
-    members = (member for script in scripts[:_SCRIPTS] for member in _MEMBER.findall(script))
+    members = (member for script in scripts for member in _MEMBER.findall(script))
     json_ld = [(name.decode(), text(value)) for name, value in islice(members, _PAIRS)]
-    return Instead(title, twitter[:_PAIRS], json_ld)
+    found = {"title": title, "twitter": twitter[:_PAIRS], "json_ld": json_ld}
+    return {name: value for name, value in found.items() if value}

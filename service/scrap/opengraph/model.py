@@ -35,15 +35,10 @@ _FRAME = orjson.dumps({**{field: [] for field in FIELDS}, "properties": []})  # 
 
 
 class OpenGraph(NamedTuple):
-    """What a page's Open Graph means.
+    """What a page's Open Graph means."""
 
-    Attributes:
-        fields: an object for JSON; empty where the page has no Open Graph.
-        bound: the first limit that the page exceeded, so that something was left out; None where nothing was.
-    """
-
-    fields: dict[str, Any]
-    bound: Bound | None
+    fields: dict[str, Any]  # an object for JSON; empty where the page has no Open Graph
+    bound: Bound | None  # the first limit that the page exceeded, so that something was left out
 
 
 def open_graph(document: Document, url: str, limits: ParseLimits = ParseLimits()) -> OpenGraph:  # noqa: B008 - frozen

@@ -4,7 +4,7 @@ import codecs
 from dataclasses import dataclass
 
 from scrap.opengraph import charset as charsets
-from scrap.opengraph.charset import Charset, CharsetSource
+from scrap.opengraph.charset import Charset
 from scrap.opengraph.document import Document, FallbackReason
 from scrap.opengraph.limits import ParseLimits
 from scrap.opengraph.scanner import Scanner
@@ -15,25 +15,15 @@ _DECODED = 4 * 1024  # bytes that are decoded in a step
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """What the fast path found in a page.
+    """What the fast path found in a page."""
 
-    Attributes:
-        document: the page's Open Graph; None where the fast path cannot read it.
-        fallback_reason: why it cannot; then `read_with_html5lib` has to read `text`.
-        charset: the WHATWG name of the page's charset.
-        charset_source: where that was found.
-        data: what was read of the page.
-        encoding: what `data` is in; UTF-8 where it had to be decoded before it could be read.
-        error: what made the fast path fail, which is a mistake of its own; `data` ends there.
-    """
-
-    document: Document | None
-    fallback_reason: FallbackReason | None
-    charset: str
-    charset_source: CharsetSource
-    data: bytearray
-    encoding: Charset
-    error: Exception | None = None
+    document: Document | None  # None where the fast path cannot read it
+    fallback_reason: FallbackReason | None  # why it cannot; then `read_with_html5lib` has to read `text`
+    charset: str  # the WHATWG name of the page's
+    charset_source: str  # where that was found: "mark" (a byte order mark), "header", or the scanner's
+    data: bytearray  # what was read
+    encoding: Charset  # of `data`; UTF-8 where it had to be decoded before it could be read
+    error: Exception | None = None  # a mistake of the fast path's own, which made it fail; `data` ends there
 
     @property
     def text(self) -> str:
@@ -50,19 +40,15 @@ class PageReader:
     Args:
         charset: the label that the HTTP header gives, if any; one that the standard does not know is none.
         limits: how much to read.
-
-    Attributes:
-        is_behind: whether there is a step to do that needs no more bytes.
-        reading: what `close` returned.
     """
 
-    reading: Reading
+    reading: Reading  # what `close` returned
 
     def __init__(self, *, charset: str | None = None, limits: ParseLimits = ParseLimits()) -> None:  # noqa: B008 - frozen
-        self.is_behind = False
+        self.is_behind = False  # there is a step to do that needs no more bytes
         self._limits = limits
         self._charset = charsets.labelled(charset) if charset else None
-        self._source = CharsetSource.HEADER if self._charset else None
+        self._source = "header" if self._charset else ""
         self._beginning: bytes | None = b""  # until it is clear whether there is a byte order mark
         self._decoder: codecs.IncrementalDecoder | None = None  # where tags cannot be found in the bytes themselves
         self._encoded = bytearray()  # what it has not decoded yet
@@ -143,12 +129,11 @@ class PageReader:
             except Exception as error:  # noqa: BLE001 - likewise
                 self._error = error
         encoding = self._scanner.charset or charsets.UTF_8
-        undeclared = None if self._scanner.is_declared else charsets.source_of_undeclared(self._scanner.data)
         self.reading = Reading(
             document=found if isinstance(found, Document) else None,
             fallback_reason=found if isinstance(found, FallbackReason) else None,
             charset=(self._charset or encoding).name,
-            charset_source=self._source or undeclared or CharsetSource.META,
+            charset_source=self._source or self._scanner.charset_source,
             data=self._scanner.data,
             encoding=encoding,
             error=self._error,
@@ -160,7 +145,7 @@ class PageReader:
         self._beginning = None
         mark = charsets.marked(data)
         if mark and (mark[1] or self._charset is None):
-            self._charset, self._source = mark[0], CharsetSource.MARK
+            self._charset, self._source = mark[0], "mark"
             data = data[mark[1] :]
         if mark or (self._charset and self._charset.opaque):
             self._read_as(self._charset)

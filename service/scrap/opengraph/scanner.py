@@ -50,30 +50,16 @@ _USUAL_CHARSETS = {
 
 
 class Scanner:
-    """Reads a page from bytes, as they come, in steps: each takes 4 ms at most.
-
-    Args:
-        charset: the page's, where it is known; else the first that a meta declares is taken.
-        limits: how much to read, and of what size.
-
-    Attributes:
-        data: what it was fed; once it is closed, nothing beyond the place to stop.
-        enough: whether that place was reached.
-        is_behind: whether there is a step to do that needs no more bytes.
-        charset: the page's charset, as far as it is known; once it is closed, it is.
-        is_declared: whether a meta declares it, or it was given.
-        weight: bytes that count: how much work it will be to make a document of them.
-        held: bytes of memory that it holds beside `data`: a copy of what was found.
-        has_ended: whether `end` was called.
-    """
+    """Reads a page from bytes, as they come, in steps: each takes 4 ms at most."""
 
     def __init__(self, charset: Charset | None, limits: ParseLimits) -> None:
-        self.data = bytearray()
-        self.enough = False
-        self.is_behind = False
-        self.charset = charset
-        self.weight = self.held = 0
-        self.is_declared = True
+        self.data = bytearray()  # what it was fed; once it is closed, nothing beyond the place to stop
+        self.enough = False  # that place was reached
+        self.is_behind = False  # there is a step to do that needs no more bytes
+        self.charset = charset  # where it is not known, the first that a meta declares; known once it is closed
+        self.weight = 0  # bytes that count: how much work it will be to make a document of them
+        self.held = 0  # bytes of memory beside `data`: a copy of what was found
+        self.charset_source = "meta"  # unless it was given: "meta", "xml", or "content" where nothing declares it
         self.has_ended = False
         self._limits = limits
         self._at = 0  # the tokens before were read
@@ -130,7 +116,7 @@ class Scanner:
         if self.enough:
             del self.data[self._stop :]
         if self.charset is None:
-            self.is_declared = False
+            self.charset_source = "xml" if charsets.in_xml_declaration(self.data) else "content"
             self.charset = yield from charsets.undeclared(self.data)
         if self._diverging and not self._fallback and (yield from self._may_count(self._diverging_at)):
             self._fallback = self._diverging

@@ -32,7 +32,7 @@ def card_of(graph: dict[str, Any], url: str) -> Card:
     """Makes the card of a page's Open Graph; `url` is where the page was found."""
     images = graph.get("images", [])
     image = graph.get("image", "")
-    first = next((one for one in images if image in (one.get("url"), one.get("secure_url"))), {})
+    first: dict[str, Any] = next((one for one in images if image in (one.get("url"), one.get("secure_url"))), {})
     article, videos = graph.get("article", {}), graph.get("videos", [])
     kind, about = "link", list[str]()
     if videos or graph.get("type", "").startswith("video"):
@@ -63,7 +63,7 @@ def _layout(image: dict[str, Any]) -> str:
 
 
 def _size(video: dict[str, Any]) -> str:
-    return f"{video['width']} × {video['height']}" if {"width", "height"} <= video.keys() else ""
+    return f"{video['width']}x{video['height']}" if {"width", "height"} <= video.keys() else ""
 
 
 def _joined(value: str | list[str] | None) -> str:

@@ -22,7 +22,7 @@ ReadTarget = Callable[[bytes, Mapping[bytes, bytes]], Target]  # of a query, for
 _MOST_ROWS = 200  # properties that are shown
 _MOST_TEXT = 500  # characters of each
 _MOST_JSON = 32 * 1024  # characters
-_NO_SCHEME = re.compile(r"[a-z0-9-]+(?:\.[a-z0-9-]+)+(?::\d+)?(?:[/?#].*)?", re.IGNORECASE | re.DOTALL)
+_NO_SCHEME = re.compile(r"[\w-]+(?:\.[\w-]+)+(?::\d+)?(?:[/?#].*)?", re.DOTALL)
 _POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'{images}; form-action 'self'; "
     "base-uri 'none'; frame-ancestors 'none'; require-trusted-types-for 'script'; trusted-types 'none'"
@@ -43,11 +43,11 @@ def pages(explainer: Explainer, read: ReadTarget, settings: PageSettings) -> dic
     """The endpoints of the page, by path."""
     static = {name: StaticFile(name) for name in STATIC}
     urls = {name.replace(".", "_"): file.url for name, file in static.items()}
-    found: dict[str, ASGIApp] = {"/": Page(explainer, read, urls, has_images=settings.has_images)}
+    found: dict[str, ASGIApp] = {"/": PageEndpoint(explainer, read, urls, has_images=settings.has_images)}
     return found | {f"/static/{name}": file for name, file in static.items()}
 
 
-class Page:
+class PageEndpoint:
     """An ASGI endpoint: the page."""
 
     def __init__(self, explainer: Explainer, read: ReadTarget, static: Mapping[str, str], *, has_images: bool) -> None:
