@@ -8,7 +8,7 @@ export UV_PYTHON_DOWNLOADS := never
 export UV_COMPILE_BYTECODE := 1
 export PYTHONDONTWRITEBYTECODE :=
 .DEFAULT_GOAL := help
-.PHONY: help setup run demo test test-on coverage test-servers test-chart test-cluster test-course story story-picture faults course ask mystery reveal cluster-provider lint format types contracts check fuzz bench bench-bombs bench-peers bench-peers-docs gate capacity soak bench-parser dashboards dashboards-preview dashboards-pictures dashboards-check docs docs-serve site alert-test image release clean
+.PHONY: help setup run demo test test-on coverage test-servers test-chart test-cluster test-course story story-picture faults course ask mystery reveal cluster-provider lint format types contracts check fuzz bench bench-bombs bench-peers bench-peers-docs gate capacity soak bench-parser dashboards dashboards-preview dashboards-pictures dashboards-check screenshots docs docs-serve site alert-test image release clean
 
 help: ## list the commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-18s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -138,6 +138,9 @@ dashboards-preview: setup ## draw the dashboards from a Prometheus (PROMETHEUS, 
 dashboards-pictures: setup ## draw the dashboards from made-up series, into docs/images; needs helm, promtool, prometheus
 	@scripts/dashboards/pictures $(FOLDER)
 
+screenshots: setup ## take the pictures of the service's pages, into docs/images; needs chromium
+	@$(UV) run --frozen --group pictures python -m scripts.screenshots $(FOLDER)
+
 dashboards-check: setup ## whether every panel has data in a Grafana (GRAFANA=http://127.0.0.1:3000, GRAFANA_PASSWORD, NAMESPACE, JOB)
 	@.venv/bin/python -m scripts.dashboards.grafana --url $(or $(GRAFANA),http://127.0.0.1:3000) \
 	    --namespace $(or $(NAMESPACE),scrap) --job $(or $(JOB),scrap) $(ARGS)
@@ -145,6 +148,8 @@ dashboards-check: setup ## whether every panel has data in a Grafana (GRAFANA=ht
 docs: setup ## make the pages that are made from code
 	@.venv/bin/python -m scripts.settings_table > docs/settings.md
 	@.venv/bin/python -m scripts.chart_config
+	@.venv/bin/python -m scripts.problem_types
+	@.venv/bin/python -m tests.help_texts
 	helm-docs --chart-search-root charts/scrap --sort-values-order file --skip-version-footer
 
 site docs-serve release: export NO_MKDOCS_2_WARNING := 1 # mkdocs.yml says what it would say

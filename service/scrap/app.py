@@ -13,10 +13,13 @@ from functools import partial
 from socket import socket
 from typing import Any, NamedTuple
 
-from scrap import __version__, admission, api, cache, fetch, opengraph, telemetry
+from starlette.types import ASGIApp
+
+from scrap import __version__, admission, api, cache, fetch, opengraph, telemetry, web
 from scrap.cache import freshness, remote
 from scrap.errors import ScrapError
 from scrap.events import BackgroundFailed, Emit, ignore
+from scrap.explanation import Explainer
 from scrap.preview import Previewer
 from scrap.settings import RequestLimits, Serving, SettingError, Settings, variables
 from scrap.telemetry.otel.signals import signals_of
@@ -40,6 +43,8 @@ class Components(NamedTuple):
     previewer: Previewer
     cache: cache.Cache
     admission: admission.Admission
+    cpu_usage: admission.CPUUsage
+    explainer: Explainer
 
 
 @contextlib.asynccontextmanager
@@ -59,7 +64,7 @@ async def components(settings: Settings, emit: Emit = ignore) -> AsyncIterator[C
             raise SettingError(f"{variables(remote.Remote, 'url')} is no redis://, rediss:// or unix:// URL") from None
         pages.start()
         stack.push_async_callback(pages.aclose)
-        cpu_usage = admission.CPUUsage()
+        cpu_usage = admission.CPUUsage(limit=admission.CPULimit().read)
         cpu_usage.start()
         stack.callback(cpu_usage.stop)
         slots = admission.Admission(settings[admission.AdmissionLimits], cpu_usage=lambda: cpu_usage.share)
@@ -75,7 +80,9 @@ async def components(settings: Settings, emit: Emit = ignore) -> AsyncIterator[C
             emit=emit,
         )
         stack.push_async_callback(previewer.aclose)
-        yield Components(previewer, pages, slots)
+        page_bytes = settings[fetch.FetchLimits].decoded_bytes
+        explainer = Explainer(previewer, slots, page_bytes=page_bytes, emit=emit)
+        yield Components(previewer, pages, slots, cpu_usage, explainer)
 
 
 async def serve(settings: Settings) -> None:
@@ -90,18 +97,36 @@ async def serve(settings: Settings) -> None:
         public_socket = stack.enter_context(_listen(settings, "host", "port"))
         management_socket = stack.enter_context(_listen(settings, "management_host", "management_port"))
         try:
-            metrics, emit = _telemetry(settings, stack)
+            top_clients = telemetry.TopClients(settings[api.ClientPolicy].log)
+            metrics, emit = _telemetry(settings, stack, top_clients)
         except ValueError as error:
             raise SettingError(str(error)) from error
         built = await stack.enter_async_context(components(settings, emit))
-        metrics.observe_admission(built.admission)
+        metrics.observe_admission(built.admission, built.cpu_usage)
         metrics.observe_cache(built.cache)
         stopped = asyncio.Event()
         languages = settings[fetch.EgressPolicy].accept_language
+        targets = api.TargetReader(languages)
+        clients = api.ClientReader(settings[api.ClientPolicy])
+        more: dict[str, ASGIApp] = {api.explain.PATH: api.ExplainEndpoint(built.explainer, targets)}
+        if settings[web.PageSettings].is_on:
+            from scrap.web.page import pages  # noqa: PLC0415 - Jinja2, which nothing else needs
+
+            more |= pages(built.explainer, targets.read, settings[web.PageSettings])
         public_app = api.public_app(
-            built.previewer, built.admission, languages=languages, emit=emit, version=__version__
+            built.previewer,
+            built.admission,
+            targets=targets,
+            clients=clients,
+            emit=emit,
+            version=__version__,
+            more=more,
+            has_docs=settings[web.PageSettings].is_on,
+            around=api.cors(settings[api.CORSPolicy]),
         )
-        management_app = api.management_app(is_ready=lambda: not stopped.is_set(), exposition=metrics.exposition)
+        management_app = api.management_app(
+            is_ready=lambda: not stopped.is_set(), exposition=metrics.exposition, top_clients=top_clients.render
+        )
         new_server = partial(api.Server, limits=limits, connections=settings[api.ConnectionLimits])
         loop = asyncio.get_running_loop()
         sys.setswitchinterval(SWITCH_INTERVAL)
@@ -110,8 +135,8 @@ async def serve(settings: Settings) -> None:
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, stopped.set)
         async with (
-            new_server(management_app).running(management_socket) as private,
-            new_server(public_app, emit=emit).running(public_socket) as public,
+            new_server(management_app, emit=ignore, clients=clients).running(management_socket) as private,
+            new_server(public_app, emit=emit, clients=clients).running(public_socket) as public,
         ):
             log.info("serving on %s, management on %s", api.url_of(public_socket), api.url_of(management_socket))
             await stopped.wait()
@@ -128,9 +153,11 @@ def _listen(settings: Settings, host: str, port: str) -> socket:
         raise OSError(f"{error} ({variables(Serving, host, port)})") from error
 
 
-def _telemetry(settings: Settings, stack: contextlib.AsyncExitStack) -> tuple[telemetry.Metrics, Emit]:
+def _telemetry(
+    settings: Settings, stack: contextlib.AsyncExitStack, top_clients: telemetry.TopClients
+) -> tuple[telemetry.Metrics, Emit]:
     """Starts telemetry; returns the metrics and the emit function. Large libraries are imported where they are used."""
-    metrics = telemetry.Metrics(version=__version__, routes=api.ROUTES)
+    metrics = telemetry.Metrics(version=__version__, routes=api.ROUTES | web.ROUTES)
     logs = settings[telemetry.LogSettings]
     lines = stack.enter_context(telemetry.log_queue(_STDOUT, dropped=metrics.lines_dropped.inc))
     lines.setFormatter(telemetry.formatter_for(_STDOUT, logs))
@@ -154,7 +181,7 @@ def _telemetry(settings: Settings, stack: contextlib.AsyncExitStack) -> tuple[te
     stack.callback(_close_together, closings)  # its log lines are still written
     logging.getLogger("uvicorn").setLevel(logging.ERROR)  # app.py and the request's line log the rest
     stack.callback(asyncio.create_task(telemetry.measure_lag(metrics.note_lag)).cancel)
-    emit = telemetry.FanOut(*sinks, metrics, telemetry.RequestLog(), failed=metrics.note_failed_sink)
+    emit = telemetry.FanOut(*sinks, metrics, telemetry.RequestLog(), top_clients, failed=metrics.note_failed_sink)
     asyncio.get_running_loop().set_exception_handler(partial(_failed_in_background, emit))
     return metrics, emit
 

@@ -5,7 +5,7 @@ for a page one fetch.
 """
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from itertools import product
 from typing import TYPE_CHECKING, NamedTuple
@@ -38,12 +38,7 @@ class Hit(NamedTuple):
 
 
 class Cache:
-    """Two levels of entries, keyed by `Target.key`; raises ValueError where `remote.url` cannot be read.
-
-    Attributes:
-        memory: the first level.
-        lookups: how many there were, by level and result. Every hit would emit an event otherwise.
-    """
+    """Two levels of entries, keyed by `Target.key`; raises ValueError where `remote.url` cannot be read."""
 
     def __init__(
         self, limits: CacheLimits, remote: Remote, *, emit: Emit, clock: Callable[[], float] = time.time
@@ -51,12 +46,18 @@ class Cache:
         self.memory = Memory(limits.memory)
         self._shared = _connect(remote, emit) if remote.url else None
         self._clock = clock
+        # How many there were, by level and result. Every hit would emit an event otherwise.
         self.lookups: dict[tuple[str, ...], int] = dict.fromkeys(product(("memory", "shared"), _STATES.values()), 0)
 
     @property
     def shared_up(self) -> bool | None:
         """Whether the shared level is in use; None where there is none."""
         return None if self._shared is None else self._shared.up
+
+    @property
+    def shared_writes(self) -> Mapping[tuple[str, ...], int]:
+        """How many entries were sent to the shared level, by result; nothing where there is none."""
+        return {} if self._shared is None else self._shared.writes
 
     def start(self) -> None:
         if self._shared is not None:
@@ -94,7 +95,7 @@ class Cache:
 
     def put(self, key: str, entry: Entry) -> None:
         """Keeps an entry in both levels, in the shared one soon or never; one of no use is not kept."""
-        left = entry.useful_until - self._clock()
+        left = max(entry.swr_until, entry.sie_until) - self._clock()
         if left <= 0:
             return
         self.memory.put(key, entry)

@@ -15,7 +15,7 @@ from scrap.telemetry.trace import Trace
 Fields = dict[str, Any]
 
 _MAX_TEXT: Final = 16 * 1024  # characters of a message or a traceback
-PHASES: Final = ("wait", "dns", "connect", "first_byte", "body", "parse")
+PHASES: Final = ("shared_cache", "wait", "dns", "connect", "first_byte", "body", "parse")
 _phases_of: Final = attrgetter(*PHASES)
 
 
@@ -85,6 +85,9 @@ def _add_request(fields: Fields, event: RequestEnded, queries: bool) -> None:
         fields |= {name: value for name, value in event.notes._asdict().items() if value}
     if event.internal:
         fields["internal"] = _clip(event.internal if queries else redact_text(event.internal))
+    for name in ("client_address", "user_agent"):
+        if value := getattr(event, name):
+            fields[name] = value
     if event.error is not None:
         fields["exception"] = _exception(event.error)
 

@@ -17,7 +17,7 @@ from prometheus_client.exposition import choose_encoder
 from prometheus_client.registry import Collector
 
 from scrap import events
-from scrap.admission import Admission
+from scrap.admission import Admission, CPUUsage
 from scrap.cache import Cache
 from scrap.cache.remote import SharedCacheErrorKind
 from scrap.errors import Outcome, Reason
@@ -94,7 +94,7 @@ class Metrics:
         self._make_fetch_metrics()
         self._make_process_metrics(version)
         self.handlers: Handlers = {
-            events.RequestStarted: lambda _: self._in_flight.inc(),
+            events.RequestStarted: self._request_started,
             events.RequestEnded: self._request_ended,
             events.FetchEnded: self._fetch_ended,
             events.TargetBlocked: lambda event: self._blocked(event.verdict).inc(),
@@ -111,12 +111,14 @@ class Metrics:
     def route_label(self, route: str) -> str:
         return route if route in self._routes else "unmatched"
 
-    def observe_admission(self, admission: Admission) -> None:
+    def observe_admission(self, admission: Admission, cpu_usage: CPUUsage) -> None:
         self._read("scrap_admission_in_flight", "Fetches that hold a slot.", lambda: admission.in_flight)
         self._read("scrap_admission_waiting", "Fetches that wait for a slot.", lambda: admission.waiting)
         self._read("scrap_admission_capacity", "Slots for fetches.", lambda: admission.capacity)
         means = "How saturated the service is, from 0 to 1."
         self._read("scrap_admission_saturation_ratio", means, lambda: admission.saturation)
+        means = "Cores that the process may use: 1, or less by its CPU limit."
+        self._read("scrap_cpu_limit_cores", means, lambda: cpu_usage.cores)
         name, means = "scrap_admission_refused", "Fetches rejected: the service was overloaded."
         self.registry.register(CountedElsewhere(name, means, [], lambda: {(): admission.rejected}))
 
@@ -128,6 +130,8 @@ class Metrics:
         if cache.shared_up is not None:
             means = "1 while the shared level is in use, else 0."
             self._read("scrap_cache_shared_up", means, lambda: bool(cache.shared_up))
+            name, means = "scrap_cache_shared_writes", "Entries written to the shared level, by result."
+            self.registry.register(CountedElsewhere(name, means, ["result"], lambda: cache.shared_writes))
 
     def note_lag(self, seconds: float) -> None:
         self._lag.observe(seconds)
@@ -149,7 +153,8 @@ class Metrics:
     def _make_request_metrics(self) -> None:
         labels = ["route", "method", "status", "outcome", "fault"]
         self._requests = self._counter("scrap_requests", "Requests answered.", labels)
-        self._in_flight = self._gauge("scrap_requests_in_flight", "Requests being answered.")
+        self._in_flight = 0
+        self._read("scrap_requests_in_flight", "Requests being answered.", lambda: self._in_flight)
         labels, means = ["route", "outcome"], "Seconds from a request's headers to its response's end."
         self._duration = self._histogram(DURATION, means, labels, buckets=SECONDS)
         means = "Longest request of the last minute, in seconds."
@@ -195,12 +200,17 @@ class Metrics:
         prometheus.ProcessCollector(registry=self.registry)
         prometheus.GCCollector(registry=self.registry)
 
+    def _request_started(self, _: events.RequestStarted) -> None:
+        self._in_flight += 1
+
     def _request_ended(self, event: events.RequestEnded) -> None:
         requests, duration, maximum = self._series_of(event.route, event.method, event.status, event.outcome)
         requests.inc()
-        self._in_flight.dec()
+        self._in_flight -= 1
         if reason := event.reason:
             self._failures(reason, reason.outcome, reason.fault).inc()
+        if seconds := event.timings.shared_cache:
+            self._phases["shared_cache"].observe(seconds)
         if event.seconds is not None:  # rejected before it was read: a zero would lower the mean and the quantiles
             duration.observe(event.seconds, exemplar())
             maximum.observe(event.seconds, self._clock())

@@ -1,6 +1,6 @@
 """Names that operators and clients build on: none of them may disappear."""
 
-from scrap import api
+from scrap import api, web
 from scrap.errors import Reason
 from scrap.settings import SETTINGS
 from scrap.telemetry.log_fields import fields_of
@@ -8,7 +8,8 @@ from scrap.telemetry.trace import Trace
 from tests.unit.telemetry.owners import LINES
 from tests.unit.telemetry.test_documented_signals import exported
 
-ROUTES = {"/api/v1/scrap", "/openapi.json"}
+ROUTES = {"/api/v1/explain", "/api/v1/scrap", "/openapi.json", "/docs", "/problems/{name}"}
+PAGE_ROUTES = {"/", "/static/page.css", "/static/page.js", "/static/icon.svg"}
 METRICS = {
     "scrap_requests_total": {"method", "outcome", "route", "status", "fault"},
     "scrap_failures_total": {"fault", "reason", "outcome"},
@@ -35,6 +36,8 @@ METRICS = {
     "scrap_cache_bytes": set(),
     "scrap_cache_shared_failures_total": {"kind"},
     "scrap_cache_shared_up": set(),
+    "scrap_cache_shared_writes_total": {"result"},
+    "scrap_cpu_limit_cores": set(),
     "scrap_event_loop_lag_seconds": set(),
     "scrap_event_loop_lag_max_seconds": set(),
     "scrap_log_lines_dropped_total": set(),
@@ -55,6 +58,7 @@ LOG_FIELDS = {
     "body",
     "bound",
     "cache",
+    "client_address",
     "connect",
     "dns",
     "event",
@@ -72,6 +76,7 @@ LOG_FIELDS = {
     "request_id",
     "route",
     "seconds",
+    "shared_cache",
     "span_id",
     "status",
     "target",
@@ -80,9 +85,11 @@ LOG_FIELDS = {
     "truncated",
     "fallback_reason",
     "upstream_status",
+    "user_agent",
     "wait",
 }
 SETTINGS_NAMES = {
+    "SCRAP_CORS_ORIGINS",
     "SCRAP_HOST",
     "SCRAP_PORT",
     "SCRAP_MANAGEMENT_HOST",
@@ -112,6 +119,8 @@ SETTINGS_NAMES = {
     "SCRAP_MAX_REDIRECTS",
     "SCRAP_MAX_HEADER_BYTES",
     "SCRAP_INFLATE_STEP",
+    "SCRAP_PAGE",
+    "SCRAP_PAGE_IMAGES",
     "SCRAP_MAX_PAGE_BYTES",
     "SCRAP_MAX_PER_HOST",
     "SCRAP_MAX_WAITING_PER_HOST",
@@ -128,6 +137,8 @@ SETTINGS_NAMES = {
     "SCRAP_LOG_FORMAT",
     "SCRAP_LOG_LEVEL",
     "SCRAP_LOG_QUERIES",
+    "SCRAP_LOG_CLIENTS",
+    "SCRAP_TRUSTED_PROXIES",
     "SENTRY_DSN",
     "SENTRY_ENVIRONMENT",
     "SENTRY_TRACES_SAMPLE_RATE",
@@ -171,6 +182,7 @@ REASONS = {
 
 def test_every_route_still_exists() -> None:
     assert ROUTES <= api.ROUTES
+    assert PAGE_ROUTES <= web.ROUTES
 
 
 def test_every_metric_still_exists_with_its_labels() -> None:
