@@ -7,6 +7,7 @@ from urllib.parse import quote
 
 import pytest
 
+from scrap.explanation import MOST_WARNINGS
 from tests import client, exposition, running
 from tests.integration.counted_page import CountedPage
 
@@ -27,6 +28,7 @@ PAGES: dict[str, tuple[str, str]] = {
     "/undeclared": ("text/html", CARD + SIZE),
     "/behind": ("text/html; charset=utf-8", f"<p>{'a' * MIB}</p>{CARD}{SIZE}"),
     "/many": ("text/html; charset=utf-8", CARD + SIZE + '<meta property="og:x" content="1">' * 1025),
+    "/relatives": ("text/html; charset=utf-8", '<meta property="og:image" content="/i.png">' * 1024),
     "/instead": ("text/html", f'{UTF_8}<title> A &lt; b </title><meta name="twitter:card" content="summary">{JSON_LD}'),
     "/nothing": ("text/html", f"{UTF_8}<p>nothing"),
     "/picture": ("image/png", "not read"),
@@ -157,6 +159,12 @@ def test_why_there_is_none_and_what_there_is_instead(service: running.Service, p
     picture = explain(service, f"{pages}/picture")
     assert (picture["why"]["code"], picture["content"]["is_html"]) == ("not_html", False)
     assert explain(service, f"{pages}/nothing")["instead"] == {}
+
+
+def test_the_warnings_of_a_hostile_page_are_limited(service: running.Service, pages: str) -> None:
+    explanation = explain(service, f"{pages}/relatives")
+    assert codes(explanation)[:3] == ["limit_exceeded", "title_missing", "image_size_missing"]
+    assert len(explanation["warnings"]) == MOST_WARNINGS
 
 
 def test_a_failure_is_explained(service: running.Service, pages: str) -> None:

@@ -85,10 +85,11 @@ def _explained(explanation: Object) -> Table:
     rows = Table.grid(padding=(0, 2))
     for name, value in explanation.items():
         for item in value if isinstance(value, list) else [value] if value else []:
+            shown = item  # not changed: the explanation may be another result's as well
             if name == "warnings" and "property" in item:
-                item["property"] = explanation["open_graph"]["properties"][item["property"]][0]
+                shown = item | {"property": explanation["open_graph"]["properties"][item["property"]][0]}
             if name != "open_graph":
-                rows.add_row(Text(name, style="bold"), _cell(_line(item)))
+                rows.add_row(Text(name, style="bold"), _cell(_line(shown)))
     return rows
 
 
