@@ -6,7 +6,6 @@ Each explanation is a fetch; simultaneous ones of a page are one.
 import re
 from collections.abc import Iterator
 from functools import partial
-from itertools import chain, islice
 from typing import Any
 
 import orjson
@@ -22,7 +21,6 @@ from scrap.preview import MISS, Preview, Previewer, Study
 from scrap.urls import Target
 
 LONGEST_TITLE = 70  # characters that cards show
-MOST_WARNINGS = 100  # more take milliseconds of the event loop, and are larger than the Open Graph
 WARNINGS = {
     "title_missing": "There is no og:title; most programs then show no card.",
     "title_long": f"The title is longer than {LONGEST_TITLE} characters; cards show its beginning.",
@@ -94,9 +92,12 @@ class Explainer:
             raise Overloaded(entry.reason, study.preview.internal)
         document = {"url": target.href, **page, **_document(study)}
         if not entry.reason:
-            found = chain(_of_page(document, self._page_bytes), _of_graph(document["open_graph"]))
-            warnings = islice(found, MOST_WARNINGS)
-            document["warnings"] = [_present(code=code, detail=WARNINGS[code], property=n) for code, n in warnings]
+            found: dict[str, list[int]] = {}  # the numbers of the properties that a warning is about
+            for code, number in (*_of_page(document, self._page_bytes), *_of_graph(document["open_graph"])):
+                found.setdefault(code, []).extend([] if number is None else [number])
+            document["warnings"] = [
+                {"code": code, "detail": WARNINGS[code], "properties": found[code]} for code in found
+            ]
         if document["open_graph"]:
             document["instead"] = None  # html5lib had to find it
         elif not entry.reason:

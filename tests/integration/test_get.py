@@ -151,7 +151,7 @@ class TestVerbose:
         assert ("instead", "title No Open Graph here") in explained
         warnings = [text for name, text in explained if name == "warnings"]
         assert (
-            "url_relative, This address is relative; most programs require an absolute one., property og:url"
+            "url_relative, This address is relative; most programs require an absolute one., properties og:url og:image"
             in warnings
         )
         _, nothing, missing = (text for name, text in [("why", ""), *explained] if name == "why")
@@ -171,7 +171,7 @@ class TestVerbose:
         done = get("-v", url, url)
         assert done.returncode == 0
         assert len(json.loads(done.stdout)) == 2
-        assert len(re.findall("^warnings +url_relative, .*, property og:url *$", done.stderr, re.MULTILINE)) == 2
+        assert len(re.findall("^warnings +url_relative, .*, properties og:url *$", done.stderr, re.MULTILINE)) == 2
 
     def test_a_url_that_cannot_be_read_has_an_error_alone(self) -> None:
         done = get("-v", "nope")
