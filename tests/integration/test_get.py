@@ -171,7 +171,10 @@ class TestVerbose:
         done = get("-v", url, url)
         assert done.returncode == 0
         assert len(json.loads(done.stdout)) == 2
-        assert len(re.findall("^warnings +url_relative, .*, properties og:url *$", done.stderr, re.MULTILINE)) == 2
+        assert (
+            len(re.findall("^warnings +url_relative, .*, properties og:url og:image *$", done.stderr, re.MULTILINE))
+            == 2
+        )
 
     def test_a_url_that_cannot_be_read_has_an_error_alone(self) -> None:
         done = get("-v", "nope")
