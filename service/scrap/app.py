@@ -45,6 +45,7 @@ class Components(NamedTuple):
     admission: admission.Admission
     cpu_usage: admission.CPUUsage
     explainer: Explainer
+    turns: Turns
 
 
 @contextlib.asynccontextmanager
@@ -82,7 +83,7 @@ async def components(settings: Settings, emit: Emit = ignore) -> AsyncIterator[C
         stack.push_async_callback(previewer.aclose)
         page_bytes = settings[fetch.FetchLimits].decoded_bytes
         explainer = Explainer(previewer, slots, page_bytes=page_bytes, emit=emit)
-        yield Components(previewer, pages, slots, cpu_usage, explainer)
+        yield Components(previewer, pages, slots, cpu_usage, explainer, turns)
 
 
 async def serve(settings: Settings) -> None:
@@ -112,7 +113,7 @@ async def serve(settings: Settings) -> None:
         if settings[web.PageSettings].is_on:
             from scrap.web.page import pages  # noqa: PLC0415 - Jinja2, which nothing else needs
 
-            more |= pages(built.explainer, targets.read, settings[web.PageSettings])
+            more |= pages(built.explainer, targets.read, built.turns, settings[web.PageSettings])
         public_app = api.public_app(
             built.previewer,
             built.admission,

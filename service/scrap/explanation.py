@@ -17,7 +17,7 @@ from scrap.cache.flight import Flights
 from scrap.errors import Outcome, Overloaded
 from scrap.events import Emit, RequestEnded
 from scrap.fetch import FetchedPage
-from scrap.preview import MISS, Preview, Previewer, Study
+from scrap.preview import JOINED, MISS, Preview, Previewer, Study
 from scrap.urls import Target
 
 LONGEST_TITLE = 70  # characters that cards show
@@ -68,8 +68,11 @@ class Explainer:
         summary.target, summary.target_host = target.href, target.host
         if self._admission.is_overloaded and target.key not in self._flights and not self._admission.admit():
             raise self._admission.reject()
+        joins = target.key in self._flights
         preview, document = await self._flights.run(target.key, partial(self._explain, target), disconnect)
-        summary.cache, summary.timings, summary.notes = preview.source, preview.timings, preview.notes
+        summary.cache = JOINED if joins else preview.source
+        if not joins:  # else the phases are those of the request that began the fetch
+            summary.timings, summary.notes = preview.timings, preview.notes
         entry, summary.internal = preview.entry, preview.internal
         summary.outcome, summary.reason, summary.upstream_status = entry.outcome, entry.reason, entry.upstream_status
         return document

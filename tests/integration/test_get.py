@@ -166,6 +166,16 @@ class TestVerbose:
         assert re.search(rf"^final_url +{titled}/there *$", done.stderr, re.MULTILINE)
         assert json.loads(done.stdout)["title"] == "/there"
 
+    def test_one_page_twice_is_explained_twice(self, origin: running.Origin) -> None:
+        url = f"{origin.url}/card.html"
+        done = get("-v", url, url)
+        assert done.returncode == 0
+        assert len(json.loads(done.stdout)) == 2
+        assert (
+            len(re.findall("^warnings +url_relative, .*, properties og:url og:image *$", done.stderr, re.MULTILINE))
+            == 2
+        )
+
     def test_a_url_that_cannot_be_read_has_an_error_alone(self) -> None:
         done = get("-v", "nope")
         assert done.stderr == "scrap: nope: The url cannot be read as an absolute URL. (url_malformed)\n"

@@ -106,11 +106,13 @@ def test_a_slow_host_does_not_block_others(origin: running.Origin, stuck: runnin
         assert (first.result().status, second.result().status) == (200, 200)
 
 
-def test_a_request_that_shares_a_fetch_is_logged_as_joined(stuck: running.Origin) -> None:
+@pytest.mark.parametrize("path", ["/api/v1/scrap", "/api/v1/explain"])
+def test_a_request_that_shares_a_fetch_is_logged_as_joined(stuck: running.Origin, path: str) -> None:
+    page = f"{path}?url={quote(f'{stuck.url}/shared', safe='')}"
     with running.service() as service, ThreadPoolExecutor(2) as clients:
-        first = clients.submit(client.scrap, service.url, f"{stuck.url}/shared", headers={"X-Request-ID": "first"})
+        first = clients.submit(client.request, service.url, page, headers={"X-Request-ID": "first"})
         assert Stuck.arrived.acquire(timeout=10)
-        second = clients.submit(client.scrap, service.url, f"{stuck.url}/shared", headers={"X-Request-ID": "second"})
+        second = clients.submit(client.request, service.url, page, headers={"X-Request-ID": "second"})
         eventually(lambda: figure(service, "scrap_flights_joined_total") == 1)
         Stuck.released.set()
         assert first.result().body == second.result().body

@@ -37,8 +37,11 @@ def endpoint(files: StaticFiles, name: str) -> Endpoint:
     """The endpoint of one file."""
 
     async def send_file(request: Request) -> Response:
+        # No ranges, which HTTP leaves to a server: Starlette's errors of them are no problems (RFC 9110, section 14.2).
+        request.scope["headers"] = [field for field in request.scope["headers"] if field[0] != b"range"]
         response = await files.get_response(name, request.scope)
         response.headers.update(HEADERS)
+        del response.headers["Accept-Ranges"]
         return response
 
     return send_file

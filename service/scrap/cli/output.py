@@ -85,11 +85,18 @@ def _explained(explanation: Object) -> Table:
     rows = Table.grid(padding=(0, 2))
     for name, value in explanation.items():
         for item in value if isinstance(value, list) else [value] if value else []:
-            if name == "warnings" and (numbers := item.pop("properties")):
-                item["properties"] = " ".join(explanation["open_graph"]["properties"][number][0] for number in numbers)
-            if name != "open_graph":
+            if name == "warnings":
+                rows.add_row(Text(name, style="bold"), _cell(_warning(item, explanation["open_graph"])))
+            elif name != "open_graph":
                 rows.add_row(Text(name, style="bold"), _cell(_line(item)))
     return rows
+
+
+def _warning(warning: Object, graph: Object) -> str:
+    """A warning with the names of its properties; it is not changed: results of the same page share it."""
+    names = " ".join(graph["properties"][number][0] for number in warning["properties"])
+    shown = {name: value for name, value in warning.items() if name != "properties"}
+    return _line(shown | {"properties": names} if names else shown)
 
 
 def _line(item: object) -> str:

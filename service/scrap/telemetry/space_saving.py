@@ -13,7 +13,7 @@ class ClientCounter:
     failures: int = 0  # rejected and blocked requests included
     rejections: int = 0
     blocked: int = 0
-    user_agent: str = ""  # of the last request
+    user_agent: bytes = b""  # of the last request; as bytes, for one emoji makes a text four times as large
 
 
 class SpaceSaving:

@@ -17,6 +17,7 @@ _MINUTE: Final = 60.0
 _MINUTES: Final = 5  # before the current one
 _K: Final = 128  # a client with a 128th of a minute's requests is in its counters
 _TOP: Final = 20
+_USER_AGENT_BYTES: Final = 200
 _NONE: Final = dict.fromkeys(("requests", "failures", "rejections", "blocked"), 0)
 
 
@@ -35,7 +36,7 @@ class TopClients:
         if minute not in self._minutes:
             self._minutes = {**self._recent(minute), minute: SpaceSaving(_K)}
         counter = self._minutes[minute].count(event.client_address)
-        counter.user_agent = event.user_agent
+        counter.user_agent = event.user_agent.encode()[:_USER_AGENT_BYTES]
         if event.reason:
             counter.failures += 1
             counter.rejections += event.outcome is Outcome.SHED
@@ -54,7 +55,7 @@ class TopClients:
                 row = rows.setdefault(address, {"client_address": address, **_NONE})
                 for name in _NONE:
                     row[name] += getattr(counter, name)
-                row["user_agent"] = counter.user_agent
+                row["user_agent"] = counter.user_agent.decode(errors="ignore")
         head = {
             "log_clients": self._log,
             "seconds": round(min(now - self._began, now % _MINUTE + _MINUTES * _MINUTE)),

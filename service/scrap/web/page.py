@@ -1,7 +1,8 @@
 """`GET /` and `GET /?url=…`: a form, and what `/api/v1/explain` says of a page, in words and as a card."""
 
 import re
-from collections.abc import Callable, Mapping
+import time
+from collections.abc import Callable, Iterator, Mapping
 from functools import partial
 from importlib.resources import files
 from typing import Any
@@ -14,6 +15,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from scrap.errors import InvalidURL, Outcome, Overloaded, Reason
 from scrap.explanation import Explainer
+from scrap.turns import Turns
 from scrap.urls import Target
 from scrap.web import STATIC, PageSettings
 from scrap.web.card import card_of
@@ -24,7 +26,9 @@ ReadTarget = Callable[[bytes, Mapping[bytes, bytes]], Target]  # of a query, for
 
 _MOST_ROWS = 200  # properties that are shown
 _MOST_TEXT = 500  # characters of each
-_MOST_JSON = 32 * 1024  # characters
+_MOST_PROPERTIES = 32 * 1024  # bytes of all of them, as HTML: clients that do not read hold their responses' memory
+_MOST_JSON = 48 * 1024  # likewise
+_LONGEST = 5  # bytes of a character as HTML: `&#39;`
 _NO_SCHEME = re.compile(r"[\w-]+(?:\.[\w-]+)+(?::\d+)?(?:[/?#].*)?", re.DOTALL)
 _TEXT = re.compile(r"\{\{ text\.(\w+) \}\}")
 _POLICY = (
@@ -43,20 +47,23 @@ _HEADERS = (
 )
 
 
-def pages(explainer: Explainer, read: ReadTarget, settings: PageSettings) -> dict[str, ASGIApp]:
-    """The endpoints of the page, by path."""
+def pages(explainer: Explainer, read: ReadTarget, turns: Turns, settings: PageSettings) -> dict[str, ASGIApp]:
+    """The endpoints of the page, by path; it is rendered when it is its turn."""
     static = {name: StaticFile(name) for name in STATIC}
     urls = {name.replace(".", "_"): file.url for name, file in static.items()}
-    found: dict[str, ASGIApp] = {"/": PageEndpoint(explainer, read, urls, has_images=settings.has_images)}
+    found: dict[str, ASGIApp] = {"/": PageEndpoint(explainer, read, turns, urls, has_images=settings.has_images)}
     return found | {f"/static/{name}": file for name, file in static.items()}
 
 
 class PageEndpoint:
     """An ASGI endpoint: the page."""
 
-    def __init__(self, explainer: Explainer, read: ReadTarget, static: Mapping[str, str], *, has_images: bool) -> None:
+    def __init__(
+        self, explainer: Explainer, read: ReadTarget, turns: Turns, static: Mapping[str, str], *, has_images: bool
+    ) -> None:
         self._explainer = explainer
         self._read = read
+        self._turns = turns
         self._has_images = has_images
         self._templates = {}
         for language in LANGUAGES:
@@ -86,9 +93,13 @@ class PageEndpoint:
             except (InvalidURL, Overloaded) as raised:
                 error = raised.reason
                 summary.reason, summary.outcome, summary.internal = error, error.outcome, raised.internal
+        if document and not self._turns.is_free:  # all requests of one explanation come here at once
+            await self._turns.wait()
+        started = time.perf_counter()
         card = card_of(document["open_graph"], document["final_url"]) if document.get("open_graph") else None
         language = preferred(fields.get(b"accept-language", b""))
         body = _render(self._templates[language], document, asked=url, error=error, card=card)
+        self._turns.spend(time.perf_counter() - started)
         status = error.outcome.status if error else 200
         images = " http: https:" if card and card.image and self._has_images else ""
         headers = [
@@ -111,14 +122,25 @@ def _source(language: str, name: str) -> str:
 
 def _render(template: Template, document: dict[str, Any], **more: Any) -> bytes:
     properties = document.get("open_graph", {}).get("properties", [])
+    shown = list(_rows(properties))
     html = template.render(
         document,
-        properties=properties[:_MOST_ROWS],
-        hidden=max(0, len(properties) - _MOST_ROWS),
+        properties=shown,
+        hidden=len(properties) - len(shown),
         bar=bar(document.get("seconds", {})),
         **more,
     )
     return html.encode(errors="replace")
+
+
+def _rows(properties: list[list[str | None]]) -> Iterator[list[str | None]]:
+    """The first properties, as many as are shown."""
+    left = _MOST_PROPERTIES
+    for name, content in properties[:_MOST_ROWS]:
+        left -= _size(name or "") + _size(clip(content or ""))
+        if left < 0:
+            return
+        yield [name, content]
 
 
 def asked(query: bytes) -> str:
@@ -134,6 +156,11 @@ def with_scheme(url: str) -> str:
 def clip(text: str, length: int = _MOST_TEXT) -> str:
     """The beginning of a text."""
     return text if len(text) <= length else f"{text[:length]}…"
+
+
+def _size(text: str) -> int:
+    """The bytes of a text as HTML."""
+    return len(escape(text).encode(errors="replace"))
 
 
 def bar(seconds: dict[str, float]) -> list[tuple[str, float, float]]:
@@ -153,4 +180,5 @@ def milliseconds(seconds: float) -> str:
 
 def pretty(graph: dict[str, Any]) -> str:
     """JSON for a person, without its end where it is long."""
-    return clip(orjson.dumps(graph, option=orjson.OPT_INDENT_2).decode(), _MOST_JSON)
+    text = orjson.dumps(graph, option=orjson.OPT_INDENT_2).decode()
+    return text if _size(text) <= _MOST_JSON else clip(text, _MOST_JSON // _LONGEST)

@@ -50,6 +50,13 @@ def test_a_page_needs_nothing_of_another_host_and_nothing_inline(service: runnin
         assert client.request(service.url, urljoin(path, reference)).status == 200
 
 
+@pytest.mark.parametrize("asked", ["bytes=0-1", "bytes=x", "bytes=99999999-", "bytes=0-0,2-2"])
+def test_no_range_of_a_file_is_sent(service: running.Service, asked: str) -> None:
+    """Starlette's 400 and 416 are no problems, and would be counted with the outcome "ok"."""
+    whole, file = (client.request(service.url, DOCS[1], headers=headers) for headers in ({}, {"Range": asked}))
+    assert (file.status, file.body, file.headers["Accept-Ranges"]) == (200, whole.body, None)
+
+
 @pytest.mark.parametrize("path", DOCS)
 def test_files_of_docs_are_sent_once(service: running.Service, path: str) -> None:
     file, head = client.request(service.url, path), client.request(service.url, path, method="HEAD")

@@ -51,9 +51,11 @@ PAGES = {
     "/override": meta("og:title", OVERRIDE) + meta("og:description", OVERRIDE) + meta("og:site_name", OVERRIDE) + IMAGE,
     "/long": f"<title>{'t' * 2 * MIB}</title>" + meta("og:title", "t" * 2 * MIB),
     "/long-title": meta("og:title", "t" * 16_000) + meta("og:" + "n" * 100, "v" * 16_000),
+    "/quotes": meta("og:title", "t") + meta("og:" + "'" * 30, "'" * 500) * 199,
     "/instead-script": f"<title><script>alert(1)</script></title><meta name=twitter:title content='{DATA}'>",
 }  # fmt: skip
-HOSTILE = ["/script", "/javascript", "/data", "/attribute", "/override", "/long", "/long-title", "/instead-script"]
+HOSTILE = ["/script", "/javascript", "/data", "/attribute", "/override", "/long", "/long-title", "/quotes"]
+HOSTILE += ["/instead-script"]
 
 
 def png(width: int = 8, height: int = 4) -> bytes:

@@ -119,7 +119,8 @@ def test_where_clients_are_off_it_is_empty_and_says_so() -> None:
     assert counting.render() == {"log_clients": "off", "seconds": 0, "requests": 0, "missed": 0, "clients": []}
 
 
-def test_any_number_of_clients_takes_a_mebibyte() -> None:
+@pytest.mark.parametrize("end", ["x", "\N{GRINNING FACE}", "\N{REPLACEMENT CHARACTER}"])
+def test_any_number_of_clients_takes_a_mebibyte(end: str) -> None:
     """Six minutes of clients that each send one request, with the longest addresses and User-Agents there are."""
     tracemalloc.start()
     try:
@@ -129,7 +130,7 @@ def test_any_number_of_clients_takes_a_mebibyte() -> None:
             counting.clock.now = minute * 60.0
             for number in range(2000):
                 address = f"2001:0db8:1111:2222:3333:4444:5555:{minute:02}{number:04}"
-                counting.emit(address, SHED, user_agent=f"{address}{'x' * 200}"[:200])
+                counting.emit(address, SHED, user_agent=f"{address}{'x' * 199}"[:199] + end)
         assert tracemalloc.get_traced_memory()[0] - before < 1024 * 1024
         assert counting.render()["missed"] > 0
     finally:

@@ -1,8 +1,16 @@
-"""What a form asks for, and how much of a page is shown."""
+"""What a form asks for, how much of a page is shown, and when it is rendered."""
+
+from typing import Any, cast
 
 import pytest
+from starlette.types import Message
 
-from scrap.web.page import asked, bar, clip, pretty, with_scheme
+from scrap import urls
+from scrap.errors import Outcome
+from scrap.events import RequestEnded
+from scrap.explanation import Explainer
+from scrap.turns import Turns
+from scrap.web.page import PageEndpoint, asked, bar, clip, pretty, with_scheme
 
 
 @pytest.mark.parametrize(
@@ -41,9 +49,44 @@ def test_a_url_as_a_person_writes_it(written: str, url: str) -> None:
 def test_long_texts_are_clipped() -> None:
     assert clip("a" * 500) == "a" * 500
     assert clip("a" * 501) == "a" * 500 + "…"
-    assert len(pretty({"title": "a" * 100_000})) == 32 * 1024 + 1
+    assert pretty({"title": "a" * 40_000}).endswith('a"\n}')
+    assert len(pretty({"title": "'" * 40_000})) == 48 * 1024 // 5 + 1
 
 
 def test_the_bar_of_phases() -> None:
     assert bar({"a": 0.001, "b": 0.003}) == [("a", 0.0, 25.0), ("b", 25.0, 75.0)]
     assert bar({"a": 0.0}) == [("a", 0.0, 0.0)]
+
+
+class FixedExplainer:
+    """An explainer that has one explanation for every page."""
+
+    async def explain(self, *_: Any) -> dict[str, Any]:
+        return {
+            "outcome": "blocked",
+            "why": {"code": "x", "detail": "y", "fault": "caller"},
+            "cache": {"state": "miss"},
+        }
+
+
+@pytest.mark.anyio
+async def test_a_page_is_rendered_when_it_is_its_turn() -> None:
+    turns, order = Turns(), list[str]()
+    endpoint = PageEndpoint(
+        cast("Explainer", FixedExplainer()), lambda *_: urls.parse("http://a.example/"), turns, {}, has_images=True
+    )
+    turns.spend(1.0)  # more than there is in this iteration
+    turns.call_soon(lambda: order.append("another step"))
+
+    async def send(message: Message) -> None:
+        order.append(message["type"])
+
+    async def receive() -> Message:
+        raise NotImplementedError
+
+    summary = RequestEnded("", "GET", "/", 0, Outcome.OK, 0.0)
+    scope = {"query_string": b"url=a", "state": {"summary": summary, "fields": {}}}
+    spent = turns.spent
+    await endpoint(scope, receive, send)
+    assert order == ["another step", "http.response.start", "http.response.body"]
+    assert turns.spent > spent
