@@ -13,10 +13,11 @@ import pytest
 
 from tests.cluster.alerts.scene import ALERTMANAGER, fetch
 from tests.cluster.clusters import STACK, Namespace, nodes, run, until
-from tests.cluster.faults import report, runbook
+from tests.cluster.faults import breaking, report, runbook
 from tests.cluster.faults.faults import FAULTS, InjectedFault, Way
 from tests.cluster.faults.observer import Fired
-from tests.cluster.faults.scene import CPU, RATE, SILENCE, Scene, made, shortened
+from tests.cluster.faults.runbook import RunbookCommand
+from tests.cluster.faults.scene import CPU, NAME, RATE, SILENCE, Scene, made, shortened
 from tests.cluster.providers.provider import CannotError
 
 pytestmark = pytest.mark.usefixtures("inside")
@@ -67,18 +68,21 @@ def notification(scene: Scene, fault: InjectedFault, since: float) -> str:
     return str(fault.way.value)
 
 
-def cause(fault: InjectedFault, said: str, words: dict[str, str]) -> str:
-    """What the runbook's check says of the cause.
+def cause(fault: InjectedFault, said: list[tuple[RunbookCommand, str]], words: dict[str, str]) -> str:
+    """The command of the runbook that names the cause, and the line that does.
 
     Raises:
-        AssertionError: nothing.
+        AssertionError: none does.
     """
-    found = re.search(runbook.filled(fault.cause, words), said, re.MULTILINE)
-    assert found, f"{fault.alert}.md's check does not name the cause ({fault.cause}):\n{said}"
-    begin = said.rfind("\n", 0, found.end()) + 1
-    line, end = said[begin:].partition("\n")[0], found.end() - begin
-    shown = line[:110] if end <= 110 else f"…{line[end - 110 : end]}"
-    return f"[{fault.alert}](runbooks/{fault.alert}.md): `{shown.strip()}`"
+    pattern = re.compile(runbook.filled(fault.cause, words), re.MULTILINE)
+    for command, shown in said:
+        if found := pattern.search(shown):
+            begin = shown.rfind("\n", 0, found.end()) + 1
+            line, end = shown[begin:].partition("\n")[0], found.end() - begin
+            part = line[:110] if end <= 110 else f"…{line[end - 110 : end]}"
+            return f"[{fault.alert}](runbooks/{fault.alert}.md): `{command.text}` → `{part.strip()}`"
+    shown = "\n".join(f"{command.text}\n{text}" for command, text in said)
+    raise AssertionError(f"{fault.alert}.md's commands do not name the cause ({fault.cause}):\n{shown}")
 
 
 def in_words(fired: list[Fired], since: float) -> str:
@@ -107,34 +111,54 @@ def injected(fault: InjectedFault, scene: Scene) -> report.Row:
         fault.prepared(scene)
         scene.calm()
     scene.slack.forget()
-    expected = f"{fault.alert}/{fault.severity}"
     since = time.time()
     with fault.broken(scene) as words:
-        until(
-            f"{expected} fires",
-            lambda: expected in {fired.name for fired in scene.observer.since(since)},
-            since + scene.intervals.patience(fault.seconds) - time.time(),
-        )
-        slack = notification(scene, fault, since)
-        fill = runbook.words(Namespace(STACK), scene.intervals)
-        said = runbook.run(fault.alert, scene.stack, fill | words)
+        if fault.alert:
+            slack, check = found(fault, scene, words, since)
+        else:
+            slack, check = not_to_be_found(fault, scene), "-"
         over = time.time()
     scene.calm()
 
     fired = [one for one in scene.observer.since(since) if one.alert == fault.alert or one.alert != CPU]
     noticed = scene.traffic.noticed(since, over)
-    print(f"{fault.name}: {noticed}; {in_words(fired, since)}; {slack}")
-    assert fired[0].name == (fault.first or expected)
-    assert {one.name for one in fired} - fault.companions - {fault.first} == {expected}
+    print(f"{fault.name}: {noticed}; {in_words(fired, since)}; {slack}; {time.time() - since:.0f} s")
     assert fault.served[0] <= 100 * noticed.share <= fault.served[1], noticed
+    if fault.alert:
+        expected = f"{fault.alert}/{fault.severity}"
+        assert fired[0].name == (fault.first or expected)
+        assert {one.name for one in fired} - fault.companions - {fault.first} == {expected}
+    else:
+        assert fired == []
     return report.Row(
         name=fault.name,
         noticed=f"{fault.notices}. {noticed}",
-        alert=f"{fired[0].alert}, {fired[0].severity}",
-        after=f"{fired[0].at - since:.0f} s",
+        alert=f"{fired[0].alert}, {fired[0].severity}" if fired else "none",
+        after=f"{fired[0].at - since:.0f} s" if fired else "-",
         others=in_words(fired[1:], since),
         slack=slack,
-        check=cause(fault, said, words),
-        shortened=report.shortened(shortened(scene.intervals, nodes()[0]), fault.alert),
+        check=check,
+        shortened=report.shortened(shortened(scene.intervals, nodes()[0]), fault.alert) if fired else "-",
         run=today(),
     )
+
+
+def found(fault: InjectedFault, scene: Scene, words: dict[str, str], since: float) -> tuple[str, str]:
+    """Waits for the alert and its message; what Slack got, and the runbook's command that names the cause."""
+    expected = f"{fault.alert}/{fault.severity}"
+    until(
+        f"{expected} fires",
+        lambda: expected in {fired.name for fired in scene.observer.since(since)},
+        since + scene.intervals.patience(fault.seconds) - time.time(),
+    )
+    slack = notification(scene, fault, since)
+    given = {"NS": scene.namespace.name, "RELEASE": NAME, "POD": breaking.a_pod(scene), "NODE": nodes()[-1], **words}
+    said = runbook.check(fault.alert, scene.stack, given, runbook.windows(scene.intervals))
+    return slack, cause(fault, said, words)
+
+
+def not_to_be_found(fault: InjectedFault, scene: Scene) -> str:
+    """Looks on for a while, in which nothing may fire; why that is right."""
+    deadline = time.time() + fault.seconds
+    until("it has been looked at for long enough", lambda: bool(scene.firing()) or time.time() > deadline, 600)
+    return f"nothing, as it should: {fault.nobody}"
