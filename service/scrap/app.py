@@ -40,6 +40,7 @@ class Components(NamedTuple):
     previewer: Previewer
     cache: cache.Cache
     admission: admission.Admission
+    cpu_usage: admission.CPUUsage
 
 
 @contextlib.asynccontextmanager
@@ -59,7 +60,7 @@ async def components(settings: Settings, emit: Emit = ignore) -> AsyncIterator[C
             raise SettingError(f"{variables(remote.Remote, 'url')} is no redis://, rediss:// or unix:// URL") from None
         pages.start()
         stack.push_async_callback(pages.aclose)
-        cpu_usage = admission.CPUUsage()
+        cpu_usage = admission.CPUUsage(limit=admission.CPULimit().read)
         cpu_usage.start()
         stack.callback(cpu_usage.stop)
         slots = admission.Admission(settings[admission.AdmissionLimits], cpu_usage=lambda: cpu_usage.share)
@@ -75,7 +76,7 @@ async def components(settings: Settings, emit: Emit = ignore) -> AsyncIterator[C
             emit=emit,
         )
         stack.push_async_callback(previewer.aclose)
-        yield Components(previewer, pages, slots)
+        yield Components(previewer, pages, slots, cpu_usage)
 
 
 async def serve(settings: Settings) -> None:
@@ -94,7 +95,7 @@ async def serve(settings: Settings) -> None:
         except ValueError as error:
             raise SettingError(str(error)) from error
         built = await stack.enter_async_context(components(settings, emit))
-        metrics.observe_admission(built.admission)
+        metrics.observe_admission(built.admission, built.cpu_usage)
         metrics.observe_cache(built.cache)
         stopped = asyncio.Event()
         languages = settings[fetch.EgressPolicy].accept_language

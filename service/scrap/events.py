@@ -23,6 +23,7 @@ class Timings:
     first_byte: float = 0.0  # from the request sent to the response's head
     body: float = 0.0
     parse: float = 0.0
+    shared_cache: float = 0.0  # the look-up in the shared level of the cache
 
 
 class PageNotes(NamedTuple):

@@ -137,8 +137,9 @@ class Previewer:
         """
         joins = target.key in self._flights
         preview = await self._flights.run(target.key, partial(self._make, target, no_cache=no_cache), disconnect)
-        if joins and preview.source == MISS:  # the phases of the fetch are those of the request that began it
-            preview = preview._replace(source=JOINED, timings=_NO_FETCH, notes=None)
+        if joins:  # the phases are those of the request that began the fetch
+            source = JOINED if preview.source == MISS else preview.source
+            preview = preview._replace(source=source, timings=_NO_FETCH, notes=None)
         if preview.due:
             self._refresh(target)
         return preview
@@ -162,12 +163,15 @@ class Previewer:
         summary = FetchEnded()
         try:
             with Deadline(self._deadline) as deadline:
-                if not self._admission.is_saturated:  # a rejection does not wait for another server
+                # A rejection does not wait for another server.
+                if self._cache.shared_up and not self._admission.is_saturated:
+                    asked = time.perf_counter()
                     hit = await self._cache.get(target.key)
+                    summary.timings.shared_cache = time.perf_counter() - asked
                 if hit and hit.state:
                     is_stale = only_fresh and hit.state is EntryState.STALE
                     if not (is_stale or (no_cache and self._is_due(hit))):
-                        return _found(hit)
+                        return _found(hit, summary.timings)
                 made = await self._admitted(target, summary, deadline)
         except ScrapError as error:
             hold = self._freshness.minimum if no_cache else 0.0
@@ -334,7 +338,7 @@ class PageParse:
         return Parsed(body, outcome, bound=graph.bound, refresh=document.refresh, base=document.base)
 
 
-def _found(hit: Hit) -> Preview:
+def _found(hit: Hit, timings: Timings = _NO_FETCH) -> Preview:
     """The preview that was in the cache."""
     source = FRESH if hit.state is EntryState.FRESH else STALE
-    return Preview(hit.entry, source, _NO_FETCH, due=hit.state is EntryState.STALE)
+    return Preview(hit.entry, source, timings, due=hit.state is EntryState.STALE)

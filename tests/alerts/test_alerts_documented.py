@@ -47,7 +47,7 @@ def named(name: str, values: Object) -> list[Object]:
 def test_a_page_an_alert(name: str) -> None:
     page = (RUNBOOKS / f"{name}.md").read_text()
     assert page.startswith(f"# {name}\n\nSeverity: ")
-    assert re.findall(r"^## (.*)$", page, re.MULTILINE) == PARTS
+    assert re.findall(r"^## (.*)$", page, re.MULTILINE)[: len(PARTS)] == PARTS
     parts = re.split(r"^## .*$", page, flags=re.MULTILINE)[1:]
     assert all(len(part.strip()) > 40 for part in parts)
     severities = {alert["labels"]["severity"] for alert in alerts() if alert["alert"] == name}

@@ -83,6 +83,22 @@ def test_a_stale_answer_of_another_replica_stands_in_for_a_page_that_is_broken(
     assert (answer.status, answer.json["title"], state.visits) == (200, "First", 2)
 
 
+def test_the_look_up_in_the_server_is_a_phase_of_the_request(
+    shared: RedisServer,
+    site: tuple[CountedPage, str],
+    pair: tuple[running.Service, running.Service],
+) -> None:
+    (_, url), (first, second) = site, pair
+    look_ups = 'scrap_phase_duration_seconds_count{phase="shared_cache"}'
+    before = figure(second, look_ups)
+    assert ", shared_cache;dur=" in client.scrap(first.url, url).headers["Server-Timing"]
+    eventually(partial(shared.admin.exists, _name(urls.parse(url).href)))
+    found = client.scrap(second.url, url)
+    assert found.headers["Server-Timing"].startswith("dns;dur=0.0, ")
+    assert ", shared_cache;dur=" in found.headers["Server-Timing"]
+    assert figure(second, look_ups) == before + 1
+
+
 def test_the_server_is_killed_and_comes_back_and_no_call_is_lost(shared: RedisServer, origin: running.Origin) -> None:
     numbers = iter(range(1000))
 

@@ -4,7 +4,7 @@ import asyncio
 
 import pytest
 
-from scrap.admission import Admission, AdmissionLimits, CPUUsage
+from scrap.admission import Admission, AdmissionLimits, CPUAllowance, CPUUsage
 from scrap.errors import Overloaded, Reason
 from tests.clock import Clock
 
@@ -254,6 +254,19 @@ async def test_cpu_usage_is_the_share_of_the_last_seconds() -> None:
     assert usage.share == 0.0  # what was longer ago does not count
     used += 100
     assert usage.share == 1.0
+
+
+def test_cpu_usage_is_a_share_of_the_limit() -> None:
+    clock, used, allowed = Clock(0), 0.0, CPUAllowance(0.05)
+    usage = CPUUsage(clock=clock, used=lambda: used, limit=lambda: allowed)
+    assert usage.cores == 0.05
+    clock.now, used = 10.0, 0.4
+    assert usage.share == pytest.approx(0.8)
+    allowed = CPUAllowance(0.5, throttled=9.0)  # it uses little on the mean, and waits all the same
+    assert usage.share == pytest.approx(0.9)
+    allowed = CPUAllowance(4.0)  # one event loop
+    assert usage.cores == 1.0
+    assert usage.share == pytest.approx(0.04)
 
 
 def is_overloaded(admission: Admission) -> bool:

@@ -5,7 +5,7 @@ for a page one fetch.
 """
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from itertools import product
 from typing import TYPE_CHECKING, NamedTuple
@@ -57,6 +57,11 @@ class Cache:
     def shared_up(self) -> bool | None:
         """Whether the shared level is in use; None where there is none."""
         return None if self._shared is None else self._shared.up
+
+    @property
+    def shared_writes(self) -> Mapping[tuple[str, ...], int]:
+        """How many entries were sent to the shared level, by result; nothing where there is none."""
+        return {} if self._shared is None else self._shared.writes
 
     def start(self) -> None:
         if self._shared is not None:

@@ -30,7 +30,9 @@ class SharedCacheErrorKind(StrEnum):
     TIMEOUT = "timeout"  # no reply in time
     CONNECTION = "connection"  # refused, reset, closed, or still loading its data
     AUTH = "auth"  # the password or its permissions
-    REFUSED = "refused"  # one command: out of memory, a read-only replica, a value of another type
+    OUT_OF_MEMORY = "out_of_memory"  # the server is full, and evicts nothing
+    READ_ONLY = "read_only"  # the server is a replica
+    REFUSED = "refused"  # one command for another reason: a value of another type, a disk that is full
     PROTOCOL = "protocol"  # not the server we expect
     BACKLOG = "backlog"  # more commands than `Remote.backlog`
     ENTRY = "entry"  # a value that is no entry

@@ -13,12 +13,19 @@ import asyncio
 import random
 from base64 import urlsafe_b64encode
 from hashlib import blake2b
-from typing import NamedTuple, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 from redis.asyncio import Redis
 from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
-from redis.exceptions import AuthenticationError, AuthorizationError, NoPermissionError, ResponseError
+from redis.exceptions import (
+    AuthenticationError,
+    AuthorizationError,
+    NoPermissionError,
+    OutOfMemoryError,
+    ReadOnlyError,
+    ResponseError,
+)
 from redis.exceptions import ConnectionError as RedisConnectionError
 from redis.exceptions import TimeoutError as RedisTimeoutError
 
@@ -27,6 +34,7 @@ from scrap.cache.remote import Remote, SharedCacheErrorKind
 from scrap.events import Emit, SharedCacheFailed
 
 T = TypeVar("T")
+_STORED = "stored"
 _BATCH = 64  # commands in one pipeline: enough to share its cost, few enough for the timeout
 
 
@@ -42,10 +50,16 @@ class _Write(NamedTuple):
 
 
 class Shared:
-    """The entries that all replicas share; raises ValueError where redis-py cannot read the URL."""
+    """The entries that all replicas share; raises ValueError where redis-py cannot read the URL.
+
+    Attributes:
+        up: whether the server responded when last asked.
+        writes: how many entries were to be stored, by result: "stored", or the kind of the failure.
+    """
 
     def __init__(self, remote: Remote, *, emit: Emit) -> None:
-        self.up = False  # whether the server responded when last asked
+        self.up = False
+        self.writes: dict[tuple[str, ...], int] = dict.fromkeys(zip((_STORED, *SharedCacheErrorKind)), 0)
         self._remote = remote
         self._emit = emit
         self._client = Redis.from_url(
@@ -99,6 +113,7 @@ class Shared:
             self._writes.put_nowait(_Write(key, entry, ttl))
         except asyncio.QueueFull:
             self._report(SharedCacheErrorKind.BACKLOG)
+            self.writes[(SharedCacheErrorKind.BACKLOG,)] += 1
 
     async def _read(self) -> None:
         while True:
@@ -107,17 +122,19 @@ class Shared:
             values = await self._execute([("GETRANGE", read.name, 0, end) for read in reads])
             for read, value in zip(reads, values, strict=True):
                 if not read.value.done():
-                    read.value.set_result(value)
+                    read.value.set_result(value if isinstance(value, bytes) else b"")
 
     async def _write(self) -> None:
         while True:
             writes = await _batch(self._writes)
-            await self._execute(
+            replies = await self._execute(
                 [("SET", _name(key), encode(key, entry), "PX", max(1, int(ttl * 1000))) for key, entry, ttl in writes]
             )
+            for reply in replies:
+                self.writes[(reply if isinstance(reply, SharedCacheErrorKind) else _STORED,)] += 1
 
-    async def _execute(self, commands: list[tuple[str | bytes | int, ...]]) -> list[bytes]:
-        """Sends commands together; returns each reply, b"" for none."""
+    async def _execute(self, commands: list[tuple[str | bytes | int, ...]]) -> list[Any]:
+        """Sends commands together; returns each reply, or the kind of its failure."""
         pipeline = self._client.pipeline(transaction=False)
         for command in commands:
             pipeline.execute_command(*command)
@@ -125,13 +142,14 @@ class Shared:
             async with asyncio.timeout(self._remote.timeout):
                 replies = await pipeline.execute(raise_on_error=False)
         except Exception as error:  # noqa: BLE001 - whatever it is, it is counted by its kind
-            self._fail(_kind(error))
-            return [b""] * len(commands)
+            self._fail(kind := _kind(error))
+            return [kind] * len(commands)
         self._pause = self._remote.retry_first  # it works, and not only when it is tried
+        replies = [_kind(reply) if isinstance(reply, Exception) else reply for reply in replies]
         for reply in replies:
-            if isinstance(reply, Exception):
-                self._report(_kind(reply))
-        return [reply if isinstance(reply, bytes) else b"" for reply in replies]
+            if isinstance(reply, SharedCacheErrorKind):
+                self._report(reply)
+        return replies
 
     async def _watch(self) -> None:
         """Takes the level into use when the server responds, at the start and after every failure."""
@@ -199,6 +217,10 @@ def _kind(error: Exception) -> SharedCacheErrorKind:
             return SharedCacheErrorKind.TIMEOUT
         case AuthenticationError() | AuthorizationError() | NoPermissionError():
             return SharedCacheErrorKind.AUTH
+        case OutOfMemoryError():
+            return SharedCacheErrorKind.OUT_OF_MEMORY
+        case ReadOnlyError():
+            return SharedCacheErrorKind.READ_ONLY
         case ResponseError():
             return SharedCacheErrorKind.REFUSED
         case RedisConnectionError() | OSError():

@@ -15,7 +15,7 @@ from scrap.telemetry.trace import Trace
 Fields = dict[str, Any]
 
 _MAX_TEXT: Final = 16 * 1024  # characters of a message or a traceback
-PHASES: Final = ("wait", "dns", "connect", "first_byte", "body", "parse")
+PHASES: Final = ("shared_cache", "wait", "dns", "connect", "first_byte", "body", "parse")
 _phases_of: Final = attrgetter(*PHASES)
 
 

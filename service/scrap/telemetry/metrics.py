@@ -17,7 +17,7 @@ from prometheus_client.exposition import choose_encoder
 from prometheus_client.registry import Collector
 
 from scrap import events
-from scrap.admission import Admission
+from scrap.admission import Admission, CPUUsage
 from scrap.cache import Cache
 from scrap.cache.remote import SharedCacheErrorKind
 from scrap.errors import Outcome, Reason
@@ -111,12 +111,14 @@ class Metrics:
     def route_label(self, route: str) -> str:
         return route if route in self._routes else "unmatched"
 
-    def observe_admission(self, admission: Admission) -> None:
+    def observe_admission(self, admission: Admission, cpu_usage: CPUUsage) -> None:
         self._read("scrap_admission_in_flight", "Fetches that hold a slot.", lambda: admission.in_flight)
         self._read("scrap_admission_waiting", "Fetches that wait for a slot.", lambda: admission.waiting)
         self._read("scrap_admission_capacity", "Slots for fetches.", lambda: admission.capacity)
         means = "How saturated the service is, from 0 to 1."
         self._read("scrap_admission_saturation_ratio", means, lambda: admission.saturation)
+        means = "Cores that the process may use: 1, or less by its CPU limit."
+        self._read("scrap_cpu_limit_cores", means, lambda: cpu_usage.cores)
         name, means = "scrap_admission_refused", "Fetches rejected: the service was overloaded."
         self.registry.register(CountedElsewhere(name, means, [], lambda: {(): admission.rejected}))
 
@@ -128,6 +130,8 @@ class Metrics:
         if cache.shared_up is not None:
             means = "1 while the shared level is in use, else 0."
             self._read("scrap_cache_shared_up", means, lambda: bool(cache.shared_up))
+            name, means = "scrap_cache_shared_writes", "Entries written to the shared level, by result."
+            self.registry.register(CountedElsewhere(name, means, ["result"], lambda: cache.shared_writes))
 
     def note_lag(self, seconds: float) -> None:
         self._lag.observe(seconds)
@@ -201,6 +205,8 @@ class Metrics:
         self._in_flight.dec()
         if reason := event.reason:
             self._failures(reason, reason.outcome, reason.fault).inc()
+        if seconds := event.timings.shared_cache:
+            self._phases["shared_cache"].observe(seconds)
         if event.seconds is not None:  # rejected before it was read: a zero would lower the mean and the quantiles
             duration.observe(event.seconds, exemplar())
             maximum.observe(event.seconds, self._clock())

@@ -45,8 +45,8 @@ def quick(intervals: Intervals, node: str) -> Object:
                 "cpuWindow": window(20),
                 "selectors": {"filesystems": selector(node)},
                 "burn": {
-                    "hour": {"long": window(60), "short": window(20), "for": "5s"},
-                    "hours": {"long": window(120), "short": window(30), "for": "1h"},
+                    "hour": {"long": window(60), "short": window(20), "steady": window(30), "for": "5s"},
+                    "hours": {"long": window(120), "short": window(30), "steady": window(30), "for": "1h"},
                 },
                 "disk": {"window": window(30), "recent": window(15), "usual": window(120), "every": "5s"},
                 "alerts": {

@@ -304,7 +304,7 @@ def stand_ins() -> Iterator[None]:
 def outside() -> Iterator[None]:
     """The stack's own Alertmanager, as docs/slack.md says under Watchdog: with what is outside here, and every 5 s."""
     page = (ROOT / "docs" / "slack.md").read_text()
-    (block,) = re.findall(r"^```yaml\n(alertmanager:\n.*?)```", page, re.MULTILINE | re.DOTALL)
+    (block,) = re.findall(r"^```yaml\n(alertmanager:\n  config:\n.*?)```", page, re.MULTILINE | re.DOTALL)
     block = block.replace("https://hc-ping.com/your-uuid", "http://pager.monitoring.svc/heartbeat")
     block = block.replace("https://example.org/hook", "http://pager.monitoring.svc/second")
     block = block.replace("_interval: 1m", "_interval: 5s")

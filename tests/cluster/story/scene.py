@@ -64,9 +64,10 @@ def values(namespace: Namespace, intervals: Intervals) -> Object:
         "ScrapUpstreamFailing": {"all": {"for": "5s"}, "many": {"for": "10m"}},
         "ScrapOperatorSourceDown": {"for": "5s"},
     }
+    steady = intervals.duration(30)
     burn = {
-        "hour": {"long": intervals.duration(60), "short": intervals.duration(20), "for": "5s"},
-        "hours": {"long": intervals.duration(120), "short": intervals.duration(30), "for": "1h"},
+        "hour": {"long": intervals.duration(60), "short": intervals.duration(20), "steady": steady, "for": "5s"},
+        "hours": {"long": intervals.duration(120), "short": steady, "steady": steady, "for": "1h"},
     }
     return {
         "config": {

@@ -66,6 +66,11 @@ def title(hit: Hit | None) -> str | None:
     return hit and orjson.loads(hit.entry.body)["title"]
 
 
+def writes(replica: Replica) -> dict[str, int]:
+    """How many entries it sent to the server, by result."""
+    return {result: count for (result,), count in replica.cache.shared_writes.items() if count}
+
+
 async def stored(server: RedisServer, key: str) -> bytes:
     """What the server holds once the write has come there."""
     await until(lambda: server.admin.type(_name(key)) == b"string")
@@ -201,11 +206,32 @@ async def test_a_full_server_refuses_writes_and_is_read_all_the_same(server: Red
     async with replica(server.url) as first, replica(server.url) as second:
         first.cache.put(KEY, page())
         await stored(server, KEY)
-        server.admin.config_set("maxmemory", "1")
+        server.admin.config_set("maxmemory", "1")  # with `noeviction`, as it comes
         first.cache.put(KEY + "2", page())
-        await until(lambda: first.error_kinds == ["refused"])
+        await until(lambda: first.error_kinds == ["out_of_memory"])
+        assert writes(first) == {"stored": 1, "out_of_memory": 1}
         assert await second.cache.get(KEY) is not None
         assert first.up
+
+
+async def test_a_replica_refuses_writes_and_is_read_all_the_same(server: RedisServer, tmp_path: Path) -> None:
+    (tmp_path / "primary").mkdir()
+    primary = RedisServer(tmp_path / "primary")
+    primary.start()
+    try:
+        async with replica(primary.url) as first:
+            first.cache.put(KEY, page())
+            await stored(primary, KEY)
+        server.admin.replicaof("127.0.0.1", primary.port)
+        await stored(server, KEY)
+        async with replica(server.url) as here:
+            here.cache.put(KEY + "2", page())
+            await until(lambda: here.error_kinds == ["read_only"])
+            assert writes(here) == {"read_only": 1}
+            assert await here.cache.get(KEY) is not None
+            assert here.up
+    finally:
+        primary.kill()
 
 
 async def test_killed_and_brought_back(server: RedisServer) -> None:

@@ -24,17 +24,25 @@ class FakeAdmission:
 
 
 @dataclass
+class FakeCPUUsage:
+    """The CPU as a scrape sees it."""
+
+    cores: float = 0.5
+
+
+@dataclass
 class FakeCache:
     """The cache as a scrape sees it; `shared_up` is None where there is no shared level."""
 
     shared_up: bool | None = True
     memory: Memory = field(default_factory=lambda: Memory(8192))
     lookups: dict[tuple[str, ...], int] = field(default_factory=lambda: {("memory", "fresh"): 0})
+    shared_writes: dict[tuple[str, ...], int] = field(default_factory=lambda: {("stored",): 0})
 
 
 def observed(metrics: Metrics, admission: FakeAdmission | None = None, cache: FakeCache | None = None) -> Metrics:
     """The same metrics; they read these owners from now on."""
-    metrics.observe_admission(cast("Any", admission or FakeAdmission()))
+    metrics.observe_admission(cast("Any", admission or FakeAdmission()), cast("Any", FakeCPUUsage()))
     metrics.observe_cache(cast("Any", cache or FakeCache()))
     return metrics
 
@@ -56,7 +64,7 @@ LINES = (
             reason=Reason.INTERNAL,
             error=RuntimeError(),
             upstream_status=200,
-            timings=Timings(wait=1, dns=1, connect=1, first_byte=1, body=1, parse=1),
+            timings=Timings(wait=1, dns=1, connect=1, first_byte=1, body=1, parse=1, shared_cache=1),
         )
     ),
     logging.makeLogRecord({"exc_info": (RuntimeError, RuntimeError(), None)}),

@@ -10,7 +10,7 @@ from scrap.cache.entry import failure
 from scrap.cache.freshness import FreshnessPolicy
 from scrap.cache.remote import SharedCacheErrorKind
 from scrap.errors import Outcome, Reason, ScrapError
-from scrap.events import Content, Event, FetchEnded, Hop, RequestStarted
+from scrap.events import Content, Event, FetchEnded, Hop, RequestStarted, Timings
 from scrap.fetch.verdict import GuardVerdict
 from scrap.opengraph.document import Bound, FallbackReason
 from scrap.telemetry import FanOut, Metrics
@@ -180,6 +180,13 @@ def test_every_other_event_is_counted() -> None:
     assert found.value("scrap_background_failures_total") == 1
     assert found.value("scrap_phase_duration_seconds_count", phase="parse") == 2
     assert found.value("scrap_phase_duration_seconds_count", phase="wait") == 1
+    assert found.value("scrap_phase_duration_seconds_count", phase="shared_cache") == 0
+
+
+def test_the_look_up_in_the_shared_cache_is_a_phase_of_its_request() -> None:
+    found = read(metrics_after(replace(ENDED, cache="fresh", timings=Timings(shared_cache=0.18)), ENDED))
+    assert found.value("scrap_phase_duration_seconds_count", phase="shared_cache") == 1
+    assert found.value("scrap_phase_duration_seconds_sum", phase="shared_cache") == pytest.approx(0.18)
 
 
 def test_state_is_read_at_the_scrape() -> None:
@@ -197,6 +204,7 @@ def test_state_is_read_at_the_scrape() -> None:
         ("scrap_cache_bytes", cache.memory.used),
         ("scrap_cache_lookups_total", 5),
         ("scrap_cache_shared_up", 1),
+        ("scrap_cpu_limit_cores", 0.5),
     ):
         assert found.value(name) == value, name
     admission.in_flight, admission.rejected, cache.shared_up = 2, 6, False
@@ -206,6 +214,8 @@ def test_state_is_read_at_the_scrape() -> None:
     assert found.value("scrap_admission_refused_total") == 6
     assert found.value("scrap_cache_lookups_total", level="shared", state="miss") == 1
     assert found.value("scrap_cache_shared_up") == 0
+    cache.shared_writes["out_of_memory",] = 2
+    assert read(metrics).value("scrap_cache_shared_writes_total", result="out_of_memory") == 2
 
 
 def test_without_a_shared_cache_there_is_no_series_for_it() -> None:
