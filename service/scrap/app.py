@@ -91,7 +91,8 @@ async def serve(settings: Settings) -> None:
         public_socket = stack.enter_context(_listen(settings, "host", "port"))
         management_socket = stack.enter_context(_listen(settings, "management_host", "management_port"))
         try:
-            metrics, emit = _telemetry(settings, stack)
+            top_clients = telemetry.TopClients(settings[api.ClientPolicy].log)
+            metrics, emit = _telemetry(settings, stack, top_clients)
         except ValueError as error:
             raise SettingError(str(error)) from error
         built = await stack.enter_async_context(components(settings, emit))
@@ -99,10 +100,13 @@ async def serve(settings: Settings) -> None:
         metrics.observe_cache(built.cache)
         stopped = asyncio.Event()
         languages = settings[fetch.EgressPolicy].accept_language
+        clients = api.ClientReader(settings[api.ClientPolicy])
         public_app = api.public_app(
-            built.previewer, built.admission, languages=languages, emit=emit, version=__version__
+            built.previewer, built.admission, languages=languages, emit=emit, version=__version__, clients=clients
         )
-        management_app = api.management_app(is_ready=lambda: not stopped.is_set(), exposition=metrics.exposition)
+        management_app = api.management_app(
+            is_ready=lambda: not stopped.is_set(), exposition=metrics.exposition, top_clients=top_clients.render
+        )
         new_server = partial(api.Server, limits=limits, connections=settings[api.ConnectionLimits])
         loop = asyncio.get_running_loop()
         sys.setswitchinterval(SWITCH_INTERVAL)
@@ -111,8 +115,8 @@ async def serve(settings: Settings) -> None:
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, stopped.set)
         async with (
-            new_server(management_app).running(management_socket) as private,
-            new_server(public_app, emit=emit).running(public_socket) as public,
+            new_server(management_app, emit=ignore, clients=clients).running(management_socket) as private,
+            new_server(public_app, emit=emit, clients=clients).running(public_socket) as public,
         ):
             log.info("serving on %s, management on %s", api.url_of(public_socket), api.url_of(management_socket))
             await stopped.wait()
@@ -129,7 +133,9 @@ def _listen(settings: Settings, host: str, port: str) -> socket:
         raise OSError(f"{error} ({variables(Serving, host, port)})") from error
 
 
-def _telemetry(settings: Settings, stack: contextlib.AsyncExitStack) -> tuple[telemetry.Metrics, Emit]:
+def _telemetry(
+    settings: Settings, stack: contextlib.AsyncExitStack, top_clients: telemetry.TopClients
+) -> tuple[telemetry.Metrics, Emit]:
     """Starts telemetry; returns the metrics and the emit function. Large libraries are imported where they are used."""
     metrics = telemetry.Metrics(version=__version__, routes=api.ROUTES)
     logs = settings[telemetry.LogSettings]
@@ -155,7 +161,7 @@ def _telemetry(settings: Settings, stack: contextlib.AsyncExitStack) -> tuple[te
     stack.callback(_close_together, closings)  # its log lines are still written
     logging.getLogger("uvicorn").setLevel(logging.ERROR)  # app.py and the request's line log the rest
     stack.callback(asyncio.create_task(telemetry.measure_lag(metrics.note_lag)).cancel)
-    emit = telemetry.FanOut(*sinks, metrics, telemetry.RequestLog(), failed=metrics.note_failed_sink)
+    emit = telemetry.FanOut(*sinks, metrics, telemetry.RequestLog(), top_clients, failed=metrics.note_failed_sink)
     asyncio.get_running_loop().set_exception_handler(partial(_failed_in_background, emit))
     return metrics, emit
 

@@ -63,7 +63,7 @@ def main() -> None:
 def serve(**values: Any) -> None:
     """Serve GET /api/v1/scrap?url=… until SIGTERM or Ctrl-C.
 
-    Health and metrics are on the management port: /livez, /readyz and /metrics.
+    Health, metrics and top clients are on the management port: /livez, /readyz, /metrics and /clients.
     """
     _open_standard_streams()
     try:

@@ -137,6 +137,8 @@ class RequestEnded:
     target: str = ""  # the target's URL in full; how much of it is shown is telemetry's decision
     target_host: str = ""
     path: str = ""  # as the client wrote it; "" where that was not read
+    client_address: str = ""  # or its network; as much as is to be recorded, as of the next
+    user_agent: str = ""  # one line, limited
     timings: Timings = field(default_factory=Timings)
     notes: PageNotes | None = None  # on the page, where one was read for this request
     internal: str = ""  # for the log alone

@@ -133,7 +133,10 @@ GROUPS: Mapping[str, tuple[Setting, ...]] = {
         Setting("port", Serving, "port", _PORT, "The public port; 0 takes a free one."),
         Setting("management-host", Serving, "management_host", click.STRING, "Address of the management port."),
         Setting("management-port", Serving, "management_port", _PORT,
-                "Port of /livez, /readyz, /metrics; 0 takes a free one."),
+                "Port of /livez, /readyz, /metrics, /clients; 0 takes a free one."),
+        Setting("trusted-proxies", api.ClientPolicy, "trusted", _NETWORKS,
+                "Networks (CIDR, comma-separated) of proxies whose X-Forwarded-For or Forwarded names the client. Any "
+                "other client that is in them can name another address as its own."),
         Setting("linger", Serving, "linger", _SECONDS,
                 "Seconds to go on serving after SIGTERM, for clients that still connect; responses close "
                 "connections."),
@@ -243,6 +246,9 @@ GROUPS: Mapping[str, tuple[Setting, ...]] = {
                 "The lowest level that is logged; at warning, only rejected requests and failures of the service."),
         Setting("log-queries", telemetry.LogSettings, "queries", click.BOOL,
                 "Log targets with their query strings, which may hold secrets."),
+        Setting("log-clients", api.ClientPolicy, "log", click.Choice(["full", "prefix", "off"]),
+                "How much of clients is in logs, traces and /clients: full, the address; prefix, its network (/24, for "
+                "IPv6 /48); off, nothing, the User-Agent included."),
     ),
     "Errors": (
         Setting("sentry-dsn", SentrySettings, "dsn", click.STRING,

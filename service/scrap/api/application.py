@@ -12,6 +12,7 @@ from starlette.types import Scope
 
 from scrap.admission import Admission
 from scrap.api import openapi, problem, scrap
+from scrap.api.client_reader import ClientReader
 from scrap.api.load_shedder import LoadShedder
 from scrap.api.request_context import RequestContext
 from scrap.api.target_reader import TargetReader
@@ -30,7 +31,9 @@ class ExactRoute(Route):
         return Match.FULL if is_full else Match.PARTIAL, {"endpoint": self.endpoint, "path_params": {}}
 
 
-def public_app(previewer: Previewer, admission: Admission, *, languages: str, emit: Emit, version: str) -> Starlette:
+def public_app(
+    previewer: Previewer, admission: Admission, *, languages: str, emit: Emit, version: str, clients: ClientReader
+) -> Starlette:
     """Builds the public application; `languages` are those of clients that name none, `version` is OpenAPI's."""
     description = openapi.render(version)
 
@@ -42,14 +45,14 @@ def public_app(previewer: Previewer, admission: Admission, *, languages: str, em
     endpoint = scrap.ScrapEndpoint(previewer, targets)
     routes = [ExactRoute(scrap.PATH, endpoint, methods=["GET"]), ExactRoute(openapi.PATH, describe)]
     shedder = Middleware(LoadShedder, admission=admission, previewer=previewer, targets=targets)
-    return application(routes, shedder, emit=emit)
+    return application(routes, shedder, emit=emit, clients=clients)
 
 
-def application(routes: Sequence[Route], *middleware: Middleware, emit: Emit) -> Starlette:
+def application(routes: Sequence[Route], *middleware: Middleware, emit: Emit, clients: ClientReader) -> Starlette:
     """Builds an application whose errors are problems and whose requests are emitted."""
     app = Starlette(
         routes=routes,
-        middleware=[Middleware(RequestContext, emit=emit), *middleware],
+        middleware=[Middleware(RequestContext, emit=emit, clients=clients), *middleware],
         exception_handlers={ScrapError: problem.on_scrap_error, HTTPException: problem.on_http_error},
     )
     app.router.redirect_slashes = False

@@ -43,7 +43,7 @@ _HOST: Final = re.compile(
 class ConnectionConfig(uvicorn.Config):
     """uvicorn's configuration, with limits and the function that renders the response to what is not yet a request."""
 
-    def __init__(self, *, limits: ConnectionLimits, reject: Callable[[ScrapError], bytes], **options: Any) -> None:
+    def __init__(self, *, limits: ConnectionLimits, reject: Callable[[ScrapError, Any], bytes], **options: Any) -> None:
         super().__init__(http=Connection, **options)
         self.limits = limits
         self.reject = reject
@@ -185,7 +185,7 @@ class Connection(HttpToolsProtocol):
         if self._is_responding():
             self._rejection = error
         elif not self.transport.is_closing():
-            self.transport.write(self.config.reject(error))
+            self.transport.write(self.config.reject(error, self.transport.get_extra_info("peername")))
             self.transport.close()
 
 

@@ -1,4 +1,4 @@
-"""The management port: liveness, readiness, metrics. Nothing of it is on the public port."""
+"""The management port: liveness, readiness, metrics, top clients. Nothing of it is on the public port."""
 
 import asyncio
 from collections.abc import Callable
@@ -8,11 +8,17 @@ from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
 
 from scrap.api.application import ExactRoute, application
+from scrap.api.client_reader import NO_CLIENTS
 from scrap.events import ignore
 
 
-def management_app(*, is_ready: Callable[[], bool], exposition: Callable[[str], tuple[bytes, str]]) -> Starlette:
-    """Builds the management application; `exposition` renders the metrics for an Accept header, in a thread."""
+def management_app(
+    *, is_ready: Callable[[], bool], exposition: Callable[[str], tuple[bytes, str]], top_clients: Callable[[], bytes]
+) -> Starlette:
+    """Builds the management application.
+
+    `exposition` renders the metrics for an Accept header, in a thread; `top_clients` the list of clients as JSON.
+    """
 
     async def livez(request: Request) -> Response:
         return PlainTextResponse("ok\n")  # no dependencies: a restart would fix none of them
@@ -25,6 +31,10 @@ def management_app(*, is_ready: Callable[[], bool], exposition: Callable[[str], 
         body, content_type = await asyncio.to_thread(exposition, request.headers.get("accept", ""))
         return Response(body, headers={"content-type": content_type})
 
+    async def clients(request: Request) -> Response:
+        return Response(top_clients(), media_type="application/json")
+
     # Scrapes and probes emit no events: they would drown those of requests.
-    routes = [ExactRoute("/livez", livez), ExactRoute("/readyz", readyz), ExactRoute("/metrics", metrics)]
-    return application(routes, emit=ignore)
+    endpoints = {"/livez": livez, "/readyz": readyz, "/metrics": metrics, "/clients": clients}
+    routes = [ExactRoute(path, endpoint) for path, endpoint in endpoints.items()]
+    return application(routes, emit=ignore, clients=NO_CLIENTS)

@@ -4,11 +4,13 @@ import asyncio
 import random
 import re
 import time
+from collections.abc import Sequence
 from http import HTTPStatus
-from typing import Final
+from typing import Any, Final
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from scrap.api.client_reader import ClientReader
 from scrap.api.problem import Problem
 from scrap.errors import Outcome, Reason, ScrapError
 from scrap.events import Emit, RequestEnded, RequestStarted
@@ -16,7 +18,10 @@ from scrap.events import Emit, RequestEnded, RequestStarted
 Fields = dict[bytes, bytes]
 
 UNMATCHED: Final = "unmatched"  # the route of a path that has none
-_READ: Final = frozenset(b"accept-language cache-control if-none-match traceparent tracestate x-request-id".split())
+_READ: Final = frozenset(
+    b"accept-language cache-control forwarded if-none-match traceparent tracestate user-agent x-forwarded-for"
+    b" x-request-id".split()
+)
 _SAFE_REQUEST_ID: Final = re.compile(rb"[A-Za-z0-9._-]{1,64}")  # in logs, headers and JSON
 _ids: Final = random.Random()  # noqa: S311 - an id is no secret
 
@@ -32,9 +37,10 @@ class RequestContext:
     server cancels: its time to shut down is over. Repeated fields are one list (RFC 9110, section 5.3).
     """
 
-    def __init__(self, app: ASGIApp, *, emit: Emit) -> None:
+    def __init__(self, app: ASGIApp, *, emit: Emit, clients: ClientReader) -> None:
         self._app = app
         self._emit = emit
+        self._clients = clients
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         fields: Fields = {}
@@ -44,6 +50,7 @@ class RequestContext:
         given = fields.get(b"x-request-id", b"")
         request_id = given if _SAFE_REQUEST_ID.fullmatch(given) else new_request_id()
         summary = RequestEnded(request_id.decode(), scope["method"], UNMATCHED, 0, Outcome.OK, 0.0, path=scope["path"])
+        summary.client_address, summary.user_agent = self._clients.read(scope.get("client"), fields)
         scope.setdefault("state", {}).update(summary=summary, fields=fields)
         parent, state = fields.get(b"traceparent", b""), fields.get(b"tracestate", b"")
         self._emit(RequestStarted(parent.decode("latin-1"), state.decode("latin-1")))
@@ -72,10 +79,11 @@ class RequestContext:
             self._emit(summary)
 
 
-def rejection(error: ScrapError, emit: Emit) -> bytes:
+def rejection(error: ScrapError, peer: Sequence[Any] | None, *, emit: Emit, clients: ClientReader) -> bytes:
     """The response to what is not yet a request, for a connection that is closed after it (HTTP/1.1)."""
     request_id = new_request_id()
     summary = RequestEnded(request_id.decode(), "", UNMATCHED, 0, Outcome.OK, None)
+    summary.client_address, summary.user_agent = clients.read(peer, {})
     problem = Problem(summary, error.reason)
     emit(RequestStarted())
     emit(summary)

@@ -10,9 +10,10 @@ from functools import partial
 import uvicorn
 from starlette.types import ASGIApp
 
+from scrap.api.client_reader import ClientReader
 from scrap.api.connection import ConnectionConfig, ConnectionLimits
 from scrap.api.request_context import rejection
-from scrap.events import Emit, ignore
+from scrap.events import Emit
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,7 +39,7 @@ class Server(uvicorn.Server):
     """A uvicorn server that its owner stops, not a signal."""
 
     def __init__(
-        self, app: ASGIApp, *, limits: ServerLimits, connections: ConnectionLimits, emit: Emit = ignore
+        self, app: ASGIApp, *, limits: ServerLimits, connections: ConnectionLimits, emit: Emit, clients: ClientReader
     ) -> None:
         # When what is under way is cancelled, in the event loop's time; None: `limits.shutdown` after `running`.
         self.deadline: float | None = None
@@ -47,14 +48,14 @@ class Server(uvicorn.Server):
             ConnectionConfig(
                 app=app,
                 limits=connections,
-                reject=partial(rejection, emit=emit),
+                reject=partial(rejection, emit=emit, clients=clients),
                 loop="none",
                 ws="none",
                 lifespan="off",
                 interface="asgi3",
                 log_config=None,
                 access_log=False,  # `RequestEnded` has its own line
-                proxy_headers=False,  # nothing depends on the client's address
+                proxy_headers=False,  # `ClientReader` reads them
                 server_header=False,
                 backlog=limits.backlog,
                 timeout_keep_alive=limits.keep_alive,

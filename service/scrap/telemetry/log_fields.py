@@ -85,6 +85,9 @@ def _add_request(fields: Fields, event: RequestEnded, queries: bool) -> None:
         fields |= {name: value for name, value in event.notes._asdict().items() if value}
     if event.internal:
         fields["internal"] = _clip(event.internal if queries else redact_text(event.internal))
+    for name in ("client_address", "user_agent"):
+        if value := getattr(event, name):
+            fields[name] = value
     if event.error is not None:
         fields["exception"] = _exception(event.error)
 

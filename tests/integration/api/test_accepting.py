@@ -13,6 +13,8 @@ import pytest
 import uvloop
 
 from scrap.api import ConnectionLimits, Server, ServerLimits, listen, management_app
+from scrap.api.client_reader import NO_CLIENTS
+from scrap.events import ignore
 from tests import client, running
 from tests.waiting import eventually
 
@@ -22,7 +24,7 @@ CLIENTS = 128
 async def iterations(limits: ServerLimits) -> int:
     """How many iterations of the event loop pass until connections that wait in the kernel are accepted."""
     loop = asyncio.get_running_loop()
-    app = management_app(is_ready=lambda: True, exposition=lambda _: (b"", ""))
+    app = management_app(is_ready=lambda: True, exposition=lambda _: (b"", ""), top_clients=bytes)
     listener = listen("127.0.0.1", 0, limits=limits)
     passed = 0
 
@@ -34,7 +36,7 @@ async def iterations(limits: ServerLimits) -> int:
         else:
             accepted.set_result(passed)
 
-    server = Server(app, limits=limits, connections=ConnectionLimits())
+    server = Server(app, limits=limits, connections=ConnectionLimits(), emit=ignore, clients=NO_CLIENTS)
     address = listener.getsockname()
     async with server.running(listener):
         while not server.started:

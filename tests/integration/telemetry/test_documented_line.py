@@ -7,6 +7,8 @@ from pathlib import Path
 from tests import client, running
 
 PAGE = (Path(__file__).parents[3] / "docs/logs.md").read_text(encoding="utf-8")
+SETTINGS = {"SCRAP_ALLOWED_HOSTS": "localhost", "SCRAP_TRUSTED_PROXIES": "127.0.0.1"}
+CLIENT = {"User-Agent": "curl/8.14.1", "X-Forwarded-For": "192.0.2.7"}
 OF_THE_REQUEST = {"time", "request_id", "target", "target_host", "seconds"}
 
 
@@ -17,8 +19,8 @@ class DocumentedSite(running.Answer):
 
 def test_the_sample_is_the_line_of_a_page_that_was_fetched() -> None:
     (sample,) = re.findall(r"```json\n(.*?)\n```", PAGE)
-    with running.service({"SCRAP_ALLOWED_HOSTS": "localhost"}) as service, running.origin(DocumentedSite) as origin:
-        client.scrap(service.url, f"http://localhost:{origin.server_port}/page?token=secret")
+    with running.service(SETTINGS) as service, running.origin(DocumentedSite) as origin:
+        client.scrap(service.url, f"http://localhost:{origin.server_port}/page?token=secret", headers=CLIENT)
         service.stop()
     (written,) = (line for line in map(json.loads, service.log) if line["event"] == "request")
     documented = json.loads(sample)

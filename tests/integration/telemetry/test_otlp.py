@@ -115,6 +115,8 @@ def test_a_call_is_a_trace(monkeypatch: pytest.MonkeyPatch) -> None:
         "http.response.status_code": 200,
         "url.scheme": "http",
         "url.path": ROUTE,
+        "client.address": "192.0.2.0/24",
+        "user_agent.original": "curl/8.14.1",
         "scrap.outcome": "ok",
         "scrap.request_id": "r-1",
         "scrap.target.host": "example.org",
@@ -321,6 +323,8 @@ def test_the_log_lines_go_too(monkeypatch: pytest.MonkeyPatch) -> None:
     assert (line.trace_id, line.span_id) == (server.trace_id, server.span_id)
     assert line.severity_text == "INFO"
     assert attributes(line.attributes)["http.response.status_code"] == 200
+    assert attributes(line.attributes)["client.address"] == "192.0.2.0/24"
+    assert attributes(line.attributes)["user_agent.original"] == "curl/8.14.1"
     assert attributes(line.attributes)["scrap.target"] == "https://example.org/page?…"
     assert (said.severity_text, attributes(said.attributes)["scrap.logger"]) == ("WARNING", "somebody")
     assert said.trace_id == b""

@@ -101,6 +101,8 @@ def test_nothing_of_the_client_and_no_query_is_in_it() -> None:
         (event,) = items(received)
     assert b"token=" not in request.body
     assert b"ann:pw" not in request.body
+    assert FAILED.client_address.encode() not in request.body
+    assert FAILED.user_agent.encode() not in request.body
     assert b'"vars"' not in request.body
     assert not {"user", "request", "breadcrumbs", "modules"} & {key for key, value in event.items() if value}
 

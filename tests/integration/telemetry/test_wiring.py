@@ -79,9 +79,12 @@ def events(received: Receiver) -> list[dict[str, Any]]:
 
 def test_a_real_failure_of_our_own_is_reported_and_gives_nothing_away(web: running.Origin) -> None:
     with receiver() as sentry:
-        settings = {"SENTRY_DSN": sentry.url.replace("http://", "http://key@") + "/1", "SENTRY_ENVIRONMENT": "test"}
+        dsn = sentry.url.replace("http://", "http://key@") + "/1"
+        clients = {"SCRAP_LOG_CLIENTS": "full", "SCRAP_TRUSTED_PROXIES": "127.0.0.1"}
+        settings = {"SENTRY_DSN": dsn, "SENTRY_ENVIRONMENT": "test", **clients}
+        headers = {"X-Request-ID": "mine", "X-Forwarded-For": "198.51.100.1", "User-Agent": "a-private-name"}
         with running.service(settings, module="tests.integration.telemetry.broken") as service:
-            answer = client.scrap(service.url, f"{web.url}/broken?token=secret", headers={"X-Request-ID": "mine"})
+            answer = client.scrap(service.url, f"{web.url}/broken?token=secret", headers=headers)
             assert (answer.status, answer.json["reason"]) == (500, "internal")
             assert service.stop() == 0
         (event,) = events(sentry)
@@ -96,9 +99,10 @@ def test_a_real_failure_of_our_own_is_reported_and_gives_nothing_away(web: runni
     assert event["transaction"] == "GET /api/v1/scrap"
     (exception,) = event["exception"]["values"]
     assert (exception["type"], exception["value"]) == ("RuntimeError", "no 127.0.0.1, no '?127.0.0.1', no example.org")
-    for secret in (b"secret", b"token", b"ann:", b"/broken?"):
+    for secret in (b"secret", b"token", b"ann:", b"/broken?", b"198.51.100.1", b"a-private-name"):
         assert secret not in bodies
     (line,) = (line for line in map(json.loads, service.log) if line.get("reason") == "internal")
+    assert (line["client_address"], line["user_agent"]) == ("198.51.100.1", "a-private-name")
     assert "secret" not in json.dumps(line)
 
 

@@ -11,6 +11,7 @@ from starlette.types import Receive, Scope, Send
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 from uvicorn.server import ServerState
 
+from scrap.api.client_reader import NO_CLIENTS
 from scrap.api.connection import Connection, ConnectionConfig, ConnectionLimits
 from scrap.api.request_context import rejection
 from scrap.events import ignore
@@ -51,7 +52,7 @@ class FakeClient:
         self.transport = FakeTransport()
         config = ConnectionConfig(
             limits=limits or ConnectionLimits(),
-            reject=partial(rejection, emit=ignore),
+            reject=partial(rejection, emit=ignore, clients=NO_CLIENTS),
             app=self.respond,
             interface="asgi3",
             lifespan="off",

@@ -9,6 +9,7 @@ import pytest
 
 from scrap import api
 from scrap.admission import Admission
+from scrap.api.client_reader import NO_CLIENTS
 from scrap.cache.entry import failure
 from scrap.cache.freshness import FreshnessPolicy
 from scrap.errors import Outcome, Overloaded, Reason
@@ -28,7 +29,9 @@ class FakePreviewer:
         self.rejected = 0
         self.events: list[Event] = []
         previewer, admission = cast("Previewer", self), cast("Admission", self)
-        self.app = api.public_app(previewer, admission, languages="en", emit=self.events.append, version="1")
+        self.app = api.public_app(
+            previewer, admission, languages="en", emit=self.events.append, version="1", clients=NO_CLIENTS
+        )
         self._known = known
         self._slots = slots
 

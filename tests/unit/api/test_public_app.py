@@ -9,6 +9,7 @@ import pytest
 
 from scrap import api
 from scrap.admission import Admission, AdmissionLimits
+from scrap.api.client_reader import NO_CLIENTS
 from scrap.errors import Outcome, Reason
 from scrap.events import Event, RequestEnded, RequestStarted, ignore
 from scrap.preview import Previewer
@@ -48,7 +49,9 @@ async def call(app: Any, *headers: tuple[bytes, bytes], path: str = "/api/v1/scr
 
 async def test_a_bug_is_answered_recorded_and_not_disclosed() -> None:
     events: list[Event] = []
-    app = api.public_app(cast("Previewer", Broken()), IDLE, languages="en", emit=events.append, version="1")
+    app = api.public_app(
+        cast("Previewer", Broken()), IDLE, languages="en", emit=events.append, version="1", clients=NO_CLIENTS
+    )
     start, body = await call(app)
     assert start["status"] == 500
     problem = orjson.loads(body["body"])
@@ -64,14 +67,18 @@ async def test_a_bug_is_answered_recorded_and_not_disclosed() -> None:
 
 async def test_the_clients_trace_is_handed_on() -> None:
     events: list[Event] = []
-    app = api.public_app(cast("Previewer", Broken()), IDLE, languages="en", emit=events.append, version="1")
+    app = api.public_app(
+        cast("Previewer", Broken()), IDLE, languages="en", emit=events.append, version="1", clients=NO_CLIENTS
+    )
     await call(app, (b"traceparent", b"00-ab-cd-01"), (b"tracestate", b"a=1"), (b"tracestate", b"b=2"))
     assert events[0] == RequestStarted("00-ab-cd-01", "a=1, b=2")
 
 
 async def test_an_unknown_path_is_one_route_to_all_who_count() -> None:
     events: list[Event] = []
-    app = api.public_app(cast("Previewer", Broken()), IDLE, languages="en", emit=events.append, version="1")
+    app = api.public_app(
+        cast("Previewer", Broken()), IDLE, languages="en", emit=events.append, version="1", clients=NO_CLIENTS
+    )
     for path in ("/a", "/b/c", "/api/v1/scrap/", "/api/v1/scrap\n", "/openapi.json\n"):
         await call(app, path=path)
     assert {event.route for event in events if isinstance(event, RequestEnded)} == {"unmatched"}
@@ -79,7 +86,9 @@ async def test_an_unknown_path_is_one_route_to_all_who_count() -> None:
 
 async def test_a_call_that_the_server_gives_up_is_none_that_went_well() -> None:
     events: list[Event] = []
-    app = api.public_app(cast("Previewer", Broken()), IDLE, languages="en", emit=events.append, version="1")
+    app = api.public_app(
+        cast("Previewer", Broken()), IDLE, languages="en", emit=events.append, version="1", clients=NO_CLIENTS
+    )
     sending = asyncio.Event()
 
     async def never_read(message: dict[str, Any]) -> None:
@@ -105,8 +114,10 @@ async def test_a_scrape_keeps_nobody_waiting() -> None:
         assert rendered.wait(30)
         return b"figures", "text/plain"
 
-    management = api.management_app(is_ready=lambda: True, exposition=exposition)
-    public = api.public_app(cast("Previewer", Broken()), IDLE, languages="en", emit=ignore, version="1")
+    management = api.management_app(is_ready=lambda: True, exposition=exposition, top_clients=bytes)
+    public = api.public_app(
+        cast("Previewer", Broken()), IDLE, languages="en", emit=ignore, version="1", clients=NO_CLIENTS
+    )
     scrape = asyncio.create_task(call(management, path="/metrics"))
     assert await asyncio.to_thread(rendering.wait, 30)
     assert (await call(public, path="/openapi.json"))[0]["status"] == 200

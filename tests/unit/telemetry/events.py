@@ -27,6 +27,8 @@ ENDED = RequestEnded(
     target="https://example.org/page?token=secret",
     target_host="example.org",
     path="/api/v1/scrap",
+    client_address="192.0.2.0/24",
+    user_agent="curl/8.14.1",
     timings=Timings(dns=0.001, connect=0.002, first_byte=0.003, body=0.004, parse=0.0005),
 )
 FAILED = RequestEnded(
@@ -40,6 +42,8 @@ FAILED = RequestEnded(
     target="https://example.org/page?token=secret",
     target_host="example.org",
     path="/api/v1/scrap",
+    client_address="2001:db8:1::/48",
+    user_agent="Preview/2.0 (+https://example.net/bot)",
     internal="gaierror: no answer for https://example.org/page?token=secret",
 )
 HOP = Hop(

@@ -60,6 +60,8 @@ def test_a_call_that_went_well() -> None:
         "first_byte": 0.003,
         "body": 0.004,
         "parse": 0.0005,
+        "client_address": "192.0.2.0/24",
+        "user_agent": "curl/8.14.1",
     }
 
 
@@ -74,6 +76,10 @@ def test_a_call_says_what_was_unusual_about_its_page() -> None:
     said = line(replace(ENDED, notes=PageNotes(truncated=True, fallback_reason="foreign", bound="seconds")))
     assert (said["truncated"], said["fallback_reason"], said["bound"]) == (True, "foreign", "seconds")
     assert line(replace(ENDED, notes=PageNotes())) == line(ENDED)
+
+
+def test_a_client_that_is_not_recorded_is_in_no_line() -> None:
+    assert not {"client_address", "user_agent"} & line(replace(ENDED, client_address="", user_agent="")).keys()
 
 
 def test_queries_are_shown_only_where_asked_for() -> None:
@@ -130,17 +136,20 @@ def test_a_traceback_without_end_is_cut_at_its_beginning() -> None:
 def test_a_line_for_a_person() -> None:
     assert text(ENDED) == (
         "09:08:07.654 info    200 ok                 12.0 ms  GET https://example.org/page?… request_id=r-1 cache=miss "
-        "dns=0.001 connect=0.002 first_byte=0.003 body=0.004 parse=0.0005"
+        "dns=0.001 connect=0.002 first_byte=0.003 body=0.004 parse=0.0005 "
+        "client_address=192.0.2.0/24 user_agent=curl/8.14.1"
     )
     assert "GET /api/v1/scrap request_id=" in text(replace(ENDED, target=""))
 
 
-@example(target="https://example.org/\ud800", internal="\x1b[2J\n{}", request_id='"', method="\0")
-@given(target=ANYTHING, internal=ANYTHING, request_id=ANYTHING, method=ANYTHING)
+@example(target="https://example.org/\ud800", internal="\x1b[2J\n{}", request_id='"', method="\0", user_agent="\n")
+@given(target=ANYTHING, internal=ANYTHING, request_id=ANYTHING, method=ANYTHING, user_agent=ANYTHING)
 def test_no_text_whatsoever_breaks_a_line_or_steers_a_terminal(
-    target: str, internal: str, request_id: str, method: str
+    target: str, internal: str, request_id: str, method: str, user_agent: str
 ) -> None:
-    event = replace(FAILED, target=target, internal=internal, request_id=request_id, method=method)
+    event = replace(
+        FAILED, target=target, internal=internal, request_id=request_id, method=method, user_agent=user_agent
+    )
     assert line(event, queries=True)["request_id"] == request_id
     shown = text(event)
     assert shown.isprintable()

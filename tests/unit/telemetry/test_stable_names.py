@@ -57,6 +57,7 @@ LOG_FIELDS = {
     "body",
     "bound",
     "cache",
+    "client_address",
     "connect",
     "dns",
     "event",
@@ -83,6 +84,7 @@ LOG_FIELDS = {
     "truncated",
     "fallback_reason",
     "upstream_status",
+    "user_agent",
     "wait",
 }
 SETTINGS_NAMES = {
@@ -131,6 +133,8 @@ SETTINGS_NAMES = {
     "SCRAP_LOG_FORMAT",
     "SCRAP_LOG_LEVEL",
     "SCRAP_LOG_QUERIES",
+    "SCRAP_LOG_CLIENTS",
+    "SCRAP_TRUSTED_PROXIES",
     "SENTRY_DSN",
     "SENTRY_ENVIRONMENT",
     "SENTRY_TRACES_SAMPLE_RATE",

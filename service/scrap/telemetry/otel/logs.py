@@ -13,6 +13,8 @@ _NAMES: Final = {
     "route": "http.route",
     "status": "http.response.status_code",
     "exception": "exception.stacktrace",
+    "client_address": "client.address",
+    "user_agent": "user_agent.original",
 }
 # A failed export logs that it failed; sent the same way, that would be the next to fail.
 _EXPORTERS: Final = ("opentelemetry", "urllib3", "requests")

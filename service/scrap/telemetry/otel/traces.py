@@ -127,6 +127,8 @@ def _request_attributes(event: RequestEnded) -> Attributes:
         "http.response.status_code": event.status,
         "url.scheme": "http",
         "url.path": event.path,
+        "client.address": event.client_address,
+        "user_agent.original": event.user_agent,
         "scrap.outcome": event.outcome,
         "scrap.request_id": event.request_id,
         "scrap.target.host": event.target_host,

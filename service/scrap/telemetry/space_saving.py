@@ -1,0 +1,49 @@
+"""The most frequent keys of a stream, in bounded memory. No I/O."""
+
+from dataclasses import dataclass
+from heapq import nlargest
+
+
+@dataclass(slots=True)
+class ClientCounter:
+    """The requests of one client, of which those before it had a counter are missing."""
+
+    most: int = 0  # requests that it sent at most, those included
+    requests: int = 0
+    failures: int = 0  # rejected and blocked requests included
+    rejections: int = 0
+    blocked: int = 0
+    user_agent: str = ""  # of the last request
+
+
+class SpaceSaving:
+    """Counts keys with at most 2k counters (Metwally, Agrawal, El Abbadi: Space-Saving, 2005), pruned k at a time.
+
+    Of N requests, every key with more than N/k has a counter; its `requests` is too low by at most `missed`, which is
+    at most N/k. A new counter begins with `missed`, the most that a pruned one may have had. Each pruned one takes at
+    least what a new one brought: all `most` together are never more than N when k are left, and none of these k is
+    less than the next `missed`.
+    """
+
+    def __init__(self, k: int) -> None:
+        self._k = k
+        self.total = 0
+        self.missed = 0  # requests of a key that has no counter, at most
+        self.counters: dict[str, ClientCounter] = {}
+
+    def count(self, key: str) -> ClientCounter:
+        """Counts a request; returns the key's counter."""
+        self.total += 1
+        counter = self.counters.get(key)
+        if counter is None:
+            if len(self.counters) == 2 * self._k:
+                self._prune()
+            counter = self.counters[key] = ClientCounter(self.missed)
+        counter.most += 1
+        counter.requests += 1
+        return counter
+
+    def _prune(self) -> None:
+        before = self.counters
+        self.counters = dict(nlargest(self._k, before.items(), key=lambda item: item[1].most))
+        self.missed = max(counter.most for key, counter in before.items() if key not in self.counters)

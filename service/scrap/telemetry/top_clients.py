@@ -1,0 +1,65 @@
+"""The clients with the most requests of the last five minutes. An address is never a label value."""
+
+import time
+from collections.abc import Callable
+from heapq import nlargest
+from operator import itemgetter
+from typing import Any, Final
+
+import orjson
+
+from scrap.errors import Outcome
+from scrap.events import RequestEnded
+from scrap.telemetry.sinks import Handlers
+from scrap.telemetry.space_saving import SpaceSaving
+
+_MINUTE: Final = 60.0
+_MINUTES: Final = 5  # before the current one
+_K: Final = 128  # a client with a 128th of a minute's requests is in its counters
+_TOP: Final = 20
+_NONE: Final = dict.fromkeys(("requests", "failures", "rejections", "blocked"), 0)
+
+
+class TopClients:
+    """Counts requests by client, in at most 1 MiB; `log` is the setting: with "off", none. A sink; see `FanOut`."""
+
+    name = "clients"
+
+    def __init__(self, log: str, *, clock: Callable[[], float] = time.monotonic) -> None:
+        self._log, self._clock, self._began = log, clock, clock()
+        self._minutes: dict[float, SpaceSaving] = {}
+        self.handlers: Handlers = {} if log == "off" else {RequestEnded: self._request_ended}
+
+    def _request_ended(self, event: RequestEnded) -> None:
+        minute = self._clock() // _MINUTE
+        if minute not in self._minutes:
+            self._minutes = {**self._recent(minute), minute: SpaceSaving(_K)}
+        counter = self._minutes[minute].count(event.client_address)
+        counter.user_agent = event.user_agent
+        if event.reason:
+            counter.failures += 1
+            counter.rejections += event.outcome is Outcome.SHED
+            counter.blocked += event.outcome is Outcome.BLOCKED
+
+    def _recent(self, minute: float) -> dict[float, SpaceSaving]:
+        return {old: counts for old, counts in self._minutes.items() if old >= minute - _MINUTES}
+
+    def render(self) -> bytes:
+        """Renders the list as JSON, a client a line; in about a millisecond."""
+        now = self._clock()
+        minutes = self._recent(now // _MINUTE).values()
+        rows: dict[str, dict[str, Any]] = {}
+        for minute in minutes:
+            for address, counter in minute.counters.items():
+                row = rows.setdefault(address, {"client_address": address, **_NONE})
+                for name in _NONE:
+                    row[name] += getattr(counter, name)
+                row["user_agent"] = counter.user_agent
+        head = {
+            "log_clients": self._log,
+            "seconds": round(min(now - self._began, now % _MINUTE + _MINUTES * _MINUTE)),
+            "requests": sum(minute.total for minute in minutes),
+            "missed": sum(minute.missed for minute in minutes),
+        }
+        lines = [b"\n" + orjson.dumps(row) for row in nlargest(_TOP, rows.values(), key=itemgetter("requests"))]
+        return orjson.dumps(head)[:-1] + b',"clients":[' + b",".join(lines) + b"]}\n"
