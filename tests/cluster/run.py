@@ -35,7 +35,7 @@ SHOWN = ("--capture=no", "--quiet")
 
 
 def tests(provider: Provider, arguments: list[str]) -> None:
-    """All but the faults, which take twenty minutes; of the story its short form."""
+    """All but the faults, which take forty minutes; of the story its short form."""
     with ThreadPoolExecutor() as pool:
         # The tests without pods run beside the making of the nodes and those of the others that measure nothing.
         api = provider.api()

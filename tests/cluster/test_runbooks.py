@@ -25,7 +25,7 @@ NAME = "runbooks"
 ALL = {(each.kind, each.text): each for page in runbook.pages() for each in runbook.commands(page)}
 COMMANDS = sorted((each for each in ALL.values() if each.kind == "sh"), key=lambda each: changes(each.text))
 QUERIES = [each for each in ALL.values() if each.kind == "promql"]
-CHANGES = ("rollout", "rollback", "delete", "scale", "cordon", "label", "drain", "apply", "make")
+CHANGES = ("rollout", "rollback", "delete", "scale", "cordon", "label", "drain", "apply", "make", "set")
 NO_UNDO = re.compile(r"kubectl (?:drain|delete node) ")
 NO_WAY_OUT = "scrap get https://ogp.me/"  # of this cluster: it says so, and that is what it is for
 
@@ -64,7 +64,7 @@ def namespace(stack: Stack, intervals: Intervals) -> Iterator[Namespace]:
     finally:
         if cache.address:
             cache.kill()
-        run("kubectl", "uncordon", *nodes())
+        run("kubectl", "uncordon", *nodes())  # which a page cordons
 
 
 def measured(stack: Stack) -> bool:
@@ -147,7 +147,7 @@ def test_a_command_runs(command: RunbookCommand, namespace: Namespace, device: s
         assert "dns_failed" in f"{said.text}{said.errors}"
     else:
         assert wrong == [], f"{said.text}{said.errors}"
-    if "rollout" in command.text or "rollback" in command.text:
+    if changes(command.text):
         namespace.kubectl("rollout", "status", "deployment/scrap", "--timeout=120s")
 
 

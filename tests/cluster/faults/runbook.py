@@ -18,7 +18,7 @@ from tests.cluster.providers.choice import provider
 RUNBOOKS = ROOT / "docs" / "runbooks"
 # What a command in the text of a page begins with; what a person types on the node does not ask the cluster.
 PROGRAMS = ("kubectl ", "helm ", "make ")
-ON_NODE = ("df ", "du ", "find ", "findmnt ")
+ON_NODE = ("df ", "du ", "find ", "findmnt ", "sysctl ", "conntrack ")
 MENTION = re.compile(r"(?:kubectl|helm) \w+|df -h")  # names a command, and is none
 HEAD = re.compile(r"\A# (\w+)\n\nSeverity: .*\n\n```sh\n((?:[A-Z]+=\S+ ?)+)\n```\n")
 

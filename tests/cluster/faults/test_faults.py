@@ -1,6 +1,6 @@
 """The fault matrix: one fault at a time, does monitoring find it, and is the right person notified?
 
-`make faults`; the rows it finds are in docs/faults.md. About twenty minutes.
+`make faults`; the rows it finds are in docs/faults.md. About forty minutes.
 """
 
 import json
