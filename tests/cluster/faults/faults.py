@@ -34,6 +34,7 @@ class InjectedFault:
         first: which alert comes first, where it is another.
         companions: which other alerts may fire, and nothing else.
         prepared: what has to be so before.
+        around: what has to be so before, and is undone afterwards.
         nobody: why nobody is to be notified.
     """
 
@@ -49,6 +50,7 @@ class InjectedFault:
     first: str = ""
     companions: frozenset[str] = frozenset()
     prepared: Callable[[Scene], None] | None = None
+    around: Callable[[Scene], AbstractContextManager[None]] | None = None
     nobody: str = ""
 
 
@@ -219,7 +221,7 @@ FAULTS = (
         r'^\{verdict="link_local"\} [1-9]',
     ),
     InjectedFault(
-        "web unreachable at ten times the load",
+        "web unreachable at eight times the load",
         origins.web_unreachable_under_load,
         "ScrapUpstreamFailing",
         "critical",
@@ -249,7 +251,7 @@ FAULTS = (
         notices="an empty object for each page",
     ),
     InjectedFault(
-        "each DNS look-up 0.6 s slower",
+        "each DNS look-up 0.4 s slower",
         origins.dns_slow,
         "ScrapSlowerThanUsual",
         "warning",
@@ -376,6 +378,7 @@ FAULTS = (
         "warning",
         75,
         r"no space left on device",
+        around=monitoring.small_prometheus,
         companions=frozenset({"ScrapOperatorDown/warning"}),
     ),
     InjectedFault(

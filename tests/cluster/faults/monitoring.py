@@ -49,8 +49,8 @@ def routes(scene: Scene) -> str:
 
 
 @contextmanager
-def small_prometheus(scene: Scene) -> Iterator[str]:
-    """Prometheus on a disk of 48 MiB, which it sees as full soon, not after five minutes; gives the disk's path."""
+def small_prometheus(scene: Scene) -> Iterator[None]:
+    """Prometheus on a disk of 48 MiB; it forgets samples after 15 s, not after five minutes."""
     wanted = {
         "storage": {"emptyDir": {"medium": "Memory", "sizeLimit": "48Mi"}},
         "query": {"lookbackDelta": "15s"},
@@ -58,12 +58,7 @@ def small_prometheus(scene: Scene) -> Iterator[str]:
     before = MONITORING.get("prometheus", PROMETHEUS)["spec"]
     try:
         changed(scene, wanted)
-        (pod,) = MONITORING.get("pods", "-l", "app.kubernetes.io/name=prometheus")["items"]
-        mounts = run(*provider().shell(pod["spec"]["nodeName"]), "findmnt", "--raw", "--noheadings", "-o", "TARGET")
-        (path,) = (
-            line for line in mounts.splitlines() if pod["metadata"]["uid"] in line and "empty-dir/prometheus" in line
-        )
-        yield path
+        yield
     finally:
         changed(scene, {name: before.get(name) for name in wanted})
 
@@ -90,10 +85,14 @@ def answers(scene: Scene) -> bool:
 
 
 @contextmanager
-def prometheus_disk_full(scene: Scene) -> Iterator[Words]:
+def prometheus_disk_full(_: Scene) -> Iterator[Words]:
     """A file fills the disk of Prometheus: nothing more is stored, and rules go on with what there is not."""
     (pod,) = MONITORING.get("pods", "-l", "app.kubernetes.io/name=prometheus")["items"]
     shell = provider().shell(pod["spec"]["nodeName"])
-    with small_prometheus(scene) as path:
-        run(*shell, "sh", "-c", f"dd if=/dev/zero of={path}/fill bs=64k 2>/dev/null; test -e {path}/fill")
+    mounts = run(*shell, "findmnt", "--raw", "--noheadings", "--output", "TARGET").splitlines()
+    (path,) = (path for path in mounts if pod["metadata"]["uid"] in path and "empty-dir/prometheus" in path)
+    run(*shell, "sh", "-c", f"dd if=/dev/zero of={path}/fill bs=64k 2>/dev/null; test -e {path}/fill")
+    try:
         yield {}
+    finally:
+        run(*shell, "rm", f"{path}/fill")

@@ -45,11 +45,11 @@ def wave(scene: Scene, rate: float, patience: float = 12) -> Traffic:
 
 @contextmanager
 def web_unreachable_under_load(scene: Scene) -> Iterator[Words]:
-    """Ten times the usual load, and then every packet to the web is lost: connections hang until their timeouts."""
+    """Eight times the usual load, and then every packet to the web is lost: connections hang until their timeouts."""
     (pod,) = scene.namespace.get("pods", "-l", "app=web")["items"]
     drop = ("FORWARD", "--destination", pod["status"]["podIP"], "--protocol", "tcp", "--jump", "DROP")
     tables = [*provider().shell(nodes()[0]), "iptables"]
-    with wave(scene, 60).calling():
+    with wave(scene, 45).calling():
         run(*tables, "--insert", *drop)
         try:
             yield {}
@@ -81,12 +81,12 @@ http.server.HTTPServer(("", 8080), http.server.BaseHTTPRequestHandler).serve_for
 
 @contextmanager
 def dns_slow(scene: Scene) -> Iterator[Words]:
-    """Each look-up in the cluster takes 0.6 s longer; a page needs three, by the search list, one after the other."""
+    """Each look-up in the cluster takes 0.4 s longer; a page needs four, by the search list, one after the other."""
     service = SYSTEM.get("service", "kube-dns")["spec"]
     (slices,) = SYSTEM.get("endpointslices", "-l", "kubernetes.io/service-name=kube-dns")["items"]
     (port,) = (port["port"] for port in slices["ports"] if port["protocol"] == "UDP")
     upstream = slices["endpoints"][0]["addresses"][0], port
-    start(SYSTEM, "slow-dns", SLOW_DNS.format(delay=0.6, upstream=upstream))
+    start(SYSTEM, "slow-dns", SLOW_DNS.format(delay=0.4, upstream=upstream))
     late = [{**port, "targetPort": 5353} if port["protocol"] == "UDP" else port for port in service["ports"]]
     changed({"selector": dict.fromkeys(service["selector"]) | {"app": "slow-dns"}, "ports": late})
     try:

@@ -42,12 +42,13 @@ FOOT = """
   beside the service. *Out of file descriptors*: the limit of the running process is lowered to two more than it uses.
   *Restarts again and again*: the process is killed three times. *Twice as slow*: every call of a Python function runs a
   profiler that does nothing.
-- *Web unreachable*: the node drops the packets to the web, at ten times the usual requests. *DNS slower*: a relay before
-  the cluster's DNS; a page needs three look-ups, one for each domain of the search list. *Shared cache slower*: a relay
-  before it. *Read-only*: it becomes a replica.
+- *Web unreachable*: the node drops the packets to the web, at eight times the usual requests. *DNS slower*: a relay is
+  before the cluster's DNS; a page needs four look-ups, three for the domains of the search list. *Shared cache slower*:
+  a relay is before it. *Read-only*: it becomes a replica.
 - *Alertmanager lost*: it has no storage and one replica here, as kube-prometheus-stack's has by default. When the fault
-  ends while it is away, Slack never gets the resolved message; the run checks that, and the external service
-  notices that the heartbeat stopped. [slack.md](slack.md) has the values of a cluster of two with storage, which remembers.
+  ends while it is away, Slack never gets the resolved message; the run checks that. The external
+  service notices that the heartbeat stopped. [slack.md](slack.md) has the values of a cluster of two with storage,
+  which remembers what it sent.
 - *Conntrack table full*: entries of addresses that nobody has fill the table of one node.
 - *Slack answering 500* becomes visible with the next message; in the run that is a test alert.
 """

@@ -63,7 +63,7 @@ def short(intervals: Intervals) -> Object:
     alerts = {
         "ScrapNotMeasured": {"for": "10s"},
         "ScrapUpstreamFailing": {
-            "unusual": {"for": "40s"},
+            "unusual": {"for": "15s"},
             "many": {"for": "40s"},
             "all": {"for": "15s"},
             "overload": {"for": "5s"},

@@ -7,6 +7,7 @@ import json
 import re
 import time
 from collections.abc import Iterator
+from contextlib import nullcontext
 from datetime import UTC, datetime
 
 import pytest
@@ -98,7 +99,8 @@ def today() -> str:
 @pytest.mark.parametrize("fault", FAULTS, ids=[fault.name.replace(" ", "-") for fault in FAULTS])
 def test_it_is_found(fault: InjectedFault, scene: Scene, rows: dict[str, report.Row]) -> None:
     try:
-        rows[fault.name] = injected(fault, scene)
+        with fault.around(scene) if fault.around else nullcontext():
+            rows[fault.name] = injected(fault, scene)
     except CannotError as error:
         rows[fault.name] = report.Row.skipped(fault.name, str(error), today())
         raise

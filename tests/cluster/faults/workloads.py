@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from tests.cluster.clusters import until
-from tests.cluster.faults.breaking import Words
+from tests.cluster.faults.breaking import Words, a_pod
 from tests.cluster.faults.origins import wave
 from tests.cluster.faults.scene import Scene
 from tests.cluster.providers.choice import provider
@@ -57,15 +57,25 @@ def on_its_node(pod: dict[str, dict[str, str]], script: str) -> None:
     subprocess.run(command, check=True, stdin=subprocess.DEVNULL)
 
 
+# Lets the service open so many descriptors more than it has, or as many as it may.
+DESCRIPTORS = """
+import os, resource, sys
+_, most = resource.prlimit(1, resource.RLIMIT_NOFILE)
+more = sys.argv[1:]
+resource.prlimit(1, resource.RLIMIT_NOFILE, (len(os.listdir("/proc/1/fd")) + int(more[0]) if more else most, most))
+"""
+
+
 @contextmanager
 def out_of_descriptors(scene: Scene) -> Iterator[Words]:
     """One of the two pods may open two descriptors more than it has: a client's connection, and no fetch."""
-    pod = scene.namespace.pods()[0]
-    on_its_node(pod, 'prlimit --pid "$process" --nofile=$(($(ls "/proc/$process/fd" | wc -l) + 2)):')
+    pod = a_pod(scene)
+    program = ("exec", pod, "--", "python", "-c", DESCRIPTORS)
+    scene.namespace.kubectl(*program, "2")
     try:
-        yield {"POD": pod["metadata"]["name"]}
+        yield {"POD": pod}
     finally:
-        on_its_node(pod, 'prlimit --pid "$process" --nofile=65536:')
+        scene.namespace.kubectl(*program)
 
 
 @contextmanager
