@@ -8,7 +8,7 @@ export UV_PYTHON_DOWNLOADS := never
 export UV_COMPILE_BYTECODE := 1
 export PYTHONDONTWRITEBYTECODE :=
 .DEFAULT_GOAL := help
-.PHONY: help setup run demo test test-on coverage test-servers test-chart test-cluster story story-picture faults cluster-provider lint format types contracts check fuzz bench bench-bombs bench-peers bench-peers-docs gate capacity soak bench-parser dashboards dashboards-preview dashboards-pictures dashboards-check docs docs-serve site alert-test image release clean
+.PHONY: help setup run demo test test-on coverage test-servers test-chart test-cluster story story-picture faults course ask mystery reveal cluster-provider lint format types contracts check fuzz bench bench-bombs bench-peers bench-peers-docs gate capacity soak bench-parser dashboards dashboards-preview dashboards-pictures dashboards-check screenshots docs docs-serve site alert-test image release clean
 
 help: ## list the commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-18s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -77,6 +77,18 @@ story-picture: setup ## draw the last story, .cache/story/story.json, to story.s
 faults: setup ## break one thing at a time on a real cluster: does monitoring find it? writes docs/faults.md, forty minutes (ARGS='-k DNS': one row)
 	@.venv/bin/python -m tests.cluster.run faults $(ARGS)
 
+course: setup ## the course's settings, web and load for the release on the current cluster (ARGS='--rate 60'; docs/course)
+	@.venv/bin/python -m tests.cluster.course.stage $(ARGS)
+
+ask: setup ## what Prometheus has for a query (QUERY='up'; ARGS='--until 180' waits for a result)
+	@.venv/bin/python -m tests.cluster.course.query $(ARGS)
+
+mystery: setup ## break one of eighteen things on the current cluster without saying which (ARGS=--hints: a hint each minute)
+	@.venv/bin/python -m tests.cluster.course.mystery mystery $(ARGS)
+
+reveal: setup ## say what the mystery was, and repair it
+	@.venv/bin/python -m tests.cluster.course.mystery reveal $(ARGS)
+
 cluster-provider: setup ## print the provider of clusters that the tests would use
 	@.venv/bin/python -m tests.cluster.run which
 
@@ -123,6 +135,9 @@ dashboards-preview: setup ## draw the dashboards from a Prometheus (PROMETHEUS, 
 dashboards-pictures: setup ## draw the dashboards from made-up series, into docs/images; needs helm, promtool, prometheus
 	@scripts/dashboards/pictures $(FOLDER)
 
+screenshots: setup ## take the pictures of the service's pages, into docs/images; needs chromium
+	@$(UV) run --frozen --group pictures python -m scripts.screenshots $(FOLDER)
+
 dashboards-check: setup ## whether every panel has data in a Grafana (GRAFANA=http://127.0.0.1:3000, GRAFANA_PASSWORD, NAMESPACE, JOB)
 	@.venv/bin/python -m scripts.dashboards.grafana --url $(or $(GRAFANA),http://127.0.0.1:3000) \
 	    --namespace $(or $(NAMESPACE),scrap) --job $(or $(JOB),scrap) $(ARGS)
@@ -130,6 +145,7 @@ dashboards-check: setup ## whether every panel has data in a Grafana (GRAFANA=ht
 docs: setup ## make the pages that are made from code
 	@.venv/bin/python -m scripts.settings_table > docs/settings.md
 	@.venv/bin/python -m scripts.chart_config
+	@.venv/bin/python -m scripts.problem_types
 	helm-docs --chart-search-root charts/scrap --sort-values-order file --skip-version-footer
 
 site docs-serve release: export NO_MKDOCS_2_WARNING := 1 # mkdocs.yml says what it would say

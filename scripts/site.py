@@ -102,15 +102,22 @@ def api_reference() -> Iterator[str]:
     """The operations of the OpenAPI document."""
     yield "[The document](openapi.json) for machines.\n"
     document = json.loads(openapi.render(scrap.__version__))
+    components = document["components"]
+
+    def resolved(item: dict[str, Any]) -> Any:
+        kind, name = item["$ref"].split("/")[-2:] if "$ref" in item else (None, None)
+        return components[kind][name] if kind else item
+
     for path, operations in document["paths"].items():
         for method, operation in operations.items():
             yield f"### {method.upper()} {path}\n\n{operation['summary']}.\n"
             yield "| Parameter | In | Required | What it is |\n| --- | --- | --- | --- |"
-            for parameter in operation["parameters"]:
+            for parameter in map(resolved, operation["parameters"]):
                 required = "yes" if parameter.get("required") else "no"
                 yield f"| `{parameter['name']}` | {parameter['in']} | {required} | {parameter['description']} |"
             yield "\n| Status | Headers | When |\n| --- | --- | --- |"
-            for status, response in operation["responses"].items():
+            for status, item in operation["responses"].items():
+                response = resolved(item)
                 headers = ", ".join(f"`{name}`" for name in response["headers"])
                 yield f"| {status} | {headers} | {response['description']} |"
             yield ""

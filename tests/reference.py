@@ -15,7 +15,7 @@ def read(pieces: Iterable[bytes], *, charset: str | None = None, limits: ParseLi
     for piece in pieces:
         enough = reader.feed(piece)
         while reader.is_behind and not enough:
-            enough = reader.advance()
+            enough = reader.feed()
         if enough:
             break
     return finished(reader)
@@ -25,7 +25,7 @@ def finished(reader: PageReader) -> Reading:
     """Does the steps that are left when no more bytes come."""
     reader.end()
     while reader.is_behind:
-        reader.advance()
+        reader.feed()
     return reader.close()
 
 

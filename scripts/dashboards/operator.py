@@ -126,6 +126,19 @@ def _decisions(found: dashboards.Dashboard) -> dashboards.Dashboard:
         )
     )
     found = found.with_panel(
+        lines(
+            "Load, in pods",
+            "The load as a number of pods, each with all of its slots or its CPU in use, and the pods that are there. "
+            "ScrapSaturated fires from 80 % of them on.",
+            "none",
+            Query("max(scrap:load:pods{@here})", "load"),
+            Query("max(scrap:pods:count{@here})", "pods"),
+            width=24,
+            height=6,
+            colors={"load": ORANGE, "pods": BLUE},
+        )
+    )
+    found = found.with_panel(
         states(
             "Rules",
             "Which rules fire, as the operator sees it.",

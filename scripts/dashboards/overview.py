@@ -12,6 +12,7 @@ from scripts.dashboards.panels import (
     OUTCOMES,
     PURPLE,
     RED,
+    YELLOW,
     Column,
     Link,
     Query,
@@ -40,7 +41,7 @@ _EVER = "sum(last_over_time(scrap:calls:ever{@here}[1d]))"
 # The rule adds up once a minute; this is the increase since then of the pods that it read.
 _SINCE = "sum(clamp_min(sum by (pod) (scrap_requests_total{@here}) - sum by (pod) (scrap:calls:seen{@here}), 0))"
 
-_PHASES = ("wait", "dns", "connect", "first_byte", "body", "parse")
+_PHASES = ("shared_cache", "wait", "dns", "connect", "first_byte", "body", "parse")
 
 _SEVERITIES = (State(3, "critical", RED), State(2, "warning", ORANGE), State(1, "info, or a signal to scale", BLUE))
 
@@ -151,7 +152,7 @@ def _health(found: dashboards.Dashboard) -> dashboards.Dashboard:
         ),
         number(
             "Saturation: highest",
-            "Share of the fetch slots or of its core in use, in the most saturated pod. At 100 % requests wait in the "
+            "Share of the fetch slots or of its CPU in use, in the most saturated pod. At 100 % requests wait in the "
             "queue, then the pod rejects them.",
             "percentunit",
             Query("max(scrap_admission_saturation_ratio{@pods})", "highest"),
@@ -246,8 +247,8 @@ def _signals(found: dashboards.Dashboard) -> dashboards.Dashboard:
         ),
         lines(
             "Saturation, by pod",
-            "Share of a pod's fetch slots or of its core in use, whichever is more; 1 after a rejection. Scaling uses "
-            "it.",
+            "Share of a pod's fetch slots or of its CPU in use, whichever is more; 1 after a rejection. Its CPU is one "
+            "core, or less by its limit.",
             "percentunit",
             Query("max by (pod) (scrap_admission_saturation_ratio{@pods})", "{{pod}}"),
             highest=1,
@@ -318,9 +319,9 @@ def _latency() -> dashboards.Row:
     return row.with_panel(
         lines(
             "Latency of a fetch, by phase: p90",
-            "The 90th percentile of each phase: wait for a slot, DNS, connect (TCP and TLS), first byte, body, parse. "
-            "wait and parse depend on the service, the others on the network and the origins. The shared cache is no "
-            "phase.",
+            "The 90th percentile of each phase: look-up in the shared cache, wait for a slot, DNS, connect (TCP and "
+            "TLS), first byte, body, parse. wait and parse depend on the service, the others on the shared cache, the "
+            "network and the origins.",
             "s",
             Query(
                 "histogram_quantile(0.9, sum by (le, phase) "
@@ -329,7 +330,7 @@ def _latency() -> dashboards.Row:
             ),
             width=12,
             logarithmic=True,
-            colors=dict(zip(_PHASES, (RED, GREY, BLUE, ORANGE, GREEN, PURPLE), strict=True)),
+            colors=dict(zip(_PHASES, (YELLOW, RED, GREY, BLUE, ORANGE, GREEN, PURPLE), strict=True)),
         )
     )
 
@@ -361,7 +362,7 @@ def _errors() -> dashboards.Row:
             links=[_OF_A_POD],
         )
     )
-    return row.with_panel(
+    row = row.with_panel(
         number(
             "Total requests",
             "In the selected range, and since installation. The total of a range is Prometheus' estimate from its "
@@ -378,6 +379,19 @@ def _errors() -> dashboards.Row:
             width=6,
             height=8,
             decimals=0,
+        )
+    )
+    return row.with_panel(
+        lines(
+            "Requests whose client gives up",
+            "Share of the requests that end without a response, because the client waited for more than a second and "
+            "left. They are in no budget. Too little CPU is the usual cause: see Saturation and CPU usage.",
+            "percentunit",
+            Query("max(scrap:clients_left:ratio{@here})", "gave up"),
+            width=24,
+            height=6,
+            steps=Steps(0.05, 0.25),
+            links=[logs("| reason=`caller_left`")],
         )
     )
 
@@ -429,8 +443,17 @@ def _web() -> dashboards.Row:
                 '/ sum(rate(scrap_cache_lookups_total{@pods, level="memory"}[$__rate_interval]))',
                 "joined",
             ),
-            width=12,
+            width=8,
             highest=1,
+        ),
+        lines(
+            "Writes to the shared cache, by result",
+            "Pages per second that were to be stored there. Anything but stored: it is full (out_of_memory), a replica "
+            "(read_only), or does not respond. Empty without a shared cache.",
+            "reqps",
+            Query("sum by (result) (rate(scrap_cache_shared_writes_total{@pods}[$__rate_interval])) > 0", "{{result}}"),
+            stacked=True,
+            colors={"stored": GREEN, "out_of_memory": RED, "read_only": ORANGE},
         ),
         lines(
             "Bytes received",
@@ -438,7 +461,6 @@ def _web() -> dashboards.Row:
             "Bps",
             Query("sum(rate(scrap_fetch_received_bytes_sum{@pods}[$__rate_interval]))", "received"),
             Query("sum(rate(scrap_fetch_decoded_bytes_sum{@pods}[$__rate_interval]))", "decompressed"),
-            width=12,
         ),
     ):
         row = row.with_panel(panel)
@@ -478,9 +500,13 @@ def _saturation() -> dashboards.Row:
         ),
         lines(
             "CPU usage, by pod",
-            "Cores in use. One process uses one core at most.",
+            "Cores in use, and the limit: one core for each process, or less where the container has a lower CPU "
+            "limit, at which the kernel throttles it.",
             "short",
             Query("sum by (pod) (rate(process_cpu_seconds_total{@pods}[$__rate_interval]))", "{{pod}}"),
+            Query("min(scrap_cpu_limit_cores{@pods})", "limit"),
+            colors={"limit": RED},
+            dashed=["limit"],
             steps=Steps(0.8, 0.95),
         ),
         lines(

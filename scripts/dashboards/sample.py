@@ -46,7 +46,15 @@ REASONS = {
     "full": ("shed", "service", 1.0),
     "internal": ("internal_error", "service", 1.0),
 }
-PHASES = {"wait": 0.0006, "dns": 0.004, "connect": 0.03, "first_byte": 0.09, "body": 0.02, "parse": 0.004}
+PHASES = {
+    "shared_cache": 0.0011,
+    "wait": 0.0006,
+    "dns": 0.004,
+    "connect": 0.03,
+    "first_byte": 0.09,
+    "body": 0.02,
+    "parse": 0.004,
+}
 ALERTS = {
     ("ScrapUpstreamFailing", "warning"): range(HANG[30], HANG[-1] + 12),
     ("ScrapSaturated", "none"): range(HANG[6], HANG[-1] + 6),
@@ -150,6 +158,8 @@ def _pod(counters: Counters, gauges: dict[str, float], pod: str, tick: int, part
         ("shared", "miss", 0.28),
     ):
         counters.add(f'scrap_cache_lookups_total{{{labels},level="{level}",state="{state}"}}', calls * share)
+    for result, share in {"stored": 0.3, "out_of_memory": 0.0}.items():
+        counters.add(f'scrap_cache_shared_writes_total{{{labels},result="{result}"}}', calls * share)
     counters.add(f"scrap_flights_joined_total{{{labels}}}", calls * 0.03)
     counters.add(f"scrap_fetch_received_bytes_sum{{{labels}}}", fetches * 28_000)
     counters.add(f"scrap_fetch_decoded_bytes_sum{{{labels}}}", fetches * 130_000)
@@ -160,6 +170,7 @@ def _pod(counters: Counters, gauges: dict[str, float], pod: str, tick: int, part
         f"scrap_admission_in_flight{{{labels}}}": round(64 * min(1, busy)),
         f"scrap_admission_waiting{{{labels}}}": chance.randint(2, 30) if busy > 0.8 else 0,
         f"scrap_admission_capacity{{{labels}}}": 64,
+        f"scrap_cpu_limit_cores{{{labels}}}": 1,
         f"scrap_event_loop_lag_max_seconds{{{labels}}}": chance.uniform(0.01, 0.02),
         f"process_resident_memory_bytes{{{labels}}}": 130e6 + 30e6 * min(1, tick / 300) + 2e6 * chance.random(),
         f"process_open_fds{{{labels}}}": 60 + round(90 * min(1, busy)),

@@ -13,10 +13,13 @@ from functools import partial
 from socket import socket
 from typing import Any, NamedTuple
 
-from scrap import __version__, admission, api, cache, fetch, opengraph, telemetry
+from starlette.types import ASGIApp
+
+from scrap import __version__, admission, api, cache, fetch, opengraph, telemetry, web
 from scrap.cache import freshness, remote
 from scrap.errors import ScrapError
 from scrap.events import BackgroundFailed, Emit, ignore
+from scrap.explanation import Explainer
 from scrap.preview import Previewer
 from scrap.settings import RequestLimits, Serving, SettingError, Settings, variables
 from scrap.telemetry.otel.signals import signals_of
@@ -41,6 +44,7 @@ class Components(NamedTuple):
     cache: cache.Cache
     admission: admission.Admission
     cpu_usage: admission.CPUUsage
+    explainer: Explainer
 
 
 @contextlib.asynccontextmanager
@@ -76,7 +80,9 @@ async def components(settings: Settings, emit: Emit = ignore) -> AsyncIterator[C
             emit=emit,
         )
         stack.push_async_callback(previewer.aclose)
-        yield Components(previewer, pages, slots, cpu_usage)
+        page_bytes = settings[fetch.FetchLimits].decoded_bytes
+        explainer = Explainer(previewer, slots, page_bytes=page_bytes, emit=emit)
+        yield Components(previewer, pages, slots, cpu_usage, explainer)
 
 
 async def serve(settings: Settings) -> None:
@@ -100,9 +106,23 @@ async def serve(settings: Settings) -> None:
         metrics.observe_cache(built.cache)
         stopped = asyncio.Event()
         languages = settings[fetch.EgressPolicy].accept_language
+        targets = api.TargetReader(languages)
         clients = api.ClientReader(settings[api.ClientPolicy])
+        more: dict[str, ASGIApp] = {api.explain.PATH: api.ExplainEndpoint(built.explainer, targets)}
+        if settings[web.PageSettings].is_on:
+            from scrap.web.page import pages  # noqa: PLC0415 - Jinja2, which nothing else needs
+
+            more |= pages(built.explainer, targets.read, settings[web.PageSettings])
         public_app = api.public_app(
-            built.previewer, built.admission, languages=languages, emit=emit, version=__version__, clients=clients
+            built.previewer,
+            built.admission,
+            targets=targets,
+            clients=clients,
+            emit=emit,
+            version=__version__,
+            more=more,
+            has_docs=settings[web.PageSettings].is_on,
+            around=api.cors(settings[api.CORSPolicy]),
         )
         management_app = api.management_app(
             is_ready=lambda: not stopped.is_set(), exposition=metrics.exposition, top_clients=top_clients.render
@@ -137,7 +157,7 @@ def _telemetry(
     settings: Settings, stack: contextlib.AsyncExitStack, top_clients: telemetry.TopClients
 ) -> tuple[telemetry.Metrics, Emit]:
     """Starts telemetry; returns the metrics and the emit function. Large libraries are imported where they are used."""
-    metrics = telemetry.Metrics(version=__version__, routes=api.ROUTES)
+    metrics = telemetry.Metrics(version=__version__, routes=api.ROUTES | web.ROUTES)
     logs = settings[telemetry.LogSettings]
     lines = stack.enter_context(telemetry.log_queue(_STDOUT, dropped=metrics.lines_dropped.inc))
     lines.setFormatter(telemetry.formatter_for(_STDOUT, logs))

@@ -70,6 +70,16 @@ class FetchedPreview(NamedTuple):
     leads_to: Target | None
 
 
+class Study(NamedTuple):
+    """A fetch, and what is known of it."""
+
+    preview: Preview
+    found: Hit | None  # what the caches had
+    summary: FetchEnded
+
+
+Look = Callable[[FetchedPage, opengraph.Reading | None], None]  # without a reading where a page is not HTML
+
 _NOTHING = Parsed(b"{}", Outcome.NO_OPEN_GRAPH)
 
 
@@ -129,11 +139,8 @@ class Previewer:
     async def make(self, target: Target, disconnect: Disconnect | None = None, *, no_cache: bool = False) -> Preview:
         """Fetches a page and parses its Open Graph, or joins the fetch that is under way; for `no_cache`, see `peek`.
 
-        A failure for a known reason is a result as well; it is cached for a while.
-
-        Raises:
-            ScrapError: CALLER_LEFT; the client has left.
-            Overloaded: this instance is shutting down.
+        A failure for a known reason is a result as well; it is cached for a while. Raises ScrapError (CALLER_LEFT)
+        where the client has left, and Overloaded where this instance is shutting down.
         """
         joins = target.key in self._flights
         preview = await self._flights.run(target.key, partial(self._make, target, no_cache=no_cache), disconnect)
@@ -143,6 +150,28 @@ class Previewer:
         if preview.due:
             self._refresh(target)
         return preview
+
+    async def study(self, target: Target, look: Look) -> Study:
+        """Fetches a page whatever the caches have, and shows it to `look`, the last of several that refreshes lead to.
+
+        The preview, or the failure, is cached as that of `make` is.
+        """
+        hit, summary, internal, notes = self._cache.peek(target.key), FetchEnded(), "", None
+        try:
+            with Deadline(self._deadline) as deadline:
+                if hit is None and not self._admission.is_saturated:
+                    hit = await self._cache.get(target.key)
+                made = await self._admitted(target, summary, deadline, look)
+                kept, notes = made.entry, made.notes
+                self._cache.put(target.key, kept)
+        except ScrapError as raised:
+            error = self._blamed(raised, summary.timings)
+            kept, internal = entry.failure(error, policy=self._freshness, now=self._clock()), error.internal
+            self._cache.fail(target.key, kept, fallback=hit.entry if hit else None)
+        finally:
+            if summary.queued is not None:
+                self._emit(summary)
+        return Study(Preview(kept, MISS, summary.timings, internal, notes), hit, summary)
 
     async def aclose(self) -> None:
         """Cancels the fetches that are under way."""
@@ -193,64 +222,58 @@ class Previewer:
         kept = self._cache.fail(target.key, failed, fallback=hit.entry if hit else None, hold=hold)
         return Preview(kept, MISS if kept is failed else STALE, timings, error.internal)
 
-    async def _admitted(self, target: Target, summary: FetchEnded, deadline: Deadline) -> FetchedPreview:
+    async def _admitted(
+        self, target: Target, summary: FetchEnded, deadline: Deadline, look: Look | None = None
+    ) -> FetchedPreview:
         started = time.perf_counter()
-        async with self._admission.enter() as slot:
+        with await self._admission.enter() as slot:
             summary.queued = summary.timings.wait = time.perf_counter() - started
-            made = await self._previewed(await self._fetcher.open(target, summary, deadline), slot)
+            made = await self._previewed(await self._fetcher.open(target, summary, deadline), slot, look)
             while made.leads_to:
                 try:
-                    made = await self._previewed(await self._fetcher.follow(made.leads_to, made.navigation), slot)
+                    page = await self._fetcher.follow(made.leads_to, made.navigation)
+                    made = await self._previewed(page, slot, look)
                 except UpstreamError:  # the page itself was read, and has no Open Graph
                     break
         return made
 
-    async def _previewed(self, page: FetchedPage, slot: Slot) -> FetchedPreview:
+    async def _previewed(self, page: FetchedPage, slot: Slot, look: Look | None) -> FetchedPreview:
         """Reads and parses a page."""
         with page:
             arrived = self._clock()
-            reader = await self._read(page, slot) if page.is_html else None
+            reader = None
+            if page.is_html:
+                reader = opengraph.PageReader(charset=page.charset, limits=self._parsing)
+                await page.read(partial(_feed, reader, page, slot))
         parsed = _NOTHING
         if reader:
             parsed = await self._parse(reader, page)
             slot.hold(reader.held + len(parsed.body))
+        if look:
+            reading = reader.reading if reader else None
+            await self._step(partial(look, page, reading), page.navigation.summary.timings)
         leads_to = None if parsed.outcome is Outcome.OK else page.refreshed(parsed.refresh, parsed.base)
-        headers = page.headers(freshness.FIELDS)
-        lifetime = freshness.of_page(headers, now=arrived, delay=page.delay, policy=self._freshness)
+        lifetime = freshness.of_page(page.fields, now=arrived, delay=page.delay, policy=self._freshness)
         if page.failure or leads_to:  # a later try may give more: as soon as after a failure
             lifetime = replace(lifetime, lifetime=min(lifetime.lifetime, self._freshness.negative))
-        made = entry.preview(parsed.body, parsed.outcome, lifetime, now=arrived)
+        made = entry.preview(parsed.body, parsed.outcome, lifetime, location=page.target.href, now=arrived)
         notes = PageNotes(page.truncated, parsed.fallback_reason, parsed.bound)
         return FetchedPreview(made, notes, page.navigation, leads_to)
-
-    async def _read(self, page: FetchedPage, slot: Slot) -> opengraph.PageReader:
-        """Reads a page as it arrives, until the reader has enough."""
-        reader = opengraph.PageReader(charset=page.charset, limits=self._parsing)
-
-        def feed(chunk: bytes) -> Wants:
-            enough = reader.feed(chunk) if chunk else reader.advance()
-            slot.hold(reader.held + page.held)
-            if enough:
-                return Wants.NOTHING
-            return Wants.TURN if reader.is_behind else Wants.MORE
-
-        await page.read(feed)
-        return reader
 
     async def _parse(self, reader: opengraph.PageReader, page: FetchedPage) -> Parsed:
         summary = page.navigation.summary
         timings = summary.timings
         await self._step(reader.end, timings)
         while reader.is_behind:
-            await self._step(reader.advance, timings)
+            await self._step(reader.feed, timings)
         if page.failure and not reader.is_useful:
             raise page.failure()
-        parse = PageParse(reader, page.url, self._parsing)
+        parse = PageParse(reader, page.target.href, self._parsing)
         parsed = await self._step(parse.by_fast_path, timings) if reader.is_light else None
         if parsed is None:
-            parsed = await self._in_thread(parse.by_either, page.host, reader.size, timings)
+            parsed = await self._in_thread(parse.by_either, page.target.host, reader.size, timings)
         if parsed.error:
-            self._parser_failed(page.host, parsed.error)
+            self._parser_failed(page.target.host, parsed.error)
         parser, reason = "reference" if parsed.fallback_reason else "fast", parsed.fallback_reason
         summary.parse = Parse(parser, reason, self._clock() - timings.parse, timings.parse, parsed.bound)
         return parsed
@@ -336,6 +359,15 @@ class PageParse:
         # A copy: orjson's own keeps the buffer that it was written to, of 4 KiB at least, for as long as it is kept.
         body = bytes(memoryview(orjson.dumps(graph.fields)))
         return Parsed(body, outcome, bound=graph.bound, refresh=document.refresh, base=document.base)
+
+
+def _feed(reader: opengraph.PageReader, page: FetchedPage, slot: Slot, piece: bytes) -> Wants:
+    """Feeds a piece of a page as it arrives, until the reader has enough."""
+    enough = reader.feed(piece)
+    slot.hold(reader.held + page.held)
+    if enough:
+        return Wants.NOTHING
+    return Wants.TURN if reader.is_behind else Wants.MORE
 
 
 def _found(hit: Hit, timings: Timings = _NO_FETCH) -> Preview:

@@ -13,15 +13,10 @@ _DIGITS = 9  # that are read of a number
 
 
 class Refresh(NamedTuple):
-    """Another page to load, or the same one again.
+    """Another page to load, or the same one again."""
 
-    Attributes:
-        seconds: after which it is loaded.
-        url: as written, relative to the base of the page; None for the page itself.
-    """
-
-    seconds: int
-    url: str | None
+    seconds: int  # after which it is loaded
+    url: str | None  # as written, relative to the base of the page; None for the page itself
 
 
 def parse_refresh(value: str) -> Refresh | None:

@@ -16,6 +16,7 @@ import click
 from scrap import admission, api, cache, fetch, telemetry
 from scrap.cache import freshness, remote
 from scrap.telemetry.sentry import SentrySettings
+from scrap.web import PageSettings
 
 T = TypeVar("T")
 
@@ -112,6 +113,13 @@ def _ports(text: str) -> range:
     return range(int(first), int(last) + 1)
 
 
+def _origin(text: str) -> str:
+    """Reads an origin, as browsers write it into the Origin header (RFC 6454, section 6.2)."""
+    if not re.fullmatch(r"\*|[a-z][a-z0-9+.-]*://[a-z0-9._\[\]:-]+(?<!:)", text):
+        raise ValueError(f"{text!r} is neither * nor an origin: scheme://host[:port] in lower case, without a path")
+    return text
+
+
 def _union(ranges: Iterable[range]) -> frozenset[int]:
     return frozenset(port for ports in ranges for port in ports)
 
@@ -124,6 +132,7 @@ _PORT = click.IntRange(0, 65535)
 _NETWORKS = CommaSeparated("networks", ipaddress.ip_network)
 _PORTS = CommaSeparated("ports", _ports, _union)
 _NAMES = CommaSeparated("names", str)
+_ORIGINS = CommaSeparated("origins", _origin)
 
 # By heading of the help; each line: name, component, field, type, then the help. The formatter would give each a line.
 # fmt: off
@@ -134,6 +143,9 @@ GROUPS: Mapping[str, tuple[Setting, ...]] = {
         Setting("management-host", Serving, "management_host", click.STRING, "Address of the management port."),
         Setting("management-port", Serving, "management_port", _PORT,
                 "Port of /livez, /readyz, /metrics, /clients; 0 takes a free one."),
+        Setting("cors-origins", api.CORSPolicy, "origins", _ORIGINS,
+                "Origins whose scripts may read responses (https://app.example, comma-separated; CORS); * for every "
+                "one, empty for none."),
         Setting("trusted-proxies", api.ClientPolicy, "trusted", _NETWORKS,
                 "Networks (CIDR, comma-separated) of proxies whose X-Forwarded-For or Forwarded names the client. Any "
                 "other client that is in them can name another address as its own."),
@@ -238,6 +250,12 @@ GROUPS: Mapping[str, tuple[Setting, ...]] = {
                 "wait."),
         Setting("stale-if-error", freshness.FreshnessPolicy, "stale_if_error", _SECONDS,
                 "Seconds past freshness for which a stale preview is answered where the page cannot be fetched."),
+    ),
+    "Page": (
+        Setting("page", PageSettings, "is_on", click.BOOL, "The pages for people, at / and at /docs: on or off."),
+        Setting("page-images", PageSettings, "has_images", click.BOOL,
+                "Whether the page has the browser load a card's image, which shows the browser's address to that "
+                "host: on or off."),
     ),
     "Logs": (
         Setting("log-format", telemetry.LogSettings, "format", click.Choice(["auto", "json", "text"]),

@@ -14,16 +14,17 @@ GRANT = 0.001
 class Turns:
     """Gives all steps of work together a time budget in each iteration of the event loop.
 
+    A step asks `is_free`, else waits (`wait` in a task, `call_soon` in a callback), runs, and `spend`s its time.
+
     A step does not wait as long as the budget lasts. After that steps wait in a queue, first in, first out. A task that
     gets a turn may do several steps in `GRANT` seconds, for each wait costs 20 µs. So an iteration takes no longer than
     the budget and one step.
 
     A step within another one counts its own time: the outer one subtracts what `spent` grew by.
-
-    A step asks `is_free`, else waits (`wait` in a task, `call_soon` in a callback), runs, and `spend`s its time.
     """
 
     def __init__(self, budget: float = BUDGET) -> None:
+        self.is_free = True  # a step may run now
         self.spent = 0.0  # seconds, by all steps
         self._budget = budget
         self._left = budget
@@ -31,26 +32,23 @@ class Turns:
         self._queue: deque[Callable[[], None] | asyncio.Future[None]] = deque()
         self._counting = False  # `_begin` is scheduled
 
-    @property
-    def is_free(self) -> bool:
-        return self._left > 0 and (self._granted > 0 or not self._queue)
-
     async def wait(self) -> None:
         """Waits until a step may run."""
         turn: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        self._queue.append(turn)
-        self._count()
+        self.call_soon(turn)
         await turn  # a task that is cancelled now is passed over, or loses this turn; the next iteration gives another
 
-    def call_soon(self, step: Callable[[], None]) -> None:
-        """Calls a step when it may run."""
+    def call_soon(self, step: Callable[[], None] | asyncio.Future[None]) -> None:
+        """Calls a step when it may run; a future is done then."""
         self._queue.append(step)
+        self.is_free = self._left > 0 and self._granted > 0
         self._count()
 
     def spend(self, seconds: float) -> None:
         self.spent += seconds
         self._left -= seconds
         self._granted -= seconds
+        self.is_free = self._left > 0 and (self._granted > 0 or not self._queue)
         if not self._counting:
             self._count()
 
@@ -61,16 +59,17 @@ class Turns:
 
     def _begin(self) -> None:
         self._counting = False
-        self._left = self._budget
-        self._granted = 0.0
+        self._left, self._granted = self._budget, 0.0
+        self.is_free = not self._queue
         try:
             while self._queue and self._left > 0:
                 turn = self._queue.popleft()
+                self.is_free = not self._queue
                 if not isinstance(turn, asyncio.Future):
                     turn()
                 elif not turn.done():
                     turn.set_result(None)
-                    self._granted = GRANT
+                    self._granted, self.is_free = GRANT, True
                     return  # its step runs later, and takes as long as it takes
         finally:
             if self._queue:

@@ -28,25 +28,15 @@ _DEFAULT_PORTS = {"http": 80, "https": 443}
 
 
 class Target(NamedTuple):
-    """A page to fetch: absolute, http or https, ASCII, normalized, without a fragment.
+    """A page to fetch: absolute, http or https, ASCII, normalized, without a fragment."""
 
-    Attributes:
-        href: the URL in its one spelling.
-        scheme: "http" or "https".
-        host: the ASCII host, without the dot of the DNS root; an IPv6 address without its brackets.
-        port: the port to connect to, always given.
-        path: path and query, for the request line.
-        key: what its preview is cached under: the URL, and the languages.
-        languages: the Accept-Language of its request; "" for the setting's.
-    """
-
-    href: str
-    scheme: str
-    host: str
-    port: int
-    path: str
-    key: str
-    languages: str = ""
+    href: str  # the URL in its one spelling
+    scheme: str  # "http" or "https"
+    host: str  # without the dot of the DNS root; an IPv6 address without its brackets
+    port: int  # to connect to, always given
+    path: str  # and query, for the request line
+    key: str  # what its preview is cached under: the URL, and the languages
+    languages: str = ""  # the Accept-Language of its request; "" for the setting's
 
     def in_languages(self, languages: str) -> "Target":
         """The same page for a client that prefers these."""
@@ -105,12 +95,7 @@ def parse(text: str, *, base: str | None = None) -> Target:
 
 
 def resolve(base: str | None, link: str) -> str | None:
-    """Makes a link of a page absolute; None where that gives no http or https URL.
-
-    Args:
-        base: the page's base URL, absolute; None where there is none, so that a relative link gives no URL.
-        link: the link as the page has it.
-    """
+    """Makes a link, as the page has it, absolute by its base; None where that gives no http or https URL."""
     try:
         url = ada_url.join_url(base, link) if base else ada_url.normalize_url(link)
     except ValueError:

@@ -2,6 +2,8 @@
 
 import asyncio
 import contextlib
+import copy
+import functools
 import logging
 
 import click
@@ -30,76 +32,78 @@ class Labels(click.ParamType[dict[str, str]]):
         return {name: text for name, _, text in pairs}
 
 
-@click.group(context_settings={"auto_envvar_prefix": "SCRAP_OPERATOR", "help_option_names": ["-h", "--help"]})
+def _help_all(ctx: click.Context, _: click.Parameter, is_given: bool) -> None:
+    if is_given and not ctx.resilient_parsing:
+        command = copy.deepcopy(ctx.command)
+        for param in command.params:
+            if isinstance(param, click.Option):
+                param.hidden = False
+        click.echo(command.get_help(ctx))
+        ctx.exit()
+
+
+_option = functools.partial(click.option, show_envvar=True, show_default=True)
+
+
+@click.group(context_settings={"max_content_width": 100, "help_option_names": ["-h", "--help"]})
 @click.version_option(package_name="scrap")
 def main() -> None:
-    """Scales the targets of AlertScalers by the state of alerts."""
+    """Scales the targets of AlertScalers by the state of alerts.
+
+    \b
+    Example:
+      scrap-operator run --log-format text
+    """
 
 
-@main.command(context_settings={"show_default": True})
-@click.option(
-    "--namespace",
-    show_envvar=True,
-    envvar="SCRAP_OPERATOR_NAMESPACE",
-    show_default="the one it runs in",
-    help="The namespace whose AlertScalers are served.",
-)
-@click.option(
+@main.command(context_settings={"auto_envvar_prefix": "SCRAP_OPERATOR"})
+@_option("--namespace", show_default="the one it runs in", help="The namespace whose AlertScalers are served.")
+@_option(
     "--selector",
-    show_envvar=True,
-    envvar="SCRAP_OPERATOR_SELECTOR",
     default=DEFAULTS.selector,
     show_default="all of the namespace",
     type=Labels(),
     help="Labels that an AlertScaler must carry to be served.",
 )
-@click.option(
-    "--host",
-    show_envvar=True,
-    envvar="SCRAP_OPERATOR_HOST",
-    default=DEFAULTS.host,
-    help="The address of /healthz and /metrics.",
-)
-@click.option(
+@_option("--host", default=DEFAULTS.host, help="The address of /healthz and /metrics.")
+@_option(
     "--port",
-    show_envvar=True,
-    envvar="SCRAP_OPERATOR_PORT",
     default=DEFAULTS.port,
     type=click.IntRange(0, 65535),
-    help="The port of /healthz and /metrics.",
+    metavar="INTEGER",
+    help="The port of /healthz and /metrics; 0 takes a free one.",
 )
-@click.option(
+@_option(
     "--patience",
-    show_envvar=True,
-    envvar="SCRAP_OPERATOR_PATIENCE",
     default=DEFAULTS.patience,
     type=click.FloatRange(min=0),
+    metavar="FLOAT",
     help="Seconds by which a loop may miss its tick until /healthz fails.",
+    hidden=True,
 )
-@click.option(
+@_option(
     "--definition-wait",
-    "crd_wait",
-    show_envvar=True,
-    envvar="SCRAP_OPERATOR_DEFINITION_WAIT",
     default=DEFAULTS.crd_wait,
     type=click.FloatRange(min=0.1),
+    metavar="FLOAT",
     help="Seconds between two look-ups of the AlertScaler's CRD, while it is not installed.",
+    hidden=True,
 )
-@click.option(
-    "--log-format",
-    show_envvar=True,
-    envvar="SCRAP_OPERATOR_LOG_FORMAT",
-    default="json",
-    type=click.Choice(["json", "text"]),
-    help="The format of the log.",
-)
-@click.option(
+@_option("--log-format", default="json", type=click.Choice(["json", "text"]), help="The format of the log.")
+@_option(
     "--log-level",
-    show_envvar=True,
-    envvar="SCRAP_OPERATOR_LOG_LEVEL",
     default="info",
     type=click.Choice(["debug", "info", "warning"]),
     help="The lowest level that is logged.",
+)
+@click.option(
+    "--help-all",
+    is_flag=True,
+    is_eager=True,
+    expose_value=False,
+    allow_from_autoenv=False,
+    callback=_help_all,
+    help="Show every option, those for tuning as well, and exit.",
 )
 def run(
     *,
@@ -108,11 +112,18 @@ def run(
     host: str,
     port: int,
     patience: float,
-    crd_wait: float,
+    definition_wait: float,
     log_format: str,
     log_level: str,
 ) -> None:
-    """Runs the operator until SIGTERM."""
+    """Runs the operator until SIGTERM.
+
+    \b
+    Examples:
+      scrap-operator run
+      scrap-operator run --namespace shop --selector team=web,tier=edge
+      SCRAP_OPERATOR_LOG_LEVEL=debug scrap-operator run --log-format text
+    """
     kopf.configure(
         verbose=log_level == "debug",
         quiet=log_level == "warning",
@@ -122,7 +133,7 @@ def run(
         for chatty in ("httpx2", "kopf.objects"):
             logging.getLogger(chatty).setLevel(logging.WARNING)
     settings = app.OperatorSettings(
-        namespace=namespace, selector=selector, host=host, port=port, patience=patience, crd_wait=crd_wait
+        namespace=namespace, selector=selector, host=host, port=port, patience=patience, crd_wait=definition_wait
     )
     try:
         with contextlib.suppress(asyncio.CancelledError):

@@ -121,6 +121,18 @@ class Noise:
         # An error of its own, and a few rejections when a deploy begins.
         yield "scrap_requests_total internal_error", self._once(9 * HOUR, 1)
         yield "scrap_requests_total shed", self._once(DEPLOY, 4)
+        # Three of a thousand clients leave after a second or two, and ten times as many while a large site fails.
+        left = calls(lambda at: 0.003 + 0.03 * within(at, SITE_FAILS, HOUR))
+        yield "scrap_failures_total caller_left", left
+        yield "scrap_request_duration_seconds_bucket caller_error 1.0", calls(lambda _: 0.012)
+        yield "scrap_request_duration_seconds_bucket caller_error", lambda at: left(at) + calls(lambda _: 0.012)(at)
+        yield "scrap_request_duration_seconds_count caller_error", lambda at: left(at) + calls(lambda _: 0.012)(at)
+        # The shared cache fails over when its node is drained: for two minutes it is a replica.
+        yield (
+            "scrap_cache_shared_writes_total stored",
+            calls(lambda at: 0.2 * (not within(at, NODE_DRAINED, 2 * MINUTE))),
+        )
+        yield "scrap_cache_shared_writes_total read_only", calls(lambda at: 0.2 * within(at, NODE_DRAINED, 2 * MINUTE))
         # The cache is empty after a deploy: for ten minutes most pages are fetched again.
         yield "scrap_request_duration_seconds_sum", calls(lambda at: 0.35 if since_deploy(at) < 10 * MINUTE else 0.1)
         yield "scrap_request_duration_seconds_count", calls(lambda _: 1)

@@ -32,13 +32,13 @@ from scrap.events import ignore
 BODY = b'{"title":"' + b"x" * 1_980 + b'"}'
 ENTRY = preview(BODY, Outcome.OK, Freshness(3600, 60, 60), now=time.time())
 KEYS = [f"https://example.com/{number}" for number in range(1000)]
-HEADERS = [
-    ("content-type", "text/html; charset=utf-8"),
-    ("date", "Mon, 23 Nov 2026 09:00:00 GMT"),
-    ("cache-control", "public, max-age=300, stale-while-revalidate=60"),
-    ("expires", "Mon, 23 Nov 2026 09:05:00 GMT"),
-    ("age", "17"),
-]
+HEADERS = {
+    b"content-type": [b"text/html; charset=utf-8"],
+    b"date": [b"Mon, 23 Nov 2026 09:00:00 GMT"],
+    b"cache-control": [b"public, max-age=300, stale-while-revalidate=60"],
+    b"expires": [b"Mon, 23 Nov 2026 09:05:00 GMT"],
+    b"age": [b"17"],
+}
 
 # Does its work so many times.
 Work = Callable[[int], Awaitable[object]]
@@ -140,7 +140,7 @@ async def slots(rounds: int) -> None:
 
     async def enter(times: int) -> None:
         for _ in range(times):
-            async with admission.enter():
+            with await admission.enter():
                 pass
 
     async def acquire(times: int) -> None:
@@ -149,7 +149,7 @@ async def slots(rounds: int) -> None:
                 pass
 
     async def ours() -> None:
-        async with admission.enter():
+        with await admission.enter():
             await asyncio.sleep(0)
 
     async def theirs() -> None:

@@ -101,6 +101,8 @@ def _metric(selector: VectorSelector) -> str:
         return NUMBER  # always 1: multiplied by it, a series gets a name
     if name.startswith(("scrap:node_filesystem_", "scrap:calls_failed_by_web:", "scrap:calls_no_open_graph:")):
         return RATIO  # of what is there; growth is that of an hour
+    if name in {"scrap:clients_left:ratio", "scrap_cpu_limit_cores"}:
+        return RATIO  # of the requests; of a core
     suffixes = {"_seconds": "seconds", "_bytes": "bytes", "_ratio": RATIO, ":rate": "count/s"}
     for ending, unit in suffixes.items():
         if name.endswith(ending):

@@ -9,7 +9,9 @@ import pytest
 from click.testing import CliRunner, Result
 
 from scrap import __version__, cli
+from scrap.cli.get_command import EXIT_CODES
 from scrap.errors import Outcome, Overloaded
+from scrap.preview import Previewer
 from scrap.settings import SETTINGS
 from tests import running
 
@@ -66,23 +68,24 @@ def test_get_says_that_it_took_too_long() -> None:
 
 @pytest.mark.parametrize(("error", "code"), [(RuntimeError("a bug"), 70), (Overloaded(), 75)])
 def test_get_says_in_a_line_that_it_is_our_fault(monkeypatch: pytest.MonkeyPatch, error: Exception, code: int) -> None:
-    async def fail(*_: object) -> bytes:
+    async def fail(*_: object) -> None:
         raise error
 
-    monkeypatch.setattr(cli, "_get", fail)
+    monkeypatch.setattr(Previewer, "make", fail)
     done = run("get", "https://example.com/")
     assert (done.exit_code, done.stdout, done.stderr.count("\n")) == (code, "", 1)
 
 
 def test_every_failure_has_an_exit_code() -> None:
-    assert set(cli.EXIT_CODES) == {outcome for outcome in Outcome if outcome.fault}
+    assert set(EXIT_CODES) == {outcome for outcome in Outcome if outcome.fault}
 
 
 def test_help_names_every_setting_with_its_variable() -> None:
-    text = run("serve", "--help").stdout
+    text = "".join(run("serve", "--help-all").stdout.split())  # lines are broken at hyphens, too
     for setting in SETTINGS:
-        assert f"--{setting.name} " in text
-        assert setting.variable in text
+        assert f"--{setting.name}" in text
+        default = setting.default_text or "(none)"
+        assert f"[envvar:{setting.variable};default:{default.replace(' ', '')}" in text
 
 
 @pytest.mark.parametrize(
@@ -92,6 +95,12 @@ def test_help_names_every_setting_with_its_variable() -> None:
         ("SCRAP_DEADLINE", "0"),
         ("SCRAP_ALLOWED_NETWORKS", "10.0.0.0/33"),
         ("SCRAP_ALLOWED_PORTS", "80,http"),
+        ("SCRAP_CORS_ORIGINS", "https://app.example,https://app.example/"),
+        ("SCRAP_CORS_ORIGINS", "https://App.example"),
+        ("SCRAP_CORS_ORIGINS", "https://äpp.example"),
+        ("SCRAP_CORS_ORIGINS", "app.example"),
+        ("SCRAP_CORS_ORIGINS", "https://*.example"),
+        ("SCRAP_PAGE", "maybe"),
         ("SCRAP_LOG_FORMAT", "xml"),
         ("SCRAP_DEADLINE", "nan"),
         ("SCRAP_CONNECT_SECONDS", "inf"),

@@ -11,7 +11,7 @@ import pytest
 from scrap import opengraph, preview
 from scrap.errors import Outcome
 from scrap.events import BackgroundFailed, Event, FetchEnded
-from scrap.opengraph import FallbackReason, reader, scanner
+from scrap.opengraph import FallbackReason, scanner
 from tests.hostile.answers import page, says
 from tests.hostile.origin import HostileOrigin, serving
 from tests.integration.test_previewing import previewing
@@ -37,7 +37,7 @@ FAULTS = {
     "scanning": (scanner.Scanner, "_step"),
     "the last step": (scanner.Scanner, "_end"),
     "making the document": (scanner.Scanner, "_document"),
-    "the end of decoding": (reader.PageReader, "_end"),
+    "the end": (scanner.Scanner, "end"),
 }
 
 

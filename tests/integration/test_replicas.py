@@ -187,6 +187,8 @@ def test_a_forged_entry_is_a_miss(shared: RedisServer, origin: running.Origin) -
         {3: 10**18},
         {4: 1e300},
         {5: -1e300},
+        {10: "https://example.com/\r\nSet-Cookie: a=b"},
+        {10: 1},
         *({index: time} for index in range(5, 10) for time in BAD_TIMES),
     ]
     with running.service({"SCRAP_CACHE_URL": shared.url}) as service:

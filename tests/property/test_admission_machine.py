@@ -26,7 +26,7 @@ class SteppedFetch:
 
     async def run(self) -> str:
         try:
-            async with self.machine.admission.enter():
+            with await self.machine.admission.enter():
                 self.machine.holding += 1
                 try:
                     await self.released.wait()

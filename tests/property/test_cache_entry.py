@@ -25,7 +25,8 @@ def previews(draw: st.DrawFn) -> Entry:
     graph = draw(st.dictionaries(st.text(max_size=5), st.text(max_size=20), max_size=3))
     outcome = Outcome.OK if graph else Outcome.NO_OPEN_GRAPH
     freshness = Freshness(draw(ages), draw(ages), draw(ages))
-    made = entry.preview(orjson.dumps(graph), outcome, freshness, now=draw(times))
+    location = draw(st.just("") | st.from_regex(r"https?://[!-~]{1,30}", fullmatch=True))
+    made = entry.preview(orjson.dumps(graph), outcome, freshness, location=location, now=draw(times))
     return replace(made, held_until=draw(st.just(0.0) | st.floats(0, made.sie_until)))
 
 
@@ -62,11 +63,12 @@ heads = st.tuples(
     times | rubbish,
     times | rubbish,
     st.just(0) | times | rubbish,
+    st.sampled_from(["", "https://example.com/", "https://example.com/\r\nSet-Cookie: a=b"]) | rubbish,
 )
 bodies = st.sampled_from([b"", b"{}", b'{"title":"x"}', b"[]", b"null", b'{"a":1']) | st.binary(max_size=20)
 
 
-@given(heads, bodies, entries, st.sets(st.integers(0, 9)), ages)
+@given(heads, bodies, entries, st.sets(st.integers(0, 10)), ages)
 def test_a_forged_entry_is_nothing_or_clean(
     head: tuple[object, ...], body: bytes, real: Entry, forged: set[int], later: float
 ) -> None:
@@ -75,7 +77,7 @@ def test_a_forged_entry_is_nothing_or_clean(
         words[index] = head[index] if head[index] != "right" else etag.of(body)
     written = orjson.dumps(words, option=orjson.OPT_PASSTHROUGH_SUBCLASS, default=str)
     payload = len(written).to_bytes(4, "big") + written + (body if 2 in forged else real.body)
-    seal = blake2b(payload + b"key", digest_size=16, person=b"scrap entry 1").digest()
+    seal = blake2b(payload + b"key", digest_size=16, person=b"scrap entry 2").digest()
     read = decode("key", seal + payload)
     if read is None:
         return

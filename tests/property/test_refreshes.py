@@ -4,7 +4,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from scrap import urls
-from scrap.fetch.navigation import REFRESH_SECONDS, refreshed
+from scrap.fetch.redirects import REFRESH_SECONDS, refreshed
 from scrap.refresh import parse_refresh
 
 HERE = urls.parse("http://example.com/a/b?c")

@@ -18,7 +18,7 @@ class HeldFetch:
         self.task = asyncio.create_task(self._run(admission))
 
     async def _run(self, admission: Admission) -> None:
-        async with admission.enter():
+        with await admission.enter():
             self.began.set()
             await self.released.wait()
 
@@ -50,9 +50,8 @@ async def test_a_request_beyond_slots_and_queue_is_rejected_at_once() -> None:
     fetches = [HeldFetch(admission) for _ in range(2)]
     await run_ready_tasks()
     assert (admission.in_flight, admission.waiting) == (1, 1)
-    with pytest.raises(Overloaded) as caught:
-        async with admission.enter():
-            pass
+    with pytest.raises(Overloaded) as caught, await admission.enter():
+        pass
     assert caught.value.reason is Reason.FULL
     assert admission.rejected == 1
     for fetch in fetches:
@@ -67,7 +66,7 @@ async def test_without_a_queue_no_fetch_waits() -> None:
     with pytest.raises(Overloaded):
         await HeldFetch(admission).task
     await fetch.end()
-    async with admission.enter():
+    with await admission.enter():
         assert admission.in_flight == 1
 
 
@@ -101,9 +100,8 @@ async def test_a_fetch_that_waited_too_long_is_rejected() -> None:
     admission = Admission(AdmissionLimits(capacity=1, waiting=1, max_wait=0.0))
     fetch = HeldFetch(admission)
     await run_ready_tasks()
-    with pytest.raises(Overloaded):
-        async with admission.enter():
-            pass
+    with pytest.raises(Overloaded), await admission.enter():
+        pass
     assert admission.rejected == 1
     assert (admission.in_flight, admission.waiting) == (1, 0)
     await fetch.end()
@@ -149,9 +147,8 @@ async def test_a_fetch_that_was_cancelled_and_has_not_run_yet_is_skipped() -> No
 
 async def test_an_error_releases_the_slot() -> None:
     admission = make()
-    with pytest.raises(ZeroDivisionError):
-        async with admission.enter():
-            raise ZeroDivisionError
+    with pytest.raises(ZeroDivisionError), await admission.enter():
+        raise ZeroDivisionError
     assert admission.in_flight == 0
 
 
@@ -232,7 +229,7 @@ async def test_saturation_is_the_larger_share_and_1_after_a_rejection() -> None:
     admission = Admission(AdmissionLimits(capacity=4), cpu_usage=lambda: used, clock=clock)
     assert admission.saturation == 0.75
     used = 0.1
-    async with admission.enter():
+    with await admission.enter():
         assert admission.saturation == 0.25
         assert admission.reject().reason is Reason.FULL
         assert admission.saturation == 1
@@ -312,7 +309,7 @@ async def test_rejections_let_one_more_be_admitted_so_that_they_do_not_take_the_
 
 async def test_memory_beyond_a_slots_own_is_taken_in_steps_of_what_all_share() -> None:
     admission = Admission(AdmissionLimits(own_bytes=100, shared_bytes=120, step_bytes=50, waiting=0))
-    async with admission.enter() as small, admission.enter() as large:
+    with await admission.enter() as small, await admission.enter() as large:
         large.hold(60)
         large.hold(101)  # the first step
         large.hold(150)
@@ -325,13 +322,13 @@ async def test_memory_beyond_a_slots_own_is_taken_in_steps_of_what_all_share() -
         small.hold(100)
         with pytest.raises(Overloaded):
             small.hold(101)
-    async with admission.enter() as slot:
+    with await admission.enter() as slot:
         slot.hold(200)  # all was returned
 
 
 async def test_large_pieces_of_work_that_began_can_end_while_others_are_rejected() -> None:
     admission = Admission(AdmissionLimits(own_bytes=100, shared_bytes=1000, step_bytes=500, waiting=0))
-    async with admission.enter() as first, admission.enter() as second, admission.enter() as third:
+    with await admission.enter() as first, await admission.enter() as second, await admission.enter() as third:
         for size in range(50, 600, 50):
             first.hold(size)
             second.hold(size)

@@ -24,7 +24,7 @@ def ran(folder: Path, pythons: Sequence[str] = (f"python{PYTHON}",), **environme
     clone.mkdir(parents=True)
     (clone / "run").write_bytes((ROOT / ".ci" / "run").read_bytes())
     (clone.parent / "Dockerfile").write_bytes((ROOT / "Dockerfile").read_bytes())
-    for name in ("redis-server", "shellcheck", "node", "go", *pythons):
+    for name in ("redis-server", "shellcheck", "node", "go", "chromium", "zsh", "fish", *pythons):
         (folder / name).symlink_to("/bin/true")
     (folder / "make").write_text(MAKE)
     (folder / "make").chmod(0o755)

@@ -43,10 +43,11 @@ def descriptions(schema: Any) -> Iterator[str]:
 
 
 def helps(command: click.Command) -> str:
-    """The help of a command and of all below it."""
+    """The help of a command and of all below it, with the options that only `--help-all` shows."""
     with click.Context(command) as context:
         below = command.commands.values() if isinstance(command, click.Group) else ()
-        return "\n".join([command.get_help(context), *map(helps, below)])
+        hidden = (f"{option.opts}  {option.help}" for option in command.params if getattr(option, "hidden", False))
+        return "\n".join([command.get_help(context), *hidden, *map(helps, below)])
 
 
 def messages(source: Path) -> Iterator[str]:

@@ -28,11 +28,15 @@ def ask(path):
     return fetch(f"{os.environ['PROMETHEUS']}/api/v1/{path}")["data"]
 
 
+def query(expression):
+    """The samples that an expression gives."""
+    return ask(f"query?query={urllib.parse.quote(expression)}")["result"]
+
+
 def is_up(job, service):
     """Whether exactly the ready pods of a Service are targets of this job, and all are up."""
     pods = {found[4][0] for found in socket.getaddrinfo(service, 8081)}
-    expression = f'up{{namespace="{os.environ["NAMESPACE"]}", job="{job}"}}'
-    samples = ask(f"query?query={urllib.parse.quote(expression)}")["result"]
+    samples = query(f'up{{namespace="{os.environ["NAMESPACE"]}", job="{job}"}}')
     return len(samples) == len(pods) and all(sample["value"][1] == "1" for sample in samples)
 
 
@@ -49,6 +53,19 @@ def has_receiver(receiver):
     urls = [found["url"] for found in ask("alertmanagers")["activeAlertmanagers"]]
     known = [[item["name"] for item in fetch(url.replace("/alerts", "/receivers"))] for url in urls]
     return bool(known) and all(receiver in names for names in known)
+
+
+def risks():
+    """What is lost with a pod of Alertmanager; nothing is known of one that does not run in this cluster.
+
+    These are notices: alerts arrive all the same, and Alertmanager is seldom this release's to change.
+    """
+    addresses = {urllib.parse.urlsplit(found["url"]).hostname for found in ask("alertmanagers")["activeAlertmanagers"]}
+    pods = f'kube_pod_info{{pod_ip=~"{"|".join(sorted(addresses))}"}}'
+    if len(query(f"count by (namespace, pod) ({pods})")) == 1:
+        yield "Alertmanager has a single pod: while that is away, nobody is notified"
+    if query(f"{pods} unless on (namespace, pod) kube_pod_spec_volumes_persistentvolumeclaims_info"):
+        yield "Alertmanager has no storage: after a restart it reports no alert as resolved"
 
 
 def holds(what, condition):
@@ -79,3 +96,6 @@ if os.environ["RECEIVERS"] and not os.environ.get("WEBHOOK"):
 else:
     for receiver in filter(None, os.environ["RECEIVERS"].split(",")):
         holds(f"Alertmanager has {receiver}", lambda receiver=receiver: has_receiver(receiver))
+if os.environ["RECEIVERS"]:
+    for risk in risks():
+        print("NOTE", f"{risk}, see docs/slack.md", flush=True)

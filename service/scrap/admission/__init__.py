@@ -1,10 +1,9 @@
 """Admission: how many fetches run at once, how many wait, and which are rejected."""
 
-from scrap.admission.admission import Admission
+from scrap.admission.admission import Admission, Slot
 from scrap.admission.cpu_limit import CPUAllowance, CPULimit
 from scrap.admission.cpu_usage import CPUUsage
 from scrap.admission.executor import Executor
 from scrap.admission.limits import AdmissionLimits
-from scrap.admission.slot import Slot
 
 __all__ = ["Admission", "AdmissionLimits", "CPUAllowance", "CPULimit", "CPUUsage", "Executor", "Slot"]

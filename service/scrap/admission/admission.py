@@ -13,10 +13,31 @@ from collections import OrderedDict
 from collections.abc import Callable
 
 from scrap.admission.limits import AdmissionLimits
-from scrap.admission.slot import Slot
 from scrap.errors import Overloaded
 
 _SATURATED_SECONDS = 5.0  # after a rejection, for scrapes
+
+
+class Slot:
+    """The slot of one fetch, and the memory that it may hold: a context manager, whose end gives both back."""
+
+    def __init__(self, admission: "Admission", own_bytes: int) -> None:
+        self.shared = 0  # bytes taken of the memory that all fetches share
+        self._limit = own_bytes  # that it may hold
+        self._admission = admission
+
+    def __enter__(self) -> "Slot":
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self._admission.release(self.shared)
+
+    def hold(self, size: int) -> None:
+        """Notes that the fetch holds so many bytes now; raises Overloaded where so many are not left."""
+        while size > self._limit:
+            step = self._admission.take_memory()
+            self.shared += step
+            self._limit += step
 
 
 class Admission:
@@ -25,10 +46,6 @@ class Admission:
     Args:
         cpu_usage: the share of the CPU that is in use, 0.0 to 1.0.
         clock: monotonic seconds.
-
-    Attributes:
-        in_flight: fetches that hold a slot.
-        rejected: requests so far, for want of a slot or of memory. In a flood an event of each would cost more than it.
     """
 
     def __init__(
@@ -38,8 +55,8 @@ class Admission:
         cpu_usage: Callable[[], float] = lambda: 0.0,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        self.in_flight = 0
-        self.rejected = 0
+        self.in_flight = 0  # fetches that hold a slot
+        self.rejected = 0  # so far. In a flood an event of each would cost more than a rejection
         self._limits = limits
         self._cpu_usage = cpu_usage
         self._clock = clock
@@ -101,18 +118,15 @@ class Admission:
         self._schedule_iteration()
         return Overloaded()
 
-    def enter(self) -> Slot:
-        """A slot for an `async with`, which raises `Overloaded` at once or after `AdmissionLimits.max_wait` seconds."""
+    async def enter(self) -> Slot:
+        """Returns a slot; raises `Overloaded` at once or after `AdmissionLimits.max_wait` seconds."""
+        if self._queue or not self._has_slot():
+            await self._wait()
+        else:
+            self._begin()
         return Slot(self, self._limits.own_bytes)
 
-    def acquire_now(self) -> bool:
-        """Takes a slot if that needs no wait."""
-        if self._queue or not self._has_slot():
-            return False
-        self._begin()
-        return True
-
-    async def acquire(self) -> None:
+    async def _wait(self) -> None:
         if self.is_saturated:
             raise self.reject()
         waiter: asyncio.Future[None] = asyncio.get_running_loop().create_future()

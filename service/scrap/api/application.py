@@ -1,6 +1,9 @@
 """The Starlette applications of both ports."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
+from http import HTTPStatus
+from types import MappingProxyType
+from typing import Any
 
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
@@ -8,13 +11,13 @@ from starlette.middleware import Middleware
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Match, Route
-from starlette.types import Scope
+from starlette.types import ASGIApp, Scope
 
 from scrap.admission import Admission
-from scrap.api import openapi, problem, scrap
+from scrap.api import docs, openapi, problem, problem_pages, scrap
 from scrap.api.client_reader import ClientReader
 from scrap.api.load_shedder import LoadShedder
-from scrap.api.request_context import RequestContext
+from scrap.api.request_context import UNMATCHED, Around, RequestContext
 from scrap.api.target_reader import TargetReader
 from scrap.errors import ScrapError
 from scrap.events import Emit
@@ -22,38 +25,80 @@ from scrap.preview import Previewer
 
 
 class ExactRoute(Route):
-    """A route of one path: the expression that Starlette makes of a path matches it before a final newline as well."""
+    """A route of one path: the expression that Starlette makes of a path matches it before a final newline as well.
+
+    `template` is the route's name in metrics and logs; the path, where it is not given.
+    """
+
+    def __init__(self, path: str, endpoint: Callable[..., Any], *, template: str = "") -> None:
+        super().__init__(path, endpoint, methods=["GET"])
+        self.template = template or path
 
     def matches(self, scope: Scope) -> tuple[Match, Scope]:
         if scope["path"] != self.path:
             return Match.NONE, {}
         is_full = self.methods is None or scope["method"] in self.methods
-        return Match.FULL if is_full else Match.PARTIAL, {"endpoint": self.endpoint, "path_params": {}}
+        child_scope = {"endpoint": self.endpoint, "path_params": {}, "template": self.template}
+        return Match.FULL if is_full else Match.PARTIAL, child_scope
 
 
 def public_app(
-    previewer: Previewer, admission: Admission, *, languages: str, emit: Emit, version: str, clients: ClientReader
+    previewer: Previewer,
+    admission: Admission,
+    *,
+    targets: TargetReader,
+    clients: ClientReader,
+    emit: Emit,
+    version: str,
+    more: Mapping[str, ASGIApp] = MappingProxyType({}),
+    has_docs: bool = True,
+    around: Around | None = None,
 ) -> Starlette:
-    """Builds the public application; `languages` are those of clients that name none, `version` is OpenAPI's."""
+    """Builds the public application.
+
+    `version` is OpenAPI's, `more` are endpoints beside those of previews, by path; `has_docs`: whether `/docs` is one.
+    """
     description = openapi.render(version)
 
     async def describe(request: Request) -> Response:
         headers = {"Cache-Control": openapi.CACHE_CONTROL}
         return Response(description, headers=headers, media_type="application/json")
 
-    targets = TargetReader(languages)
     endpoint = scrap.ScrapEndpoint(previewer, targets)
-    routes = [ExactRoute(scrap.PATH, endpoint, methods=["GET"]), ExactRoute(openapi.PATH, describe)]
+    routes = [ExactRoute(scrap.PATH, endpoint), ExactRoute(openapi.PATH, describe)]
+    routes += [ExactRoute(path, endpoint) for path, endpoint in more.items()]
+    routes += [ExactRoute(*page, template=problem_pages.TEMPLATE) for page in problem_pages.endpoints()]
+    if has_docs:
+        routes += [ExactRoute(*page, template=docs.PATH) for page in docs.endpoints()]
     shedder = Middleware(LoadShedder, admission=admission, previewer=previewer, targets=targets)
-    return application(routes, shedder, emit=emit, clients=clients)
+    return application(routes, shedder, emit=emit, clients=clients, around=around)
 
 
-def application(routes: Sequence[Route], *middleware: Middleware, emit: Emit, clients: ClientReader) -> Starlette:
+def application(
+    routes: Sequence[ExactRoute],
+    *middleware: Middleware,
+    emit: Emit,
+    clients: ClientReader,
+    around: Around | None = None,
+) -> Starlette:
     """Builds an application whose errors are problems and whose requests are emitted."""
+    paths = [route.path for route in routes if route.path != "/"]
+    slashed = [ExactRoute(f"{path}/", _without_slash, template=UNMATCHED) for path in paths]
     app = Starlette(
-        routes=routes,
-        middleware=[Middleware(RequestContext, emit=emit, clients=clients), *middleware],
+        routes=[*routes, *slashed],
+        middleware=[Middleware(RequestContext, emit=emit, clients=clients, around=around), *middleware],
         exception_handlers={ScrapError: problem.on_scrap_error, HTTPException: problem.on_http_error},
     )
     app.router.redirect_slashes = False
     return app
+
+
+async def _without_slash(request: Request) -> Response:
+    """Redirects to the path without its final slash.
+
+    Starlette's redirect has the client's Host in it. A relative reference (RFC 3986, section 4.2) has neither that nor
+    the prefix of a proxy.
+    """
+    query = request.scope["query_string"].decode("latin-1")
+    location = f"../{request.scope['path'].split('/')[-2]}" + (f"?{query}" if query else "")
+    return Response(status_code=HTTPStatus.PERMANENT_REDIRECT, headers={"Location": location})

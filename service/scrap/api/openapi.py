@@ -1,130 +1,96 @@
-"""The API's description (OpenAPI 3.1), built from the tables that responses are made of."""
+"""The API's description (OpenAPI 3.1): pages/openapi.toml, and what the tables that responses are made of know."""
 
+import tomllib
+from http import HTTPStatus
 from typing import Any
 
 import orjson
 
 from scrap import opengraph
-from scrap.api import problem, scrap
-from scrap.errors import Reason
+from scrap.api import explain, problem, scrap
+from scrap.api.docs import PAGES
+from scrap.errors import Fault, Reason
 
 PATH = "/openapi.json"
 CACHE_CONTROL = "public, max-age=3600"  # it changes with our version alone
 
 _STRING = {"type": "string"}
-
-
-def _problem_schema(reasons: list[Reason]) -> dict[str, Any]:
-    required = {
-        "type": {"enum": sorted({problem.type_of(reason) for reason in reasons})},
-        "title": _STRING,
-        "status": {"type": "integer"},
-        "detail": {"enum": sorted(reason.sentence for reason in reasons)},
-        "instance": {"type": "string", "description": "The request's id, as in X-Request-ID and the logs."},
-        "reason": {"enum": sorted(reason.value for reason in reasons)},
-        "fault": {"enum": sorted({reason.fault.value for reason in reasons})},
-    }
-    upstream_status = {"type": "integer", "description": "The HTTP status of the page's response."}
-    return {
-        "type": "object",
-        "description": "A problem (RFC 9457).",
-        "properties": required | {"upstream_status": upstream_status},
-        "required": list(required),
-        "additionalProperties": False,
-    }
-
-
-_SECONDS = {"type": "integer", "minimum": 0}
-_HEADERS: dict[str, dict[str, Any]] = {
-    "X-Request-ID": {"description": "The request's id.", "schema": _STRING, "required": True},
-    "Cache-Control": {"description": "How long this response may be cached.", "schema": _STRING},
-    "Age": {"description": "Seconds since it was made.", "schema": _SECONDS},
-    "ETag": {"description": "For If-None-Match.", "schema": _STRING},
-    "Vary": {"description": "Accept-Language.", "schema": _STRING},
-    "Server-Timing": {"description": "dns, connect, fetch and parse in milliseconds.", "schema": _STRING},
-    "Retry-After": {"description": "Seconds.", "schema": _SECONDS | {"minimum": 1}},
-    "Allow": {"description": "Its methods.", "schema": _STRING},
-}
-# The headers of problems, by status, beside X-Request-ID.
+# The headers of problems, by status, beside X-Request-ID and Link.
 _OF_PROBLEM = {status: ["Server-Timing"] for status in (403, 504)} | {405: ["Allow"]}
 _OF_PROBLEM |= {status: ["Server-Timing", "Retry-After"] for status in (502, 503)}
-
-
-def _headers(*names: str) -> dict[str, Any]:
-    return {name: _HEADERS[name] for name in ("X-Request-ID", *names)}
-
-
-def _problems() -> dict[str, Any]:
-    by_status: dict[int, list[Reason]] = {}
-    for reason in Reason:
-        by_status.setdefault(problem.status_of(reason), []).append(reason)
-    return {
-        str(status): {
-            "description": " ".join(reason.sentence for reason in reasons),
-            "headers": _headers(*_OF_PROBLEM.get(status, ())),
-            "content": {problem.MEDIA_TYPE: {"schema": _problem_schema(reasons)}},
-        }
-        for status, reasons in sorted(by_status.items())
-    }
-
-
-def _parameter(name: str, description: str, where: str = "header", **more: Any) -> dict[str, Any]:
-    return {"name": name, "in": where, "description": description, "schema": _STRING} | more
-
-
-_ID_PARAMETER = _parameter("X-Request-ID", "The client's own id; used where it is at most 64 letters, digits and ._-")
-_LANGUAGES = "The languages that the page's host is asked for, the three preferred most; without it, the setting's."
-_PARAMETERS = [
-    _parameter(
-        "url",
-        "The page's absolute http or https URL, percent-encoded.",
-        "query",
-        schema={"type": "string", "minLength": 1, "maxLength": 2048},
-        required=True,
-        example="https://ogp.me/",
-    ),
-    _parameter("Accept-Language", _LANGUAGES, example="de-CH,de;q=0.9,en;q=0.8"),
-    _parameter("Cache-Control", "With no-cache the page is fetched anew, if that was not done a moment ago."),
-    _parameter("If-None-Match", "ETags of responses that the client has."),
-    _ID_PARAMETER,
-]
-
-
-def _operations(identity: str, summary: str, parameters: list[Any], responses: dict[str, Any]) -> dict[str, Any]:
-    """GET and HEAD of a path: the same, but for the body."""
-    bodiless = {status: {k: v for k, v in response.items() if k != "content"} for status, response in responses.items()}
-    shared = {"summary": summary, "parameters": parameters}
-    return {
-        "get": shared | {"operationId": identity, "responses": responses},
-        "head": shared | {"operationId": f"{identity}Head", "responses": bodiless},
-    }
-
-
-_SUMMARY = "Returns the Open Graph of the page at a URL."
-_LICENSE = {"name": "Apache-2.0", "identifier": "Apache-2.0"}
-_OF_ANY_CALL = {"400", "408", "431", "500", "503"}  # of the connection, and of a bug
+_OF_ANY_REQUEST = {400, 408, 431, 500, 503}  # of the connection, and of a bug
+# 404 and 405 are no responses of an operation: they are those of another path, and of another method.
+_PROBLEMS_OF = {
+    scrap.PATH: _OF_ANY_REQUEST | {403, 499, 502, 504},
+    explain.PATH: _OF_ANY_REQUEST | {499},  # a page that failed is explained
+    PATH: _OF_ANY_REQUEST,
+}
 
 
 def render(version: str) -> bytes:
     """The description as JSON."""
-    headers = _headers("Cache-Control", "Age", "ETag", "Vary", "Server-Timing")
-    found = {"description": "The page's Open Graph; {} where it has none, or is not HTML.", "headers": headers}
-    unchanged = {"description": "The client has this response already (If-None-Match).", "headers": headers}
-    problems = _problems()
-    # No responses of an operation: those of another path, and of another method.
-    others = {"NotFound": problems.pop("404"), "MethodNotAllowed": problems.pop("405")}
-    content = {"application/json": {"schema": {"$ref": "#/components/schemas/OpenGraph"}}}
-    json = {"application/json": {"schema": {"type": "object"}}}
-    description = {"description": "An OpenAPI 3.1 document.", "headers": _headers("Cache-Control"), "content": json}
-    responses = {"200": found | {"content": content}, "304": unchanged} | problems
-    described = {"200": description} | {s: r for s, r in problems.items() if s in _OF_ANY_CALL}
-    whole = {
-        "openapi": "3.1.0",
-        "info": {"title": "scrap", "version": version, "summary": _SUMMARY, "license": _LICENSE},
-        "paths": {
-            scrap.PATH: _operations("scrap", "The Open Graph of a page", _PARAMETERS, responses),
-            PATH: _operations("describe", "This description", [_ID_PARAMETER], described),
-        },
-        "components": {"schemas": {"OpenGraph": opengraph.SCHEMA}, "responses": others},
+    document = tomllib.loads((PAGES / "openapi.toml").read_text())
+    document["info"]["version"] = version
+    components = document["components"]
+    for name, parameter in components["parameters"].items():
+        components["parameters"][name] = {"name": name, "in": "header", "schema": _STRING} | parameter
+    for name, header in components["headers"].items():
+        components["headers"][name] = {"schema": _STRING} | header
+    components["schemas"]["OpenGraph"] = opengraph.SCHEMA
+    _fill(components["schemas"]["Problem"]["properties"])
+    components["responses"] = {_name(status): _response(status, reasons) for status, reasons in _problems().items()}
+    for path, item in document["paths"].items():
+        get = item["get"]
+        get["parameters"] = [_ref("parameters", name) for name in get["parameters"]]
+        for response in get["responses"].values():
+            response["headers"] = _refs("headers", response["headers"])
+        get["responses"] |= {str(status): _ref("responses", _name(status)) for status in sorted(_PROBLEMS_OF[path])}
+        item["head"] = get | {"operationId": f"{get['operationId']}Head"}
+    example = {"summary": "A page with Open Graph", "value": orjson.loads((PAGES / "example.json").read_bytes())}
+    content = document["paths"][scrap.PATH]["get"]["responses"]["200"]["content"]["application/json"]
+    content["examples"] = {"preview": example} | content["examples"]
+    return orjson.dumps(document, option=orjson.OPT_INDENT_2)
+
+
+def _ref(kind: str, name: str) -> dict[str, Any]:
+    return {"$ref": f"#/components/{kind}/{name}"}
+
+
+def _refs(kind: str, names: list[str]) -> dict[str, Any]:
+    return {name: _ref(kind, name) for name in names}
+
+
+def _fill(properties: dict[str, dict[str, Any]]) -> None:
+    """Adds the values that the members of a problem may have."""
+    properties["type"]["enum"] = sorted({problem.type_of(reason) for reason in Reason})
+    properties["detail"]["enum"] = sorted(reason.sentence for reason in Reason)
+    properties["reason"]["enum"] = sorted(Reason)
+    properties["fault"]["enum"] = sorted(Fault)
+
+
+def _problems() -> dict[int, list[Reason]]:
+    """The reasons of each status."""
+    by_status: dict[int, list[Reason]] = {}
+    for reason in Reason:
+        by_status.setdefault(problem.status_of(reason), []).append(reason)
+    return dict(sorted(by_status.items()))
+
+
+def _name(status: int) -> str:
+    """The name of a status's component: BadGateway."""
+    phrase = "Client Closed Request" if status == 499 else HTTPStatus(status).phrase  # the former is nginx's
+    return phrase.title().replace(" ", "")
+
+
+def _response(status: int, reasons: list[Reason]) -> dict[str, Any]:
+    here = {"status": {"const": status}, "reason": {"enum": sorted(reasons)}}
+    id_ = {"instance": "b1946ac92492d234"}
+    examples = {
+        reason.value: {"summary": reason.sentence, "value": problem.members_of(reason) | id_} for reason in reasons
     }
-    return orjson.dumps(whole, option=orjson.OPT_INDENT_2)
+    schema = _ref("schemas", "Problem") | {"properties": here}
+    return {
+        "description": " ".join(reason.sentence for reason in reasons),
+        "headers": _refs("headers", ["X-Request-ID", "Link", *_OF_PROBLEM.get(status, [])]),
+        "content": {problem.MEDIA_TYPE: {"schema": schema, "examples": examples}},
+    }

@@ -15,8 +15,9 @@ from scrap.preview import MISS
 MEDIA_TYPE = "application/problem+json"
 _MEDIA = MEDIA_TYPE.encode()
 _RETRY_AFTER = 1  # seconds, of every rejection by the service: a client that waits for longer finds free slots unused
-# Problem types are tag URIs (RFC 4151), which need no server; docs/problems.md explains each.
+# Problem types are tag URIs (RFC 4151), which need no server; each has a page below this path as well.
 _TYPE_PREFIX = "tag:scrap.dev,2026:"
+HELP = "/problems/"
 
 # Status and title of a reason that is a problem type of its own.
 _OWN = {
@@ -36,9 +37,14 @@ _TITLES = {
 }
 
 
+def name_of(reason: Reason) -> str:
+    """The name of a reason's problem type: the end of its `type`, and of its page's path."""
+    return (reason if reason in _OWN else reason.outcome).replace("_", "-")
+
+
 def type_of(reason: Reason) -> str:
     """The `type` of a reason's problem, a stable URI."""
-    return _TYPE_PREFIX + (reason if reason in _OWN else reason.outcome).replace("_", "-")
+    return _TYPE_PREFIX + name_of(reason)
 
 
 def title_of(reason: Reason) -> str:
@@ -51,7 +57,7 @@ def status_of(reason: Reason) -> int:
 
 
 @cache
-def _members(reason: Reason) -> dict[str, object]:
+def members_of(reason: Reason) -> dict[str, object]:
     """The members that every problem with this reason has."""
     return {
         "type": type_of(reason),
@@ -61,6 +67,11 @@ def _members(reason: Reason) -> dict[str, object]:
         "reason": reason.value,
         "fault": reason.fault.value,
     }
+
+
+@cache
+def _link(reason: Reason) -> tuple[bytes, bytes]:
+    return b"link", f'<{HELP}{name_of(reason)}>; rel="help"'.encode()
 
 
 class Problem(Response):
@@ -79,7 +90,7 @@ class Problem(Response):
     ) -> None:
         summary.reason, summary.outcome, summary.status = reason, reason.outcome, status_of(reason)
         summary.upstream_status = upstream_status
-        members = {**_members(reason), "instance": summary.request_id}
+        members = {**members_of(reason), "instance": summary.request_id}
         if upstream_status is not None:
             members["upstream_status"] = upstream_status
         self.background = None
@@ -87,6 +98,7 @@ class Problem(Response):
         self.body = orjson.dumps(members)
         length = b"%d" % len(self.body)
         self.raw_headers = [(b"cache-control", b"no-store"), (b"content-type", _MEDIA), (b"content-length", length)]
+        self.raw_headers.append(_link(reason))
         if summary.cache:  # a page was asked for
             self.raw_headers.append((b"server-timing", server_timing(summary)))
         if reason.outcome is Outcome.SHED:

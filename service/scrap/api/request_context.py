@@ -4,7 +4,7 @@ import asyncio
 import random
 import re
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from http import HTTPStatus
 from typing import Any, Final
 
@@ -16,6 +16,7 @@ from scrap.errors import Outcome, Reason, ScrapError
 from scrap.events import Emit, RequestEnded, RequestStarted
 
 Fields = dict[bytes, bytes]
+Around = Callable[[ASGIApp], ASGIApp]
 
 UNMATCHED: Final = "unmatched"  # the route of a path that has none
 _READ: Final = frozenset(
@@ -34,11 +35,13 @@ class RequestContext:
     """ASGI middleware: creates `request.state.summary` and `.fields`, and emits the summary at the request's end.
 
     It responds to unexpected errors, which Starlette would raise again, for a second log line; and to requests that the
-    server cancels: its time to shut down is over. Repeated fields are one list (RFC 9110, section 5.3).
+    server cancels: its time to shut down is over. Repeated fields are one list (RFC 9110, section 5.3). `around` wraps
+    the application, and what it responds instead.
     """
 
-    def __init__(self, app: ASGIApp, *, emit: Emit, clients: ClientReader) -> None:
-        self._app = app
+    def __init__(self, app: ASGIApp, *, emit: Emit, clients: ClientReader, around: Around | None = None) -> None:
+        self._app = around(app) if around else app
+        self._around = around
         self._emit = emit
         self._clients = clients
 
@@ -68,13 +71,14 @@ class RequestContext:
             is_started = bool(summary.status)
             if isinstance(error, Exception):  # it is logged with the summary
                 summary.error, summary.internal = error, repr(error)
-            response = Problem(summary, Reason.INTERNAL if summary.error else Reason.DRAINING)
+            response: ASGIApp = Problem(summary, Reason.INTERNAL if summary.error else Reason.DRAINING)
             if is_started:
                 raise
+            if self._around:
+                response = self._around(response)
             await response(scope, receive, send_with_id)
         finally:
-            if "endpoint" in scope:
-                summary.route = scope["path"]  # no route has a parameter
+            summary.route = scope.get("template", summary.route)
             summary.seconds, summary.ended = time.perf_counter() - started, time.time()
             self._emit(summary)
 

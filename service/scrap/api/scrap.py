@@ -28,7 +28,7 @@ class ScrapEndpoint:
         target = self._targets.read(scope["query_string"], fields)
         summary.target, summary.target_host = target.href, target.host
         control = fields.get(b"cache-control")
-        no_cache = control is not None and "no-cache" in directives_of([control.decode("latin-1")])
+        no_cache = control is not None and "no-cache" in directives_of(control)
         preview = self._previewer.peek(target, no_cache=no_cache)
         if preview is None:
             preview = await self._previewer.make(target, state.get("disconnect"), no_cache=no_cache)

@@ -38,12 +38,7 @@ class Hit(NamedTuple):
 
 
 class Cache:
-    """Two levels of entries, keyed by `Target.key`; raises ValueError where `remote.url` cannot be read.
-
-    Attributes:
-        memory: the first level.
-        lookups: how many there were, by level and result. Every hit would emit an event otherwise.
-    """
+    """Two levels of entries, keyed by `Target.key`; raises ValueError where `remote.url` cannot be read."""
 
     def __init__(
         self, limits: CacheLimits, remote: Remote, *, emit: Emit, clock: Callable[[], float] = time.time
@@ -51,6 +46,7 @@ class Cache:
         self.memory = Memory(limits.memory)
         self._shared = _connect(remote, emit) if remote.url else None
         self._clock = clock
+        # How many there were, by level and result. Every hit would emit an event otherwise.
         self.lookups: dict[tuple[str, ...], int] = dict.fromkeys(product(("memory", "shared"), _STATES.values()), 0)
 
     @property
@@ -99,7 +95,7 @@ class Cache:
 
     def put(self, key: str, entry: Entry) -> None:
         """Keeps an entry in both levels, in the shared one soon or never; one of no use is not kept."""
-        left = entry.useful_until - self._clock()
+        left = max(entry.swr_until, entry.sie_until) - self._clock()
         if left <= 0:
             return
         self.memory.put(key, entry)

@@ -1,6 +1,7 @@
 """An entry: the bytes of a response, and until when they may be used for what."""
 
 import math
+import re
 import struct
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
@@ -13,18 +14,20 @@ from scrap.cache import etag
 from scrap.cache.freshness import Freshness, FreshnessPolicy, of_failure, passing
 from scrap.errors import Outcome, Reason, ScrapError, UpstreamError
 
-VERSION = 1  # of the encoding below; a new one is a new name space in the shared level
-OVERHEAD = 640  # bytes that an entry costs beside its key and body, measured on CPython 3.11; a test compares
+VERSION = 2  # of the encoding below; a new one is a new name space in the shared level
+OVERHEAD = 800  # bytes that an entry costs beside its key and body, measured on CPython 3.11; a test compares
 
 _DIGEST = 16  # bytes before the payload
 _HEAD_LENGTH = struct.Struct(">I")
 _TIMES = ("stored", "fresh_until", "swr_until", "sie_until", "held_until")
-_HEAD = ("outcome", "reason", "etag", "upstream_status", "retry_after", *_TIMES)
+_HEAD = ("outcome", "reason", "etag", "upstream_status", "retry_after", *_TIMES, "location")
 _PERSON = b"scrap entry %d" % VERSION
 _OUTCOMES = {outcome.value: outcome for outcome in Outcome}
 _REASONS = {reason.value: reason for reason in Reason}
 _KEPT = frozenset({Outcome.BLOCKED, Outcome.UPSTREAM_ERROR, Outcome.TIMEOUT})  # what `freshness.of_failure` keeps
 _VARY = (b"vary", b"accept-language")
+_LOCATION = re.compile(r"https?://[!-~]+")
+_LONGEST_LOCATION = 2048  # characters; a longer header field may be more than a proxy reads
 _LATEST = 1e11  # seconds since the epoch: the year 5138
 _LONGEST = 2**32  # seconds from `stored` to the last use: more than any window (RFC 9111, section 1.2.2)
 
@@ -52,12 +55,16 @@ class Entry:
     swr_until: float  # before this it is a response while its page is fetched again (RFC 5861, section 3)
     sie_until: float  # before this it stands in for a failure (RFC 5861, section 4)
     held_until: float = 0.0  # before this its page is not fetched again, since that has just failed
+    location: str = ""  # the URL at which the page was found; empty for a failure, and where it is too long
     # Header fields of every response made of it, made once.
     headers: tuple[tuple[bytes, bytes], ...] = field(init=False, compare=False, repr=False)
 
     def __post_init__(self) -> None:
-        fields = ((b"cache-control", self.cache_control.encode()), (b"etag", self.etag.encode()), _VARY)
-        object.__setattr__(self, "headers", fields)
+        fields: list[tuple[bytes, bytes]]
+        fields = [(b"cache-control", self.cache_control.encode()), (b"etag", self.etag.encode()), _VARY]
+        if self.location:
+            fields.append((b"content-location", self.location.encode()))
+        object.__setattr__(self, "headers", tuple(fields))
 
     @property
     def cache_control(self) -> str:
@@ -75,11 +82,7 @@ class Entry:
     @property
     def size(self) -> int:
         """Bytes of memory, its key not counted."""
-        return len(self.body) + OVERHEAD
-
-    @property
-    def useful_until(self) -> float:
-        return max(self.swr_until, self.sie_until)
+        return len(self.body) + 2 * len(self.location) + OVERHEAD
 
     def age(self, now: float) -> int:
         """Age, in whole seconds since the entry was made (RFC 9111, section 5.1)."""
@@ -100,8 +103,8 @@ class Entry:
         return None
 
 
-def preview(body: bytes, outcome: Outcome, freshness: Freshness, *, now: float) -> Entry:
-    """Makes the entry of a preview; `outcome` is OK or NO_OPEN_GRAPH."""
+def preview(body: bytes, outcome: Outcome, freshness: Freshness, *, location: str = "", now: float) -> Entry:
+    """Makes the entry of a preview; `outcome` is OK or NO_OPEN_GRAPH, `location` is where the page was found."""
     fresh_until = now + freshness.lifetime
     return Entry(
         outcome=outcome,
@@ -111,6 +114,7 @@ def preview(body: bytes, outcome: Outcome, freshness: Freshness, *, now: float) 
         fresh_until=fresh_until,
         swr_until=fresh_until + freshness.stale_while_revalidate,
         sie_until=fresh_until + freshness.stale_if_error,
+        location=location if len(location) <= _LONGEST_LOCATION else "",
     )
 
 
@@ -168,12 +172,13 @@ def decode(key: str, data: bytes) -> Entry | None:
 
 def _read(head: list[Any], body: bytes) -> Entry:
     """The entry with this head and body; raises ValueError, TypeError or LookupError where it is none."""
-    outcome, reason, tag, status, retry_after, *times = head
+    outcome, reason, tag, status, retry_after, *times, location = head
     entry = Entry(
         outcome=_OUTCOMES[outcome],
         reason=None if reason is None else _REASONS[reason],
         body=body,
         etag=str(tag),
+        location=str(location),
         upstream_status=None if status is None else int(_number(status, 100, 599)),
         retry_after=None if retry_after is None else _number(retry_after, 0, _LONGEST),
         **{name: _number(time, 0, _LATEST) for name, time in zip(_TIMES, times, strict=True)},
@@ -200,6 +205,8 @@ def _check_preview(entry: Entry) -> None:
         raise ValueError("no Open Graph")
     if entry.etag != etag.of(entry.body) or entry.retry_after is not None:
         raise ValueError("no preview's head")
+    if entry.location and (len(entry.location) > _LONGEST_LOCATION or not _LOCATION.fullmatch(entry.location)):
+        raise ValueError("no URL")
 
 
 def _check_failure(entry: Entry) -> None:
@@ -208,7 +215,9 @@ def _check_failure(entry: Entry) -> None:
         raise ValueError("no failure that is kept")
     if entry.outcome is not Outcome.UPSTREAM_ERROR and (entry.upstream_status, entry.retry_after) != (None, None):
         raise ValueError("a status without a response")
-    if entry.body or entry.etag or entry.held_until or not entry.fresh_until == entry.swr_until == entry.sie_until:
+    if entry.body or entry.etag or entry.location or entry.held_until:
+        raise ValueError("a failure with a preview's head")
+    if not entry.fresh_until == entry.swr_until == entry.sie_until:
         raise ValueError("no failure's head")
 
 

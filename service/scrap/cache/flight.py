@@ -46,10 +46,8 @@ class Flights(Generic[T]):
     async def run(self, key: str, make: Make[T], disconnect: Disconnect | None = None) -> T:
         """Joins the work under way for this key, or does it in the current task.
 
-        Raises:
-            Exception: what the work raised, for every request that waits for it.
-            ScrapError: CALLER_LEFT; the client left before the work was over.
-            Overloaded: DRAINING; the request that did the work was cancelled.
+        Raises what the work raised; ScrapError (CALLER_LEFT) where the client left before the work was over; Overloaded
+        (DRAINING) where the request that did the work was cancelled.
         """
         disconnect = disconnect or Disconnect()
         try:

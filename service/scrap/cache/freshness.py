@@ -5,20 +5,21 @@ docs/caching.md describes what that means for `private` and `Vary`.
 
 import math
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
 from email.utils import parsedate_to_datetime
 from functools import lru_cache
 
 from scrap.errors import Outcome, Reason
 
-_MAX_DATE = 64  # characters; what is read is remembered
+Fields = Mapping[bytes, Sequence[bytes]]
+"""Header fields by name, in lower case: the values in order."""
+
+_MAX_DATE = 64  # bytes; what is read is remembered
 _LONGEST = 2**31  # seconds: what a delta-seconds too large to hold means (RFC 9111, section 1.2.2)
 
 # A directive: a token, and perhaps a token or a quoted string (RFC 9111, section 5.2). What is neither is skipped.
 _DIRECTIVE = re.compile(r"""([!#$%&'*+\-.^_`|~0-9A-Za-z]+)(?:=(?:"((?>(?:[^"\\]|\\.)*))"|([^\s,;"]*)))?""")
-FIELDS = frozenset({"cache-control", "expires", "date", "age"})
-"""The header fields that count, in lower case."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,25 +63,18 @@ class Freshness:
     stale_if_error: float = 0.0  # after that lifetime, where its page cannot be fetched
 
 
-def of_page(
-    headers: Iterable[tuple[str, str]], *, now: float, delay: float = 0.0, policy: FreshnessPolicy
-) -> Freshness:
+def of_page(fields: Fields, *, now: float, delay: float = 0.0, policy: FreshnessPolicy) -> Freshness:
     """Decides how long the preview of a page may be used (RFC 9111, sections 4.2 and 5.2; RFC 5861).
 
-    Its headers, those of `FIELDS`, came at `now`, in seconds since the epoch, `delay` seconds after the request.
+    Its header fields came at `now`, in seconds since the epoch, `delay` seconds after the request.
     """
-    values: dict[str, list[str]] = {}
-    for name, value in headers:
-        values.setdefault(name.lower(), []).append(value)
-    directives = directives_of(values.get("cache-control", []))
+    directives = directives_of(b", ".join(fields.get(b"cache-control", ())))
     if _unstorable(directives):
         return Freshness(policy.minimum)
-    generated = _date(values["date"][0][:_MAX_DATE]) if "date" in values else None
-    promised = _promised(directives, values, now if generated is None else generated)
-    if promised is None:
-        lifetime = min(max(policy.minimum, policy.default), policy.maximum)
-    else:
-        lifetime = min(max(policy.minimum, promised - _age(values, generated, now, delay)), policy.maximum)
+    generated = _date(fields[b"date"][0][:_MAX_DATE]) if b"date" in fields else None
+    promised = _promised(directives, fields, now if generated is None else generated)
+    lifetime = policy.default if promised is None else promised - _age(fields, generated, now, delay)
+    lifetime = min(max(policy.minimum, lifetime), policy.maximum)
     return Freshness(
         lifetime,
         _window(directives, "stale-while-revalidate", policy.stale_while_revalidate),
@@ -111,10 +105,10 @@ def passing(reason: Reason, status: int | None) -> bool:
     return reason.outcome in {Outcome.TIMEOUT, Outcome.SHED}
 
 
-def directives_of(values: list[str]) -> dict[str, str | None]:
+def directives_of(cache_control: bytes) -> dict[str, str | None]:
     """The directives of Cache-Control; of a repeated one the first counts (RFC 9111, section 4.2.1)."""
     directives: dict[str, str | None] = {}
-    for match in _DIRECTIVE.finditer(", ".join(values)):
+    for match in _DIRECTIVE.finditer(cache_control.decode("latin-1")):
         name, quoted, token = match.groups()
         directives.setdefault(name.lower(), quoted if quoted is not None else token)
     return directives
@@ -130,20 +124,20 @@ def _unstorable(directives: Mapping[str, str | None]) -> bool:
     return directives.get("no-cache", "") is None or directives.get("private", "") is None
 
 
-def _promised(directives: Mapping[str, str | None], values: Mapping[str, list[str]], generated: float) -> float | None:
+def _promised(directives: Mapping[str, str | None], fields: Fields, generated: float) -> float | None:
     """The lifetime that the page states, in seconds, or None; what cannot be read is 0 (RFC 9111, section 4.2.1)."""
     for name in ("s-maxage", "max-age"):
         if name in directives:
             return _seconds(directives[name]) or 0
-    if "expires" not in values:
+    if b"expires" not in fields:
         return None
-    expires = _date(values["expires"][0][:_MAX_DATE])
+    expires = _date(fields[b"expires"][0][:_MAX_DATE])
     return 0.0 if expires is None else max(0.0, expires - generated)
 
 
-def _age(values: Mapping[str, list[str]], generated: float | None, now: float, delay: float) -> float:
+def _age(fields: Fields, generated: float | None, now: float, delay: float) -> float:
     """How old the response was when it came, in seconds (RFC 9111, section 4.2.3)."""
-    stated = _seconds(values["age"][0].partition(",")[0].strip()) if "age" in values else None
+    stated = _seconds(fields[b"age"][0].decode("latin-1").partition(",")[0].strip()) if b"age" in fields else None
     apparent = 0.0 if generated is None else max(0.0, now - generated)
     return max(apparent, (stated or 0) + max(0.0, delay))
 
@@ -170,9 +164,9 @@ def _seconds(text: str | None) -> int | None:
 
 
 @lru_cache(1024)  # Date is the same text for all pages of a second, and takes 25 µs to read
-def _date(text: str) -> float | None:
+def _date(text: bytes) -> float | None:
     """Reads an HTTP date of any of its three formats (RFC 9110, section 5.6.7) as seconds since the epoch."""
     try:
-        return parsedate_to_datetime(text).timestamp()
+        return parsedate_to_datetime(text.decode("latin-1")).timestamp()
     except (ValueError, TypeError, IndexError, OverflowError):
         return None

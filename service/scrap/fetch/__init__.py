@@ -4,8 +4,7 @@ from scrap.fetch.deadline import Deadline
 from scrap.fetch.egress_policy import EgressPolicy
 from scrap.fetch.fetcher import Fetcher
 from scrap.fetch.limits import FetchLimits
-from scrap.fetch.navigation import Navigation
-from scrap.fetch.page import FetchedPage, Wants
+from scrap.fetch.page import FetchedPage, Navigation, Wants
 from scrap.fetch.resolver import Resolve
 from scrap.fetch.verdict import GuardVerdict
 

@@ -45,35 +45,43 @@ class HTTPClient:
     async def get(self, target: Target, cookie: bytes, summary: FetchEnded, deadline: Deadline) -> UpstreamResponse:
         """Sends one GET and returns its response as soon as the head is there. It must be given to `close`.
 
-        Args:
-            cookie: the Cookie header's value; empty for none.
-            summary: the hop and its timings are added to it.
-            deadline: gets the hop's phases.
-
-        Raises:
-            Blocked: the guard blocks the target; nothing was sent.
-            UpstreamError: the host has no address, or sends no response.
-            Overloaded: FULL, too many wait for this host, or EXHAUSTED.
+        The arguments but for `cookie`, the header's value, and what it raises are those of `Fetcher.open`.
         """
-        started = perf_counter()
+        timings, started = summary.timings, perf_counter()
         try:
             await self._slots.take(target.host)
         finally:
-            summary.timings.wait += perf_counter() - started
-        hop, started = Hop(target.host, target.port, target.href, time()), perf_counter()
+            timings.wait += perf_counter() - started
+        hop = Hop(target.host, target.port, target.href, time())
+        response: UpstreamResponse | None = None
+        began, resolved, connected = perf_counter(), 0.0, 0.0
         try:
-            response = await self._send(target, self._head(target, cookie), hop, deadline)
+            deadline.begin(Reason.TIMEOUT_CONNECT, self._limits.connect_seconds)
+            addresses = await self._addresses(target, hop)
+            resolved = perf_counter()
+            response = await self._connector.send(self._head(target, cookie), target, addresses)
+            connected = perf_counter()
+            deadline.begin(Reason.TIMEOUT_FIRST_BYTE, self._limits.first_byte_seconds)
+            await response.head()
+            deadline.end_phase()
+            hop.status = response.status
             summary.hops.append(hop)
             return response
         except BaseException as error:
+            if response is not None:
+                response.abort()
             self._slots.give_back(target.host)
             hop.reason = error.reason if isinstance(error, ScrapError) else deadline.exceeded_phase
             if not isinstance(error, Blocked):
                 summary.hops.append(hop)
             raise
         finally:
-            hop.seconds = perf_counter() - started
-            timings = summary.timings
+            ended = perf_counter()
+            hop.seconds = ended - began
+            if resolved:
+                hop.connect = (connected or ended) - resolved
+            if response is not None:
+                hop.first_byte = response.first_byte or ended - connected
             timings.dns += hop.dns
             timings.connect += hop.connect
             timings.first_byte += hop.first_byte
@@ -83,35 +91,16 @@ class HTTPClient:
         response.abort()
         self._slots.give_back(response.target.host)
 
-    async def _send(self, target: Target, request: bytes, hop: Hop, deadline: Deadline) -> UpstreamResponse:
-        deadline.begin(Reason.TIMEOUT_CONNECT, self._limits.connect_seconds)
-        addresses = await self._addresses(target, hop)
-        started = perf_counter()
-        try:
-            response = await self._connector.send(request, target, addresses)
-        finally:
-            connected = perf_counter()
-            hop.connect = connected - started
-        deadline.begin(Reason.TIMEOUT_FIRST_BYTE, self._limits.first_byte_seconds)
-        try:
-            await response.head()
-        except BaseException:
-            response.abort()
-            raise
-        finally:
-            hop.first_byte = response.first_byte or perf_counter() - connected
-        deadline.end_phase()
-        hop.status = response.status
-        return response
-
     async def _addresses(self, target: Target, hop: Hop) -> Sequence[Address]:
         """Judges the target and, after one look-up, every address: one that is not public blocks the name."""
-        self._judge(guard.judge_port(target.port, self._policy), target, f"port {target.port}")
+        if target.port not in self._policy.ports:
+            raise self._block(GuardVerdict.PORT, target, f"port {target.port}")
         literal = guard.literal(target.host)
         if literal is not None:
-            self._judge(guard.judge_address(literal, self._policy), target)
-            return (literal,)
-        self._judge(guard.judge_name(target.host, self._policy), target)
+            return [self._checked(literal, target)]
+        verdict = guard.judge_name(target.host, self._policy)
+        if verdict.reason is not None:
+            raise self._block(verdict, target)
         started = perf_counter()
         try:
             found = await self._resolve(target.host)
@@ -121,20 +110,15 @@ class HTTPClient:
             hop.dns = perf_counter() - started
         if not found:
             raise UpstreamError(Reason.DNS_FAILED, "no address")
-        return [self._checked(text, target) for text in found]
+        return [self._checked(guard.literal(text), target, text) for text in found]
 
-    def _checked(self, text: str, target: Target) -> Address:
-        address = guard.literal(text)
-        if address is None:
-            raise self._block(GuardVerdict.UNREADABLE, target, text)
-        self._judge(guard.judge_address(address, self._policy), target, text)
+    def _checked(self, address: Address | None, target: Target, detail: str = "") -> Address:
+        verdict = GuardVerdict.UNREADABLE if address is None else guard.judge_address(address, self._policy)
+        if address is None or verdict.reason is not None:
+            raise self._block(verdict, target, detail)
         return address
 
-    def _judge(self, verdict: GuardVerdict, target: Target, detail: str = "") -> None:
-        if verdict.reason is not None:
-            raise self._block(verdict, target, detail)
-
-    def _block(self, verdict: GuardVerdict, target: Target, detail: str) -> Blocked:
+    def _block(self, verdict: GuardVerdict, target: Target, detail: str = "") -> Blocked:
         self._emit(TargetBlocked(verdict.value))
         return Blocked(verdict.reason or Reason.BLOCKED_ADDRESS, f"{verdict}: {target.host} {detail}".rstrip())
 

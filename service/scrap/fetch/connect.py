@@ -2,8 +2,9 @@
 
 import asyncio
 import ssl
-from collections.abc import Sequence
+from collections.abc import Coroutine, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 from scrap.errors import Overloaded, Reason, UpstreamError
 from scrap.fetch import exhaustion
@@ -18,38 +19,30 @@ from scrap.urls import Target
 
 @dataclass(frozen=True, slots=True)
 class Connector:
-    """Opens a connection of its own for every request: there is no pool that could mix two origins up.
-
-    Args:
-        context: verifies the host's name, whatever address was connected to.
-    """
+    """Opens a connection of its own for every request: there is no pool that could mix two origins up."""
 
     limits: FetchLimits
-    context: ssl.SSLContext
+    context: ssl.SSLContext  # verifies the host's name, whatever address was connected to
     turns: Turns
     sessions: TLSSessions = field(default_factory=TLSSessions)
     buffer: memoryview = field(default_factory=lambda: memoryview(bytearray(READ_BYTES)))
     wire: memoryview = field(default_factory=lambda: memoryview(bytearray(READ_BYTES)))  # of what is TLS
 
-    async def send(self, request: bytes, target: Target, addresses: Sequence[Address]) -> UpstreamResponse:
-        """Sends a request to the first address that accepts a connection.
+    def send(
+        self, request: bytes, target: Target, addresses: Sequence[Address]
+    ) -> Coroutine[Any, Any, UpstreamResponse]:
+        """Sends a request's head, once, to the first checked address of its target that accepts a connection.
 
-        The addresses are tried in order; while one does not answer, the next is tried beside it (RFC 8305).
-
-        Args:
-            request: the request's head; it is sent once.
-            target: gives the port, and the name that TLS is verified against.
-            addresses: of the target, all of them checked; the first `limits.addresses` are tried.
+        The first `limits.addresses` are tried in order; while one does not answer, the next is tried beside it (RFC
+        8305).
 
         Raises:
             UpstreamError: CONNECT_FAILED or TLS_FAILED, for the last address that failed.
             Overloaded: EXHAUSTED; there was no socket for one of them.
         """
         if len(addresses) == 1:
-            return await self._connect(request, target, addresses[0], eager=True)
-        response = await self._race(request, target, addresses[: self.limits.addresses])
-        response.begin()
-        return response
+            return self._connect(request, target, addresses[0], eager=True)
+        return self._race(request, target, addresses[: self.limits.addresses])
 
     async def _race(self, request: bytes, target: Target, addresses: Sequence[Address]) -> UpstreamResponse:
         waiting = list(reversed(addresses))
@@ -65,7 +58,9 @@ class Connector:
                     attempts.discard(attempt)
                     failed = attempt.exception()
                     if failed is None:
-                        return attempt.result()
+                        response = attempt.result()
+                        response.begin()
+                        return response
                     failure = failure if isinstance(failure, Overloaded) else failed
         finally:
             for attempt in attempts:

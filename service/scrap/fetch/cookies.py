@@ -9,8 +9,8 @@ from typing import NamedTuple
 from publicsuffixlist import PublicSuffixList
 
 from scrap.fetch import guard
-from scrap.fetch.fields import Fields, values
 from scrap.fetch.limits import FetchLimits
+from scrap.fetch.response_head import Fields
 from scrap.urls import Target
 
 _PUBLIC_SUFFIXES = PublicSuffixList()
@@ -57,7 +57,7 @@ class Jar:
 
     def keep(self, target: Target, fields: Fields) -> None:
         """Takes what a response sets (RFC 6265, section 5.3)."""
-        for line in values(fields, b"set-cookie")[: self._limits.cookies]:
+        for line in fields.get(b"set-cookie", [])[: self._limits.cookies]:
             cookie = read_cookie(line, target, time.time())
             if cookie is None:
                 continue
@@ -70,6 +70,8 @@ class Jar:
 
     def header(self, target: Target) -> bytes:
         """Writes the Cookie header's value for a request, longer paths first; empty where there is none to send."""
+        if not self._cookies:
+            return b""
         found = [cookie for cookie in self._cookies.values() if cookie.goes_to(target)]
         return b"; ".join(cookie.pair for cookie in sorted(found, key=lambda cookie: -len(cookie.path)))
 

@@ -6,22 +6,18 @@ from types import TracebackType
 
 from scrap.errors import DeadlineExceeded, Reason
 
+_FIRST = 2.0  # seconds until the timer runs at first: of a fetch that ends before, no phase has moved it
+
 
 class Deadline:
     """A context around a fetch, in the fetch's task: so many seconds for all of it, and fewer for a phase.
 
-    The task is cancelled when the time is over, as by `asyncio.timeout`.
-
-    Attributes:
-        exceeded: the limit that was exceeded, TIMEOUT_TOTAL or a phase's.
-        stop: ends the reading of a page, in place of a first cancellation: what was read may be of use.
-
-    Raises:
-        DeadlineExceeded: at the end of the context.
+    The task is cancelled when the time is over, as by `asyncio.timeout`; the end raises DeadlineExceeded.
     """
 
     def __init__(self, seconds: float) -> None:
-        self.exceeded: Reason | None = None
+        self.exceeded: Reason | None = None  # the limit: TIMEOUT_TOTAL or a phase's
+        # Ends the reading of a page, in place of a first cancellation: what was read may be of use.
         self.stop: Callable[[], None] | None = None
         self._seconds = seconds
         self._grace = 0.25  # seconds to parse what was read of a page, when all the time is over
@@ -33,8 +29,10 @@ class Deadline:
         self._task = task
         self._cancelling = task.cancelling()
         self._loop = task.get_loop()
-        self._end = self._when = self._armed = self._loop.time() + self._seconds
-        self._timer = self._loop.call_at(self._end, self._expire)
+        now = self._loop.time()
+        self._end = self._when = now + self._seconds
+        self._armed = min(self._end, now + _FIRST)
+        self._timer = self._loop.call_at(self._armed, self._expire)
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, _: TracebackType | None) -> None:

@@ -12,27 +12,16 @@ from scrap.fetch.addresses import Address
 
 # No descriptor in the process or the machine, no memory for a socket or its buffers.
 _OURS = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM})
-_FEW = 16
-"""Descriptors: with fewer than this left, a look-up of another thread may have had none."""
+_FEW = 16  # descriptors: with fewer than this left, a look-up of another thread may have had none
 
 
 def blame(error: OSError, reason: Reason, internal: str, address: Address | None = None) -> Overloaded | UpstreamError:
-    """Translates a failed system call: EXHAUSTED where it is our own fault, else `reason`.
-
-    Args:
-        address: what was being connected to.
-    """
-    if is_ours(error, address):
-        return Overloaded(Reason.EXHAUSTED, internal)
-    return UpstreamError(reason, internal)
+    """Translates a failed system call: EXHAUSTED where it is our own fault, else `reason`."""
+    return Overloaded(Reason.EXHAUSTED, internal) if is_ours(error, address) else UpstreamError(reason, internal)
 
 
 def is_ours(error: Exception, address: Address | None = None) -> bool:
-    """Whether a failure comes from this machine's own exhaustion.
-
-    Args:
-        address: what was being connected to; EADDRNOTAVAIL is only understood with it.
-    """
+    """Whether a failure comes from this machine's own exhaustion; `address` is what was being connected to."""
     if isinstance(error, socket.gaierror):  # its errno is an EAI code; Python raises EAI_SYSTEM as the OSError it is
         return error.errno == socket.EAI_MEMORY
     if not isinstance(error, OSError):

@@ -1,6 +1,8 @@
 """A page's fetch: hop after hop, with the cookies of this one fetch, to a page whose content can be read."""
 
 import ssl
+from collections.abc import Coroutine
+from typing import Any
 
 from scrap.errors import Reason, UpstreamError
 from scrap.events import Emit, FetchEnded
@@ -9,11 +11,9 @@ from scrap.fetch.client import HTTPClient
 from scrap.fetch.cookies import Jar
 from scrap.fetch.deadline import Deadline
 from scrap.fetch.egress_policy import EgressPolicy
-from scrap.fetch.fields import combined
 from scrap.fetch.host_limits import Refusals
 from scrap.fetch.limits import FetchLimits
-from scrap.fetch.navigation import Navigation
-from scrap.fetch.page import FetchedPage
+from scrap.fetch.page import FetchedPage, Navigation
 from scrap.fetch.resolver import Resolve, Resolver
 from scrap.fetch.response import UpstreamResponse
 from scrap.turns import Turns
@@ -58,7 +58,7 @@ class Fetcher:
         )
         self._refusals = Refusals(limits)
 
-    async def open(self, target: Target, summary: FetchEnded, deadline: Deadline) -> FetchedPage:
+    def open(self, target: Target, summary: FetchEnded, deadline: Deadline) -> Coroutine[Any, Any, FetchedPage]:
         """Fetches a page up to its head. The page is a context manager, whose end ends the connection at once.
 
         Args:
@@ -70,26 +70,10 @@ class Fetcher:
             UpstreamError: the page cannot be fetched.
             Overloaded: FULL, too many wait for this host, or EXHAUSTED.
         """
-        return await self.follow(target, Navigation(summary, deadline, Jar(self._limits)))
+        return self.follow(target, Navigation(summary, deadline, Jar(self._limits)))
 
     async def follow(self, target: Target, navigation: Navigation) -> FetchedPage:
         """Goes on to where a page leads (`FetchedPage.refreshed`), as `open` does."""
-        response = await self._send(target, navigation)
-        try:
-            page = FetchedPage(response, self._client, self._limits, self._turns, navigation)
-            await page.look()
-        except BaseException:
-            self._client.close(response)
-            raise
-        return page
-
-    async def aclose(self) -> None:
-        """Gives back what outlives a fetch: the resolver's threads."""
-        if self._own_resolver is not None:
-            self._own_resolver.close()
-
-    async def _send(self, target: Target, navigation: Navigation) -> UpstreamResponse:
-        """Sends requests until a response is no redirect."""
         while True:
             if len(navigation.seen) > self._limits.redirects:
                 raise UpstreamError(Reason.REDIRECT_LIMIT, target.href)
@@ -100,12 +84,27 @@ class Fetcher:
             self._refusals.check(target.host)
             response = await self._client.get(target, cookie, navigation.summary, navigation.deadline)
             if 200 <= response.status < 300:
-                return response
+                return await self._page(response, navigation)
             self._client.close(response)
             navigation.jar.keep(target, response.fields)
             location = redirects.location_of(response.status, response.fields)
             if location is None:
-                retry_after = combined(response.fields, b"retry-after")
+                retry_after = b", ".join(response.fields.get(b"retry-after", ())).decode("latin-1")
                 seconds = self._refusals.note(target.host, response.status, retry_after)
                 raise UpstreamError(Reason.UPSTREAM_STATUS, target.href, status=response.status, retry_after=seconds)
             target = redirects.resolve(location, target)
+
+    async def aclose(self) -> None:
+        """Gives back what outlives a fetch: the resolver's threads."""
+        if self._own_resolver is not None:
+            self._own_resolver.close()
+
+    async def _page(self, response: UpstreamResponse, navigation: Navigation) -> FetchedPage:
+        try:
+            page = FetchedPage(response, self._client, self._limits, self._turns, navigation)
+            if page.is_unknown:
+                await page.look()
+        except BaseException:
+            self._client.close(response)
+            raise
+        return page

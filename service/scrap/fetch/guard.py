@@ -1,6 +1,7 @@
 """May this target be fetched? Decided here, without I/O, for every hop; acted on where connections are opened."""
 
 import re
+from collections.abc import Iterator
 from ipaddress import IPv4Address, IPv6Address, ip_address
 
 from scrap.fetch.addresses import Address, classify
@@ -28,11 +29,6 @@ def literal(host: str) -> Address | None:
         return None
 
 
-def judge_port(port: int, policy: EgressPolicy) -> GuardVerdict:
-    """Judges the port of a target."""
-    return GuardVerdict.PUBLIC if port in policy.ports else GuardVerdict.PORT
-
-
 def judge_name(host: str, policy: EgressPolicy) -> GuardVerdict:
     """Judges the kind of name that a target's host is (without the root dot), before it is looked up."""
     name = host.lower()
@@ -55,16 +51,16 @@ def judge_address(address: Address, policy: EgressPolicy) -> GuardVerdict:
     verdict = classify(address)
     if verdict is GuardVerdict.PUBLIC or verdict is GuardVerdict.ZONE:
         return verdict
-    forms = _forms(address)
-    if any(form in network for network in policy.networks for form in forms):
-        return GuardVerdict.ALLOWED
-    return verdict
+    is_allowed = any(form in network for form in _forms(address) for network in policy.networks)
+    return GuardVerdict.ALLOWED if is_allowed else verdict
 
 
-def _forms(address: Address) -> tuple[Address, ...]:
+def _forms(address: Address) -> Iterator[Address]:
+    yield address
     if isinstance(address, IPv4Address):
-        return address, IPv6Address(0xFFFF << 32 | int(address))
-    return (address,) if address.ipv4_mapped is None else (address, address.ipv4_mapped)
+        yield IPv6Address(0xFFFF << 32 | int(address))
+    elif address.ipv4_mapped is not None:
+        yield address.ipv4_mapped
 
 
 def names(hosts: tuple[str, ...], host: str) -> bool:

@@ -29,11 +29,7 @@ class HostSlots:
         self._queues: dict[str, _Queue] = {}
 
     async def take(self, host: str) -> None:
-        """Takes a slot, or waits for one; it must be given back.
-
-        Raises:
-            Overloaded: FULL; too many wait for this host already.
-        """
+        """Takes a slot, or waits for one; it must be given back. Raises Overloaded where too many wait already."""
         queue = self._queues.get(host)
         if queue is None:
             queue = self._queues[host] = _Queue()
@@ -85,11 +81,7 @@ class Refusals:
         self._until: dict[str, tuple[float, int]] = {}
 
     def check(self, host: str) -> None:
-        """Fails a fetch as the host would, while its Retry-After counts.
-
-        Raises:
-            UpstreamError: UPSTREAM_STATUS; the host's own status, and the seconds left.
-        """
+        """Raises UpstreamError, with the host's own status and the seconds left, while its Retry-After counts."""
         if not self._until or host not in self._until:
             return
         until, status = self._until[host]

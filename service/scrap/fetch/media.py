@@ -1,6 +1,7 @@
 """Is it HTML, and what does its header say about its characters? No I/O."""
 
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -9,7 +10,7 @@ SNIFFED_BYTES = 1445  # what the MIME Sniffing standard looks at (section 5.1)
 _HTML = {"text/html", "application/xhtml+xml", "application/vnd.wap.xhtml+xml"}
 # Types without meaning: the MIME Sniffing standard has the content decide (section 7).
 _UNKNOWN = {None, "unknown/unknown", "application/unknown"}
-_MAX_LENGTH = 1024  # characters that are read of a header: a microsecond each at most
+_MAX_LENGTH = 1024  # bytes that are read of a header: a microsecond each at most
 _S = "\t\n\r "
 _NAME = r"[!#$%&'*+\-.^_`|~0-9A-Za-z]++"
 _QUOTED = r'(?:[^"\\]++|\\.|\\\Z)*'  # up to its quote, or else all of the rest
@@ -27,26 +28,21 @@ _BEGINNING = re.compile(
 
 @dataclass(frozen=True, slots=True)
 class Media:
-    """The meaning of Content-Type.
+    """The meaning of Content-Type."""
 
-    Attributes:
-        is_html: None where the content decides.
-        charset: the label as written.
-    """
-
-    is_html: bool | None
-    charset: str | None
+    is_html: bool | None  # None where the content decides
+    charset: str | None  # the label as written
 
 
-def read(lines: list[str]) -> Media:
+def read(lines: Iterable[bytes]) -> Media:
     """Reads the Content-Type lines of a header (Fetch standard, section 2.2.2: extract a MIME type)."""
-    return _read(", ".join(lines)[:_MAX_LENGTH])
+    return _read(b", ".join(lines)[:_MAX_LENGTH])
 
 
 @lru_cache(256)  # most pages have one of a few
-def _read(line: str) -> Media:
+def _read(header: bytes) -> Media:
     essence = charset = first_charset = None
-    for value in _VALUE.findall(line):
+    for value in _VALUE.findall(header.decode("latin-1")):
         found = _TYPE.match(value)
         if not found or found[1] == "*/*":
             continue

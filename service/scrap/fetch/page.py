@@ -2,19 +2,21 @@
 
 import asyncio
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
 from enum import Enum, auto
 from functools import partial
 from time import perf_counter, time
 
 from scrap import urls
 from scrap.errors import DeadlineExceeded, Reason, ScrapError, UpstreamError
-from scrap.events import Content
+from scrap.events import Content, FetchEnded
 from scrap.fetch import media
 from scrap.fetch.client import HTTPClient
 from scrap.fetch.coding import ContentDecoder
-from scrap.fetch.fields import combined, values
+from scrap.fetch.cookies import Jar
+from scrap.fetch.deadline import Deadline
 from scrap.fetch.limits import FetchLimits
-from scrap.fetch.navigation import Navigation, refreshed
+from scrap.fetch.redirects import refreshed
 from scrap.fetch.response import UpstreamResponse
 from scrap.refresh import Refresh
 from scrap.turns import Turns
@@ -32,37 +34,42 @@ class Wants(Enum):
 Feed = Callable[[bytes], Wants]
 
 
+@dataclass(slots=True)
+class Navigation:
+    """What the hops of one fetch have in common."""
+
+    summary: FetchEnded
+    deadline: Deadline
+    jar: Jar
+    seen: set[tuple[str, bytes]] = field(default_factory=set)  # the requests: URL and Cookie header
+
+
 class FetchedPage:
     """A response with a 2xx status: its head is here, its content is read as far as it is needed.
 
     A context manager: at its end the connection ends at once.
-
-    Attributes:
-        url: where it was found, after all redirects.
-        is_html: by Content-Type, or by its beginning where that says nothing. Other content is never read.
-        charset: the label in the Content-Type header.
-        delay: seconds from its request to its head, redirects before it not counted.
-        truncated: there was more than was read: the limit was reached, or it ended early.
-        failure: makes the error of a page that ended early, of which nothing is of use.
     """
 
     def __init__(
         self, response: UpstreamResponse, client: HTTPClient, limits: FetchLimits, turns: Turns, navigation: Navigation
     ) -> None:
-        self.url = response.target.href
-        self.host = response.target.host
-        self.delay = response.first_byte
-        self.is_html = False
-        self.charset: str | None = None
-        self.truncated = False
-        self.failure: Callable[[], ScrapError] | None = None
+        header = media.read(response.fields.get(b"content-type", ()))
+        self.target = response.target  # where it was found, after all redirects
+        self.fields = response.fields
+        self.delay = response.first_byte  # seconds from its request to its head, redirects before it not counted
+        self.is_html = bool(header.is_html)  # other content is not to be read
+        self.is_unknown = header.is_html is None  # its beginning says what it is: see `look`
+        self.charset = header.charset  # the label in Content-Type
+        self.truncated = False  # there was more than was read: the limit was reached, or it ended early
+        self.failure: Callable[[], ScrapError] | None = (
+            None  # makes the error of a page that ended early and is of no use
+        )
         self.navigation = navigation
         self._response = response
         self._client = client
         self._turns = turns
-        self._summary = navigation.summary
         self._limit = limits.decoded_bytes
-        encoding = combined(response.fields, b"content-encoding")
+        encoding = b", ".join(response.fields.get(b"content-encoding", ())).decode("latin-1")
         self._decoder = ContentDecoder(encoding, limits) if encoding else None
         self._pieces: Iterator[bytes] = iter(())  # that the decoder makes of what was received
         self._beginning: list[bytes] = []  # was read to find out what it is, and not yet fed
@@ -80,7 +87,7 @@ class FetchedPage:
         return self
 
     def __exit__(self, *_: object) -> None:
-        response, summary = self._response, self._summary
+        response, summary = self._response, self.navigation.summary
         self._client.close(response)
         summary.timings.body += self._seconds
         summary.content = Content(response.body_bytes, self._decoded_bytes, self._seconds, self.truncated, time())
@@ -91,65 +98,43 @@ class FetchedPage:
         return self._decoder.held if self._decoder is not None else 0
 
     def refreshed(self, declared: Refresh | None, base: str | None) -> Target | None:
-        """Where it leads at once by a refresh, for `Fetcher.follow`; for the arguments see `navigation.refreshed`."""
-        response = self._response
-        header = b", ".join(values(response.fields, b"refresh"))
-        target = refreshed(urls.decode(header), declared, response.target, base)
+        """Where it leads at once by a refresh, for `Fetcher.follow`; for the arguments see `redirects.refreshed`."""
+        header = b", ".join(self.fields.get(b"refresh", ()))
+        if declared is None and not header:
+            return None
+        target = refreshed(urls.decode(header), declared, self.target, base)
         if target:
-            self.navigation.jar.keep(response.target, response.fields)
+            self.navigation.jar.keep(self.target, self.fields)
         return target
 
-    def headers(self, names: frozenset[str]) -> list[tuple[str, str]]:
-        """The response's header fields of these names (in lower case); those of one name in order."""
-        found = ((name, values(self._response.fields, name.encode("latin-1"))) for name in names)
-        return [(name, value.decode("latin-1")) for name, here in found for value in here]
-
     async def look(self) -> None:
-        """Finds out what the page is, from its header or else from its beginning.
+        """Finds out whether a page whose header does not say so is HTML, from its beginning, which is fed again.
 
         Raises: what `read` raises, and `failure` where what was read is not HTML.
         """
-        header = media.read([value.decode("latin-1") for value in values(self._response.fields, b"content-type")])
-        self.charset = header.charset
-        is_html = header.is_html
-        self.is_html = media.sniff(await self._begin(media.SNIFFED_BYTES)) if is_html is None else is_html
-        if not self.is_html:
-            self._response.abort()
-            if self.failure:
-                raise self.failure()
+        beginning: list[bytes] = []
+
+        def collect(piece: bytes) -> Wants:
+            beginning.append(piece)
+            return Wants.MORE if sum(map(len, beginning)) < media.SNIFFED_BYTES else Wants.NOTHING
+
+        await self.read(collect)
+        self._beginning = beginning
+        self.is_html = media.sniff(b"".join(beginning)[: media.SNIFFED_BYTES])
+        if not self.is_html and self.failure:
+            raise self.failure()
 
     async def read(self, feed: Feed) -> None:
-        """Feeds an HTML page's decoded content, piece by piece as it arrives; nothing of anything else.
+        """Feeds its decoded content, piece by piece as it arrives.
 
-        It ends with the content, early or not, or when `feed` wants nothing more; then the connection ends at once.
-        `feed` is called when it is its turn, and its seconds count as parsing.
+        It ends with the content, early or not, or when `feed` wants nothing more. `feed` is called when it is its turn,
+        and its seconds count as parsing.
 
         Raises:
             UpstreamError: PROTOCOL_ERROR; the framing is broken.
             Overloaded: EXHAUSTED.
             Exception: what `feed` raises.
         """
-        if not self.is_html:
-            return
-        try:
-            await self._read(feed)
-        finally:
-            self._summary.timings.parse += self._fed
-        self._response.abort()
-
-    async def _begin(self, size: int) -> bytes:
-        """Reads at least so many bytes where there are so many; they are fed again."""
-        beginning: list[bytes] = []
-
-        def collect(piece: bytes) -> Wants:
-            beginning.append(piece)
-            return Wants.MORE if sum(map(len, beginning)) < size else Wants.NOTHING
-
-        await self._read(collect)
-        self._beginning = beginning
-        return b"".join(beginning)[:size]
-
-    async def _read(self, feed: Feed) -> None:
         started, self._fed, self._waited = perf_counter(), 0.0, 0.0
         self._feed = feed
         self._done = asyncio.get_running_loop().create_future()
@@ -163,7 +148,9 @@ class FetchedPage:
             ended = perf_counter()
             if self._asked:
                 self._waited += ended - self._asked
-            self._summary.timings.wait += self._waited
+            timings = self.navigation.summary.timings
+            timings.wait += self._waited
+            timings.parse += self._fed
             self._seconds += ended - started - self._fed - self._waited
 
     def _pump(self, *, is_turn: bool = False) -> None:
@@ -178,18 +165,17 @@ class FetchedPage:
                 piece = b"" if self._is_behind else self._next()
                 if piece is None:
                     return
-                wants = self._step(piece) if piece or self._is_behind else Wants.NOTHING
+                wants = self._step(piece, self._feed) if piece or self._is_behind else Wants.NOTHING
                 if wants is Wants.NOTHING:
                     self._finish()
                 self._is_behind = wants is Wants.TURN
         except Exception as error:  # noqa: BLE001 - it is the reading task's
             self._finish(error)
 
-    def _step(self, piece: bytes) -> Wants:
-        assert self._feed is not None  # noqa: S101 - it is being read
+    def _step(self, piece: bytes, feed: Feed) -> Wants:
         started = perf_counter()
         try:
-            return self._feed(piece)
+            return feed(piece)
         finally:
             seconds = perf_counter() - started
             self._fed += seconds

@@ -44,12 +44,7 @@ class Resolver:
         self._names: SimpleQueue[tuple[bytes, _Found] | None] = SimpleQueue()
 
     async def __call__(self, host: str) -> list[str]:
-        """Looks a name up.
-
-        Raises:
-            OSError: it has no address, or no server answers.
-            Overloaded: FULL, every thread is taken; EXHAUSTED, none can be started or has a descriptor to ask with.
-        """
+        """See `Resolve`; Overloaded is FULL, every thread is taken, or EXHAUSTED, none has what it needs."""
         name = host if guard.names(self._relative, host) else host + "."
         if not self._permits.acquire(blocking=False):
             raise Overloaded(Reason.FULL, "every thread for look-ups is taken")

@@ -10,9 +10,8 @@ import httptools
 
 from scrap.errors import Overloaded, Reason, ScrapError, UpstreamError
 from scrap.fetch import exhaustion
-from scrap.fetch.fields import Fields
 from scrap.fetch.limits import KIB, FetchLimits
-from scrap.fetch.response_head import HEAD_END, read_head
+from scrap.fetch.response_head import HEAD_END, Fields, read_head
 from scrap.turns import Turns
 from scrap.urls import Target
 
@@ -35,31 +34,23 @@ class UpstreamResponse(asyncio.BufferedProtocol):
     A body that ends before its framing says so is cut, not failed: what is held has the page's head, mostly.
 
     Args:
-        request: its head.
         buffer: what sockets are read into, at least READ_BYTES long. All responses of an event loop share it: between
             its filling and its reading nothing else runs.
         turns: the event loop's time; what is read is parsed when it is its turn.
         eager: send the request as soon as there is a connection; else `begin` sends it.
-
-    Attributes:
-        status: 0 before the head is there.
-        first_byte: seconds from the request to the head's end.
-        body_bytes: as received, framing undone.
-        cut: the body ended before its framing said so, or at a limit.
-        broken: it is cut, and not at a limit.
-        on_data: is called when there is something to `take`, or the body is over.
     """
 
     def __init__(
         self, target: Target, request: bytes, limits: FetchLimits, buffer: memoryview, turns: Turns, *, eager: bool
     ) -> None:
         self.target = target
-        self.status = 0
+        self.status = 0  # before the head is there
         self.fields: Fields = {}
-        self.first_byte = 0.0
-        self.body_bytes = 0
-        self.cut = self.broken = False
-        self.on_data: Callable[[], None] | None = None
+        self.first_byte = 0.0  # seconds from the request to the head's end
+        self.body_bytes = 0  # as received, framing undone
+        self.cut = False  # the body ended before its framing said so, or at a limit
+        self.broken = False  # it is cut, and not at a limit
+        self.on_data: Callable[[], None] | None = None  # called when there is something to `take`, or nothing more
         self._request = request
         self._limits = limits
         self._buffer = buffer
@@ -89,12 +80,7 @@ class UpstreamResponse(asyncio.BufferedProtocol):
             self._transport.write(self._request)
 
     async def head(self) -> None:
-        """Waits for the response's head.
-
-        Raises:
-            UpstreamError: PROTOCOL_ERROR or HEADERS_TOO_LARGE.
-            Overloaded: EXHAUSTED; the kernel had no memory for the connection.
-        """
+        """Waits for the response's head; raises UpstreamError (PROTOCOL_ERROR, HEADERS_TOO_LARGE) or Overloaded."""
         if not (self._has_head or self._ended):
             self._waiter = asyncio.get_running_loop().create_future()
             await self._waiter
@@ -104,9 +90,7 @@ class UpstreamResponse(asyncio.BufferedProtocol):
     def take(self) -> bytes | None:
         """Returns the bytes of the body that are here; b"" at its end, None where more may come.
 
-        Raises:
-            UpstreamError: PROTOCOL_ERROR, the framing is broken.
-            Overloaded: EXHAUSTED; the kernel had no memory for the connection.
+        Raises UpstreamError (PROTOCOL_ERROR), or Overloaded where the kernel had no memory for the connection.
         """
         if self._body:
             data = b"".join(self._body)  # a hostile host sends one byte a chunk
@@ -190,7 +174,8 @@ class UpstreamResponse(asyncio.BufferedProtocol):
             self._fail(reason, f"closed before the end of the head: {exc or 'end of stream'}")
         else:
             is_damaged = exc is not None and not isinstance(exc, TLSNotClosed)
-            self.broken = not isinstance(exc, TLSOverheadExceeded) and (is_damaged or self._is_framed())
+            is_framed = self._parser is not None or self._left is not None  # else its end is the connection's
+            self.broken = not isinstance(exc, TLSOverheadExceeded) and (is_damaged or is_framed)
             self.cut = exc is not None or self.broken
             self._end()
         self._notify()
@@ -205,8 +190,7 @@ class UpstreamResponse(asyncio.BufferedProtocol):
         self._body.append(data)
 
     def on_message_complete(self) -> None:
-        if not self._ended:
-            self._end()
+        self._end()
 
     # Inside.
 
@@ -249,10 +233,6 @@ class UpstreamResponse(asyncio.BufferedProtocol):
                 lenient_headers=True, lenient_optional_cr_before_lf=True, lenient_spaces_after_chunk_size=True
             )
             self._parser.feed_data(_CHUNKED)
-
-    def _is_framed(self) -> bool:
-        """Whether the head gives the body's length; else the connection's end is the body's (RFC 9112, section 6.3)."""
-        return self._parser is not None or self._left is not None
 
     def _receive_body(self, data: bytes) -> None:
         if self._parser is None:

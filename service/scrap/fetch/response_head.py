@@ -7,13 +7,14 @@ import re
 from typing import NamedTuple
 
 from scrap.errors import Reason, UpstreamError
-from scrap.fetch.fields import Fields
+
+Fields = dict[bytes, list[bytes]]
+"""Header fields by name, in lower case: the values in order (RFC 9110, section 5)."""
 
 HEAD_END = re.compile(rb"\n\r?\n")  # a line may end with a line feed alone (RFC 9112, section 2.2)
 # Any status but 101: what follows that is another protocol.
 _STATUS_LINE = re.compile(rb"(?:\r?\n)?HTTP/(?:0\.9|1\.[01]|2\.0) (?!101)([1-9][0-9]{2})(?: [^\n]*+|\r)?\n")
 _FIELD = re.compile(rb"^([!#$%&'*+.^_`|~0-9A-Za-z-]++):([^\n]*+)\n", re.MULTILINE)
-_BARE_CR = re.compile(rb"\r[^\n]")
 # What becomes a space: the end of a line that the next one continues (RFC 9112, section 5.2), and a carriage return or
 # a NUL in a value (RFC 9110, section 5.5). Other control characters stay.
 _SPACED = re.compile(rb"\r?\n[ \t]++|\r(?!\n)|\0")
@@ -43,7 +44,7 @@ def read_head(block: bytes, most: int) -> ResponseHead:
     if lines > most:
         raise UpstreamError(Reason.HEADERS_TOO_LARGE, f"more than {most} lines")
     found = _FIELD.findall(block, first.end())
-    if len(found) < lines or b"\0" in block or _BARE_CR.search(block):
+    if len(found) < lines or b"\0" in block or block.count(b"\r") != block.count(b"\r\n"):
         block = _SPACED.sub(b" ", block[first.end() :])
         if _ODD_FRAMING.search(block):
             raise UpstreamError(Reason.PROTOCOL_ERROR, "white space in the name of a framing field")
@@ -54,14 +55,16 @@ def read_head(block: bytes, most: int) -> ResponseHead:
     status = int(first[1])
     if status < 200 or status in {204, 304}:
         return ResponseHead(status, fields, False, 0)
-    if codings := _members(fields.get(b"transfer-encoding")) - {b"", b"identity"}:
+    coded = fields.get(b"transfer-encoding")
+    if coded and (codings := _members(coded) - {b"", b"identity"}):
         return ResponseHead(status, fields, b"chunked" in codings, None)
-    lengths = _members(fields.get(b"content-length"))  # the same several times is one (RFC 9110, section 8.6)
+    given = fields.get(b"content-length")
+    lengths = _members(given) if given else set()  # the same several times is one (RFC 9110, section 8.6)
     if len(lengths) > 1 or not all(map(_LENGTH.fullmatch, lengths)):
         raise UpstreamError(Reason.PROTOCOL_ERROR, f"Content-Length: {b', '.join(lengths)[:100]!r}")
     return ResponseHead(status, fields, False, int(lengths.pop()) if lengths else None)
 
 
-def _members(found: list[bytes] | None) -> set[bytes]:
+def _members(lines: list[bytes]) -> set[bytes]:
     """The different members of a list field, in lower case (RFC 9110, section 5.6.1)."""
-    return {member.strip(b" \t").lower() for member in b",".join(found).split(b",")} if found else set()
+    return {member.strip(b" \t").lower() for member in b",".join(lines).split(b",")}

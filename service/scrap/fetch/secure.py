@@ -74,12 +74,7 @@ class TLSConnection(asyncio.BufferedProtocol, asyncio.Transport):
         self._paused = False  # by the response
 
     async def handshake(self) -> None:
-        """Waits until the connection is secure, and the response uses it.
-
-        Raises:
-            UpstreamError: TLS_FAILED; the host is not who it should be, or does not speak TLS that we trust.
-            Overloaded: EXHAUSTED; the kernel had no memory for the connection.
-        """
+        """Waits until the connection is secure, and the response uses it; raises UpstreamError or Overloaded."""
         if not await self._secured:
             reason, internal = self._failure
             raise (Overloaded if reason is Reason.EXHAUSTED else UpstreamError)(reason, internal)

@@ -18,12 +18,7 @@ OpenSSL keeps to that."""
 
 
 class TLSSessions:
-    """The sessions of one `ssl.SSLContext`, by host and port.
-
-    Args:
-        hosts: how many are remembered; the one that was not used for the longest is forgotten.
-        clock: seconds since the epoch.
-    """
+    """The sessions of one `ssl.SSLContext`, by host and port, of the `hosts` that were used last."""
 
     def __init__(self, hosts: int = HOSTS, clock: Callable[[], float] = time.time) -> None:
         self._limit = hosts
@@ -43,8 +38,7 @@ class TLSSessions:
     def note(self, host: str, port: int, connection: ssl.SSLObject, *, was_offered: bool) -> None:
         """Learns from a connection that ends, whose handshake was completed: tickets of TLS 1.3 come behind that.
 
-        Args:
-            was_offered: whether the connection began with what `get` returned.
+        `was_offered`: the connection began with what `get` returned.
         """
         key = host, port
         if not connection.session_reused:

@@ -6,13 +6,9 @@ from scrap.errors import Reason
 
 
 class GuardVerdict(StrEnum):
-    """Why a target may be fetched, or may not.
+    """Why a target may be fetched, or may not."""
 
-    Attributes:
-        reason: what the client receives; None where the target may be fetched.
-    """
-
-    reason: Reason | None
+    reason: Reason | None  # what the client receives; None where the target may be fetched
 
     def __new__(cls, value: str, reason: Reason | None = Reason.BLOCKED_ADDRESS) -> "GuardVerdict":
         member = str.__new__(cls, value)

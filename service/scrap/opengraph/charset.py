@@ -56,15 +56,10 @@ _IN_XML = re.compile(rb"""[\0-\x20]*=[\0-\x20]*(?:"([^"\0-\x20]*)"|'([^'\0-\x20]
 
 @dataclass(frozen=True, slots=True)
 class Charset:
-    """A charset of the WHATWG table.
+    """A charset of the WHATWG table."""
 
-    Attributes:
-        name: the standard's name, in lower case.
-        opaque: whether text must be decoded before tags can be found in it.
-    """
-
-    name: str
-    opaque: bool
+    name: str  # the standard's, in lower case
+    opaque: bool  # text must be decoded before tags can be found in it
 
     def decode(self, data: bytes | bytearray) -> str:
         """Decodes; what is malformed becomes U+FFFD. Other threads may run after every 16 KiB or so."""
@@ -98,8 +93,10 @@ def labelled(label: str) -> Charset | None:
 
 def marked(data: bytes) -> tuple[Charset, int] | None:
     """Finds a byte order mark, or UTF-16's `<?x`, at the beginning; returns its charset and the mark's length."""
-    found = next(((name, length) for mark, name, length in _MARKS if data.startswith(mark)), None)
-    return (_charset(found[0]), found[1]) if found else None
+    for mark, name, length in _MARKS:
+        if data.startswith(mark):
+            return _charset(name), length
+    return None
 
 
 def declared(attributes: Mapping[bytes, bytes]) -> Charset | None:
@@ -122,7 +119,7 @@ def _readable(label: bytes) -> Charset | None:
     return UTF_8 if charset and charset.name.startswith("utf-16") else charset
 
 
-def _in_xml_declaration(data: bytearray) -> Charset | None:
+def in_xml_declaration(data: bytearray) -> Charset | None:
     """Reads an XML declaration (HTML, section 13.2.3.2: get an XML encoding)."""
     if not data.startswith(b"<?xml"):
         return None
@@ -136,7 +133,7 @@ def undeclared(data: bytearray) -> Generator[None, None, Charset]:
 
     It is UTF-8 if all of it is, but for a character cut at the end.
     """
-    charset = _in_xml_declaration(data)
+    charset = in_xml_declaration(data)
     if charset:
         return charset
     at = 0

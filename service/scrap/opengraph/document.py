@@ -52,22 +52,15 @@ class Bound(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Document:
-    """The Open Graph of a page as it is written, in the order of html5lib's tree.
+    """The Open Graph of a page as it is written, in the order of html5lib's tree."""
 
-    Attributes:
-        metas: (property, content) of each token of a known namespace: the property in lower case, the content as
-            parsed, None where the tag has none.
-        base: the first `<base href>`, as written.
-        prefixes: names that the page gives to namespaces beside their own; `{"x": "og"}`.
-        bound: the first limit that the page exceeded.
-        refresh: the first `<meta http-equiv=refresh>` of a page without Open Graph.
-    """
-
+    # (property, content) of each token of a known namespace: the property in lower case, the content as parsed, None
+    # where the tag has none.
     metas: list[Meta]
-    base: str | None = None
-    prefixes: Mapping[str, str] = field(default_factory=dict)
-    bound: Bound | None = None
-    refresh: Refresh | None = None
+    base: str | None = None  # the first `<base href>`, as written
+    prefixes: Mapping[str, str] = field(default_factory=dict)  # names of namespaces beside their own: `{"x": "og"}`
+    bound: Bound | None = None  # the first limit that the page exceeded
+    refresh: Refresh | None = None  # the first `<meta http-equiv=refresh>` of a page without Open Graph
 
 
 def limited(metas: Iterable[Meta], limits: ParseLimits, bound: Bound | None = None) -> tuple[list[Meta], Bound | None]:
@@ -97,11 +90,7 @@ def properties(value: str, namespaces: Container[str] = NAMESPACES) -> list[str]
 
 
 def declared_prefixes(attributes: Mapping[str, str]) -> dict[str, str]:
-    """Reads the names that an element's `prefix` (RDFa 1.1, section 7.4) and `xmlns:` attributes give to namespaces.
-
-    Returns:
-        Only names that are not the namespace's own: those always count.
-    """
+    """Reads the names beside their own that `prefix` (RDFa 1.1, section 7.4) and `xmlns:` give to namespaces."""
     words = _TOKEN.findall(attributes.get("prefix", "")[:_LONGEST])
     pairs = list(zip(words[::2], words[1::2], strict=False))
     pairs += [(name[6:], value) for name, value in attributes.items() if name.startswith("xmlns:")]

@@ -35,15 +35,10 @@ _FRAME = orjson.dumps({**{field: [] for field in FIELDS}, "properties": []})  # 
 
 
 class OpenGraph(NamedTuple):
-    """What a page's Open Graph means.
+    """What a page's Open Graph means."""
 
-    Attributes:
-        fields: an object for JSON; empty where the page has no Open Graph.
-        bound: the first limit that the page exceeded, so that something was left out; None where nothing was.
-    """
-
-    fields: dict[str, Any]
-    bound: Bound | None
+    fields: dict[str, Any]  # an object for JSON; empty where the page has no Open Graph
+    bound: Bound | None  # the first limit that the page exceeded, so that something was left out
 
 
 def open_graph(document: Document, url: str, limits: ParseLimits = ParseLimits()) -> OpenGraph:  # noqa: B008 - frozen
@@ -59,7 +54,9 @@ def open_graph(document: Document, url: str, limits: ParseLimits = ParseLimits()
     graph = _Graph(url, document, limits)
     properties = []
     for name, content in document.metas:
-        if not graph.spend(_TIMES_WRITTEN * len(orjson.dumps((name, content))) + _PUNCTUATION):
+        graph.left -= _TIMES_WRITTEN * len(orjson.dumps((name, content))) + _PUNCTUATION
+        if graph.left < 0:
+            graph.bound = graph.bound or Bound.RESPONSE
             break
         namespace, _, rest = name.partition(":")
         graph.add(document.prefixes.get(namespace, namespace), rest, content or "")
@@ -76,7 +73,7 @@ class _Graph:
     def __init__(self, url: str, document: Document, limits: ParseLimits) -> None:
         self.bound = document.bound
         self._limits = limits
-        self._left = limits.response_bytes - len(_FRAME)
+        self.left = limits.response_bytes - len(_FRAME)  # bytes of the response
         self._links: dict[str, str | None] = {}  # what was resolved already: a picture is often named more than once
         self._base: str | None = url
         if document.base:
@@ -85,13 +82,6 @@ class _Graph:
         self._fields: dict[str, Any] = {}
         self._open: dict[str, dict[str, Any]] = {}  # of each kind of object, the last
         self._rooted: set[str] = set()  # kinds of media whose first object has had its root
-
-    def spend(self, size: int) -> bool:
-        """Takes so many bytes of the response; False: they are not left, and nothing more is."""
-        self._left -= size
-        if self._left < 0:
-            self.bound = self.bound or Bound.RESPONSE
-        return self._left >= 0
 
     def _short(self, url: str) -> str | None:
         """The URL, if it is not too long."""
@@ -167,8 +157,12 @@ class _Graph:
             url = urls.resolve(self._base, link) if link and not link.isspace() else None
             self._links[link] = url and self._short(url)
         url = self._links[link]
-        # Twice: the first image's is the field `image` as well.
-        return url if url and self.spend(2 * len(orjson.dumps(url))) else None
+        if url:
+            self.left -= 2 * len(orjson.dumps(url))  # twice: the first image's is the field `image` as well
+            if self.left < 0:
+                self.bound = self.bound or Bound.RESPONSE
+                return None
+        return url
 
 
 def _size(text: str) -> str | int:

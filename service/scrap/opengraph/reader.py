@@ -1,7 +1,6 @@
 """A page, read as it comes from the network."""
 
 import codecs
-from collections.abc import Callable
 from dataclasses import dataclass
 
 from scrap.opengraph import charset as charsets
@@ -16,23 +15,15 @@ _DECODED = 4 * 1024  # bytes that are decoded in a step
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """What the fast path found in a page.
+    """What the fast path found in a page."""
 
-    Attributes:
-        document: the page's Open Graph; None where the fast path cannot read it.
-        fallback_reason: why it cannot; then `read_with_html5lib` has to read `text`.
-        charset: the WHATWG name of the page's charset.
-        data: what was read of the page.
-        encoding: what `data` is in; UTF-8 where it had to be decoded before it could be read.
-        error: what made the fast path fail, which is a mistake of its own; `data` ends there.
-    """
-
-    document: Document | None
-    fallback_reason: FallbackReason | None
-    charset: str
-    data: bytearray
-    encoding: Charset
-    error: Exception | None = None
+    document: Document | None  # None where the fast path cannot read it
+    fallback_reason: FallbackReason | None  # why it cannot; then `read_with_html5lib` has to read `text`
+    charset: str  # the WHATWG name of the page's
+    charset_source: str  # where that was found: "mark" (a byte order mark), "header", or the scanner's
+    data: bytearray  # what was read
+    encoding: Charset  # of `data`; UTF-8 where it had to be decoded before it could be read
+    error: Exception | None = None  # a mistake of the fast path's own, which made it fail; `data` ends there
 
     @property
     def text(self) -> str:
@@ -43,17 +34,21 @@ class Reading:
 class PageReader:
     """Reads a page's Open Graph from bytes. The result is the same in whatever pieces they come.
 
-    The work is done in steps of 4 ms at most: `feed`, `end` and `advance` do one each, as the package's docstring
-    shows. After pieces of more than 16 KiB or so the reader is behind, and `advance` reads the rest.
+    The work is done in steps of 4 ms at most: `feed` and `end` do one each, as the package's docstring shows. After
+    pieces of more than 16 KiB or so the reader is behind, and `feed` without bytes reads on.
 
     Args:
         charset: the label that the HTTP header gives, if any; one that the standard does not know is none.
         limits: how much to read.
     """
 
+    reading: Reading  # what `close` returned
+
     def __init__(self, *, charset: str | None = None, limits: ParseLimits = ParseLimits()) -> None:  # noqa: B008 - frozen
+        self.is_behind = False  # there is a step to do that needs no more bytes
         self._limits = limits
         self._charset = charsets.labelled(charset) if charset else None
+        self._source = "header" if self._charset else ""
         self._beginning: bytes | None = b""  # until it is clear whether there is a byte order mark
         self._decoder: codecs.IncrementalDecoder | None = None  # where tags cannot be found in the bytes themselves
         self._encoded = bytearray()  # what it has not decoded yet
@@ -61,73 +56,48 @@ class PageReader:
         self._scanner = Scanner(self._charset, limits)
         self._error: Exception | None = None
 
-    def feed(self, data: bytes) -> bool:
-        """Takes the next bytes and does a step.
+    def feed(self, data: bytes = b"") -> bool:
+        """Takes the next bytes, if there are any, and does a step.
 
         Returns:
             Whether enough was read to stop: the head ended a while ago, and the Open Graph is there.
         """
-        return self._guarded(self._feed, data)
-
-    def advance(self) -> bool:
-        """Does a step; returns what `feed` returns."""
-        return self._guarded(self._advance)
+        if self._error is not None:
+            return True
+        try:
+            enough = self._feed(data)
+            self.is_behind = self._scanner.is_behind or (
+                self._decoder is not None and (self._has_ended or (bool(self._encoded) and not enough))
+            )
+        except Exception as error:  # noqa: BLE001 - no page may cause an error; the reference parser reads what is here
+            self._error, self.is_behind, enough = error, False, True
+        return enough
 
     def end(self) -> None:
         """Takes the end of the page, or of what is read of it, and does a step."""
         self._has_ended = True
-        if self._error is None:
-            self._guarded(self._end)
-
-    def _guarded(self, step: Callable[..., bool], *arguments: bytes) -> bool:
-        """Does a step. Where it fails, the fast path ends; the reference parser reads what was read by then."""
-        try:
-            return step(*arguments)
-        except Exception as error:  # noqa: BLE001 - no page may cause an error
-            self._error = error
-            return True
+        self.feed()
 
     def _feed(self, data: bytes) -> bool:
         if self._beginning is not None:
             self._beginning += data
-            if len(self._beginning) < charsets.LONGEST_MARK:
+            if len(self._beginning) < charsets.LONGEST_MARK and not self._has_ended:
                 return False
             data = self._begin(self._beginning)
-        if self._decoder is None:
-            enough = self._scanner.feed(data)
-            charset = self._scanner.charset
-            return enough if charset is None or not charset.opaque else self._begin_again(charset)
-        if not self._scanner.enough:
-            self._encoded += data
-        return self._advance()
-
-    @property
-    def is_behind(self) -> bool:
-        """Whether there is a step to do that needs no more bytes."""
-        if self._error:
-            return False
-        if self._scanner.is_behind:
-            return True
-        return self._decoder is not None and (self._has_ended or bool(self._encoded and not self._scanner.enough))
-
-    def _advance(self) -> bool:
-        if self._scanner.is_behind:
-            self._scanner.advance()
-        elif self._decoder:
-            self._decode(self._decoder)
-        charset = self._scanner.charset
-        return self._scanner.enough if charset is None or not charset.opaque else self._begin_again(charset)
-
-    def _end(self) -> bool:
-        if self._beginning is not None:
-            data = self._begin(self._beginning)
-            if self._decoder:
+        scanner = self._scanner
+        if self._decoder is not None:
+            if not scanner.enough:
                 self._encoded += data
+            if scanner.is_behind:
+                scanner.feed()
             else:
-                self._scanner.feed(data)
-        if not self._decoder:
-            self._scanner.end()
-        return self._scanner.enough
+                self._decode(self._decoder)
+        elif self._has_ended and not scanner.has_ended:
+            scanner.end(data)
+        else:
+            scanner.feed(data)
+        charset = scanner.charset
+        return scanner.enough if charset is None or not charset.opaque else self._begin_again(charset)
 
     @property
     def is_useful(self) -> bool:
@@ -142,7 +112,7 @@ class PageReader:
     @property
     def held(self) -> int:
         """Bytes of memory that it holds."""
-        return self._scanner.held + len(self._encoded) + len(self._beginning or b"")
+        return self.size + self._scanner.held
 
     @property
     def size(self) -> int:
@@ -159,21 +129,23 @@ class PageReader:
             except Exception as error:  # noqa: BLE001 - likewise
                 self._error = error
         encoding = self._scanner.charset or charsets.UTF_8
-        return Reading(
+        self.reading = Reading(
             document=found if isinstance(found, Document) else None,
             fallback_reason=found if isinstance(found, FallbackReason) else None,
             charset=(self._charset or encoding).name,
+            charset_source=self._source or self._scanner.charset_source,
             data=self._scanner.data,
             encoding=encoding,
             error=self._error,
         )
+        return self.reading
 
     def _begin(self, data: bytes) -> bytes:
         """Begins to read; returns what follows the byte order mark."""
         self._beginning = None
         mark = charsets.marked(data)
         if mark and (mark[1] or self._charset is None):
-            self._charset = mark[0]
+            self._charset, self._source = mark[0], "mark"
             data = data[mark[1] :]
         if mark or (self._charset and self._charset.opaque):
             self._read_as(self._charset)
@@ -192,8 +164,7 @@ class PageReader:
             self._scanner.feed(decoder.decode(data).encode())
         elif self._has_ended:
             self._decoder = None
-            self._scanner.feed(decoder.decode(b"", True).encode())
-            self._scanner.end()
+            self._scanner.end(decoder.decode(b"", True).encode())
 
     def _begin_again(self, charset: Charset) -> bool:
         """Starts again in a charset that a meta declares and in which what was read may mean something else."""

@@ -12,7 +12,7 @@ one cannot count, whichever tokens it has, and what comes before it is read as e
 """
 
 import sys
-from collections.abc import Callable, Generator, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator
 from functools import lru_cache
 
 from scrap.opengraph import charset as charsets
@@ -35,6 +35,8 @@ _TOKENS = 192  # that matter, in one step: the slowest, metas with references, t
 _AHEAD = 32 * 1024  # bytes that are searched for something that may count, in one step: 1 ms at most
 _DONE = object()
 
+Names = tuple[str, ...]
+Key = Names | bytes  # as bytes, where the names depend on the charset, or take much memory
 _USUAL_KEY = 64  # bytes; the names of a longer key are not remembered
 _OBJECTS = 160  # bytes of memory of a tuple and two `bytes`, their contents not counted
 _MAX_CHARACTER = 4  # bytes, in every charset of the Encoding Standard
@@ -48,26 +50,17 @@ _USUAL_CHARSETS = {
 
 
 class Scanner:
-    """Reads a page from bytes, as they come, in steps: each takes 4 ms at most.
-
-    Args:
-        charset: the page's, where it is known; else the first that a meta declares is taken.
-        limits: how much to read, and of what size.
-
-    Attributes:
-        data: what it was fed; once it is closed, nothing beyond the place to stop.
-        enough: whether that place was reached.
-        is_behind: whether there is a step to do that needs no more bytes.
-        charset: the page's charset, as far as it is known; once it is closed, it is.
-        weight: bytes that count: how much work it will be to make a document of them.
-    """
+    """Reads a page from bytes, as they come, in steps: each takes 4 ms at most."""
 
     def __init__(self, charset: Charset | None, limits: ParseLimits) -> None:
-        self.data = bytearray()
-        self.enough = False
-        self.is_behind = False
-        self.charset = charset
-        self.weight = 0
+        self.data = bytearray()  # what it was fed; once it is closed, nothing beyond the place to stop
+        self.enough = False  # that place was reached
+        self.is_behind = False  # there is a step to do that needs no more bytes
+        self.charset = charset  # where it is not known, the first that a meta declares; known once it is closed
+        self.weight = 0  # bytes that count: how much work it will be to make a document of them
+        self.held = 0  # bytes of memory beside `data`: a copy of what was found
+        self.charset_source = "meta"  # unless it was given: "meta", "xml", or "content" where nothing declares it
+        self.has_ended = False
         self._limits = limits
         self._at = 0  # the tokens before were read
         self._next_size = 1  # of the data, at which there is a step to do
@@ -78,46 +71,36 @@ class Scanner:
         self._stop = sys.maxsize  # where the page may be enough
         self._apparent = -1  # behind the head: the next place that may count, if it is not before `_at`
         self._ahead = 0  # there is none from `_at` up to here
-        self._found: list[tuple[bytes, bytes | None]] = []  # property or name, and content, as written
+        self._found: list[tuple[Key, bytes | None]] = []  # property or name, and content as written
         self._card = _NO_CARD
         self._base: bytes | None = None
         self._refresh: bytes | None = None  # the content of the first that is one, and surely in the tree
         self._diverging: FallbackReason | None = None
         self._diverging_at = 0
         self._fallback: FallbackReason | None = None
-        self._ending: Iterator[None] | None = None  # the steps that are left, once no more bytes come
-
-    @property
-    def held(self) -> int:
-        """Bytes of memory that it holds: the page, and a copy of what was found."""
-        return len(self.data) + self.weight + _OBJECTS * len(self._found)
+        self._ending: Iterator[None] = iter(())  # the steps that are left, once no more bytes come
 
     @property
     def is_useful(self) -> bool:
         """Whether og:title and another property of og: were found, or the head has ended; `<body>` ends it as well."""
         return self._card == _CARD or not self._in_head or b"<body" in self.data.lower()
 
-    def feed(self, data: bytes) -> bool:
-        """Takes the next bytes and does a step; returns whether enough was read."""
-        if not self.enough:
+    def feed(self, data: bytes = b"") -> None:
+        """Takes the next bytes, if there are any, and does a step."""
+        if self.has_ended:
+            self.is_behind = next(self._ending, _DONE) is not _DONE
+        elif not self.enough:
             self.data += data
             if len(self.data) >= self._next_size:
                 self._step()
-        return self.enough
 
-    def advance(self) -> bool:
-        """Does a step; returns whether enough was read."""
-        if self._ending is None:
-            self._step()
-        else:
-            self.is_behind = next(self._ending, _DONE) is not _DONE
-        return self.enough
-
-    def end(self) -> None:
-        """Takes the end of the page, and does a step of what is left to do."""
+    def end(self, data: bytes = b"") -> None:
+        """Takes the last bytes of the page, and does a step of what is left to do."""
+        if not self.enough:
+            self.data += data
+        self.has_ended = True
         self._ending = self._end()
-        self.is_behind = True
-        self.advance()
+        self.feed()
 
     def close(self) -> Document | FallbackReason:
         """Returns what was found, after the last step."""
@@ -133,6 +116,7 @@ class Scanner:
         if self.enough:
             del self.data[self._stop :]
         if self.charset is None:
+            self.charset_source = "xml" if charsets.in_xml_declaration(self.data) else "content"
             self.charset = yield from charsets.undeclared(self.data)
         if self._diverging and not self._fallback and (yield from self._may_count(self._diverging_at)):
             self._fallback = self._diverging
@@ -182,12 +166,9 @@ class Scanner:
                 # There may be more of it already; else it is read again when twice as much is there, to stay linear.
                 return end, 0 if end < limit else min(end + (incomplete or 1), self._at + markup.LONGEST)
             if kind == markup.KNOWN_METAS:
-                for key, content in markup.KNOWN_META.findall(data, token.start(), self._at):
-                    self._find(key, content)
+                self._find(markup.KNOWN_META.findall(data, token.start(), self._at))
             elif kind == markup.USUAL_META:
-                key, content = token.group(kind - 1, kind)
-                if _names(key):
-                    self._find(key, content)
+                self._find([(token[kind - 1], token[kind])])
             elif kind == markup.META:
                 self._meta(token[markup.META])
             elif kind == markup.RAW:
@@ -216,7 +197,7 @@ class Scanner:
             at = self._ahead = tag.start()
             if number == _TOKENS:
                 return at, 0
-            if limit < min(at + markup.LONGEST, self._stop) and not self._ending:
+            if limit < min(at + markup.LONGEST, self._stop) and not self.has_ended:
                 return at, at + markup.LONGEST
             if not markup.IRRELEVANT_TAG.match(self.data, at, min(limit, at + markup.LONGEST)):
                 self._apparent = at
@@ -270,8 +251,8 @@ class Scanner:
         known = markup.LONG_META.match(self.data, self._tag_at, self._at)
         if not known:
             self._meta(bytes(self.data[start : self._at - 1]))
-        elif known[1] and _names(known[1]):
-            self._find(known[1], known[2])
+        elif known[1]:
+            self._find([(known[1], known[2])])
 
     def _leave_text(self, limit: int) -> int:
         """Skips text that has no tags; returns how far it looked if the text may go on there."""
@@ -302,21 +283,29 @@ class Scanner:
             self.charset = charsets.declared(attributes)
         key = _key(attributes)
         if key:
-            self._find(key, attributes.get(b"content"))
+            self._find([(key, attributes.get(b"content"))])
         elif self._refresh is None and not self._diverging:
             self._refresh = _refresh(attributes)
         if markup.may_declare(written) and _declares(attributes):
             self._fallback = self._fallback or FallbackReason.PREFIX
 
-    def _find(self, key: bytes, content: bytes | None) -> None:
-        if len(key) > _LONG or (content and len(content) > _LONG and b"&" in content):
-            self._fallback = self._fallback or FallbackReason.LENGTH
-        elif len(self._found) <= self._limits.properties:  # one more than is read, so that `limited` sees it
-            self._found.append((key, content))
-            self.weight += len(key) + len(content or b"")
-            if self._card != _CARD:
-                for name in _names(key):
-                    self._card |= 1 if name == "og:title" else 2 * name.startswith("og:")
+    def _find(self, metas: Iterable[tuple[bytes, bytes | None]]) -> None:
+        """Keeps those metas, of a property or name and a content, that count."""
+        for key, content in metas:
+            is_usual = len(key) <= _USUAL_KEY and key.isascii()
+            names = _usual_names(key) if is_usual else _names(key)
+            if not names:
+                continue
+            if len(key) > _LONG or (content and len(content) > _LONG and b"&" in content):
+                self._fallback = self._fallback or FallbackReason.LENGTH
+            elif len(self._found) <= self._limits.properties:  # one more than is read, so that `limited` sees it
+                self._found.append((names if is_usual else key, content))
+                size = len(key) + len(content or b"")
+                self.weight += size
+                self.held += size + _OBJECTS
+                if self._card != _CARD:
+                    for name in names:
+                        self._card |= 1 if name == "og:title" else 2 * name.startswith("og:")
 
     def _declaration(self, name: bytes, written: bytes) -> None:
         if len(written) > _LONG:
@@ -375,7 +364,7 @@ class Scanner:
         for key, content in self._found:
             # A reference is longer than its character, and a content with one is short.
             text = None if content is None else _value(content if b"&" in content else content[:longest], decode)
-            for name in _names(key, decode):
+            for name in _names(key, decode) if isinstance(key, bytes) else key:
                 yield name, text
 
 
@@ -400,14 +389,12 @@ def _latin_1(data: bytes) -> str:
     return data.decode("latin-1")
 
 
-def _names(key: bytes, decode: Callable[[bytes], str] = _latin_1) -> Sequence[str]:
+def _names(key: bytes, decode: Callable[[bytes], str] = _latin_1) -> Names:
     """The tokens of a key that are in a known namespace, in lower case."""
-    return _usual_names(key) if len(key) <= _USUAL_KEY and key.isascii() else properties(_value(key, decode))
+    return tuple(properties(_value(key, decode)))
 
 
-@lru_cache(1024)
-def _usual_names(key: bytes) -> Sequence[str]:
-    return properties(_value(key, _latin_1))
+_usual_names = lru_cache(1024)(_names)  # of a key in ASCII that is not long
 
 
 def _value(written: bytes, decode: Callable[[bytes], str]) -> str:

@@ -25,27 +25,20 @@ class _Reached(Exception):
         self.bound = bound
 
 
-class _Clock:
-    """Raises once html5lib has taken so many seconds of its thread's CPU."""
+class _Slices:
+    """Gives html5lib a text in slices, for so many seconds of its thread's CPU: it may take long over one tag."""
 
-    def __init__(self, seconds: float) -> None:
+    def __init__(self, text: str, seconds: float) -> None:
+        self._text = text
+        self._at = 0
         self._end = time.thread_time() + seconds
 
     def check(self) -> None:
         if time.thread_time() > self._end:
             raise _Reached(Bound.SECONDS)
 
-
-class _Slices:
-    """Gives html5lib a text in slices, as long as there is time: its tokenizer may take long over one tag."""
-
-    def __init__(self, text: str, clock: _Clock) -> None:
-        self._text = text
-        self._at = 0
-        self._clock = clock
-
     def read(self, size: int = _SLICE, /) -> str:
-        self._clock.check()
+        self.check()
         text = self._text[self._at : self._at + min(size, _SLICE)]
         self._at += len(text)
         return text
@@ -55,8 +48,8 @@ class _Tokens(HTMLTokenizer):
     """html5lib's tokens, as long as there are not too many: those without an element cost time as well."""
 
     def __init__(self, text: str, limits: ParseLimits, parser: HTMLParser) -> None:
-        self._clock = _Clock(limits.seconds)
-        super().__init__(_Slices(text, self._clock), parser)
+        self._slices = _Slices(text, limits.seconds)
+        super().__init__(self._slices, parser)
         # No list of invalid characters is needed, and to make it takes the square of their number.
         self.stream.reportCharacterErrors = None  # type: ignore[assignment]  # as html5lib itself does, on narrow builds
         self._limit = limits.tokens
@@ -66,7 +59,7 @@ class _Tokens(HTMLTokenizer):
             if number == self._limit:
                 raise _Reached(Bound.TOKENS)
             if number % _CHECK == 0:
-                self._clock.check()
+                self._slices.check()
             yield token
 
 
@@ -124,12 +117,8 @@ def _builder(limits: ParseLimits) -> type[Any]:
 def read_with_html5lib(text: str, limits: ParseLimits = ParseLimits()) -> Document:  # noqa: B008 - frozen
     """Reads a page's Open Graph from html5lib's tree.
 
-    It takes 40 to 90 ms for an average page, all of it on the interpreter: not for an event loop's thread.
-
-    Args:
-        text: the page.
-        limits: how much html5lib may build and how long it may take. Where it reaches a limit, or fails, the tree
-            built by then counts, and the document has that limit as its `bound`.
+    It takes 40 to 90 ms for an average page, all of it on the interpreter: not for an event loop's thread. Where it
+    reaches a limit, or fails, the tree built by then counts, and the document has that limit as its `bound`.
     """
     parser = _Parser(limits)
     bound = None

@@ -94,7 +94,7 @@ class Metrics:
         self._make_fetch_metrics()
         self._make_process_metrics(version)
         self.handlers: Handlers = {
-            events.RequestStarted: lambda _: self._in_flight.inc(),
+            events.RequestStarted: self._request_started,
             events.RequestEnded: self._request_ended,
             events.FetchEnded: self._fetch_ended,
             events.TargetBlocked: lambda event: self._blocked(event.verdict).inc(),
@@ -153,7 +153,8 @@ class Metrics:
     def _make_request_metrics(self) -> None:
         labels = ["route", "method", "status", "outcome", "fault"]
         self._requests = self._counter("scrap_requests", "Requests answered.", labels)
-        self._in_flight = self._gauge("scrap_requests_in_flight", "Requests being answered.")
+        self._in_flight = 0
+        self._read("scrap_requests_in_flight", "Requests being answered.", lambda: self._in_flight)
         labels, means = ["route", "outcome"], "Seconds from a request's headers to its response's end."
         self._duration = self._histogram(DURATION, means, labels, buckets=SECONDS)
         means = "Longest request of the last minute, in seconds."
@@ -199,10 +200,13 @@ class Metrics:
         prometheus.ProcessCollector(registry=self.registry)
         prometheus.GCCollector(registry=self.registry)
 
+    def _request_started(self, _: events.RequestStarted) -> None:
+        self._in_flight += 1
+
     def _request_ended(self, event: events.RequestEnded) -> None:
         requests, duration, maximum = self._series_of(event.route, event.method, event.status, event.outcome)
         requests.inc()
-        self._in_flight.dec()
+        self._in_flight -= 1
         if reason := event.reason:
             self._failures(reason, reason.outcome, reason.fault).inc()
         if seconds := event.timings.shared_cache:

@@ -20,12 +20,15 @@ pytestmark = pytest.mark.usefixtures("inside")
 # What has every right to be empty here, and why.
 EMPTY = {
     "overview: Firing alerts A": "nothing fires yet",
+    "overview: Writes to the shared cache, by result A": "there is no shared cache",
     "nodes: Disk growth per hour B": "what is usual for a disk takes half an hour to be known",
 }
-# Without a HorizontalPodAutoscaler nothing has its bounds, and what is usual for a disk takes half an hour.
+# Without a HorizontalPodAutoscaler nothing has its bounds, without a shared cache nothing is written to it, and what is
+# usual for a disk takes half an hour.
 ABSENT = {
     "kube_horizontalpodautoscaler_spec_max_replicas",
     "kube_horizontalpodautoscaler_spec_min_replicas",
+    "scrap_cache_shared_writes_total",
     "scrap:node_filesystem_fill:usual",
 }
 PATIENCE = 240  # seconds; rules come to Prometheus within a minute or so, and the totals are added up once a minute

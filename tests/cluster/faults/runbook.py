@@ -85,16 +85,18 @@ def windows(intervals: Intervals) -> dict[str, str]:
     }
 
 
-def asked(command: RunbookCommand, stack: Stack, given: dict[str, str], shorter: dict[str, str]) -> str:
-    """What Prometheus answers to a query: the largest first, as one looks at it.
+def query(command: RunbookCommand, given: dict[str, str], shorter: dict[str, str]) -> str:
+    """A query with its names filled in.
 
     Args:
         given: the values of the page's names, such as NS.
         shorter: windows, and what to put there.
     """
-    query = Template(command.text).substitute(given)
-    for window, value in shorter.items():
-        query = query.replace(window, value)
+    return filled(Template(command.text).substitute(given), shorter)
+
+
+def asked(query: str, stack: Stack) -> str:
+    """What Prometheus answers to a query: the largest first, as one looks at it."""
     samples = stack.ask(f"query?query={quote(query)}")["result"]
     found = [(float(sample["value"][1]), sample["metric"]) for sample in samples if sample["value"][1] != "NaN"]
     return "\n".join(
@@ -154,7 +156,7 @@ def check(page: str, stack: Stack, given: dict[str, str], shorter: dict[str, str
     for command in commands(page):
         if command.part == "How to check":
             if command.kind == "promql":
-                found.append((command, asked(command, stack, given, shorter)))
+                found.append((command, asked(query(command, given, shorter), stack)))
             else:
                 said = typed(command, given)
                 found.append((command, f"{said.text}{said.errors}"))

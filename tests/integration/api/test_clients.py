@@ -2,7 +2,9 @@
 
 import json
 import socket
+import threading
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from typing import Any
 from urllib.parse import urlsplit
@@ -74,6 +76,32 @@ def test_rejected_connections_and_malformed_requests_are_listed() -> None:
         (503, "127.0.0.1"),
         (400, "127.0.0.1"),
     ]
+
+
+class Held(running.Answer):
+    """Answers when the test says so."""
+
+    arrived = threading.Event()
+    released = threading.Event()
+
+    def do_GET(self) -> None:
+        self.arrived.set()
+        assert self.released.wait(30)
+        self.answer(200, b"", {"Content-Type": "text/html"})
+
+
+def test_requests_that_the_load_shedder_rejects_are_listed() -> None:
+    settings = {**FULL, "SCRAP_MAX_FETCHES": "1", "SCRAP_MAX_WAITING": "0"}
+    greedy = {"X-Forwarded-For": "198.51.100.1"}
+    with running.origin(Held) as origin, running.service(settings) as service, ThreadPoolExecutor(1) as pool:
+        held = pool.submit(client.scrap, service.url, f"{origin.url}/held")
+        assert Held.arrived.wait(30)
+        for number in range(3):
+            assert client.scrap(service.url, f"{origin.url}/{number}", headers=greedy).status == 503
+        Held.released.set()
+        assert held.result().status == 200
+        row = rows(service)["198.51.100.1"]
+    assert (row["requests"], row["failures"], row["rejections"]) == (3, 3, 3)
 
 
 def test_the_default_is_a_prefix_and_no_trust() -> None:

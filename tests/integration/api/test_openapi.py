@@ -2,6 +2,8 @@
 
 import json
 import os
+import re
+from collections.abc import Iterator
 from typing import Any
 
 import jsonschema_rs
@@ -11,14 +13,18 @@ from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 from schemathesis.checks import negative_data_rejection, not_a_server_error, positive_data_acceptance
 
+from scrap.api import problem, request_context
+from scrap.errors import Reason
 from tests import client, running
+from tests.documents import ROOT
 
 # A url may be well formed and still be nothing that can be fetched: 403, 502 and 504 are right answers to it.
 NOT_TRUE_HERE = [positive_data_acceptance, not_a_server_error]
 
 
 PATH = "/api/v1/scrap"
-PATHS = [PATH, "/openapi.json"]
+EXPLAIN = "/api/v1/explain"
+PATHS = [PATH, EXPLAIN, "/openapi.json", "/"]  # the page's path is no part of the description
 _TIMES = int(os.environ.get("SCRAP_FUZZ", "1"))
 OTHER_METHODS = ["POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE", "QUERY"]
 
@@ -60,6 +66,23 @@ def test_every_preview_is_as_described(
 
 
 @pytest.mark.parametrize("method", ["get", "head"])
+@pytest.mark.parametrize("page", ["card.html", "nothing.html", "missing.html"])
+def test_every_explanation_is_as_described(
+    description: schemathesis.BaseSchema, origin: running.Origin, method: str, page: str
+) -> None:
+    case = description[EXPLAIN][method].Case(query={"url": f"{origin.url}/{page}"})
+    assert case.call_and_validate().status_code == 200
+
+
+@pytest.mark.parametrize("method", ["get", "head"])
+@pytest.mark.parametrize("query", [{}, {"url": "ftp://example.com/"}])
+def test_an_explanation_of_no_url_is_rejected_as_described(
+    description: schemathesis.BaseSchema, method: str, query: dict[str, str]
+) -> None:
+    assert description[EXPLAIN][method].Case(query=query).call_and_validate().status_code == 400
+
+
+@pytest.mark.parametrize("method", ["get", "head"])
 def test_who_has_the_answer_is_answered_as_described(
     operations: dict[str, Any], origin: running.Origin, method: str
 ) -> None:
@@ -76,14 +99,74 @@ def test_the_description_is_as_described(description: schemathesis.BaseSchema, m
 
 
 @settings(max_examples=_TIMES * 40, deadline=None)
-@given(path=st.sampled_from([*PATHS, "/livez", "/"]) | st.from_regex(r"/[!-\"$->@-~]{0,20}", fullmatch=True),
+@given(path=st.sampled_from([*PATHS, "/livez"]) | st.from_regex(r"/[!-\"$->@-~]{0,20}", fullmatch=True),
        method=st.sampled_from(["GET", "HEAD", *OTHER_METHODS]))  # fmt: skip
 def test_other_paths_and_methods_are_answered_as_described(service: running.Service, path: str, method: str) -> None:
     assume(path not in PATHS or method in OTHER_METHODS)
     answer = client.request(service.url, path, method=method)
     name, status = ("MethodNotAllowed", 405) if path in PATHS else ("NotFound", 404)
     assert answer.status == status
-    described = json.loads(client.request(service.url, "/openapi.json").body)["components"]["responses"][name]
+    document = json.loads(client.request(service.url, "/openapi.json").body)
+    described = document["components"]["responses"][name]
     assert all(answer.headers[header] for header in described["headers"])
     if method != "HEAD":
-        jsonschema_rs.validate(described["content"][answer.headers["Content-Type"]]["schema"], answer.json)
+        schema = described["content"][answer.headers["Content-Type"]]["schema"]
+        jsonschema_rs.validate(schema | {"components": document["components"]}, answer.json)
+
+
+def examples(document: Any) -> Iterator[tuple[Any, Any]]:
+    """Each example of a document, and its schema."""
+    for part in (*document["components"]["parameters"].values(), *document["components"]["headers"].values()):
+        for example in part["schema"].get("examples", [part.get("example")]):
+            yield part["schema"], example
+    responses = [*document["components"]["responses"].values()]
+    for operations in document["paths"].values():
+        for operation in operations.values():
+            responses += [response for response in operation["responses"].values() if "$ref" not in response]
+    for response in responses:
+        for content in response.get("content", {}).values():
+            yield from ((content["schema"], example["value"]) for example in content.get("examples", {}).values())
+
+
+def test_every_example_is_valid(service: running.Service) -> None:
+    document = client.request(service.url, "/openapi.json").json
+    found = list(examples(document))
+    assert len(found) > len(Reason) + len(document["components"]["headers"])
+    for schema, example in found:
+        jsonschema_rs.validate(schema | {"components": document["components"]}, example)
+
+
+def test_everything_is_described_once(service: running.Service) -> None:
+    document = client.request(service.url, "/openapi.json").json
+    components = document["components"]
+    for kind in ("parameters", "headers", "responses", "schemas"):
+        assert all(part["description"] for part in components[kind].values())
+        for name in components[kind]:
+            assert f'"#/components/{kind}/{name}"' in json.dumps(document) or name in {"NotFound", "MethodNotAllowed"}
+    assert json.dumps(document).count('"tag:scrap.dev,2026:shed"') == 1 + 3  # the schema, and an example of each reason
+    assert document["servers"] == [{"url": "/", "description": "The service that this document is from."}]
+    described = {name.lower() for name in components["parameters"]} - {"url"}
+    of_the_log = {"forwarded", "user-agent", "x-forwarded-for"}
+    assert described == {name.decode() for name in request_context._READ} - of_the_log
+
+
+def test_the_example_is_that_of_the_readme(service: running.Service) -> None:
+    found = re.search(r"^```json\n(.*?)^```", (ROOT / "README.md").read_text(), re.MULTILINE | re.DOTALL)
+    content = client.request(service.url, "/openapi.json").json["paths"][PATH]["get"]["responses"]["200"]["content"]
+    assert found
+    assert content["application/json"]["examples"]["preview"]["value"] == json.loads(found[1])
+
+
+@pytest.mark.parametrize("reason", Reason)
+def test_a_problem_is_described_with_its_status(service: running.Service, reason: Reason) -> None:
+    document = client.request(service.url, "/openapi.json").json
+    response = next(
+        response
+        for response in document["components"]["responses"].values()
+        if reason.value in response["content"]["application/problem+json"]["examples"]
+    )
+    schema = response["content"]["application/problem+json"]["schema"] | {"components": document["components"]}
+    members = problem.members_of(reason) | {"instance": "x"}
+    jsonschema_rs.validate(schema, members)
+    for change in ({"status": 418}, {"reason": "x"}, {"detail": "x"}, {"more": 1}):
+        assert not jsonschema_rs.is_valid(schema, members | change)

@@ -66,10 +66,11 @@ class Client:
                 body.extend(piece)
                 return Wants.MORE
 
-            await page.read(feed)
+            if page.is_html:
+                await page.read(feed)
             if page.failure and not body:
                 raise page.failure()
-            return Got(page.url, page.is_html, page.charset, bytes(body), page.truncated, timings, page.delay)
+            return Got(page.target.href, page.is_html, page.charset, bytes(body), page.truncated, timings, page.delay)
 
 
 Make = Callable[..., Client]

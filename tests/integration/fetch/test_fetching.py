@@ -381,8 +381,8 @@ async def test_leaving_early_ends_the_connection_at_once(client: Client) -> None
         async with client.open(origin.url()) as fetched:
             assert origin.open == 1
             await fetched.read(feed)
-            async with asyncio.timeout(5):
-                await origin.left.wait()
+        async with asyncio.timeout(5):
+            await origin.left.wait()
         assert fed == [CARD]
 
 

@@ -30,7 +30,12 @@ class FakePreviewer:
         self.events: list[Event] = []
         previewer, admission = cast("Previewer", self), cast("Admission", self)
         self.app = api.public_app(
-            previewer, admission, languages="en", emit=self.events.append, version="1", clients=NO_CLIENTS
+            previewer,
+            admission,
+            targets=api.TargetReader("en"),
+            emit=self.events.append,
+            version="1",
+            clients=NO_CLIENTS,
         )
         self._known = known
         self._slots = slots
@@ -133,7 +138,7 @@ async def test_what_is_known_needs_no_admission_once_it_was_asked_for() -> None:
     [
         ("POST", PATH, QUERY, 405),
         ("GET", "/nowhere", QUERY, 404),
-        ("GET", f"{PATH}/", QUERY, 404),
+        ("GET", f"{PATH}/x", QUERY, 404),
     ],
 )
 async def test_what_needs_no_fetch_is_answered_as_ever(method: str, path: str, query: bytes, status: int) -> None:

@@ -50,7 +50,12 @@ async def call(app: Any, *headers: tuple[bytes, bytes], path: str = "/api/v1/scr
 async def test_a_bug_is_answered_recorded_and_not_disclosed() -> None:
     events: list[Event] = []
     app = api.public_app(
-        cast("Previewer", Broken()), IDLE, languages="en", emit=events.append, version="1", clients=NO_CLIENTS
+        cast("Previewer", Broken()),
+        IDLE,
+        targets=api.TargetReader("en"),
+        emit=events.append,
+        version="1",
+        clients=NO_CLIENTS,
     )
     start, body = await call(app)
     assert start["status"] == 500
@@ -68,7 +73,12 @@ async def test_a_bug_is_answered_recorded_and_not_disclosed() -> None:
 async def test_the_clients_trace_is_handed_on() -> None:
     events: list[Event] = []
     app = api.public_app(
-        cast("Previewer", Broken()), IDLE, languages="en", emit=events.append, version="1", clients=NO_CLIENTS
+        cast("Previewer", Broken()),
+        IDLE,
+        targets=api.TargetReader("en"),
+        emit=events.append,
+        version="1",
+        clients=NO_CLIENTS,
     )
     await call(app, (b"traceparent", b"00-ab-cd-01"), (b"tracestate", b"a=1"), (b"tracestate", b"b=2"))
     assert events[0] == RequestStarted("00-ab-cd-01", "a=1, b=2")
@@ -77,7 +87,12 @@ async def test_the_clients_trace_is_handed_on() -> None:
 async def test_an_unknown_path_is_one_route_to_all_who_count() -> None:
     events: list[Event] = []
     app = api.public_app(
-        cast("Previewer", Broken()), IDLE, languages="en", emit=events.append, version="1", clients=NO_CLIENTS
+        cast("Previewer", Broken()),
+        IDLE,
+        targets=api.TargetReader("en"),
+        emit=events.append,
+        version="1",
+        clients=NO_CLIENTS,
     )
     for path in ("/a", "/b/c", "/api/v1/scrap/", "/api/v1/scrap\n", "/openapi.json\n"):
         await call(app, path=path)
@@ -87,7 +102,12 @@ async def test_an_unknown_path_is_one_route_to_all_who_count() -> None:
 async def test_a_call_that_the_server_gives_up_is_none_that_went_well() -> None:
     events: list[Event] = []
     app = api.public_app(
-        cast("Previewer", Broken()), IDLE, languages="en", emit=events.append, version="1", clients=NO_CLIENTS
+        cast("Previewer", Broken()),
+        IDLE,
+        targets=api.TargetReader("en"),
+        emit=events.append,
+        version="1",
+        clients=NO_CLIENTS,
     )
     sending = asyncio.Event()
 
@@ -116,7 +136,7 @@ async def test_a_scrape_keeps_nobody_waiting() -> None:
 
     management = api.management_app(is_ready=lambda: True, exposition=exposition, top_clients=bytes)
     public = api.public_app(
-        cast("Previewer", Broken()), IDLE, languages="en", emit=ignore, version="1", clients=NO_CLIENTS
+        cast("Previewer", Broken()), IDLE, targets=api.TargetReader("en"), emit=ignore, version="1", clients=NO_CLIENTS
     )
     scrape = asyncio.create_task(call(management, path="/metrics"))
     assert await asyncio.to_thread(rendering.wait, 30)
@@ -125,3 +145,13 @@ async def test_a_scrape_keeps_nobody_waiting() -> None:
     assert not scrape.done()
     rendered.set()
     assert (await scrape)[1]["body"] == b"figures"
+
+
+async def test_a_bug_is_answered_to_scripts_of_another_origin_as_well() -> None:
+    around = api.cors(api.CORSPolicy(("https://app.example",)))
+    previewer = cast("Previewer", Broken())
+    app = api.public_app(previewer, IDLE, languages="en", emit=ignore, version="1", clients=NO_CLIENTS, around=around)
+    start, _ = await call(app, (b"origin", b"https://app.example"))
+    headers = dict(start["headers"])
+    assert (start["status"], headers[b"access-control-allow-origin"]) == (500, b"https://app.example")
+    assert headers[b"x-request-id"]

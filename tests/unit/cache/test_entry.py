@@ -18,7 +18,7 @@ POLICY = FreshnessPolicy()
 
 
 def page(now: float = NOW) -> Entry:
-    return preview(b'{"title":"x"}', Outcome.OK, Freshness(100, 50, 500), now=now)
+    return preview(b'{"title":"x"}', Outcome.OK, Freshness(100, 50, 500), location="https://example.com/final", now=now)
 
 
 def failed(error: ScrapError, now: float = NOW) -> Entry:
@@ -30,7 +30,6 @@ def test_a_preview() -> None:
     assert entry.reason is None
     assert entry.etag == etag.of(entry.body)
     assert (entry.stored, entry.fresh_until, entry.swr_until, entry.sie_until) == (NOW, NOW + 100, NOW + 150, NOW + 600)
-    assert entry.useful_until == NOW + 600
 
 
 @pytest.mark.parametrize(
@@ -56,12 +55,12 @@ def test_a_failure() -> None:
     assert (entry.upstream_status, entry.retry_after, entry.body) == (503, 90.0, b"")
     assert entry.state(NOW + 89) is EntryState.FRESH
     assert entry.state(NOW + 91) is None
-    assert entry.useful_until == NOW + 90
+    assert entry.swr_until == entry.sie_until == NOW + 90
 
 
 def test_a_clients_fault_is_of_no_use_later() -> None:
     entry = failed(InvalidURL(Reason.URL_SCHEME))
-    assert entry.useful_until == NOW
+    assert entry.swr_until == entry.sie_until == NOW
     assert entry.state(NOW) is None
 
 
@@ -84,7 +83,7 @@ def test_holding_never_lengthens_a_life() -> None:
     later = NOW + 599
     answer = failed_or_stale(failed(UpstreamError(Reason.CONNECT_FAILED), later), page(), later)
     assert answer.held_until == page().sie_until
-    assert answer.useful_until == page().useful_until
+    assert answer.sie_until == page().sie_until
 
 
 def test_a_shed_call_is_answered_stale_and_holds_nothing() -> None:
@@ -131,7 +130,7 @@ def test_every_cut_and_every_flipped_byte_is_none() -> None:
     assert decode(KEY, data + b"x") is None
 
 
-def sealed(payload: bytes, person: bytes = b"scrap entry 1") -> bytes:
+def sealed(payload: bytes, person: bytes = b"scrap entry 2") -> bytes:
     return blake2b(payload + KEY.encode(), digest_size=16, person=person).digest() + payload
 
 
@@ -143,7 +142,7 @@ def head(*values: object) -> bytes:
 def test_another_version_is_none() -> None:
     payload = encode(KEY, page())[16:]
     assert decode(KEY, sealed(payload)) == page()
-    assert decode(KEY, sealed(payload, b"scrap entry 2")) is None
+    assert decode(KEY, sealed(payload, b"scrap entry 1")) is None
 
 
 @pytest.mark.parametrize(
@@ -176,6 +175,7 @@ PREVIEW: dict[str, object] = {
     "swr_until": NOW + 150,
     "sie_until": NOW + 600,
     "held_until": 0.0,
+    "location": "https://example.com/final",
 }
 FAILURE: dict[str, object] = PREVIEW | {
     "outcome": "upstream_error",
@@ -186,6 +186,7 @@ FAILURE: dict[str, object] = PREVIEW | {
     "fresh_until": NOW + 90,
     "swr_until": NOW + 90,
     "sie_until": NOW + 90,
+    "location": "",
 }
 # What stands in for a number in JSON: NaN and the infinities are no JSON, and orjson reads none.
 NO_NUMBERS: tuple[object, ...] = (None, True, "1", [], {}, "x")
@@ -216,6 +217,8 @@ def test_an_entry_that_is_forged_well_is_one() -> None:
         *each("outcome", "no_open_graph", "upstream_error", "of a newer release", None, [], 1),
         *each("reason", "upstream_status", "of a newer release", "", [], 1),
         *each("etag", "", '"x"', "*", None, 1, f"{PREVIEW['etag']}"[:-1], 'W/"x"', '"x"\r\nSet-Cookie: a=b'),
+        *each("location", None, 1, [], "/final", "ftp://a/", "https://a/ b", "https://a/\r\nB: c", "http://\u00e4/"),
+        *each("location", "https://example.com/" + "a" * 2048),
         *each("upstream_status", True, "200", [], 99, 600, -1, 10**18, 1e300),
         *each("retry_after", 0, 1, 9.5, "x", -1),
         *(change for name in TIMES for change in each(name, *NO_TIMES)),

@@ -21,8 +21,16 @@ POLICY = FreshnessPolicy(
 LITERAL = FreshnessPolicy(minimum=0, default=0, maximum=2**40, stale_while_revalidate=0, stale_if_error=0)
 
 
+def fields(*headers: tuple[str, str]) -> dict[bytes, list[bytes]]:
+    """The header fields, as a response has them."""
+    found: dict[bytes, list[bytes]] = {}
+    for name, value in headers:
+        found.setdefault(name.lower().encode(), []).append(value.encode())
+    return found
+
+
 def lifetime(*headers: tuple[str, str], policy: FreshnessPolicy = LITERAL, delay: float = 0.0) -> float:
-    return of_page(headers, now=NOW, delay=delay, policy=policy).lifetime
+    return of_page(fields(*headers), now=NOW, delay=delay, policy=policy).lifetime
 
 
 def cc(value: str) -> tuple[str, str]:
@@ -149,7 +157,7 @@ def test_the_default_is_within_the_bounds() -> None:
 
 @pytest.mark.parametrize("value", ["no-store", "no-cache", "private", "private, no-cache, no-store, max-age=0"])
 def test_a_page_that_asks_not_to_be_kept_is_kept_for_the_minimum_and_never_stale(value: str) -> None:
-    assert of_page([cc(value)], now=NOW, policy=POLICY) == Freshness(60, 0, 0)
+    assert of_page(fields(cc(value)), now=NOW, policy=POLICY) == Freshness(60, 0, 0)
 
 
 @pytest.mark.parametrize(
@@ -167,7 +175,7 @@ def test_a_page_that_asks_not_to_be_kept_is_kept_for_the_minimum_and_never_stale
     ],
 )
 def test_stale_windows(value: str, expected: Freshness) -> None:
-    assert of_page([cc(value)], now=NOW, policy=POLICY) == expected
+    assert of_page(fields(cc(value)), now=NOW, policy=POLICY) == expected
 
 
 @pytest.mark.parametrize(

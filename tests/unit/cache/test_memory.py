@@ -71,7 +71,8 @@ def test_the_bound_is_one_of_real_memory() -> None:
         memory = Memory(4_000_000)
         for number in range(10_000):
             body = b"%d" % number + bytes(500)
-            memory.put(f"https://{number}.example/", preview(body, Outcome.OK, Freshness(9), now=1e9 + number))
+            url = f"https://{number}.example/"
+            memory.put(f"{url} de", preview(body, Outcome.OK, Freshness(9), location=url, now=1e9 + number))
         after, _ = tracemalloc.get_traced_memory()
     finally:
         tracemalloc.stop()

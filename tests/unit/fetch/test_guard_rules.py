@@ -98,13 +98,6 @@ def test_allowed_name_opens_no_network() -> None:
     assert guard.judge_address(ip_address("10.96.0.1"), policy) is GuardVerdict.PRIVATE
 
 
-def test_ports() -> None:
-    assert guard.judge_port(443, EgressPolicy()) is GuardVerdict.PUBLIC
-    assert guard.judge_port(22, EgressPolicy()) is GuardVerdict.PORT
-    assert guard.judge_port(22, EgressPolicy()).reason is Reason.BLOCKED_PORT
-    assert guard.judge_port(9080, EgressPolicy(ports=frozenset({9080}))) is GuardVerdict.PUBLIC
-
-
 @pytest.mark.parametrize(
     ("address", "verdict"),
     [

@@ -79,12 +79,12 @@ def test_no_step_looks_at_more_than_its_share(looked_at: list[int], family: str,
         reader.feed(page[at : at + size])
         note()
         while reader.is_behind:
-            reader.advance()
+            reader.feed()
             note()
     reader.end()
     note()
     while reader.is_behind:
-        reader.advance()
+        reader.feed()
         note()
     reader.close()
     note()
@@ -104,7 +104,7 @@ def steps_of(reader: PageReader) -> int:
     """Has the reader do what it is behind with; returns the number of steps."""
     steps = 0
     while reader.is_behind:
-        reader.advance()
+        reader.feed()
         steps += 1
     return steps
 

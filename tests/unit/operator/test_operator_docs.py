@@ -78,11 +78,11 @@ def test_one_that_is_gone_has_no_series_at_all() -> None:
 
 
 def test_every_option_is_in_the_help_with_its_variable() -> None:
-    text = CliRunner().invoke(main, ["run", "--help"], terminal_width=200).output
+    text = CliRunner().invoke(main, ["run", "--help-all"], terminal_width=200).output
     run = main.commands["run"]
     for option in run.params:
         variable = f"SCRAP_OPERATOR_{option.opts[-1].removeprefix('--').replace('-', '_').upper()}"
-        assert option.name == "help" or variable in text, option.name
+        assert option.name == "help_all" or variable in text, option.name
 
 
 def test_every_field_of_the_crd_explains_itself() -> None:

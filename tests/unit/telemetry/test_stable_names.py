@@ -1,6 +1,6 @@
 """Names that operators and clients build on: none of them may disappear."""
 
-from scrap import api
+from scrap import api, web
 from scrap.errors import Reason
 from scrap.settings import SETTINGS
 from scrap.telemetry.log_fields import fields_of
@@ -8,7 +8,8 @@ from scrap.telemetry.trace import Trace
 from tests.unit.telemetry.owners import LINES
 from tests.unit.telemetry.test_documented_signals import exported
 
-ROUTES = {"/api/v1/scrap", "/openapi.json"}
+ROUTES = {"/api/v1/explain", "/api/v1/scrap", "/openapi.json", "/docs", "/problems/{name}"}
+PAGE_ROUTES = {"/", "/static/page.css", "/static/page.js", "/static/icon.svg"}
 METRICS = {
     "scrap_requests_total": {"method", "outcome", "route", "status", "fault"},
     "scrap_failures_total": {"fault", "reason", "outcome"},
@@ -88,6 +89,7 @@ LOG_FIELDS = {
     "wait",
 }
 SETTINGS_NAMES = {
+    "SCRAP_CORS_ORIGINS",
     "SCRAP_HOST",
     "SCRAP_PORT",
     "SCRAP_MANAGEMENT_HOST",
@@ -117,6 +119,8 @@ SETTINGS_NAMES = {
     "SCRAP_MAX_REDIRECTS",
     "SCRAP_MAX_HEADER_BYTES",
     "SCRAP_INFLATE_STEP",
+    "SCRAP_PAGE",
+    "SCRAP_PAGE_IMAGES",
     "SCRAP_MAX_PAGE_BYTES",
     "SCRAP_MAX_PER_HOST",
     "SCRAP_MAX_WAITING_PER_HOST",
@@ -178,6 +182,7 @@ REASONS = {
 
 def test_every_route_still_exists() -> None:
     assert ROUTES <= api.ROUTES
+    assert PAGE_ROUTES <= web.ROUTES
 
 
 def test_every_metric_still_exists_with_its_labels() -> None:

@@ -54,7 +54,7 @@ class Load:
     """The calls, and what became of them."""
 
     def __init__(self) -> None:
-        self.rate = 0.0
+        self.rate = float(os.environ.get("RATE", "0"))
         self.seconds: dict[int, Second] = {}
         self._under_way: set[asyncio.Task[None]] = set()
 

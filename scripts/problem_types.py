@@ -1,0 +1,19 @@
+"""Writes the types of problems into docs/problems.md, as the service has them at `/problems/NAME`: `make docs`."""
+
+import re
+from pathlib import Path
+
+from scrap.api import problem_pages
+
+PAGE = Path(__file__).parent.parent / "docs" / "problems.md"
+
+
+def written(page: str) -> str:
+    """The page with the current types in their place."""
+    types = (problem_pages.render("problem.md", name, found) for name, found in problem_pages.by_name().items())
+    sections = "\n".join(f"##{text}" for text in types)
+    return re.sub(r"(?<=<!-- types -->\n).*?(?=<!-- end -->)", lambda _: f"\n{sections}\n", page, flags=re.DOTALL)
+
+
+if __name__ == "__main__":
+    PAGE.write_text(written(PAGE.read_text()))

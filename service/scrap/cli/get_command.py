@@ -1,0 +1,148 @@
+"""`scrap get`: the Open Graph of pages, without a server."""
+
+import asyncio
+import contextlib
+import os
+import signal
+import sys
+import threading
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import click
+import orjson
+import uvloop
+
+from scrap import admission, app, fetch, urls
+from scrap.cli.settings_command import SettingsCommand
+from scrap.errors import Outcome, Reason, ScrapError, UpstreamError
+from scrap.events import RequestEnded
+from scrap.settings import SettingError, Settings
+
+# By outcome: click's own 2 for a wrong command line, and two of sysexits.h. The greatest is the worst.
+EXIT_CODES = {
+    Outcome.CALLER_ERROR: 2,
+    Outcome.BLOCKED: 3,
+    Outcome.UPSTREAM_ERROR: 4,
+    Outcome.TIMEOUT: 5,
+    Outcome.INTERNAL_ERROR: 70,  # EX_SOFTWARE
+    Outcome.SHED: 75,  # EX_TEMPFAIL
+}
+_LONGEST_LINE = 64 * 1024  # bytes of stdin's; what follows is no URL, and is not kept
+_COMMON = "deadline allowed-networks allowed-hosts allowed-ports user-agent accept-language max-per-host"
+_FORMATS = "json: the Open Graph of one page, or an array of all; ndjson: one line a page; table: when all are there."
+
+Object = dict[str, Any]
+Result = tuple[str, Object, Object, ScrapError | None]  # a URL, its Open Graph, the explanation, why there is none
+
+
+@click.command(cls=SettingsCommand, headings=("Load", "Fetching"), common=_COMMON)
+@click.argument("given", nargs=-1, required=True, metavar="URL...", help="Pages; - reads URLs from stdin, one a line.")
+@click.option(
+    "--format", "form", type=click.Choice(["json", "ndjson", "table"]), default="json", show_default=True, help=_FORMATS
+)
+@click.option(
+    "-v", "--verbose", is_flag=True, help="Explain each result on stderr: redirects, times, parser, warnings."
+)
+def get(given: tuple[str, ...], form: str, verbose: bool, **values: Any) -> None:
+    """Print the Open Graph of pages, in the order of their URLs.
+
+    \b
+    Examples:
+      scrap get https://ogp.me/
+      scrap get --format table https://ogp.me/ https://example.com/
+      scrap get --format ndjson - < urls.txt | jq -r .open_graph.title
+
+    A page without Open Graph is {}; -v says why. The exit code is 0, or the greatest of: 1 stdin or stdout failed,
+    2 the URL or an option is invalid, 3 the page may not be fetched, 4 it could not be fetched, 5 it took too long,
+    70 internal error, 75 saturated, try again.
+    """
+    from scrap.cli.output import Output  # noqa: PLC0415 - rich, for which the service has no use
+
+    output = Output(given, form)
+    try:
+        with output.bar:
+            uvloop.run(_each(_addresses(given), Settings(values), verbose, output.add))
+        output.end()
+    except SettingError as error:
+        raise click.UsageError(str(error)) from None
+    except KeyboardInterrupt:
+        sys.exit(128 + signal.SIGINT)  # as shells have it
+    except BrokenPipeError:
+        raise  # click ends quietly
+    except OSError as error:
+        raise click.ClickException(str(error)) from None
+    except Exception as error:  # noqa: BLE001 - any error ends with one line and an exit code
+        output.fail(ScrapError(Reason.INTERNAL, repr(error)))
+    sys.exit(output.exit_code)
+
+
+def _addresses(given: tuple[str, ...]) -> Iterator[str]:
+    for argument in given:
+        if argument != "-":
+            yield urls.decode(os.fsencode(argument))
+            continue
+        with open(0, "rb", closefd=False) as stdin:  # not sys.stdin: no interpreter ends while a thread reads that
+            while line := stdin.readline(_LONGEST_LINE):
+                rest = line
+                while not rest.endswith(b"\n") and (rest := stdin.readline(_LONGEST_LINE)):
+                    pass
+                if address := line.strip():
+                    yield urls.decode(address)
+
+
+async def _each(addresses: Iterator[str], settings: Settings, verbose: bool, show: Callable[[Result], None]) -> None:
+    """Shows the result of each address in their order, as soon as it is there.
+
+    So many pages are fetched at once that neither admission nor the per-host limit rejects one. A daemon thread reads
+    the addresses, since stdin may block, and nothing can end its read.
+    """
+    most = min(settings[admission.AdmissionLimits].capacity, settings[fetch.FetchLimits].per_host)
+    loop, slots = asyncio.get_running_loop(), threading.Semaphore(most)
+    started: asyncio.Queue[asyncio.Task[Result] | OSError | None] = asyncio.Queue()
+
+    def start(address: str) -> None:
+        started.put_nowait(asyncio.create_task(_result(built, address, verbose)))
+
+    def read() -> None:
+        end = None
+        with contextlib.suppress(RuntimeError):  # the loop is closed: the command has ended
+            try:
+                for address in addresses:
+                    slots.acquire()
+                    loop.call_soon_threadsafe(start, address)
+            except OSError as error:
+                end = error
+            loop.call_soon_threadsafe(started.put_nowait, end)
+
+    async with app.components(settings) as built:
+        threading.Thread(target=read, daemon=True).start()
+        while isinstance(task := await started.get(), asyncio.Task):
+            show(await task)
+            slots.release()
+    if task:
+        raise task
+
+
+async def _result(built: app.Components, url: str, verbose: bool) -> Result:
+    explanation: Object = {}
+    try:
+        target = urls.parse(url)
+        if verbose:
+            ended = RequestEnded("", "GET", "", 0, Outcome.OK, None)
+            explanation = await built.explainer.explain(target, ended)
+            graph, reason, internal, status = (
+                explanation["open_graph"],
+                ended.reason,
+                ended.internal,
+                ended.upstream_status,
+            )
+        else:
+            made = await built.previewer.make(target)
+            entry, internal = made.entry, made.internal
+            graph, reason, status = orjson.loads(entry.body or b"{}"), entry.reason, entry.upstream_status
+        return url, graph, explanation, UpstreamError(reason, internal, status=status) if reason else None
+    except ScrapError as error:
+        return url, {}, explanation, error
+    except Exception as error:  # noqa: BLE001 - the other pages are still fetched
+        return url, {}, explanation, ScrapError(Reason.INTERNAL, repr(error))

@@ -1,0 +1,164 @@
+"""How a page's Open Graph was found, or why there is none; docs/explain.md describes the document field by field.
+
+Each explanation is a fetch; simultaneous ones of a page are one.
+"""
+
+import re
+from collections.abc import Iterator
+from functools import partial
+from typing import Any
+
+import orjson
+
+from scrap import opengraph
+from scrap.admission import Admission
+from scrap.cache.disconnect import Disconnect
+from scrap.cache.flight import Flights
+from scrap.errors import Outcome, Overloaded
+from scrap.events import Emit, RequestEnded
+from scrap.fetch import FetchedPage
+from scrap.preview import MISS, Preview, Previewer, Study
+from scrap.urls import Target
+
+LONGEST_TITLE = 70  # characters that cards show
+WARNINGS = {
+    "title_missing": "There is no og:title; most programs then show no card.",
+    "title_long": f"The title is longer than {LONGEST_TITLE} characters; cards show its beginning.",
+    "image_missing": "There is no og:image that can be shown; the card has no picture.",
+    "image_insecure": "The image has an http: address; programs that require https do not show it.",
+    "image_size_missing": "og:image:width or og:image:height is missing; some programs then show no large image.",
+    "url_relative": "This address is relative; most programs require an absolute one.",
+    "url_unusable": "This is no http or https address; it is ignored.",
+    "duplicate_ignored": "Only the first value of this property counts; this one is ignored.",
+    "charset_undeclared": "The page does not declare its charset; it was found from its content.",
+    "page_too_long": "The page is longer than the limit; tags behind it do not count.",
+    "page_cut": "The page ended early; tags behind its end are missing.",
+    "limit_exceeded": "The page exceeds a limit; a part of its Open Graph is omitted.",
+}
+WHY = {
+    "not_html": "The page is not HTML; only HTML has Open Graph.",
+    "no_properties": "The page has no Open Graph: no meta with a property such as og:title.",
+}
+_ONCE = frozenset(f"og:{name}" for name in ("title", "type", "url", "description", "site_name", "locale", "determiner"))
+_LINKS = re.compile(r"og:(?:url|(?:image|video|audio)(?::url|:secure_url)?)")
+_SCHEME = re.compile(r"[a-z][a-z0-9+.-]*:", re.IGNORECASE)
+_PHASES = ("wait", "dns", "connect", "first_byte", "body", "parse")
+_HOP = ("url", "status", "reason", "dns", "connect", "first_byte")
+
+Object = dict[str, Any]
+Found = tuple[str, int | None]  # a warning, and the number of its property
+
+
+class Explainer:
+    """Makes explanations; `page_bytes` are those of a page that are read at most."""
+
+    def __init__(self, previewer: Previewer, admission: Admission, *, page_bytes: int, emit: Emit) -> None:
+        self._previewer = previewer
+        self._admission = admission
+        self._page_bytes = page_bytes
+        self._flights: Flights[tuple[Preview, Object]] = Flights(emit=emit)
+
+    async def explain(self, target: Target, summary: RequestEnded, disconnect: Disconnect | None = None) -> Object:
+        """Fetches a page and explains the result, be it a failure of the page; fills in the request's summary.
+
+        Raises:
+            ScrapError: CALLER_LEFT; the client has left.
+            Overloaded: the service had no fetch for it.
+        """
+        summary.target, summary.target_host = target.href, target.host
+        if self._admission.is_overloaded and target.key not in self._flights and not self._admission.admit():
+            raise self._admission.reject()
+        preview, document = await self._flights.run(target.key, partial(self._explain, target), disconnect)
+        summary.cache, summary.timings, summary.notes = preview.source, preview.timings, preview.notes
+        entry, summary.internal = preview.entry, preview.internal
+        summary.outcome, summary.reason, summary.upstream_status = entry.outcome, entry.reason, entry.upstream_status
+        return document
+
+    async def _explain(self, target: Target) -> tuple[Preview, Object]:
+        page: Object = {}
+
+        def look(fetched: FetchedPage, reading: opengraph.Reading | None) -> None:
+            types = b", ".join(fetched.fields.get(b"content-type", ())).decode("latin-1")[:1024]
+            content = {"type": types, "is_html": fetched.is_html}
+            page.update(final_url=fetched.target.href, content=content, instead=None)
+            if reading:
+                content |= {"charset": reading.charset, "charset_source": reading.charset_source}
+                if not (reading.document and reading.document.metas):
+                    page["instead"] = opengraph.instead_of(reading.data, reading.encoding)
+
+        study = await self._previewer.study(target, look)
+        entry = study.preview.entry
+        if entry.reason and entry.outcome is Outcome.SHED:
+            raise Overloaded(entry.reason, study.preview.internal)
+        document = {"url": target.href, **page, **_document(study)}
+        if not entry.reason:
+            warnings = [*_of_page(document, self._page_bytes), *_of_graph(document["open_graph"])]
+            document["warnings"] = [_present(code=code, detail=WARNINGS[code], property=n) for code, n in warnings]
+        if document["open_graph"]:
+            document["instead"] = None  # html5lib had to find it
+        elif not entry.reason:
+            why = "no_properties" if page["content"]["is_html"] else "not_html"
+            document["why"] = {"code": why, "detail": WHY[why]}
+        return study.preview, _present(**document)
+
+
+def _document(study: Study) -> Object:
+    (entry, *_), hit, summary = study
+    document: Object = {
+        "outcome": entry.outcome,
+        "cache": {"state": MISS},
+        "hops": [_present(**{name: getattr(hop, name) for name in _HOP}) for hop in summary.hops],
+        "seconds": _present(**{name: getattr(summary.timings, name) for name in _PHASES}),
+        "open_graph": orjson.loads(entry.body) if entry.body else {},
+    }
+    if reason := entry.reason:
+        status = entry.upstream_status
+        document["why"] = _present(code=reason, detail=reason.sentence, fault=reason.fault, upstream_status=status)
+    if hit:
+        age = hit.entry.age(entry.stored)
+        document["cache"] = {"state": hit.state or MISS, "outcome": hit.entry.outcome, "age": age}
+    if got := summary.content:
+        sizes = {"bytes": got.decoded_bytes, "received_bytes": got.wire_bytes, "is_truncated": got.truncated}
+        document["body"] = sizes
+    if parse := summary.parse:
+        document["parser"] = _present(name=parse.parser, fallback_reason=parse.fallback_reason, limit=parse.bound)
+    return document
+
+
+def _present(**members: Any) -> Object:
+    """An object without what is not known; seconds have microseconds."""
+    known = {name: value for name, value in members.items() if value is not None}
+    return {name: round(value, 6) if isinstance(value, float) else value for name, value in known.items()}
+
+
+def _of_page(document: Object, page_bytes: int) -> Iterator[Found]:
+    if document["content"].get("charset_source") == "content":
+        yield "charset_undeclared", None
+    if document["body"]["is_truncated"]:
+        yield "page_too_long" if document["body"]["bytes"] >= page_bytes else "page_cut", None
+    if "limit" in document.get("parser", ()):
+        yield "limit_exceeded", None
+
+
+def _of_graph(graph: Object) -> Iterator[Found]:
+    if not graph:
+        return
+    title, image = graph.get("title", ""), graph.get("image", "")
+    first: Object = next((one for one in graph.get("images", ()) if image in one.values()), {})
+    if not title or len(title) > LONGEST_TITLE:
+        yield "title_long" if title else "title_missing", None
+    if not image:
+        yield "image_missing", None
+    elif not {"width", "height"} <= first.keys():
+        yield "image_size_missing", None
+    if image.startswith("http:") and "secure_url" not in first:
+        yield "image_insecure", None
+    once: set[str] = set()
+    for number, (name, content) in enumerate(graph["properties"]):
+        value = (content or "").strip()
+        if value and name in once:
+            yield "duplicate_ignored", number
+        elif value and name in _ONCE:
+            once.add(name)
+        if value and _LINKS.fullmatch(name) and not value.lower().startswith(("http:", "https:")):
+            yield "url_unusable" if _SCHEME.match(value) else "url_relative", number

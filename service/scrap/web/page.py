@@ -1,0 +1,144 @@
+"""`GET /` and `GET /?url=…`: a form, and what `/api/v1/explain` says of a page, in words and as a card."""
+
+import re
+from collections.abc import Callable, Mapping
+from typing import Any
+from urllib.parse import parse_qs, quote
+
+import orjson
+from jinja2 import Environment, PackageLoader
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from scrap.errors import InvalidURL, Outcome, Overloaded, Reason
+from scrap.explanation import Explainer
+from scrap.urls import Target
+from scrap.web import STATIC, PageSettings
+from scrap.web.card import card_of
+from scrap.web.static_file import StaticFile
+from scrap.web.texts import LANGUAGES, preferred
+
+ReadTarget = Callable[[bytes, Mapping[bytes, bytes]], Target]  # of a query, for the languages of header fields
+
+_MOST_ROWS = 200  # properties that are shown
+_MOST_TEXT = 500  # characters of each
+_MOST_JSON = 32 * 1024  # characters
+_NO_SCHEME = re.compile(r"[\w-]+(?:\.[\w-]+)+(?::\d+)?(?:[/?#].*)?", re.DOTALL)
+_POLICY = (
+    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'{images}; form-action 'self'; "
+    "base-uri 'none'; frame-ancestors 'none'; require-trusted-types-for 'script'; trusted-types 'none'"
+)
+_HEADERS = (
+    (b"content-type", b"text/html; charset=utf-8"),
+    (b"cache-control", b"no-store"),
+    (b"vary", b"accept-language"),
+    (b"x-robots-tag", b"noindex, nofollow"),
+    (b"x-content-type-options", b"nosniff"),
+    (b"referrer-policy", b"no-referrer"),
+    (b"cross-origin-opener-policy", b"same-origin"),
+    (b"cross-origin-resource-policy", b"same-origin"),
+)
+
+
+def pages(explainer: Explainer, read: ReadTarget, settings: PageSettings) -> dict[str, ASGIApp]:
+    """The endpoints of the page, by path."""
+    static = {name: StaticFile(name) for name in STATIC}
+    urls = {name.replace(".", "_"): file.url for name, file in static.items()}
+    found: dict[str, ASGIApp] = {"/": PageEndpoint(explainer, read, urls, has_images=settings.has_images)}
+    return found | {f"/static/{name}": file for name, file in static.items()}
+
+
+class PageEndpoint:
+    """An ASGI endpoint: the page."""
+
+    def __init__(self, explainer: Explainer, read: ReadTarget, static: Mapping[str, str], *, has_images: bool) -> None:
+        self._explainer = explainer
+        self._read = read
+        self._has_images = has_images
+        environment = Environment(
+            loader=PackageLoader("scrap.web"),
+            autoescape=True,
+            trim_blocks=True,
+            lstrip_blocks=True,
+            auto_reload=False,
+        )
+        environment.globals.update(static=static, has_images=has_images)
+        environment.filters.update(clip=clip, ms=milliseconds, pretty=pretty)
+        self._template = environment.get_template("page.html")
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        state = scope["state"]
+        summary, fields = state["summary"], state["fields"]
+        url = asked(scope["query_string"])
+        found: dict[str, Any] = {}
+        error: Reason | None = None
+        if url:
+            try:
+                target = self._read(b"url=" + quote(with_scheme(url), safe="").encode(), fields)
+                found = await self._explainer.explain(target, summary, state.get("disconnect"))
+            except (InvalidURL, Overloaded) as raised:
+                error = raised.reason
+                summary.reason, summary.outcome, summary.internal = error, error.outcome, raised.internal
+        card = card_of(found["open_graph"], found["final_url"]) if found.get("open_graph") else None
+        language = preferred(fields.get(b"accept-language", b""))
+        body = self._render(url=url, found=found, error=error, card=card, language=language)
+        status = error.outcome.status if error else 200
+        images = " http: https:" if card and card.image and self._has_images else ""
+        headers = [
+            *_HEADERS,
+            (b"content-length", b"%d" % len(body)),
+            (b"content-language", language.encode()),
+            (b"content-security-policy", _POLICY.format(images=images).encode()),
+        ]
+        if error and error.outcome is Outcome.SHED:
+            headers.append((b"retry-after", b"1"))
+        await send({"type": "http.response.start", "status": status, "headers": headers})
+        await send({"type": "http.response.body", "body": body})
+
+    def _render(self, *, found: dict[str, Any], language: str, **shown: Any) -> bytes:
+        properties = found.get("open_graph", {}).get("properties", [])
+        html = self._template.render(
+            found=found,
+            language=language,
+            text=LANGUAGES[language],
+            warnings=found.get("warnings", []),
+            properties=properties[:_MOST_ROWS],
+            hidden=max(0, len(properties) - _MOST_ROWS),
+            bar=bar(found.get("seconds", {})),
+            **shown,
+        )
+        return html.encode(errors="replace")
+
+
+def asked(query: bytes) -> str:
+    """The URL in the query of a form (URL standard, section 5.1); "" where there is none."""
+    return parse_qs(query.decode("latin-1"), errors="replace").get("url", [""])[0].strip()
+
+
+def with_scheme(url: str) -> str:
+    """What a person writes for a URL, with the scheme that a browser would add."""
+    return f"https://{url}" if _NO_SCHEME.fullmatch(url) else url
+
+
+def clip(text: str, length: int = _MOST_TEXT) -> str:
+    """The beginning of a text."""
+    return text if len(text) <= length else f"{text[:length]}…"
+
+
+def bar(seconds: dict[str, float]) -> list[tuple[str, float, float]]:
+    """Name, beginning and width of each phase, in percent of all."""
+    whole = sum(seconds.values()) or 1.0
+    found, start = [], 0.0
+    for name, taken in seconds.items():
+        width = 100 * taken / whole
+        found.append((name, round(start, 2), round(width, 2)))
+        start += width
+    return found
+
+
+def milliseconds(seconds: float) -> str:
+    return f"{seconds * 1e3:,.1f}"
+
+
+def pretty(graph: dict[str, Any]) -> str:
+    """JSON for a person, without its end where it is long."""
+    return clip(orjson.dumps(graph, option=orjson.OPT_INDENT_2).decode(), _MOST_JSON)

@@ -1,0 +1,45 @@
+"""k8s/course.yaml: the chart takes it, and its times are shorter; docs/course/alert.yaml is selected and routed."""
+
+from typing import Any
+
+import pytest
+import yaml
+
+from tests.chart.rendering import CHART, MONITORING, ROOT, one, render
+from tests.cluster.intervals import seconds
+
+pytestmark = pytest.mark.needs("helm")
+
+COURSE = yaml.safe_load((ROOT / "k8s/course.yaml").read_text())
+VALUES = yaml.safe_load((CHART / "values.yaml").read_text())
+
+
+def durations(course: Any, chart: Any) -> list[tuple[str, str]]:
+    """Every time of the course beside the chart's own."""
+    if isinstance(course, dict):
+        return [pair for name, value in course.items() for pair in durations(value, chart[name])]
+    is_time = isinstance(course, str) and isinstance(chart, str) and course[:1].isdigit()
+    return [(course, chart)] if is_time else []
+
+
+def test_the_chart_takes_it() -> None:
+    objects = render(COURSE, knows=MONITORING)
+    assert one(objects, "ConfigMap")["data"]["SCRAP_MAX_FETCHES"] == "5"
+    assert one(objects, "AlertScaler")["spec"]["maxReplicas"] == 4
+
+
+def test_its_alerts_and_windows_are_shorter_than_the_charts() -> None:
+    rules = "prometheusRule"
+    pairs = durations(COURSE["monitoring"][rules], VALUES["monitoring"][rules])
+    assert len(pairs) > 20
+    assert [(course, chart) for course, chart in pairs if seconds(course) >= seconds(chart)] == []
+
+
+def test_the_alert_of_the_fifth_exercise_is_selected_and_routed() -> None:
+    alert = yaml.safe_load((ROOT / "docs/course/alert.yaml").read_text())
+    chart = one(render(COURSE, knows=MONITORING), "PrometheusRule")
+    assert alert["metadata"]["labels"].items() <= chart["metadata"]["labels"].items()
+    (rule,) = alert["spec"]["groups"][0]["rules"]
+    assert rule["labels"]["namespace"] == alert["metadata"]["namespace"] == "scrap"
+    assert rule["labels"]["severity"] in ("critical", "warning", "info", "none")
+    assert {"summary", "description", "action"} == rule["annotations"].keys()
