@@ -5,14 +5,14 @@ asks for. What changes something does so; a node is drained and deleted by `--dr
 """
 
 import re
-import urllib.request
 from collections.abc import Iterator
 from contextlib import suppress
+from urllib.request import urlopen
 
 import pytest
 
 from tests.cluster.alerts.scene import Disk, Stack, stand_in_for_slack
-from tests.cluster.clusters import Namespace, call, hurry, merged, nodes, run, until
+from tests.cluster.clusters import Namespace, Object, call, hurry, merged, nodes, run, until
 from tests.cluster.faults import runbook
 from tests.cluster.faults.runbook import RunbookCommand
 from tests.cluster.faults.scene import CacheServer, release, values
@@ -22,10 +22,8 @@ from tests.cluster.providers.provider import CannotError
 pytestmark = pytest.mark.usefixtures("inside")
 
 NAME = "runbooks"
-ALL = {(each.kind, each.text): each for page in runbook.pages() for each in runbook.commands(page)}
-COMMANDS = sorted((each for each in ALL.values() if each.kind == "sh"), key=lambda each: changes(each.text))
-QUERIES = [each for each in ALL.values() if each.kind == "promql"]
 CHANGES = ("rollout", "rollback", "delete", "scale", "cordon", "label", "drain", "apply", "make", "set")
+PAGES = ("http://web.runbooks.svc/", *["http://web.runbooks.svc:443/"] * 3, "http://169.254.169.254/")
 NO_UNDO = re.compile(r"kubectl (?:drain|delete node) ")
 NO_WAY_OUT = "scrap get https://ogp.me/"  # of this cluster: it says so, and that is what it is for
 
@@ -33,6 +31,11 @@ NO_WAY_OUT = "scrap get https://ogp.me/"  # of this cluster: it says so, and tha
 def changes(command: str) -> bool:
     """Does a command change something? Those come last."""
     return any(f" {word}" in f" {command}" for word in CHANGES)
+
+
+ALL = {(each.kind, each.text): each for page in runbook.pages() for each in runbook.commands(page)}
+COMMANDS = sorted((each for each in ALL.values() if each.kind == "sh"), key=lambda each: changes(each.text))
+QUERIES = [each for each in ALL.values() if each.kind == "promql"]
 
 
 @pytest.fixture(scope="module")
@@ -55,16 +58,14 @@ def namespace(stack: Stack, intervals: Intervals) -> Iterator[Namespace]:
         with stand_in_for_slack(), release(found, intervals, cache.address):
             found.upgrade(merged(values(found, intervals, cache.address), {"config": {"deadline": 7}}))
             until("Prometheus has rules and pods", lambda: measured(stack), intervals.patience(120))
-            pages = ("http://web.runbooks.svc/page", "http://web.runbooks.svc:443/", "http://169.254.169.254/")
-            for number in range(24):  # so that each pod has some
-                for page in pages:
-                    with suppress(OSError):
-                        urllib.request.urlopen(f"http://{found.address()}{call(f'{page}?{number}')}", timeout=10)
+            address = found.address()
+            for number in range(150):  # more than half of the pages cannot be fetched
+                with suppress(OSError):
+                    urlopen(f"http://{address}{call(f'{PAGES[number % len(PAGES)]}?{number}')}", timeout=10)
             yield found
     finally:
         if cache.address:
             cache.kill()
-        run("kubectl", "uncordon", *nodes())  # which a page cordons
 
 
 def measured(stack: Stack) -> bool:
@@ -109,14 +110,15 @@ def ready(namespace: Namespace) -> list[str]:
 
 def restart(namespace: Namespace) -> None:
     """Ends the service in each pod once, so that there is a container before this one."""
-    for pod in ready(namespace):
-        namespace.kubectl("exec", pod, "--", "python", "-c", "import os; os.kill(1, 15)")
+    for pod in namespace.pods():
+        if not restarted(pod):
+            namespace.kubectl("exec", pod["metadata"]["name"], "--", "python", "-c", "import os; os.kill(1, 15)")
     until("each pod has begun again", lambda: all(map(restarted, namespace.pods())), 90)
 
 
-def restarted(pod: dict[str, object]) -> bool:
-    """Has its container, and is it ready?"""
-    states = pod["status"].get("containerStatuses", [])  # type: ignore[attr-defined]
+def restarted(pod: Object) -> bool:
+    """Is its container another one, and ready?"""
+    states = pod["status"].get("containerStatuses", [])
     return bool(states) and all(state["ready"] and state["restartCount"] for state in states)
 
 
@@ -132,6 +134,8 @@ def test_a_command_runs(command: RunbookCommand, namespace: Namespace, device: s
     """Each program of its pipe ends well; only `grep` may find nothing."""
     if "--previous" in command.text:
         restart(namespace)
+    if " rollout resume " in command.text:
+        namespace.kubectl("rollout", "pause", "deployment/scrap")
     if NO_UNDO.match(command.text):
         command = RunbookCommand(command.page, command.part, command.kind, f"{command.text} --dry-run=server")
     said = runbook.typed(command, given(namespace, device))
@@ -145,6 +149,8 @@ def test_a_command_runs(command: RunbookCommand, namespace: Namespace, device: s
         assert "dns_failed" in f"{said.text}{said.errors}"
     else:
         assert wrong == [], f"{said.text}{said.errors}"
+    if " cordon " in command.text:
+        run("kubectl", "uncordon", nodes()[-1])
     if changes(command.text):
         namespace.kubectl("rollout", "status", "deployment/scrap", "--timeout=120s")
 
