@@ -150,7 +150,9 @@ async def test_a_scrape_keeps_nobody_waiting() -> None:
 async def test_a_bug_is_answered_to_scripts_of_another_origin_as_well() -> None:
     around = api.cors(api.CORSPolicy(("https://app.example",)))
     previewer = cast("Previewer", Broken())
-    app = api.public_app(previewer, IDLE, languages="en", emit=ignore, version="1", clients=NO_CLIENTS, around=around)
+    app = api.public_app(
+        previewer, IDLE, targets=api.TargetReader("en"), emit=ignore, version="1", clients=NO_CLIENTS, around=around
+    )
     start, _ = await call(app, (b"origin", b"https://app.example"))
     headers = dict(start["headers"])
     assert (start["status"], headers[b"access-control-allow-origin"]) == (500, b"https://app.example")
