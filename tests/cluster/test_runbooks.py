@@ -122,14 +122,14 @@ def restarted(pod: Object) -> bool:
     return bool(states) and all(state["ready"] and state["restartCount"] for state in states)
 
 
-@pytest.mark.parametrize("query", QUERIES, ids=[f"{each.page}:{each.text[:60]}" for each in QUERIES])
+@pytest.mark.parametrize("query", QUERIES, ids=[f"{each.page}-{number}" for number, each in enumerate(QUERIES)])
 def test_a_query_finds_what_it_asks_for(query: RunbookCommand, namespace: Namespace, stack: Stack, device: str) -> None:
     """But for a comparison: on a healthy release most lists of what is wrong are empty."""
     text = re.sub(r" (?:>|<) [0-9.]+", "", runbook.query(query, given(namespace, device), {}))
     until("it has a result", lambda: bool(runbook.asked(text, stack)), 60)
 
 
-@pytest.mark.parametrize("command", COMMANDS, ids=[f"{each.page}:{each.text[:60]}" for each in COMMANDS])
+@pytest.mark.parametrize("command", COMMANDS, ids=[f"{each.page}-{number}" for number, each in enumerate(COMMANDS)])
 def test_a_command_runs(command: RunbookCommand, namespace: Namespace, device: str) -> None:
     """Each program of its pipe ends well; only `grep` may find nothing."""
     if "--previous" in command.text:
