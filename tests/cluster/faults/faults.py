@@ -36,6 +36,7 @@ class InjectedFault:
         prepared: what has to be so before.
         around: what has to be so before, and is undone afterwards.
         nobody: why nobody is to be notified.
+        together: faults that have the same word here do not touch one another, and are made at once.
     """
 
     name: str
@@ -52,6 +53,7 @@ class InjectedFault:
     prepared: Callable[[Scene], None] | None = None
     around: Callable[[Scene], AbstractContextManager[None]] | None = None
     nobody: str = ""
+    together: str = ""
 
 
 SLOWER = "ScrapSlowerThanUsual/warning"
@@ -141,6 +143,7 @@ FAULTS = (
         "warning",
         90,
         r'^\{pod="POD"\} 0\.[1-4]\d*$',  # the service's own, beside the container's 0.9
+        together="operator, cache, disk and memory",
     ),
     InjectedFault(
         "disk filling abnormally fast",
@@ -151,6 +154,7 @@ FAULTS = (
         r"^[0-9]+ /mnt/scrap-disk/[0-9]+$",
         first="ScrapNodeDiskGrowing/warning",
         prepared=breaking.usual,
+        together="ServiceMonitor and disk",
     ),
     InjectedFault(
         "disk rather full and flat",
@@ -160,6 +164,7 @@ FAULTS = (
         75,
         r"^[0-9]+ /mnt/scrap-disk/[0-9]+$",
         prepared=breaking.nearly_full,
+        together="operator, cache, disk and memory",
     ),
     InjectedFault(
         "ServiceMonitor label wrong",
@@ -168,6 +173,7 @@ FAULTS = (
         "warning",
         90,
         r"^scrap .*release=monitoring\b",
+        together="ServiceMonitor and disk",
     ),
     InjectedFault(
         "Slack Secret missing",
@@ -194,6 +200,7 @@ FAULTS = (
         "warning",
         45,
         r"No resources found in scrap namespace",
+        together="operator, cache, disk and memory",
     ),
     InjectedFault(
         "Alertmanager dead",
@@ -211,6 +218,7 @@ FAULTS = (
         "warning",
         60,
         r"Connection refused",
+        together="operator, cache, disk and memory",
     ),
     InjectedFault(
         "a wave of forbidden targets",
@@ -219,6 +227,7 @@ FAULTS = (
         "warning",
         60,
         r'^\{verdict="link_local"\} [1-9]',
+        together="targets, cache and rollout",
     ),
     InjectedFault(
         "web unreachable at eight times the load",
@@ -275,6 +284,7 @@ FAULTS = (
         "warning",
         60,
         r'^\{result="out_of_memory"\} [1-9]',
+        together="targets, cache and rollout",
     ),
     InjectedFault(
         "shared cache read-only",
@@ -337,6 +347,7 @@ FAULTS = (
         90,
         r"'SCRAP_MAX_FETCHES'.*",
         companions=frozenset({"ScrapPodRestarting/warning"}),
+        together="targets, cache and rollout",
     ),
     InjectedFault(
         "a deploy twice as slow",
@@ -382,14 +393,12 @@ FAULTS = (
         companions=frozenset({"ScrapOperatorDown/warning"}),
     ),
     InjectedFault(
-        "conntrack table of a node full",
-        parts.conntrack_full,
+        "conntrack table of a node nearly full",
+        parts.conntrack_nearly_full,
         "ScrapNodeConntrack",
         "warning",
         90,
-        r"^net.netfilter.nf_conntrack_count = 2[0-9]{5}$",
-        (0, 60),
-        "new connections hang",
+        r"^net.netfilter.nf_conntrack_count = [1-9][0-9]{5}$",
     ),
     InjectedFault(
         "kubelet gone",
@@ -414,3 +423,11 @@ FAULTS = (
         prepared=breaking.spread,
     ),
 )
+
+
+def groups() -> list[tuple[InjectedFault, ...]]:
+    """The faults, those together that are made at once."""
+    found: dict[str, list[InjectedFault]] = {}
+    for fault in FAULTS:
+        found.setdefault(fault.together or fault.name, []).append(fault)
+    return [tuple(group) for group in found.values()]

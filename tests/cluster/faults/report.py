@@ -15,8 +15,8 @@ PAGE = ROOT / "docs" / "faults.md"
 HEAD = """\
 # The fault matrix
 
-Does monitoring find the point of failure? `make faults` injects one fault at a time into an idle cluster of two nodes, at
-{rate:g} requests per second, each for a different page. It waits for the alert and for the message in Slack, runs the commands
+Does monitoring find the point of failure? `make faults` injects one fault at a time into an idle cluster of two nodes, or
+some that do not touch one another, at {rate:g} requests per second, each for a different page. It waits for the alert and for the message in Slack, runs the commands
 under "How to check" of the alert's [runbook](runbooks/README.md) as they are printed there, removes the fault, and waits until
 every alert is resolved. The run fails if an alert is late, missing, unrelated or of another severity, and if no command names
 the cause. Where no alert is expected, it fails if one fires.
@@ -49,7 +49,8 @@ FOOT = """
   ends while it is away, Slack never gets the resolved message; the run checks that. The external
   service notices that the heartbeat stopped. [slack.md](slack.md) has the values of a cluster of two with storage,
   which remembers what it sent.
-- *Conntrack table full*: entries of addresses that nobody has fill the table of one node.
+- *Conntrack table nearly full*: entries of addresses that nobody has fill 90 % of the table of one node. A full one
+  would drop the packets of new connections, the run's own to Prometheus among them.
 - *Slack answering 500* becomes visible with the next message; in the run that is a test alert.
 """
 

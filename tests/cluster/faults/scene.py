@@ -72,7 +72,7 @@ def short(intervals: Intervals) -> Object:
         "ScrapPodOutlier": {"for": "10s"},
         "ScrapPodRestarting": {"window": intervals.duration(90)},
         "ScrapRolloutStuck": {"for": "20s"},
-        "ScrapSlowerThanUsual": {"for": "30s"},
+        "ScrapSlowerThanUsual": {"for": "40s"},
         "ScrapAtMaximum": {"for": "40s"},
         "ScrapClientsGiveUp": {"some": {"for": "60s"}, "many": {"for": "15s"}},
         "ScrapSharedCacheWritesFailing": {"for": "10s"},

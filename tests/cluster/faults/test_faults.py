@@ -7,7 +7,7 @@ import json
 import re
 import time
 from collections.abc import Iterator
-from contextlib import nullcontext
+from contextlib import ExitStack
 from datetime import UTC, datetime
 
 import pytest
@@ -15,10 +15,12 @@ import pytest
 from tests.cluster.alerts.scene import ALERTMANAGER, fetch
 from tests.cluster.clusters import STACK, Namespace, nodes, run, until
 from tests.cluster.faults import breaking, report, runbook
-from tests.cluster.faults.faults import FAULTS, InjectedFault, Way
+from tests.cluster.faults.faults import InjectedFault, Way, groups
 from tests.cluster.faults.observer import Fired
 from tests.cluster.faults.runbook import RunbookCommand
 from tests.cluster.faults.scene import CPU, NAME, RATE, SILENCE, Scene, made, shortened
+from tests.cluster.faults.traffic import Noticed
+from tests.cluster.intervals import Intervals
 from tests.cluster.providers.provider import CannotError
 
 pytestmark = pytest.mark.usefixtures("inside")
@@ -96,42 +98,70 @@ def today() -> str:
     return datetime.now(UTC).date().isoformat()
 
 
-@pytest.mark.parametrize("fault", FAULTS, ids=[fault.name.replace(" ", "-") for fault in FAULTS])
-def test_it_is_found(fault: InjectedFault, scene: Scene, rows: dict[str, report.Row]) -> None:
+@pytest.mark.parametrize("group", groups(), ids=lambda group: "+".join(each.name for each in group).replace(" ", "-"))
+def test_it_is_found(group: tuple[InjectedFault, ...], scene: Scene, rows: dict[str, report.Row]) -> None:
     try:
-        with fault.around(scene) if fault.around else nullcontext():
-            rows[fault.name] = injected(fault, scene)
+        with ExitStack() as around:
+            for fault in group:
+                if fault.around:
+                    around.enter_context(fault.around(scene))
+            rows |= {row.name: row for row in injected(group, scene)}
     except CannotError as error:
-        rows[fault.name] = report.Row.skipped(fault.name, str(error), today())
+        rows |= {fault.name: report.Row.skipped(fault.name, str(error), today()) for fault in group}
         raise
 
 
-def injected(fault: InjectedFault, scene: Scene) -> report.Row:
-    """The row of a fault, which is made, found and undone."""
+def injected(group: tuple[InjectedFault, ...], scene: Scene) -> list[report.Row]:
+    """The rows of faults that are made at once, found and undone."""
     scene.calm()
-    if fault.prepared:
-        fault.prepared(scene)
-        scene.calm()
+    for fault in group:
+        if fault.prepared:
+            fault.prepared(scene)
+            scene.calm()
     scene.slack.forget()
-    since = time.time()
-    with fault.broken(scene) as words:
-        if fault.alert:
-            slack, check = found(fault, scene, words, since)
-        else:
-            slack, check = not_to_be_found(fault, scene), "-"
+    begun, said = time.time(), []
+    with ExitStack() as broken:
+        made = [(fault, time.time(), broken.enter_context(fault.broken(scene))) for fault in group]
+        for fault, since, words in made:
+            said.append(found(fault, scene, words, since) if fault.alert else (not_to_be_found(fault, scene), "-"))
         over = time.time()
     scene.calm()
 
-    fired = [one for one in scene.observer.since(since) if one.alert == fault.alert or one.alert != CPU]
-    noticed = scene.traffic.noticed(since, over)
-    print(f"{fault.name}: {noticed}; {in_words(fired, since)}; {slack}; {time.time() - since:.0f} s")
+    fired = [one for one in scene.observer.since(begun) if one.name in expected(group) or one.alert != CPU]
+    noticed = scene.traffic.noticed(begun, over)
+    names = ", ".join(fault.name for fault in group)
+    print(f"{names}: {noticed}; {in_words(fired, begun)}; {said}; {time.time() - begun:.0f} s")
+    allowed = expected(group).union(*(fault.companions | {fault.first} for fault in group))
+    assert expected(group) <= {one.name for one in fired} <= allowed
+    return [
+        row(fault, [one for one in fired if one.name in mine(fault)], since, noticed, *shown, scene.intervals)
+        for (fault, since, _), shown in zip(made, said, strict=True)
+    ]
+
+
+def expected(group: tuple[InjectedFault, ...]) -> frozenset[str]:
+    """The alerts that have to fire."""
+    return frozenset(f"{fault.alert}/{fault.severity}" for fault in group if fault.alert)
+
+
+def mine(fault: InjectedFault) -> frozenset[str]:
+    """All alerts that a fault may have."""
+    return expected((fault,)) | fault.companions | {fault.first}
+
+
+def row(
+    fault: InjectedFault,
+    fired: list[Fired],
+    since: float,
+    noticed: Noticed,
+    slack: str,
+    check: str,
+    intervals: Intervals,
+) -> report.Row:
+    """What was found of one fault."""
     assert fault.served[0] <= 100 * noticed.share <= fault.served[1], noticed
     if fault.alert:
-        expected = f"{fault.alert}/{fault.severity}"
-        assert fired[0].name == (fault.first or expected)
-        assert {one.name for one in fired} - fault.companions - {fault.first} == {expected}
-    else:
-        assert fired == []
+        assert fired[0].name == (fault.first or f"{fault.alert}/{fault.severity}")
     return report.Row(
         name=fault.name,
         noticed=f"{fault.notices}. {noticed}",
@@ -140,17 +170,16 @@ def injected(fault: InjectedFault, scene: Scene) -> report.Row:
         others=in_words(fired[1:], since),
         slack=slack,
         check=check,
-        shortened=report.shortened(shortened(scene.intervals, nodes()[0]), fault.alert) if fired else "-",
+        shortened=report.shortened(shortened(intervals, nodes()[0]), fault.alert) if fired else "-",
         run=today(),
     )
 
 
 def found(fault: InjectedFault, scene: Scene, words: dict[str, str], since: float) -> tuple[str, str]:
     """Waits for the alert and its message; what Slack got, and the runbook's command that names the cause."""
-    expected = f"{fault.alert}/{fault.severity}"
     until(
-        f"{expected} fires",
-        lambda: expected in {fired.name for fired in scene.observer.since(since)},
+        f"{fault.alert} fires",
+        lambda: expected((fault,)) <= {fired.name for fired in scene.observer.since(since)},
         since + scene.intervals.patience(fault.seconds) - time.time(),
     )
     slack = notification(scene, fault, since)
