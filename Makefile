@@ -146,6 +146,7 @@ docs: setup ## make the pages that are made from code
 	@.venv/bin/python -m scripts.settings_table > docs/settings.md
 	@.venv/bin/python -m scripts.chart_config
 	@.venv/bin/python -m scripts.problem_types
+	@.venv/bin/python -m tests.help_texts
 	helm-docs --chart-search-root charts/scrap --sort-values-order file --skip-version-footer
 
 site docs-serve release: export NO_MKDOCS_2_WARNING := 1 # mkdocs.yml says what it would say

@@ -1,4 +1,4 @@
-"""What `--help` shows, to be read: `python -m tests.help_texts` writes help_texts.txt."""
+"""What `--help` shows, to be read: `make docs` writes help_texts.txt."""
 
 from pathlib import Path
 

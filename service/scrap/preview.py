@@ -7,7 +7,6 @@ request, the page read and parsed as it arrives, the entry for the cache.
 import logging
 import time
 from collections.abc import Callable
-from dataclasses import replace
 from functools import partial
 from typing import NamedTuple, TypeVar
 
@@ -255,7 +254,7 @@ class Previewer:
         leads_to = None if parsed.outcome is Outcome.OK else page.refreshed(parsed.refresh, parsed.base)
         lifetime = freshness.of_page(page.fields, now=arrived, delay=page.delay, policy=self._freshness)
         if page.failure or leads_to:  # a later try may give more: as soon as after a failure
-            lifetime = replace(lifetime, lifetime=min(lifetime.lifetime, self._freshness.negative))
+            lifetime = lifetime._replace(lifetime=min(lifetime.lifetime, self._freshness.negative))
         made = entry.preview(parsed.body, parsed.outcome, lifetime, location=page.target.href, now=arrived)
         notes = PageNotes(page.truncated, parsed.fallback_reason, parsed.bound)
         return FetchedPreview(made, notes, page.navigation, leads_to)
@@ -337,7 +336,7 @@ class PageParse:
         try:
             return self._parsed(reading.document) if reading.document is not None else None
         except Exception as error:  # noqa: BLE001 - no page may cause an error
-            self._reading = replace(reading, fallback_reason=opengraph.FallbackReason.ERROR, error=error)
+            self._reading = reading._replace(fallback_reason=opengraph.FallbackReason.ERROR, error=error)
             return None
 
     def by_either(self) -> Parsed:

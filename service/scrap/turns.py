@@ -27,8 +27,8 @@ class Turns:
         self.is_free = True  # a step may run now
         self.spent = 0.0  # seconds, by all steps
         self._budget = budget
-        self._left = budget
-        self._granted = 0.0  # of it, for the task whose turn it is
+        self._limit = budget  # of `spent`, in this iteration
+        self._granted = 0.0  # of `spent`, for the task whose turn it is
         self._queue: deque[Callable[[], None] | asyncio.Future[None]] = deque()
         self._counting = False  # `_begin` is scheduled
 
@@ -41,14 +41,12 @@ class Turns:
     def call_soon(self, step: Callable[[], None] | asyncio.Future[None]) -> None:
         """Calls a step when it may run; a future is done then."""
         self._queue.append(step)
-        self.is_free = self._left > 0 and self._granted > 0
+        self.is_free = self.spent < min(self._limit, self._granted)
         self._count()
 
     def spend(self, seconds: float) -> None:
-        self.spent += seconds
-        self._left -= seconds
-        self._granted -= seconds
-        self.is_free = self._left > 0 and (self._granted > 0 or not self._queue)
+        self.spent = spent = self.spent + seconds
+        self.is_free = spent < self._limit and (not self._queue or spent < self._granted)
         if not self._counting:
             self._count()
 
@@ -59,17 +57,17 @@ class Turns:
 
     def _begin(self) -> None:
         self._counting = False
-        self._left, self._granted = self._budget, 0.0
+        self._limit, self._granted = self.spent + self._budget, 0.0
         self.is_free = not self._queue
         try:
-            while self._queue and self._left > 0:
+            while self._queue and self.spent < self._limit:
                 turn = self._queue.popleft()
                 self.is_free = not self._queue
                 if not isinstance(turn, asyncio.Future):
                     turn()
                 elif not turn.done():
                     turn.set_result(None)
-                    self._granted, self.is_free = GRANT, True
+                    self._granted, self.is_free = self.spent + GRANT, True
                     return  # its step runs later, and takes as long as it takes
         finally:
             if self._queue:

@@ -9,7 +9,7 @@ from tests import help_texts
 
 
 def test_the_texts_are_up_to_date() -> None:
-    assert help_texts.FILE.read_text() == help_texts.render(), "run `python -m tests.help_texts`, and read them"
+    assert help_texts.FILE.read_text() == help_texts.render(), "run `make docs`, and read them"
 
 
 @pytest.mark.parametrize("columns", [80, 120])

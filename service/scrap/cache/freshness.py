@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
 from email.utils import parsedate_to_datetime
 from functools import lru_cache
+from typing import NamedTuple
 
 from scrap.errors import Outcome, Reason
 
@@ -54,8 +55,7 @@ class FreshnessPolicy:
             raise ValueError(f"minimum ({self.minimum}) is above maximum ({self.maximum})")
 
 
-@dataclass(frozen=True, slots=True)
-class Freshness:
+class Freshness(NamedTuple):
     """What a preview may be used for, in seconds."""
 
     lifetime: float  # it is fresh for so long

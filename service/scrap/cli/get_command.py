@@ -131,16 +131,12 @@ async def _result(built: app.Components, url: str, verbose: bool) -> Result:
         if verbose:
             ended = RequestEnded("", "GET", "", 0, Outcome.OK, None)
             explanation = await built.explainer.explain(target, ended)
-            graph, reason, internal, status = (
-                explanation["open_graph"],
-                ended.reason,
-                ended.internal,
-                ended.upstream_status,
-            )
+            reason, internal, status = ended.reason, ended.internal, ended.upstream_status
+            graph = explanation["open_graph"]
         else:
             made = await built.previewer.make(target)
-            entry, internal = made.entry, made.internal
-            graph, reason, status = orjson.loads(entry.body or b"{}"), entry.reason, entry.upstream_status
+            reason, internal, status = made.entry.reason, made.internal, made.entry.upstream_status
+            graph = orjson.loads(made.entry.body or b"{}")
         return url, graph, explanation, UpstreamError(reason, internal, status=status) if reason else None
     except ScrapError as error:
         return url, {}, explanation, error

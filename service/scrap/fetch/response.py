@@ -197,17 +197,20 @@ class UpstreamResponse(asyncio.BufferedProtocol):
     def _receive_header(self, data: memoryview) -> bytes:
         """Reads header blocks up to one that is not interim (RFC 9110, section 15.2); returns what follows it."""
         left = self._limits.header_bytes - (self._wire_bytes - len(data))
-        block, searched = self._block, max(len(self._block) - 2, 0)
-        block += data[:left]
+        start, searched = 0, max(len(self._block) - 2, 0)
+        block: bytearray | memoryview = data[:left]
+        if self._block:
+            self._block += block
+            block = self._block
         while not self._ended and (found := HEAD_END.search(block, searched)):
-            self._read_head(bytes(block[: found.end()]))
-            del block[: found.end()]
-            searched = 0
+            self._read_head(bytes(block[start : found.end()]))
+            start = searched = found.end()
             if self._has_head:
                 self._block = bytearray()
-                return bytes(block) + data[left:]
+                return bytes(block[start:]) + data[left:]
         if self._ended:
             return b""
+        self._block = block = bytearray(block[start:]) if start or not self._block else self._block
         if not b"HTTP/".startswith(block[:5].lstrip(b"\r\n")):
             self._fail(Reason.PROTOCOL_ERROR, f"no HTTP: {bytes(block[:100])!r}")
         elif len(data) > left:

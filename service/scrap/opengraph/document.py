@@ -2,8 +2,9 @@
 
 import re
 from collections.abc import Container, Iterable, Mapping
-from dataclasses import dataclass, field
 from enum import StrEnum
+from types import MappingProxyType
+from typing import NamedTuple
 
 from scrap.opengraph.limits import ParseLimits
 from scrap.refresh import Refresh
@@ -50,15 +51,14 @@ class Bound(StrEnum):
     RESPONSE = "response"  # the response would be larger
 
 
-@dataclass(frozen=True, slots=True)
-class Document:
+class Document(NamedTuple):
     """The Open Graph of a page as it is written, in the order of html5lib's tree."""
 
     # (property, content) of each token of a known namespace: the property in lower case, the content as parsed, None
     # where the tag has none.
     metas: list[Meta]
     base: str | None = None  # the first `<base href>`, as written
-    prefixes: Mapping[str, str] = field(default_factory=dict)  # names of namespaces beside their own: `{"x": "og"}`
+    prefixes: Mapping[str, str] = MappingProxyType({})  # names of namespaces beside their own: `{"x": "og"}`
     bound: Bound | None = None  # the first limit that the page exceeded
     refresh: Refresh | None = None  # the first `<meta http-equiv=refresh>` of a page without Open Graph
 

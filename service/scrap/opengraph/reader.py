@@ -1,7 +1,7 @@
 """A page, read as it comes from the network."""
 
 import codecs
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from scrap.opengraph import charset as charsets
 from scrap.opengraph.charset import Charset
@@ -13,8 +13,7 @@ _LIGHT = 8 * 1024  # bytes that count: some 5 ms of work at the worst
 _DECODED = 4 * 1024  # bytes that are decoded in a step
 
 
-@dataclass(frozen=True, slots=True)
-class Reading:
+class Reading(NamedTuple):
     """What the fast path found in a page."""
 
     document: Document | None  # None where the fast path cannot read it

@@ -2,17 +2,16 @@
 
 from functools import lru_cache
 from importlib.resources import files
-from typing import Any
+from types import SimpleNamespace
 
 import orjson
 
 from scrap.fetch import accept_language
 
-Texts = dict[str, Any]
-
 _NAMES = ("en", "ko")  # the first is for everybody else
-LANGUAGES: dict[str, Texts] = {
-    name: orjson.loads((files("scrap.web") / "texts" / f"{name}.json").read_bytes()) for name in _NAMES
+LANGUAGES = {
+    name: SimpleNamespace(**orjson.loads((files("scrap.web") / "texts" / f"{name}.json").read_bytes()))
+    for name in _NAMES
 }
 
 

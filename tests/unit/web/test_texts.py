@@ -9,7 +9,7 @@ from scrap.cache.entry import EntryState
 from scrap.errors import Reason
 from scrap.web.texts import LANGUAGES, preferred
 
-ENGLISH, KOREAN = LANGUAGES["en"], LANGUAGES["ko"]
+ENGLISH, KOREAN = vars(LANGUAGES["en"]), vars(LANGUAGES["ko"])
 TEMPLATES = [entry.read_text() for entry in (files("scrap.web") / "templates").iterdir()]
 
 
