@@ -31,7 +31,7 @@ class InjectedFault:
         cause: what one command of the runbook has to show, a regular expression.
         served: of how many calls in a hundred the clients may get what they want while it lasts: at least, at most.
         notices: what they should notice, in words.
-        first: which alert comes first, where it is another.
+        first: which alerts may come first, where it is not this one.
         companions: which other alerts may fire, and nothing else.
         prepared: what has to be so before.
         around: what has to be so before, and is undone afterwards.
@@ -48,7 +48,7 @@ class InjectedFault:
     served: tuple[int, int] = (98, 100)
     notices: str = "nothing"
     way: Way = Way.SLACK
-    first: str = ""
+    first: frozenset[str] = frozenset()
     companions: frozenset[str] = frozenset()
     prepared: Callable[[Scene], None] | None = None
     around: Callable[[Scene], AbstractContextManager[None]] | None = None
@@ -59,6 +59,15 @@ class InjectedFault:
 SLOWER = "ScrapSlowerThanUsual/warning"
 BUDGETS = frozenset({"ScrapErrorBudgetBurn/critical", "ScrapLatencyBudgetBurn/critical"})
 FAILING = frozenset({"ScrapUpstreamFailing/warning", SLOWER})
+STARVED = frozenset(
+    {
+        "ScrapClientsGiveUp/critical",
+        "ScrapErrorBudgetBurn/critical",
+        "ScrapEventLoopLag/warning",
+        "ScrapRejectingLoad/warning",
+        "ScrapSharedCacheDown/warning",
+    }
+)
 
 FAULTS = (
     InjectedFault(
@@ -80,7 +89,7 @@ FAULTS = (
         120,
         r'^\{phase="first_byte"\} [4-9]',
         notices="every new page takes four seconds",
-        first="ScrapUpstreamSlow/info",  # which notifies nobody: it may be the web
+        first=frozenset({"ScrapUpstreamSlow/info"}),  # which notifies nobody: it may be the web
         companions=frozenset({SLOWER}),
     ),
     InjectedFault(
@@ -93,7 +102,7 @@ FAULTS = (
         (0, 40),
         "no page can be had: 502 or 504",
         way=Way.HEARTBEAT,
-        first="ScrapOperatorSourceDown/warning",
+        first=frozenset({"ScrapOperatorSourceDown/warning"}),
         companions=FAILING | {"ScrapSlackFailing/warning"},
     ),
     InjectedFault(
@@ -152,7 +161,7 @@ FAULTS = (
         "critical",
         120,
         r"^[0-9]+ /mnt/scrap-disk/[0-9]+$",
-        first="ScrapNodeDiskGrowing/warning",
+        first=frozenset({"ScrapNodeDiskGrowing/warning"}),
         prepared=breaking.usual,
         together="ServiceMonitor and disk",
     ),
@@ -241,14 +250,14 @@ FAULTS = (
         companions=FAILING | BUDGETS | {"ScrapRejectingLoad/warning", "ScrapAtMaximum/warning"},
     ),
     InjectedFault(
-        "half of all pages fail",
-        origins.origins_refuse_half,
+        "two of five pages fail",
+        origins.origins_refuse_some,
         "ScrapUpstreamFailing",
         "warning",
         90,
         r'[1-9][0-9]* "reason":"upstream_status"',
-        (40, 60),
-        "every other page: 502",
+        (50, 70),
+        "two of five pages: 502",
     ),
     InjectedFault(
         "previews vanish with 200",
@@ -276,6 +285,7 @@ FAULTS = (
         90,
         r'^\{.*phase="shared_cache"\} [1-9]',
         notices="every new page takes a fifth of a second longer",
+        first=frozenset({SLOWER, "ScrapSharedCacheDown/warning"}),  # where a look-up takes longer than it may
     ),
     InjectedFault(
         "shared cache full",
@@ -300,10 +310,10 @@ FAULTS = (
         "ScrapRejectingLoad",
         "warning",
         90,
-        r"CLIENT",
+        r'"rejections":[1-9][^}]*"user_agent":"batch/1\.0"',
         (0, 100),
         "some requests: 503 at once",
-        first="ScrapUpstreamSlow/info",
+        first=frozenset({"ScrapRejectingLoad/warning", "ScrapErrorBudgetBurn/critical", "ScrapUpstreamSlow/info"}),
         companions=BUDGETS | {"ScrapUpstreamSlow/info", "ScrapAtMaximum/warning", SLOWER},
     ),
     InjectedFault(
@@ -313,8 +323,10 @@ FAULTS = (
         "critical",
         120,
         r'^\{pod=".*"\} 0\.05$',
-        (0, 60),
+        (0, 75),
         "most have no response within their two seconds",
+        first=STARVED,  # seconds apart, for a pod without CPU is late for everything
+        companions=STARVED | BUDGETS | FAILING | {"ScrapTooFewHealthyPods/warning", "ScrapAtMaximum/warning"},
     ),
     InjectedFault(
         "one pod of two out of file descriptors",
@@ -325,7 +337,7 @@ FAULTS = (
         r"Too many open files|exhausted",
         (40, 90),
         "503 from one of the pods",
-        first="ScrapResourcesExhausted/warning",
+        first=frozenset({"ScrapResourcesExhausted/warning"}),
         companions=BUDGETS,
     ),
     InjectedFault(
@@ -379,7 +391,7 @@ FAULTS = (
         (0, 60),
         "no page, by the fault that fires",
         way=Way.HEARTBEAT,
-        first="ScrapUpstreamFailing/critical",
+        first=frozenset({"ScrapUpstreamFailing/critical"}),
         companions=FAILING,
     ),
     InjectedFault(
