@@ -8,7 +8,7 @@ export UV_PYTHON_DOWNLOADS := never
 export UV_COMPILE_BYTECODE := 1
 export PYTHONDONTWRITEBYTECODE :=
 .DEFAULT_GOAL := help
-.PHONY: help setup run demo test test-on coverage test-servers test-chart test-cluster story story-picture faults course ask mystery reveal cluster-provider lint format types contracts check fuzz bench bench-bombs bench-peers bench-peers-docs gate capacity soak bench-parser dashboards dashboards-preview dashboards-pictures dashboards-check screenshots docs docs-serve site alert-test image release clean
+.PHONY: help setup run demo test test-on coverage test-servers test-chart test-cluster test-course story story-picture faults course ask mystery reveal cluster-provider lint format types contracts check fuzz bench bench-bombs bench-peers bench-peers-docs gate capacity soak bench-parser dashboards dashboards-preview dashboards-pictures dashboards-check screenshots docs docs-serve site alert-test image release clean
 
 help: ## list the commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-18s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -76,6 +76,9 @@ story-picture: setup ## draw the last story, .cache/story/story.json, to story.s
 
 faults: setup ## break one thing at a time on a real cluster: does monitoring find it? writes docs/faults.md, forty minutes (ARGS='-k DNS': one row)
 	@.venv/bin/python -m tests.cluster.run faults $(ARGS)
+
+test-course: setup ## play the whole course on a real cluster, with all eighteen mysteries; forty minutes
+	@.venv/bin/python -m tests.cluster.run course $(ARGS)
 
 course: setup ## the course's settings, web and load for the release on the current cluster (ARGS='--rate 60'; docs/course)
 	@.venv/bin/python -m tests.cluster.course.stage $(ARGS)

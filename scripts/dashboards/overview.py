@@ -391,6 +391,7 @@ def _errors() -> dashboards.Row:
             width=24,
             height=6,
             steps=Steps(0.05, 0.25),
+            decimals=1,
             links=[logs("| reason=`caller_left`")],
         )
     )

@@ -92,8 +92,12 @@ class Explainer:
             raise Overloaded(entry.reason, study.preview.internal)
         document = {"url": target.href, **page, **_document(study)}
         if not entry.reason:
-            warnings = [*_of_page(document, self._page_bytes), *_of_graph(document["open_graph"])]
-            document["warnings"] = [_present(code=code, detail=WARNINGS[code], property=n) for code, n in warnings]
+            found: dict[str, list[int]] = {}  # the numbers of the properties that a warning is about
+            for code, number in (*_of_page(document, self._page_bytes), *_of_graph(document["open_graph"])):
+                found.setdefault(code, []).extend([] if number is None else [number])
+            document["warnings"] = [
+                {"code": code, "detail": WARNINGS[code], "properties": found[code]} for code in found
+            ]
         if document["open_graph"]:
             document["instead"] = None  # html5lib had to find it
         elif not entry.reason:

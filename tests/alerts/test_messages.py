@@ -16,7 +16,7 @@ SIGNALS = sorted({rule["alert"] for rule in alerts()} - set(NAMES)) if tool("hel
 # What a template leaves where it fails or finds nothing.
 BROKEN = re.compile(r"<no value>|<error|NaN|Inf\b|%!|\bon (has|is|grows)\b|[^ ]  |^ | $|^$")
 # A command to paste, between backticks, or a sentence that says that none helps.
-ACTION = re.compile(r"`(kubectl|crictl|du) [^`]+`|No command (helps|is needed)\b")
+ACTION = re.compile(r"`(kubectl|crictl|du|sysctl) [^`]+`|No command (helps|is needed)\b")
 
 
 @pytest.mark.parametrize("name", NAMES)

@@ -1,12 +1,17 @@
 """k8s/course.yaml: the chart takes it, and its times are shorter; docs/course/alert.yaml is selected and routed."""
 
+import re
+import subprocess
+from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
 
 from tests.chart.rendering import CHART, MONITORING, ROOT, one, render
+from tests.cluster.course.mysteries import MYSTERIES
 from tests.cluster.intervals import seconds
+from tests.documents import commands
 
 pytestmark = pytest.mark.needs("helm")
 
@@ -43,3 +48,17 @@ def test_the_alert_of_the_fifth_exercise_is_selected_and_routed() -> None:
     assert rule["labels"]["namespace"] == alert["metadata"]["namespace"] == "scrap"
     assert rule["labels"]["severity"] in ("critical", "warning", "info", "none")
     assert {"summary", "description", "action"} == rule["annotations"].keys()
+
+
+@pytest.mark.needs("promtool")
+def test_every_query_and_the_alert_are_promql(tmp_path: Path) -> None:
+    pages = (str(path.relative_to(ROOT)) for path in (ROOT / "docs/course").glob("*.md"))
+    typed = [query for page in pages for command, _ in commands(page) for query in re.findall("QUERY='(.*)'", command)]
+    queries = [*typed, *(mystery.query for mystery in MYSTERIES)]
+    assert len(queries) > 30
+    rules = [{"record": f"query:{number}", "expr": query} for number, query in enumerate(queries)]
+    alert = yaml.safe_load((ROOT / "docs/course/alert.yaml").read_text())["spec"]["groups"]
+    file = tmp_path / "rules.yaml"
+    file.write_text(yaml.safe_dump({"groups": [*alert, {"name": "queries", "rules": rules}]}))
+    done = subprocess.run(["promtool", "check", "rules", file], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr

@@ -1,4 +1,4 @@
-"""The tests on a real cluster, from nothing to nothing: `python -m tests.cluster.run tests|story|faults [pytest's…]`.
+"""The tests on a real cluster, from nothing to nothing: `python -m tests.cluster.run SUITE [pytest's…]`.
 
 PROVIDER says which cluster (tests/cluster/providers); `which` prints the one that would be taken. Where there is none,
 one sentence says what to install, and the exit code is 2. After a failure the clusters' logs and the state of their
@@ -75,10 +75,19 @@ def faults(provider: Provider, arguments: list[str]) -> None:
     _pytest(provider, f"{FOLDER}/faults", *SHOWN, *arguments)
 
 
+def course(provider: Provider, arguments: list[str]) -> None:
+    """Every command of the course, and all eighteen mysteries; `tests` has the short pages and three mysteries."""
+    provider.up()
+    with ThreadPoolExecutor() as pool:
+        _stack_and_image(provider, pool)
+    _pytest(provider, f"{FOLDER}/test_mystery.py", *SHOWN, *arguments, COURSE="whole")
+
+
 SUITES: dict[str, tuple[Callable[[Provider, list[str]], None], int]] = {
     "tests": (tests, 2),
     "story": (story, 1),
     "faults": (faults, 2),
+    "course": (course, 1),
 }
 
 

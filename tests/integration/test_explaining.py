@@ -27,6 +27,8 @@ PAGES: dict[str, tuple[str, str]] = {
     "/undeclared": ("text/html", CARD + SIZE),
     "/behind": ("text/html; charset=utf-8", f"<p>{'a' * MIB}</p>{CARD}{SIZE}"),
     "/many": ("text/html; charset=utf-8", CARD + SIZE + '<meta property="og:x" content="1">' * 1025),
+    "/heavy": ("text/html; charset=utf-8", CARD + '<meta property="og:image" content="/&quot;">' * 9000),
+    "/verbose": ("text/html; charset=utf-8", CARD + f'<meta property="og:x" content="{"&quot;" * 900}">' * 150),
     "/instead": ("text/html", f'{UTF_8}<title> A &lt; b </title><meta name="twitter:card" content="summary">{JSON_LD}'),
     "/nothing": ("text/html", f"{UTF_8}<p>nothing"),
     "/picture": ("image/png", "not read"),
@@ -116,9 +118,8 @@ def test_what_its_owner_should_know(service: running.Service, pages: str, path: 
     assert codes(explanation) == warnings
     for warning in explanation["warnings"]:
         assert warning["detail"].endswith(".")
-        if "property" in warning:
-            name, _ = explanation["open_graph"]["properties"][warning["property"]]
-            assert name in {"og:image", "og:title"}
+        names = [explanation["open_graph"]["properties"][number][0] for number in warning["properties"]]
+        assert names in ([], ["og:image"], ["og:title"])
 
 
 @pytest.mark.parametrize(
@@ -157,6 +158,14 @@ def test_why_there_is_none_and_what_there_is_instead(service: running.Service, p
     picture = explain(service, f"{pages}/picture")
     assert (picture["why"]["code"], picture["content"]["is_html"]) == ("not_html", False)
     assert explain(service, f"{pages}/nothing")["instead"] == {}
+
+
+@pytest.mark.parametrize("path", ["/heavy", "/verbose", "/many", "/behind"])
+def test_no_page_has_a_large_explanation(service: running.Service, pages: str, path: str) -> None:
+    answer = client.request(service.url, f"/api/v1/explain?url={quote(pages + path, safe='')}")
+    assert len(answer.body) < 144 * 1024
+    shown = client.request(service.url, f"/?url={quote(pages + path, safe='')}")
+    assert (shown.status, len(shown.body) < 256 * 1024) == (200, True)
 
 
 def test_a_failure_is_explained(service: running.Service, pages: str) -> None:

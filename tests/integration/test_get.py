@@ -151,7 +151,7 @@ class TestVerbose:
         assert ("instead", "title No Open Graph here") in explained
         warnings = [text for name, text in explained if name == "warnings"]
         assert (
-            "url_relative, This address is relative; most programs require an absolute one., property og:url"
+            "url_relative, This address is relative; most programs require an absolute one., properties og:url og:image"
             in warnings
         )
         _, nothing, missing = (text for name, text in [("why", ""), *explained] if name == "why")

@@ -105,6 +105,15 @@ def test_the_readme_is_short() -> None:
     assert len((ROOT / "README.md").read_text().splitlines()) <= 100
 
 
+def test_pictures_of_pages_are_small_and_shown() -> None:
+    texts = "".join(path.read_text() for path in PAGES)
+    pictures = [*(ROOT / "docs/images").glob("page-*.png"), ROOT / "docs/images/api-docs.png"]
+    assert len(pictures) == 7
+    for picture in pictures:
+        assert f"images/{picture.name})" in texts
+        assert picture.stat().st_size < 150 * 1024
+
+
 def test_decisions_are_numbered_and_listed() -> None:
     assert [path.name[:4] for path in DECISIONS] == [f"{number:04}" for number in range(1, len(DECISIONS) + 1)]
     listed = re.findall(r"^\| \[(\d{4})\]\((docs/decisions/[^)]+)\)", DESIGN.read_text(), re.MULTILINE)

@@ -347,7 +347,7 @@ def test_a_provider_that_is_not_there_says_why(
         chosen(name, "mine", 1)
 
 
-@pytest.mark.parametrize("suite", ["tests", "story", "faults", "which"])
+@pytest.mark.parametrize("suite", ["tests", "story", "faults", "course", "which"])
 @pytest.mark.usefixtures("install")
 def test_without_a_provider_one_sentence_says_what_to_install(suite: str) -> None:
     environment = {name: os.environ[name] for name in ("PATH", "SHARED")}

@@ -1,6 +1,7 @@
 """`GET /api/v1/explain?url=…`."""
 
 import orjson
+from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
 from scrap.api.problem import server_timing
@@ -21,12 +22,7 @@ class ExplainEndpoint:
         state = scope["state"]
         summary = state["summary"]
         target = self._targets.read(scope["query_string"], state["fields"])
-        body = orjson.dumps(await self._explainer.explain(target, summary, state.get("disconnect")))
-        headers = [
-            (b"content-type", b"application/json"),
-            (b"content-length", b"%d" % len(body)),
-            (b"cache-control", b"no-store"),
-            (b"server-timing", server_timing(summary)),
-        ]
-        await send({"type": "http.response.start", "status": 200, "headers": headers})
-        await send({"type": "http.response.body", "body": body})
+        explanation = await self._explainer.explain(target, summary, state.get("disconnect"))
+        headers = {"Cache-Control": "no-store", "Server-Timing": server_timing(summary).decode()}
+        response = Response(orjson.dumps(explanation), headers=headers, media_type="application/json")
+        await response(scope, receive, send)

@@ -85,8 +85,8 @@ def _explained(explanation: Object) -> Table:
     rows = Table.grid(padding=(0, 2))
     for name, value in explanation.items():
         for item in value if isinstance(value, list) else [value] if value else []:
-            if name == "warnings" and "property" in item:
-                item["property"] = explanation["open_graph"]["properties"][item["property"]][0]
+            if name == "warnings" and (numbers := item.pop("properties")):
+                item["properties"] = " ".join(explanation["open_graph"]["properties"][number][0] for number in numbers)
             if name != "open_graph":
                 rows.add_row(Text(name, style="bold"), _cell(_line(item)))
     return rows

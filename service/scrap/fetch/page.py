@@ -100,8 +100,6 @@ class FetchedPage:
     def refreshed(self, declared: Refresh | None, base: str | None) -> Target | None:
         """Where it leads at once by a refresh, for `Fetcher.follow`; for the arguments see `redirects.refreshed`."""
         header = b", ".join(self.fields.get(b"refresh", ()))
-        if declared is None and not header:
-            return None
         target = refreshed(urls.decode(header), declared, self.target, base)
         if target:
             self.navigation.jar.keep(self.target, self.fields)

@@ -67,8 +67,8 @@ class Charset:
             return data.decode(errors="replace")  # alike, in half of the time
         pieces, at = [], 0
         while len(data) - at > _PIECE and not self.opaque and (cut := _GRAMMAR.search(data, at + _PIECE)):
-            pieces.append(endec.decode(bytes(data[at : cut.start()]), self.name, "replace", bom="ignore"))
-            at = cut.start()
+            pieces.append(endec.decode(bytes(data[at : cut.end()]), self.name, "replace", bom="ignore"))
+            at = cut.end()  # and not its start: a character that is cut off by it is malformed, not incomplete
         return "".join([*pieces, endec.decode(bytes(data[at:]), self.name, "replace", bom="ignore")])
 
     def decoder(self) -> codecs.IncrementalDecoder:

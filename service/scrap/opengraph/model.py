@@ -76,19 +76,13 @@ class _Graph:
         self.left = limits.response_bytes - len(_FRAME)  # bytes of the response
         self._links: dict[str, str | None] = {}  # what was resolved already: a picture is often named more than once
         self._base: str | None = url
-        if document.base:
-            is_long = len(document.base) > limits.url_chars
-            self._base = self._short(document.base if is_long else urls.resolve(url, document.base) or url)
+        if base := document.base:
+            self._base = base if len(base) > limits.url_chars else urls.resolve(url, base) or url
+            if len(self._base) > limits.url_chars:
+                self._base, self.bound = None, self.bound or Bound.LENGTH
         self._fields: dict[str, Any] = {}
         self._open: dict[str, dict[str, Any]] = {}  # of each kind of object, the last
         self._rooted: set[str] = set()  # kinds of media whose first object has had its root
-
-    def _short(self, url: str) -> str | None:
-        """The URL, if it is not too long."""
-        if len(url) <= self._limits.url_chars:
-            return url
-        self.bound = self.bound or Bound.LENGTH
-        return None
 
     def fields(self) -> dict[str, Any]:
         """The fields, in the order of docs/json.md; none that is empty."""
@@ -155,7 +149,9 @@ class _Graph:
     def _absolute(self, link: str) -> str | None:
         if link not in self._links:
             url = urls.resolve(self._base, link) if link and not link.isspace() else None
-            self._links[link] = url and self._short(url)
+            if url and len(url) > self._limits.url_chars:
+                url, self.bound = None, self.bound or Bound.LENGTH
+            self._links[link] = url
         url = self._links[link]
         if url:
             self.left -= 2 * len(orjson.dumps(url))  # twice: the first image's is the field `image` as well

@@ -111,12 +111,13 @@ class PageReader:
     @property
     def held(self) -> int:
         """Bytes of memory that it holds."""
-        return self.size + self._scanner.held
+        scanner = self._scanner
+        return len(scanner.data) + scanner.held + len(self._encoded) + len(self._beginning or b"")
 
     @property
     def size(self) -> int:
         """Bytes that were read."""
-        return len(self._scanner.data) + len(self._encoded) + len(self._beginning or b"")
+        return self.held - self._scanner.held
 
     def close(self) -> Reading:
         """Returns what was found, once no more bytes come and it is not behind."""

@@ -109,7 +109,7 @@ UPDATED = REPLICAS % "status_replicas_updated"
 ROLLOUT = f"{UPDATED} < {REPLICAS % 'spec_replicas'} or {REPLICAS % 'status_replicas'} > {UPDATED}"
 EVENTS = "kubectl -n NAMESPACE get events --sort-by=.lastTimestamp"
 PODS = "kubectl -n NAMESPACE get pods --selector app.kubernetes.io/component=service"
-FAILURES = 'sum by (reason) (rate(scrap_failures_total{namespace="NAMESPACE",fault="web"}[1m])) > 0.1'
+FAILURES = 'sum by (reason) (rate(scrap_failures_total{namespace="NAMESPACE",fault="web"}[1m])) > 1'
 STUCK_HINTS = (
     "Clients notice nothing. Look at what changes only while a new version is rolled out.",
     "The pods that serve are old ones. Compare their number with the replicas that are requested.",
@@ -237,8 +237,8 @@ MYSTERIES = (
         alert="ScrapEventLoopLag",
         panel="Overview: Event loop lag, by pod; CPU usage, by pod",
         query=(
-            "histogram_quantile(0.99, sum by (pod, le) "
-            '(rate(scrap_event_loop_lag_seconds_bucket{namespace="NAMESPACE"}[1m]))) > 0.1'
+            'max by (pod) (kube_pod_container_resource_limits{namespace="NAMESPACE",container="scrap",'
+            'resource="cpu"}) < 0.1'
         ),
         command=f"kubectl -n NAMESPACE describe {SERVICE}",
         hints=(

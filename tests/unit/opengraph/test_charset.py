@@ -206,6 +206,22 @@ def test_a_declaration_that_is_seen_only_at_the_end_counts() -> None:
     assert read(pieces).charset == "iso-2022-jp"
 
 
+def test_a_character_that_is_cut_off_before_a_piece_ends_costs_no_other() -> None:
+    """Of gb18030's four bytes two are there; at the end of a text they are one error, before `<` the second is a 0."""
+    charset = labelled("gb18030")
+    assert charset
+    assert charset.decode(b"\x810<" * 16_384) == "\ufffd0<" * 16_384
+
+
+def test_what_follows_such_a_declaration_is_read_anew() -> None:
+    """The scanner waits for twice as much of a tag that is not complete, so it sees the rest of this one at the end."""
+    beginning = b'<meta name=a content="' + b"x" * 200
+    end = b'" charset=iso-2022-jp>' + b'<meta property=og:title content="\x1b$B">$"\x1b(B">'
+    reading = read([beginning, end])
+    assert reading.document
+    assert reading.document.metas == [("og:title", "⊂あ")]
+
+
 def test_a_charset_that_is_a_danger_reads_nothing() -> None:
     reading = read([_META % b"x"], charset="hz-gb-2312")
     assert (reading.charset, set(reading.text)) == ("replacement", {"\ufffd"})
