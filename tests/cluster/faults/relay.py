@@ -56,8 +56,9 @@ class Relay:
         self._connections.discard(task)
 
     async def _relayed(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, *, late: bool) -> None:
-        while some := await reader.read(65536):
-            if late and self.delay:
-                await asyncio.sleep(self.delay)
-            writer.write(some)
+        with suppress(OSError):  # one of the two ends is gone
+            while some := await reader.read(65536):
+                if late and self.delay:
+                    await asyncio.sleep(self.delay)
+                writer.write(some)
         writer.close()

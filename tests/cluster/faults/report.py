@@ -39,7 +39,7 @@ FOOT = """
 - Signals for the operator (severity none) also fire, and are omitted.
 - *Out of memory* and *memory creeping*: a second process in the container allocates the memory, as pages that belong
   to no process. *Event loop blocked*: the process is stopped for half of the time. *CPU saturated*: four busy loops
-  beside the service. *Out of file descriptors*: the limit of the running process is lowered to two more than it uses.
+  beside the service. *Out of file descriptors*: the limit of the running process is lowered to one more than it uses.
   *Restarts again and again*: the process is killed three times. *Twice as slow*: every call of a Python function runs a
   profiler that does nothing.
 - *Web unreachable*: the node drops the packets to the web, at eight times the usual requests. *DNS slower*: a relay is

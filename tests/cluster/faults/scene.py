@@ -81,6 +81,7 @@ def short(intervals: Intervals) -> Object:
         "ScrapEventLoopLag": {"for": "10s"},
         "ScrapMemoryNearLimit": {"for": "5s"},
         "ScrapOutOfMemory": {"window": window},
+        "ScrapResourcesExhausted": {"window": window},
         "ScrapTooFewHealthyPods": {"for": "30s"},
         "ScrapSharedCacheDown": {"for": "10s"},
         "ScrapManyBlockedTargets": {"for": "10s"},

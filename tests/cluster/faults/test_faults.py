@@ -72,11 +72,7 @@ def notification(scene: Scene, fault: InjectedFault, since: float) -> str:
 
 
 def cause(fault: InjectedFault, said: list[tuple[RunbookCommand, str]], words: dict[str, str]) -> str:
-    """The command of the runbook that names the cause, and the line that does.
-
-    Raises:
-        AssertionError: none does.
-    """
+    """The command of the runbook that names the cause, and the line that does; empty where none does."""
     pattern = re.compile(runbook.filled(fault.cause, words), re.MULTILINE)
     for command, shown in said:
         if found := pattern.search(shown):
@@ -84,8 +80,12 @@ def cause(fault: InjectedFault, said: list[tuple[RunbookCommand, str]], words: d
             line, end = shown[begin:].partition("\n")[0], found.end() - begin
             part = line[:110] if end <= 110 else f"…{line[end - 110 : end]}"
             return f"[{fault.alert}](runbooks/{fault.alert}.md): `{command.text}` → `{part.strip()}`"
-    shown = "\n".join(f"{command.text}\n{text}" for command, text in said)
-    raise AssertionError(f"{fault.alert}.md's commands do not name the cause ({fault.cause}):\n{shown}")
+    return ""
+
+
+def in_full(said: list[tuple[RunbookCommand, str]]) -> str:
+    """All commands, and what they show."""
+    return "\n".join(f"{command.text}\n{text}" for command, text in said)
 
 
 def in_words(fired: list[Fired], since: float) -> str:
@@ -184,8 +184,12 @@ def found(fault: InjectedFault, scene: Scene, words: dict[str, str], since: floa
     )
     slack = notification(scene, fault, since)
     given = {"NS": scene.namespace.name, "RELEASE": NAME, "POD": breaking.a_pod(scene), "NODE": nodes()[-1], **words}
-    said = runbook.check(fault.alert, scene.stack, given, runbook.windows(scene.intervals))
-    return slack, cause(fault, said, words)
+    patience = time.time() + 20  # a container that has just begun again has no log
+    while True:
+        said = runbook.check(fault.alert, scene.stack, given, runbook.windows(scene.intervals))
+        if (named := cause(fault, said, words)) or time.time() > patience:
+            assert named, f"{fault.alert}.md's commands do not name the cause ({fault.cause}):\n{in_full(said)}"
+            return slack, named
 
 
 def not_to_be_found(fault: InjectedFault, scene: Scene) -> str:

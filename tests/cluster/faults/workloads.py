@@ -68,10 +68,10 @@ resource.prlimit(1, resource.RLIMIT_NOFILE, (len(os.listdir("/proc/1/fd")) + int
 
 @contextmanager
 def out_of_descriptors(scene: Scene) -> Iterator[Words]:
-    """One of the two pods may open two descriptors more than it has: a client's connection, and no fetch."""
+    """One of the two pods may open one descriptor more than it has: a client's connection, and no fetch."""
     pod = a_pod(scene)
     program = ("exec", pod, "--", "python", "-c", DESCRIPTORS)
-    scene.namespace.kubectl(*program, "2")
+    scene.namespace.kubectl(*program, "1")
     try:
         yield {"POD": pod}
     finally:
