@@ -74,7 +74,7 @@ story: setup ## load rises, replicas follow, people are notified, no request is 
 story-picture: setup ## draw the last story, .cache/story/story.json, to story.svg beside it
 	@$(UV) run --frozen --group pictures python -m scripts.story_picture .cache/story/story.json .cache/story/story.svg
 
-faults: setup ## break one thing at a time on a real cluster: does monitoring find it? writes docs/faults.md, twenty minutes (ARGS='-k DNS': one row)
+faults: setup ## break one thing at a time on a real cluster: does monitoring find it? writes docs/faults.md, forty minutes (ARGS='-k DNS': one row)
 	@.venv/bin/python -m tests.cluster.run faults $(ARGS)
 
 test-course: setup ## play the whole course on a real cluster, with all eighteen mysteries; forty minutes

@@ -16,7 +16,19 @@ pytestmark = pytest.mark.needs("helm")
 
 RUNBOOKS = ROOT / "docs" / "runbooks"
 PAGES = [*RUNBOOKS.glob("*.md"), *(ROOT / "docs" / f"{name}.md" for name in ("slack", "dashboards", "install"))]
-PARTS = ["What it means for users", "How to check", "How to fix", "When it is false"]
+PARTS = ["What it means for users", "How to check", "How to fix", "When it is false", "If this does not help"]
+# What an alert's texts have where its page has a name that is set at its head.
+NAMES_OF_PAGES = {
+    f"-n {NAMESPACE} ": "-n $NS ",
+    "instance=scrap,": "instance=$RELEASE,",
+    "deployment/scrap": "deployment/$RELEASE",
+    "alertscaler {{ $labels.alertscaler }}": "alertscaler $RELEASE",
+    "{{ $labels.pod }}": "$POD",
+    "{{ $labels.node }}": "$NODE",
+    "{{ or $labels.nodename $labels.instance }}": "$NODE",
+    "{{ $labels.device }}": "$DEVICE",
+    '{{ if eq $labels.phase "request" }}seconds{{ else }}{{ $labels.phase }}{{ end }}': "seconds",
+}
 NAMES = sorted({alert["alert"] for alert in alerts()}) if tool("helm") else []
 SEVERITIES = {"critical", "warning", "info", "none"}
 
@@ -40,6 +52,18 @@ def test_a_page_an_alert(name: str) -> None:
     assert all(len(part.strip()) > 40 for part in parts)
     severities = {alert["labels"]["severity"] for alert in alerts() if alert["alert"] == name}
     assert severities == {severity for severity in SEVERITIES if re.search(rf"\b{severity}\b", page.splitlines()[2])}
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_the_command_of_an_alert_is_on_its_page(name: str) -> None:
+    page = (RUNBOOKS / f"{name}.md").read_text()
+    for alert in alerts():
+        action = alert["annotations"]["action"]
+        if alert["alert"] == name and action.startswith("`"):
+            command = action.split("`")[1]
+            for text, word in NAMES_OF_PAGES.items():
+                command = command.replace(text, word)
+            assert command in page
 
 
 def test_no_page_without_an_alert() -> None:

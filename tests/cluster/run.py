@@ -26,15 +26,16 @@ API_OUTPUT = ROOT / ".cache" / "cluster-api.txt"
 FOLDER = "tests/cluster"
 WITHOUT_PODS = (f"{FOLDER}/api", f"{FOLDER}/operator")
 # Alone: what measures. Then what needs the chart: the alerts after the dashboards, for they fill a disk that would be
-# in them, and the scaling last, for it ends Prometheus and Alertmanager, and they forget.
+# in them, then the runbooks, which read that disk, and the scaling last, for it ends Prometheus and Alertmanager, and
+# they forget.
 ALONE = (f"{FOLDER}/test_lose_nothing.py", f"{FOLDER}/test_start.py")
-STACK = (f"{FOLDER}/dashboards", f"{FOLDER}/alerts", f"{FOLDER}/test_scaling.py")
+STACK = (f"{FOLDER}/dashboards", f"{FOLDER}/alerts", f"{FOLDER}/test_runbooks.py", f"{FOLDER}/test_scaling.py")
 APART = (*WITHOUT_PODS, *ALONE, *STACK, f"{FOLDER}/story", f"{FOLDER}/faults")
 SHOWN = ("--capture=no", "--quiet")
 
 
 def tests(provider: Provider, arguments: list[str]) -> None:
-    """All but the faults, which take twenty minutes; of the story its short form."""
+    """All but the faults, which take forty minutes; of the story its short form."""
     with ThreadPoolExecutor() as pool:
         # The tests without pods run beside the making of the nodes and those of the others that measure nothing.
         api = provider.api()

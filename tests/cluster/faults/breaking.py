@@ -51,16 +51,6 @@ def operator_dead(scene: Scene) -> Broken:
 
 
 @contextmanager
-def origins_slow(scene: Scene) -> Iterator[Words]:
-    """Every page begins after four seconds."""
-    scene.namespace.kubectl("exec", "deployment/web", "--", "touch", "/tmp/slow")  # noqa: S108 - inside the container
-    try:
-        yield {}
-    finally:
-        scene.namespace.kubectl("exec", "deployment/web", "--", "rm", "/tmp/slow")  # noqa: S108 - inside the container
-
-
-@contextmanager
 def bad_setting(scene: Scene) -> Iterator[Words]:
     """Somebody edits the ConfigMap by hand, and one pod is replaced some time later."""
 

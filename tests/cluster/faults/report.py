@@ -15,16 +15,17 @@ PAGE = ROOT / "docs" / "faults.md"
 HEAD = """\
 # The fault matrix
 
-Does monitoring find the point of failure? `make faults` injects one fault at a time into an idle cluster of two nodes, at
-{rate:g} requests per second, each for a different page. It waits for the alert, for the message in Slack and for the result of the
-runbook's check, removes the fault, and waits until every alert is resolved. The run fails if an alert is late, missing,
-unrelated or of another severity, and if the check does not name the cause.
+Does monitoring find the point of failure? `make faults` injects one fault at a time into an idle cluster of two nodes, or
+some that do not touch one another, at {rate:g} requests per second, each for a different page. It waits for the alert and for the message in Slack, runs the commands
+under "How to check" of the alert's [runbook](runbooks/README.md) as they are printed there, removes the fault, and waits until
+every alert is resolved. The run fails if an alert is late, missing, unrelated or of another severity, and if no command names
+the cause. Where no alert is expected, it fails if one fires.
 
 That run generates this page: {versions}. *After* counts from the injection. To finish within an hour the run uses shorter values than
 the chart: for every row {common}; for one alert those in its row. Messages to Slack wait for 1 s instead of 5 s (critical) or 2 min
-(warning).
+(warning). Queries of the runbooks are run with windows that are shortened alike.
 
-| fault | what clients noticed | first alert | after | what else fired | what Slack got | what the runbook's check said | shortened | run |
+| fault | what clients noticed | first alert | after | what else fired | what Slack got | the runbook's command that named the cause, and its line | shortened | run |
 |---|---|---|---|---|---|---|---|---|
 """  # noqa: E501 - a row of a table is one line
 
@@ -38,7 +39,18 @@ FOOT = """
 - Signals for the operator (severity none) also fire, and are omitted.
 - *Out of memory* and *memory creeping*: a second process in the container allocates the memory, as pages that belong
   to no process. *Event loop blocked*: the process is stopped for half of the time. *CPU saturated*: four busy loops
-  beside the service.
+  beside the service. *Out of file descriptors*: the limit of the running process is lowered to one more than it uses.
+  *Restarts again and again*: the process is killed three times. *Twice as slow*: every call of a Python function runs a
+  profiler that does nothing.
+- *Web unreachable*: the node drops the packets to the web, at eight times the usual requests. *DNS slower*: a relay is
+  before the cluster's DNS; a page needs four look-ups, three for the domains of the search list. *Shared cache slower*:
+  a relay is before it. *Read-only*: it becomes a replica.
+- *Alertmanager lost*: it has no storage and one replica here, as kube-prometheus-stack's has by default. When the fault
+  ends while it is away, Slack never gets the resolved message; the run checks that. The external
+  service notices that the heartbeat stopped. [slack.md](slack.md) has the values of a cluster of two with storage,
+  which remembers what it sent.
+- *Conntrack table nearly full*: entries of addresses that nobody has fill 90 % of the table of one node. A full one
+  would drop the packets of new connections, the run's own to Prometheus among them.
 - *Slack answering 500* becomes visible with the next message; in the run that is a test alert.
 """
 

@@ -24,11 +24,13 @@ from tests.cluster.clusters import (
     may_scrape,
     merged,
     nodes,
+    run,
     start,
     start_web,
     until,
 )
 from tests.cluster.faults.observer import Observer
+from tests.cluster.faults.relay import Relay
 from tests.cluster.faults.traffic import Traffic
 from tests.cluster.intervals import Intervals, asked
 from tests.cluster.providers.choice import provider
@@ -39,15 +41,19 @@ RATE = 6.0  # calls a second
 CPU = "ScrapNodeCPU"  # which is the machine's, and others may use it as well
 SILENCE = 25.0  # seconds without a heartbeat, which comes every five to ten, after which the one outside calls
 
-# A page answers at once; after four seconds while the web has to be slow.
+# A page answers at once; otherwise as the mode has it that a fault sets.
 WEB = """
 import os, time
 
 PAGE = b'<!doctype html><html><head><meta property="og:title" content="A page"></head></html>'
+CONSENT = b'<!doctype html><html><head><title>Before you continue</title></head></html>'
 
 def answer(path):
-    time.sleep(4 if os.path.exists("/tmp/slow") else 0)
-    return 200, {}, PAGE
+    mode = open("/tmp/mode").read().strip() if os.path.exists("/tmp/mode") else ""
+    time.sleep(4 if mode == "slow" or path.startswith("/late/") else 0)
+    if mode == "refuse" and int(path.rpartition("/")[2]) % 5 < 2:
+        return 403, {}, b""
+    return 200, {}, CONSENT if mode == "consent" else PAGE
 """
 
 
@@ -56,11 +62,26 @@ def short(intervals: Intervals) -> Object:
     window = intervals.duration(30)
     alerts = {
         "ScrapNotMeasured": {"for": "10s"},
-        "ScrapUpstreamFailing": {"many": {"for": "40s"}, "all": {"for": "15s"}},
+        "ScrapUpstreamFailing": {
+            "unusual": {"for": "15s"},
+            "many": {"for": "40s"},
+            "all": {"for": "15s"},
+            "overload": {"for": "5s"},
+        },
+        "ScrapPreviewsMissing": {"for": "15s"},
+        "ScrapPodOutlier": {"for": "10s"},
+        "ScrapPodRestarting": {"window": intervals.duration(90)},
+        "ScrapRolloutStuck": {"for": "20s"},
+        "ScrapSlowerThanUsual": {"for": "40s"},
+        "ScrapAtMaximum": {"for": "40s"},
+        "ScrapClientsGiveUp": {"some": {"for": "60s"}, "many": {"for": "15s"}},
+        "ScrapSharedCacheWritesFailing": {"for": "10s"},
+        "ScrapNodeConntrack": {"for": "5s"},
         "ScrapUpstreamSlow": {"for": "10s"},
         "ScrapEventLoopLag": {"for": "10s"},
         "ScrapMemoryNearLimit": {"for": "5s"},
         "ScrapOutOfMemory": {"window": window},
+        "ScrapResourcesExhausted": {"window": window},
         "ScrapTooFewHealthyPods": {"for": "30s"},
         "ScrapSharedCacheDown": {"for": "10s"},
         "ScrapManyBlockedTargets": {"for": "10s"},
@@ -72,6 +93,7 @@ def short(intervals: Intervals) -> Object:
         "ScrapSlackFailing": {"for": "5s", "window": window, "lost": {"window": window}},
         "ScrapMonitoringRejected": {"for": "5s"},
     }
+    usual = {"window": "10m", "every": "5s"}
     return {
         "tolerations": [
             {"key": f"node.kubernetes.io/{why}", "operator": "Exists", "effect": "NoExecute", "tolerationSeconds": 10}
@@ -85,7 +107,7 @@ def short(intervals: Intervals) -> Object:
                 "source": {"interval": "5s", "timeout": "2s", "settle": "10s"},
             }
         },
-        "monitoring": {"prometheusRule": {"alerts": alerts}},
+        "monitoring": {"prometheusRule": {"usual": usual, "alerts": alerts}},
     }
 
 
@@ -101,7 +123,7 @@ def values(namespace: Namespace, intervals: Intervals, cache: str | None) -> Obj
         cache: the address of the cache; None: there is none.
     """
     own: Object = {
-        "config": {**may_scrape(namespace), "maxPerHost": 256, "linger": 1, "shutdown": 5},
+        "config": {**may_scrape(namespace), "maxPerHost": 256, "maxFetches": 96, "linger": 1, "shutdown": 5},
         "resources": {"limits": {"memory": "256Mi"}},  # so that it takes seconds to fill
     }
     if cache:
@@ -145,25 +167,25 @@ class CacheServer:
         with suppress(CannotError):
             self.address = provider().host()
 
+    @cached_property
+    def relay(self) -> Relay:
+        """What pods connect to in its place.
+
+        Raises:
+            CannotError: they would not reach it.
+        """
+        return Relay(provider().host(), 6379, 6380)
+
     def start(self) -> None:
         """Runs it, empty.
 
         Raises:
             CannotError: pods would not reach it.
         """
-        options = [
-            "--bind",
-            provider().host(),
-            "--port",
-            "6379",
-            "--protected-mode",
-            "no",
-            "--save",
-            "",
-            "--appendonly",
-            "no",
-        ]
-        self._process = subprocess.Popen(["redis-server", *options], stdout=subprocess.DEVNULL)
+        options = {"bind": provider().host(), "port": "6380", "protected-mode": "no", "save": "", "appendonly": "no"}
+        words = [word for name, value in options.items() for word in (f"--{name}", value)]
+        self._process = subprocess.Popen(["redis-server", *words], stdout=subprocess.DEVNULL)
+        self.relay.open()
 
     def kill(self) -> None:
         """Ends it.
@@ -171,11 +193,14 @@ class CacheServer:
         Raises:
             CannotError: pods would not reach it.
         """
-        if self._process is None:
-            provider().host()
-            return
-        self._process.kill()
-        self._process.wait()
+        self.relay.close()
+        if self._process:
+            self._process.kill()
+            self._process.wait()
+
+    def command(self, *words: str) -> None:
+        """Gives it a command."""
+        run("redis-cli", "-h", provider().host(), "-p", "6380", *words)
 
 
 @dataclass(frozen=True)
@@ -211,6 +236,10 @@ class Scene:
     def pager(self) -> Pager:
         """The service outside."""
         return Pager(f"http://{Namespace(STACK).address('pager')}")
+
+    def unique(self) -> str:
+        """A word that no page of an earlier fault has in its path."""
+        return str(time.time())
 
     def firing(self) -> set[str]:
         """What fires, beside the CPU."""
@@ -279,7 +308,7 @@ def stand_ins() -> Iterator[None]:
 def outside() -> Iterator[None]:
     """The stack's own Alertmanager, as docs/slack.md says under Watchdog: with what is outside here, and every 5 s."""
     page = (ROOT / "docs" / "slack.md").read_text()
-    (block,) = re.findall(r"^```yaml\n(alertmanager:\n.*?)```", page, re.MULTILINE | re.DOTALL)
+    (block,) = re.findall(r"^```yaml\n(alertmanager:\n  config:\n.*?)```", page, re.MULTILINE | re.DOTALL)
     block = block.replace("https://hc-ping.com/your-uuid", "http://pager.monitoring.svc/heartbeat")
     block = block.replace("https://example.org/hook", "http://pager.monitoring.svc/second")
     block = block.replace("_interval: 1m", "_interval: 5s")

@@ -60,12 +60,14 @@ class Traffic:
         host: the service's address.
         target: what the n-th call asks for.
         rate: calls a second.
+        patience: seconds for which a client waits for its response.
     """
 
-    def __init__(self, host: str, target: Callable[[int], str], rate: float) -> None:
+    def __init__(self, host: str, target: Callable[[int], str], rate: float, patience: float = PATIENCE) -> None:
         self._host = host
         self._target = target
         self._rate = rate
+        self._patience = patience
         self._answers: list[TrafficResponse] = []
         self._stopped = threading.Event()
 
@@ -96,7 +98,7 @@ class Traffic:
         at = time.time()
         word = "no answer"
         with suppress(OSError, TimeoutError, ValueError):
-            async with asyncio.timeout(PATIENCE):
+            async with asyncio.timeout(self._patience):
                 word = said(await self._ask(target))
         self._answers.append(TrafficResponse(at, time.time() - at, word))
 
