@@ -153,7 +153,7 @@ class TestNodeAlerts:
 
     def test_as_it_comes_there_are_all(self) -> None:
         everything = self.names()
-        assert len(everything) == 7
+        assert len(everything) == 8
         assert self.names(nodes=True) == everything
 
     def test_growth_has_a_switch_of_its_own(self) -> None:

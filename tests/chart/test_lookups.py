@@ -174,9 +174,9 @@ def node_alerts(objects: list[Object]) -> set[str]:
     ("there", "groups", "number"),
     [
         (("node-exporter", "kubelet"), {}, 1),
-        (("kubelet", "node-exporter.rules"), {}, 7),
-        ((), {}, 7),
-        (("node-exporter",), {"nodes": True}, 7),
+        (("kubelet", "node-exporter.rules"), {}, 8),
+        ((), {}, 8),
+        (("node-exporter",), {"nodes": True}, 8),
         (("node-exporter",), {"diskGrowth": False}, 0),
     ],
 )

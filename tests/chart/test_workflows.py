@@ -125,7 +125,8 @@ def test_without_actionlint_only_a_workflow_fails(workflow: str, code: int, go: 
 
 @pytest.mark.needs("shellcheck")
 def test_packages_that_are_there_are_not_installed(tmp_path: Path) -> None:
-    for name, target in {"redis-server": "true", "shellcheck": "true", "bash": "bash", "env": "env"}.items():
+    there = ("redis-server", "shellcheck", "zsh", "fish")
+    for name, target in {"bash": "bash", "env": "env", **dict.fromkeys(there, "true")}.items():
         (tmp_path / name).symlink_to(f"/usr/bin/{target}")
     done = script("packages", str(tmp_path))
     assert (done.returncode, done.stdout + done.stderr) == (0, "")
@@ -138,7 +139,7 @@ def test_packages_that_are_missing_are_installed(tmp_path: Path) -> None:
     (tmp_path / "sudo").write_text('#!/usr/bin/env bash\necho "$*"\n')
     (tmp_path / "sudo").chmod(0o755)
     done = script("packages", str(tmp_path))
-    assert done.stdout.splitlines()[-1] == "apt-get install -y -qq --no-install-recommends shellcheck"
+    assert done.stdout.splitlines()[-1] == "apt-get install -y -qq --no-install-recommends shellcheck zsh fish"
 
 
 def test_the_dashboards_are_asked_for_after_requests(tmp_path: Path) -> None:
