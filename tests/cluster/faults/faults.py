@@ -323,10 +323,13 @@ FAULTS = (
         "critical",
         120,
         r'^\{pod=".*"\} 0\.05$',
-        (0, 75),
-        "most have no response within their two seconds",
+        (0, 90),
+        "those with a patience of two seconds have no response, the others a late one",
         first=STARVED,  # seconds apart, for a pod without CPU is late for everything
-        companions=STARVED | BUDGETS | FAILING | {"ScrapTooFewHealthyPods/warning", "ScrapAtMaximum/warning"},
+        companions=STARVED
+        | BUDGETS
+        | FAILING
+        | {"ScrapTooFewHealthyPods/warning", "ScrapAtMaximum/warning", "ScrapPodOutlier/critical"},
     ),
     InjectedFault(
         "one pod of two out of file descriptors",
@@ -338,7 +341,7 @@ FAULTS = (
         (40, 90),
         "503 from one of the pods",
         first=frozenset({"ScrapResourcesExhausted/warning"}),
-        companions=BUDGETS,
+        companions=BUDGETS | {"ScrapRejectingLoad/warning"},
     ),
     InjectedFault(
         "a pod that restarts again and again",
