@@ -31,8 +31,8 @@ WARNINGS = {
     "url_unusable": "This is no http or https address; it is ignored.",
     "duplicate_ignored": "Only the first value of this property counts; this one is ignored.",
     "charset_undeclared": "The page does not declare its charset; it was found from its content.",
-    "page_too_long": "The page is longer than the limit; tags behind it do not count.",
-    "page_cut": "The page ended early; tags behind its end are missing.",
+    "page_too_long": "The page is longer than the limit; tags beyond it do not count.",
+    "page_cut": "The page ended early; tags after that point are missing.",
     "limit_exceeded": "The page exceeds a limit; a part of its Open Graph is omitted.",
 }
 WHY = {

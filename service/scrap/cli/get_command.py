@@ -30,14 +30,14 @@ EXIT_CODES = {
 }
 _LONGEST_LINE = 64 * 1024  # bytes of stdin's; what follows is no URL, and is not kept
 _COMMON = "deadline allowed-networks allowed-hosts allowed-ports user-agent accept-language max-per-host"
-_FORMATS = "json: the Open Graph of one page, or an array of all; ndjson: one line a page; table: when all are there."
+_FORMATS = "json: the Open Graph of one page, or an array; ndjson: one result per line; table: once all are finished."
 
 Object = dict[str, Any]
 Result = tuple[str, Object, Object, ScrapError | None]  # a URL, its Open Graph, the explanation, why there is none
 
 
 @click.command(cls=SettingsCommand, headings=("Load", "Fetching"), common=_COMMON)
-@click.argument("given", nargs=-1, required=True, metavar="URL...", help="Pages; - reads URLs from stdin, one a line.")
+@click.argument("given", nargs=-1, required=True, metavar="URL...", help="Pages; - reads stdin, one URL per line.")
 @click.option(
     "--format", "form", type=click.Choice(["json", "ndjson", "table"]), default="json", show_default=True, help=_FORMATS
 )

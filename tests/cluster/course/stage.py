@@ -74,8 +74,8 @@ def remove(namespace: Namespace) -> None:
     namespace.kubectl("delete", kinds, "--selector", "story", "--wait=true")
 
 
-def main() -> int:
-    """Reads the command line."""
+def parsed(arguments: list[str] | None = None) -> argparse.Namespace:
+    """The options of a command line; None: this process's."""
     parser = argparse.ArgumentParser(prog="make course", description=__doc__)
     parser.add_argument("--rate", type=float, default=RATE, help="calls a second (%(default)s)")
     parser.add_argument("--pause", type=float, default=PAUSE, help="seconds of the web for a page (%(default)s)")
@@ -83,7 +83,18 @@ def main() -> int:
     parser.add_argument("--namespace", default="scrap", help="that of the release scrap (%(default)s)")
     parser.add_argument("--context", default="", help="the current context, if it is not one of this machine")
     parser.add_argument("--remove", action="store_true", help="remove the web, the load and the stand-in for Slack")
-    options = parser.parse_args()
+    return parser.parse_args(arguments)
+
+
+def summary(options: argparse.Namespace) -> str:
+    """The load and the web, in a line."""
+    slow = f"; one page in {options.slow_every} takes 2 s longer" if options.slow_every else ""
+    return f"{options.rate:g} calls a second; the web takes {options.pause:g} s for a page{slow}."
+
+
+def main() -> int:
+    """Runs the command line."""
+    options = parsed()
     namespace = Namespace(options.namespace)
     try:
         check_context(options.context)
@@ -93,7 +104,7 @@ def main() -> int:
         sys.stderr.write(f"{error}\n")
         return 1
     if not options.remove:
-        print(f"{options.rate:g} calls a second; the web takes {options.pause:g} s for a page.")
+        print(summary(options))
     return 0
 
 

@@ -47,8 +47,8 @@ class ReportLimiter:
 class Reporting:
     """Reports the exceptions behind `INTERNAL_ERROR`, and those outside of any request. A sink; see `FanOut`.
 
-    A report has the request's id and route and nothing of the client; of URLs in a message only the hosts are left. The
-    SDK queues within limits and sends from a thread of its own. ValueError: the DSN is none.
+    A report has the request's id, route and trace id, and nothing else of the client; of URLs in a message only the
+    hosts are left. The SDK queues within limits and sends from a thread of its own. ValueError: the DSN is none.
     """
 
     name = "sentry"
