@@ -20,7 +20,7 @@ from scrap.cache.entry import Entry, EntryState
 from scrap.cache.flight import Flights
 from scrap.cache.freshness import FreshnessPolicy
 from scrap.errors import Outcome, Overloaded, Reason, ScrapError, UpstreamError
-from scrap.events import BackgroundFailed, Emit, FetchEnded, PageNotes, Parse, Timings
+from scrap.events import BackgroundFailed, Emit, FetchEnded, PageNotes, Parse, RequestEnded, Timings
 from scrap.fetch import Deadline, FetchedPage, Fetcher, Navigation, Wants
 from scrap.refresh import Refresh
 from scrap.turns import Turns
@@ -46,6 +46,16 @@ class Preview(NamedTuple):
     internal: str = ""  # what only the log may contain of a failure
     notes: PageNotes | None = None  # on the page, where it was fetched
     due: bool = False  # it is stale; its page is to be fetched again
+
+    def joined(self) -> "Preview":
+        """The same for a request that joined the fetch: the phases are those of the request that began it."""
+        return self._replace(source=JOINED if self.source == MISS else self.source, timings=_NO_FETCH, notes=None)
+
+    def fill_in(self, summary: RequestEnded) -> None:
+        """Copies what the request's log line and metrics have of the result."""
+        summary.cache, summary.timings, summary.notes = self.source, self.timings, self.notes
+        entry, summary.internal = self.entry, self.internal
+        summary.outcome, summary.reason, summary.upstream_status = entry.outcome, entry.reason, entry.upstream_status
 
 
 class Parsed(NamedTuple):
@@ -143,9 +153,8 @@ class Previewer:
         """
         joins = target.key in self._flights
         preview = await self._flights.run(target.key, partial(self._make, target, no_cache=no_cache), disconnect)
-        if joins:  # the phases are those of the request that began the fetch
-            source = JOINED if preview.source == MISS else preview.source
-            preview = preview._replace(source=source, timings=_NO_FETCH, notes=None)
+        if joins:
+            preview = preview.joined()
         if preview.due:
             self._refresh(target)
         return preview

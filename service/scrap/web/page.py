@@ -89,7 +89,9 @@ class PageEndpoint:
         if url:
             try:
                 target = self._read(b"url=" + quote(with_scheme(url), safe="").encode(), fields)
-                document = await self._explainer.explain(target, summary, state.get("disconnect"))
+                summary.target, summary.target_host = target.href, target.host
+                preview, document = await self._explainer.explain(target, state.get("disconnect"))
+                preview.fill_in(summary)
             except (InvalidURL, Overloaded) as raised:
                 error = raised.reason
                 summary.reason, summary.outcome, summary.internal = error, error.outcome, raised.internal
