@@ -34,7 +34,7 @@ _FORMATS = "json: the Open Graph of one page, or an array of all; ndjson: one li
 Object = dict[str, Any]
 
 
-class PageResult(NamedTuple):
+class GetResult(NamedTuple):
     url: str
     graph: Object
     explanation: Object  # empty where none is wanted
@@ -97,7 +97,7 @@ def _addresses(given: tuple[str, ...]) -> Iterator[str]:
                     yield urls.decode(address)
 
 
-async def _each(addresses: Iterator[str], settings: Settings, verbose: bool, show: Callable[[PageResult], None]) -> None:
+async def _each(addresses: Iterator[str], settings: Settings, verbose: bool, show: Callable[[GetResult], None]) -> None:
     """Shows the result of each address in their order, as soon as it is there.
 
     So many pages are fetched at once that neither admission nor the per-host limit rejects one. A daemon thread reads
@@ -105,7 +105,7 @@ async def _each(addresses: Iterator[str], settings: Settings, verbose: bool, sho
     """
     most = min(settings[admission.AdmissionLimits].capacity, settings[fetch.FetchLimits].per_host)
     loop, slots = asyncio.get_running_loop(), threading.Semaphore(most)
-    started: asyncio.Queue[asyncio.Task[PageResult] | OSError | None] = asyncio.Queue()
+    started: asyncio.Queue[asyncio.Task[GetResult] | OSError | None] = asyncio.Queue()
 
     def start(address: str) -> None:
         started.put_nowait(asyncio.create_task(_result(built, address, verbose)))
@@ -130,7 +130,7 @@ async def _each(addresses: Iterator[str], settings: Settings, verbose: bool, sho
         raise stdin_error
 
 
-async def _result(built: app.Components, url: str, verbose: bool) -> PageResult:
+async def _result(built: app.Components, url: str, verbose: bool) -> GetResult:
     explanation: Object = {}
     try:
         target = urls.parse(url)
@@ -140,8 +140,8 @@ async def _result(built: app.Components, url: str, verbose: bool) -> PageResult:
             preview = await built.previewer.make(target)
         entry = preview.entry
         error = ScrapError(entry.reason, preview.internal) if entry.reason else None
-        return PageResult(url, orjson.loads(entry.body or b"{}"), explanation, error, entry.upstream_status)
+        return GetResult(url, orjson.loads(entry.body or b"{}"), explanation, error, entry.upstream_status)
     except ScrapError as raised:
-        return PageResult(url, {}, explanation, raised)
+        return GetResult(url, {}, explanation, raised)
     except Exception as raised:  # noqa: BLE001 - the other pages are still fetched
-        return PageResult(url, {}, explanation, ScrapError(Reason.INTERNAL, repr(raised)))
+        return GetResult(url, {}, explanation, ScrapError(Reason.INTERNAL, repr(raised)))

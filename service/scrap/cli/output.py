@@ -12,7 +12,7 @@ from rich.table import Table
 from rich.text import Text
 
 from scrap.api import problem
-from scrap.cli.get_command import EXIT_CODES, Object, PageResult
+from scrap.cli.get_command import EXIT_CODES, Object, GetResult
 from scrap.errors import Outcome, ScrapError
 
 # What would control a terminal or reorder its text: C0 (but line feeds), C1, line separators, bidirectional controls.
@@ -36,7 +36,7 @@ class Output:
         self.bar = Progress(*columns, console=self._stderr, transient=True, auto_refresh=False, disable=hidden)
         self.bar.add_task("", total=None if reads else len(given))
 
-    def add(self, result: PageResult) -> None:
+    def add(self, result: GetResult) -> None:
         url, graph, explanation, error, status = result
         self.bar.stop()
         if explanation:
