@@ -164,22 +164,18 @@ class Previewer:
 
         The preview, or the failure, is cached as that of `make` is.
         """
-        hit, summary, internal, notes = self._cache.peek(target.key), FetchEnded(), "", None
+        hit, summary = self._cache.peek(target.key), FetchEnded()
         try:
             with Deadline(self._deadline) as deadline:
                 if hit is None and not self._admission.is_saturated:
                     hit = await self._cache.get(target.key)
                 made = await self._admitted(target, summary, deadline, look)
-                kept, notes = made.entry, made.notes
-                self._cache.put(target.key, kept)
-        except ScrapError as raised:
-            error = self._blamed(raised, summary.timings)
-            kept, internal = entry.failure(error, policy=self._freshness, now=self._clock()), error.internal
-            self._cache.fail(target.key, kept, fallback=hit.entry if hit else None)
-        finally:
-            if summary.queued is not None:
-                self._emit(summary)
-        return Study(Preview(kept, MISS, summary.timings, internal, notes), hit, summary)
+            preview = Preview(made.entry, MISS, summary.timings, notes=made.notes)
+            self._cache.put(target.key, made.entry)
+        except ScrapError as error:
+            preview = self._failure(error, summary.timings)
+            self._cache.fail(target.key, preview.entry, fallback=hit.entry if hit else None)
+        return Study(preview, hit, summary)
 
     async def aclose(self) -> None:
         """Cancels the fetches that are under way."""
@@ -211,24 +207,19 @@ class Previewer:
                         return _found(hit, summary.timings)
                 made = await self._admitted(target, summary, deadline)
         except ScrapError as error:
+            failure = self._failure(error, summary.timings)
             hold = self._freshness.minimum if no_cache else 0.0
-            return self._failed(target, self._blamed(error, summary.timings), summary.timings, hit, hold)
-        finally:
-            if summary.queued is not None:
-                self._emit(summary)
+            kept = self._cache.fail(target.key, failure.entry, fallback=hit.entry if hit else None, hold=hold)
+            return failure if kept is failure.entry else failure._replace(entry=kept, source=STALE)
         self._cache.put(target.key, made.entry)
         return Preview(made.entry, MISS, summary.timings, notes=made.notes)
 
-    def _blamed(self, error: ScrapError, timings: Timings) -> ScrapError:
+    def _failure(self, error: ScrapError, timings: Timings) -> Preview:
         """The page is not to blame for a deadline that passed mostly in queues of this service."""
         if error.reason is Reason.TIMEOUT_TOTAL and timings.wait > self._deadline / 2:
-            return Overloaded(Reason.FULL, "the deadline passed in the queue")
-        return error
-
-    def _failed(self, target: Target, error: ScrapError, timings: Timings, hit: Hit | None, hold: float) -> Preview:
+            error = Overloaded(Reason.FULL, "the deadline passed in the queue")
         failed = entry.failure(error, policy=self._freshness, now=self._clock())
-        kept = self._cache.fail(target.key, failed, fallback=hit.entry if hit else None, hold=hold)
-        return Preview(kept, MISS if kept is failed else STALE, timings, error.internal)
+        return Preview(failed, MISS, timings, error.internal)
 
     async def _admitted(
         self, target: Target, summary: FetchEnded, deadline: Deadline, look: Look | None = None
@@ -236,13 +227,16 @@ class Previewer:
         started = time.perf_counter()
         with await self._admission.enter() as slot:
             summary.queued = summary.timings.wait = time.perf_counter() - started
-            made = await self._previewed(await self._fetcher.open(target, summary, deadline), slot, look)
-            while made.leads_to:
-                try:
-                    page = await self._fetcher.follow(made.leads_to, made.navigation)
-                    made = await self._previewed(page, slot, look)
-                except UpstreamError:  # the page itself was read, and has no Open Graph
-                    break
+            try:
+                made = await self._previewed(await self._fetcher.open(target, summary, deadline), slot, look)
+                while made.leads_to:
+                    try:
+                        page = await self._fetcher.follow(made.leads_to, made.navigation)
+                        made = await self._previewed(page, slot, look)
+                    except UpstreamError:  # the page itself was read, and has no Open Graph
+                        break
+            finally:
+                self._emit(summary)
         return made
 
     async def _previewed(self, page: FetchedPage, slot: Slot, look: Look | None) -> FetchedPreview:
