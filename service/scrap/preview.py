@@ -169,9 +169,7 @@ class Previewer:
             with Deadline(self._deadline) as deadline:
                 if hit is None and not self._admission.is_saturated:
                     hit = await self._cache.get(target.key)
-                made = await self._admitted(target, summary, deadline, look)
-            preview = Preview(made.entry, MISS, summary.timings, notes=made.notes)
-            self._cache.put(target.key, made.entry)
+                preview = await self._fetch(target, summary, deadline, look)
         except ScrapError as error:
             preview = self._failure(error, summary.timings)
             self._cache.fail(target.key, preview.entry, fallback=hit.entry if hit else None)
@@ -205,25 +203,21 @@ class Previewer:
                     is_stale = only_fresh and hit.state is EntryState.STALE
                     if not (is_stale or (no_cache and self._is_due(hit))):
                         return _found(hit, summary.timings)
-                made = await self._admitted(target, summary, deadline)
+                return await self._fetch(target, summary, deadline, None)
         except ScrapError as error:
             failure = self._failure(error, summary.timings)
             hold = self._freshness.minimum if no_cache else 0.0
             kept = self._cache.fail(target.key, failure.entry, fallback=hit.entry if hit else None, hold=hold)
             return failure if kept is failure.entry else failure._replace(entry=kept, source=STALE)
-        self._cache.put(target.key, made.entry)
-        return Preview(made.entry, MISS, summary.timings, notes=made.notes)
 
     def _failure(self, error: ScrapError, timings: Timings) -> Preview:
-        """The page is not to blame for a deadline that passed mostly in queues of this service."""
+        """A failure's preview; the page is not to blame for a deadline that passed mostly in queues of this service."""
         if error.reason is Reason.TIMEOUT_TOTAL and timings.wait > self._deadline / 2:
             error = Overloaded(Reason.FULL, "the deadline passed in the queue")
         failed = entry.failure(error, policy=self._freshness, now=self._clock())
         return Preview(failed, MISS, timings, error.internal)
 
-    async def _admitted(
-        self, target: Target, summary: FetchEnded, deadline: Deadline, look: Look | None = None
-    ) -> FetchedPreview:
+    async def _fetch(self, target: Target, summary: FetchEnded, deadline: Deadline, look: Look | None) -> Preview:
         started = time.perf_counter()
         with await self._admission.enter() as slot:
             summary.queued = summary.timings.wait = time.perf_counter() - started
@@ -237,7 +231,8 @@ class Previewer:
                         break
             finally:
                 self._emit(summary)
-        return made
+        self._cache.put(target.key, made.entry)
+        return Preview(made.entry, MISS, summary.timings, notes=made.notes)
 
     async def _previewed(self, page: FetchedPage, slot: Slot, look: Look | None) -> FetchedPreview:
         """Reads and parses a page."""
