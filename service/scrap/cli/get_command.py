@@ -121,7 +121,7 @@ async def _each(addresses: Iterator[str], settings: Settings, verbose: bool, sho
                 end = error
             loop.call_soon_threadsafe(started.put_nowait, end)
 
-    async with app.components(settings) as built:
+    async with app.build_components(settings) as built:
         threading.Thread(target=read, daemon=True).start()
         while isinstance(task := await started.get(), asyncio.Task):
             show(await task)
