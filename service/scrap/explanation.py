@@ -120,8 +120,7 @@ def _document(study: Study) -> Object:
         age = hit.entry.age(entry.stored)
         document["cache"] = {"state": hit.state or MISS, "outcome": hit.entry.outcome, "age": age}
     if got := summary.content:
-        sizes = {"bytes": got.decoded_bytes, "received_bytes": got.wire_bytes, "is_truncated": got.truncated}
-        document["body"] = sizes
+        document["body"] = {"bytes": got.decoded_bytes, "received_bytes": got.wire_bytes, "is_truncated": got.truncated}
     if parse := summary.parse:
         document["parser"] = _present(name=parse.parser, fallback_reason=parse.fallback_reason, limit=parse.bound)
     return document
@@ -146,9 +145,11 @@ def _of_graph(graph: Object) -> Iterator[Found]:
     if not graph:
         return
     title, image = graph.get("title", ""), graph.get("image", "")
-    first: Object = next((one for one in graph.get("images", ()) if image in one.values()), {})
-    if not title or len(title) > LONGEST_TITLE:
-        yield "title_long" if title else "title_missing", None
+    first: Object = next((one for one in graph.get("images", ()) if {"url", "secure_url"} & one.keys()), {})
+    if not title:
+        yield "title_missing", None
+    elif len(title) > LONGEST_TITLE:
+        yield "title_long", None
     if not image:
         yield "image_missing", None
     elif not {"width", "height"} <= first.keys():
