@@ -49,31 +49,31 @@ class Components(NamedTuple):
 
 
 @contextlib.asynccontextmanager
-async def components(settings: Settings, emit: Emit = ignore) -> AsyncIterator[Components]:
+async def build_components(settings: Settings, emit: Emit = ignore) -> AsyncIterator[Components]:
     """Builds all that previews need; takes it down in reverse. SettingError: the shared cache's URL cannot be read."""
     limits = settings[RequestLimits]
     async with contextlib.AsyncExitStack() as stack:
         executor = admission.Executor(limits.html5lib_workers)
         stack.callback(executor.close)
         turns = Turns()
-        policy = settings[fetch.EgressPolicy]
-        fetcher = fetch.Fetcher(limits=settings[fetch.FetchLimits], policy=policy, emit=emit, turns=turns)
+        fetching = settings[fetch.FetchLimits]
+        fetcher = fetch.Fetcher(limits=fetching, policy=settings[fetch.EgressPolicy], emit=emit, turns=turns)
         stack.push_async_callback(fetcher.aclose)
         try:
-            pages = cache.Cache(settings[cache.CacheLimits], settings[remote.Remote], emit=emit)
+            previews = cache.Cache(settings[cache.CacheLimits], settings[remote.Remote], emit=emit)
         except ValueError:  # its message may hold a piece of the password
             raise SettingError(f"{variables(remote.Remote, 'url')} is no redis://, rediss:// or unix:// URL") from None
-        pages.start()
-        stack.push_async_callback(pages.aclose)
+        previews.start()
+        stack.push_async_callback(previews.aclose)
         cpu_usage = admission.CPUUsage(limit=admission.CPULimit().read)
         cpu_usage.start()
         stack.callback(cpu_usage.stop)
-        slots = admission.Admission(settings[admission.AdmissionLimits], cpu_usage=lambda: cpu_usage.share)
+        control = admission.Admission(settings[admission.AdmissionLimits], cpu_usage=lambda: cpu_usage.share)
         previewer = Previewer(
             fetcher=fetcher,
-            cache=pages,
+            cache=previews,
             freshness=settings[freshness.FreshnessPolicy],
-            admission=slots,
+            admission=control,
             parsing=opengraph.ParseLimits(),
             turns=turns,
             executor=executor,
@@ -81,9 +81,8 @@ async def components(settings: Settings, emit: Emit = ignore) -> AsyncIterator[C
             emit=emit,
         )
         stack.push_async_callback(previewer.aclose)
-        page_bytes = settings[fetch.FetchLimits].decoded_bytes
-        explainer = Explainer(previewer, slots, page_bytes=page_bytes, emit=emit)
-        yield Components(previewer, pages, slots, cpu_usage, explainer, turns)
+        explainer = Explainer(previewer, control, page_bytes=fetching.decoded_bytes, emit=emit)
+        yield Components(previewer, previews, control, cpu_usage, explainer, turns)
 
 
 async def serve(settings: Settings) -> None:
@@ -100,20 +99,20 @@ async def serve(settings: Settings) -> None:
         try:
             top_clients = telemetry.TopClients(settings[api.ClientPolicy].log)
             metrics, emit = _telemetry(settings, stack, top_clients)
-        except ValueError as error:
+        except ValueError as error:  # of Sentry's setting or a variable of OpenTelemetry, which the SDK reads itself
             raise SettingError(str(error)) from error
-        built = await stack.enter_async_context(components(settings, emit))
+        built = await stack.enter_async_context(build_components(settings, emit))
         metrics.observe_admission(built.admission, built.cpu_usage)
         metrics.observe_cache(built.cache)
         stopped = asyncio.Event()
-        languages = settings[fetch.EgressPolicy].accept_language
-        targets = api.TargetReader(languages)
+        targets = api.TargetReader(settings[fetch.EgressPolicy].accept_language)
         clients = api.ClientReader(settings[api.ClientPolicy])
-        more: dict[str, ASGIApp] = {api.explain.PATH: api.ExplainEndpoint(built.explainer, targets)}
-        if settings[web.PageSettings].is_on:
+        endpoints: dict[str, ASGIApp] = {api.explain.PATH: api.ExplainEndpoint(built.explainer, targets)}
+        page = settings[web.PageSettings]
+        if page.is_on:
             from scrap.web.page import pages  # noqa: PLC0415 - Jinja2, which nothing else needs
 
-            more |= pages(built.explainer, targets.read, built.turns, settings[web.PageSettings])
+            endpoints |= pages(built.explainer, targets.read, built.turns, page)
         public_app = api.public_app(
             built.previewer,
             built.admission,
@@ -121,8 +120,8 @@ async def serve(settings: Settings) -> None:
             clients=clients,
             emit=emit,
             version=__version__,
-            more=more,
-            has_docs=settings[web.PageSettings].is_on,
+            endpoints=endpoints,
+            has_docs=page.is_on,
             around=api.cors(settings[api.CORSPolicy]),
         )
         management_app = api.management_app(
@@ -136,13 +135,13 @@ async def serve(settings: Settings) -> None:
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, stopped.set)
         async with (
-            new_server(management_app, emit=ignore, clients=clients).running(management_socket) as private,
+            new_server(management_app, emit=ignore, clients=clients).running(management_socket) as management,
             new_server(public_app, emit=emit, clients=clients).running(public_socket) as public,
         ):
             log.info("serving on %s, management on %s", api.url_of(public_socket), api.url_of(management_socket))
             await stopped.wait()
             log.info("draining")
-            private.deadline = deadline = loop.time() + limits.shutdown
+            management.deadline = deadline = loop.time() + limits.shutdown
             await public.drain(linger=settings[Serving].linger, deadline=deadline)
 
 

@@ -15,9 +15,9 @@ from scrap.admission import Admission
 from scrap.cache.disconnect import Disconnect
 from scrap.cache.flight import Flights
 from scrap.errors import Outcome, Overloaded
-from scrap.events import Emit, RequestEnded
+from scrap.events import Emit
 from scrap.fetch import FetchedPage
-from scrap.preview import JOINED, MISS, Preview, Previewer, Study
+from scrap.preview import MISS, Preview, Previewer, Study
 from scrap.urls import Target
 
 LONGEST_TITLE = 70  # characters that cards show
@@ -58,24 +58,18 @@ class Explainer:
         self._page_bytes = page_bytes
         self._flights: Flights[tuple[Preview, Object]] = Flights(emit=emit)
 
-    async def explain(self, target: Target, summary: RequestEnded, disconnect: Disconnect | None = None) -> Object:
-        """Fetches a page and explains the result, be it a failure of the page; fills in the request's summary.
+    async def explain(self, target: Target, disconnect: Disconnect | None = None) -> tuple[Preview, Object]:
+        """Fetches a page and explains the result, be it a failure of the page.
 
         Raises:
             ScrapError: CALLER_LEFT; the client has left.
             Overloaded: the service had no fetch for it.
         """
-        summary.target, summary.target_host = target.href, target.host
-        if self._admission.is_overloaded and target.key not in self._flights and not self._admission.admit():
-            raise self._admission.reject()
         joins = target.key in self._flights
+        if self._admission.is_overloaded and not joins and not self._admission.admit():
+            raise self._admission.reject()
         preview, document = await self._flights.run(target.key, partial(self._explain, target), disconnect)
-        summary.cache = JOINED if joins else preview.source
-        if not joins:  # else the phases are those of the request that began the fetch
-            summary.timings, summary.notes = preview.timings, preview.notes
-        entry, summary.internal = preview.entry, preview.internal
-        summary.outcome, summary.reason, summary.upstream_status = entry.outcome, entry.reason, entry.upstream_status
-        return document
+        return preview.joined() if joins else preview, document
 
     async def _explain(self, target: Target) -> tuple[Preview, Object]:
         page: Object = {}
@@ -83,11 +77,12 @@ class Explainer:
         def look(fetched: FetchedPage, reading: opengraph.Reading | None) -> None:
             types = b", ".join(fetched.fields.get(b"content-type", ())).decode("latin-1")[:1024]
             content = {"type": types, "is_html": fetched.is_html}
-            page.update(final_url=fetched.target.href, content=content, instead=None)
+            instead = None
             if reading:
                 content |= {"charset": reading.charset, "charset_source": reading.charset_source}
                 if not (reading.document and reading.document.metas):
-                    page["instead"] = opengraph.instead_of(reading.data, reading.encoding)
+                    instead = opengraph.instead_of(reading.data, reading.encoding)
+            page.update(final_url=fetched.target.href, content=content, instead=instead)
 
         study = await self._previewer.study(target, look)
         entry = study.preview.entry
@@ -125,8 +120,7 @@ def _document(study: Study) -> Object:
         age = hit.entry.age(entry.stored)
         document["cache"] = {"state": hit.state or MISS, "outcome": hit.entry.outcome, "age": age}
     if got := summary.content:
-        sizes = {"bytes": got.decoded_bytes, "received_bytes": got.wire_bytes, "is_truncated": got.truncated}
-        document["body"] = sizes
+        document["body"] = {"bytes": got.decoded_bytes, "received_bytes": got.wire_bytes, "is_truncated": got.truncated}
     if parse := summary.parse:
         document["parser"] = _present(name=parse.parser, fallback_reason=parse.fallback_reason, limit=parse.bound)
     return document
@@ -151,9 +145,11 @@ def _of_graph(graph: Object) -> Iterator[Found]:
     if not graph:
         return
     title, image = graph.get("title", ""), graph.get("image", "")
-    first: Object = next((one for one in graph.get("images", ()) if image in one.values()), {})
-    if not title or len(title) > LONGEST_TITLE:
-        yield "title_long" if title else "title_missing", None
+    first: Object = next((one for one in graph.get("images", ()) if {"url", "secure_url"} & one.keys()), {})
+    if not title:
+        yield "title_missing", None
+    elif len(title) > LONGEST_TITLE:
+        yield "title_long", None
     if not image:
         yield "image_missing", None
     elif not {"width", "height"} <= first.keys():

@@ -20,7 +20,7 @@ from scrap.cache.entry import Entry, EntryState
 from scrap.cache.flight import Flights
 from scrap.cache.freshness import FreshnessPolicy
 from scrap.errors import Outcome, Overloaded, Reason, ScrapError, UpstreamError
-from scrap.events import BackgroundFailed, Emit, FetchEnded, PageNotes, Parse, Timings
+from scrap.events import BackgroundFailed, Emit, FetchEnded, PageNotes, Parse, RequestEnded, Timings
 from scrap.fetch import Deadline, FetchedPage, Fetcher, Navigation, Wants
 from scrap.refresh import Refresh
 from scrap.turns import Turns
@@ -46,6 +46,16 @@ class Preview(NamedTuple):
     internal: str = ""  # what only the log may contain of a failure
     notes: PageNotes | None = None  # on the page, where it was fetched
     due: bool = False  # it is stale; its page is to be fetched again
+
+    def joined(self) -> "Preview":
+        """The same for a request that joined the fetch: the phases are those of the request that began it."""
+        return self._replace(source=JOINED if self.source == MISS else self.source, timings=_NO_FETCH, notes=None)
+
+    def fill_in(self, summary: RequestEnded) -> None:
+        """Copies what the request's log line and metrics have of the result."""
+        summary.cache, summary.timings, summary.notes = self.source, self.timings, self.notes
+        entry, summary.internal = self.entry, self.internal
+        summary.outcome, summary.reason, summary.upstream_status = entry.outcome, entry.reason, entry.upstream_status
 
 
 class Parsed(NamedTuple):
@@ -143,9 +153,8 @@ class Previewer:
         """
         joins = target.key in self._flights
         preview = await self._flights.run(target.key, partial(self._make, target, no_cache=no_cache), disconnect)
-        if joins:  # the phases are those of the request that began the fetch
-            source = JOINED if preview.source == MISS else preview.source
-            preview = preview._replace(source=source, timings=_NO_FETCH, notes=None)
+        if joins:
+            preview = preview.joined()
         if preview.due:
             self._refresh(target)
         return preview
@@ -155,22 +164,16 @@ class Previewer:
 
         The preview, or the failure, is cached as that of `make` is.
         """
-        hit, summary, internal, notes = self._cache.peek(target.key), FetchEnded(), "", None
+        hit, summary = self._cache.peek(target.key), FetchEnded()
         try:
             with Deadline(self._deadline) as deadline:
                 if hit is None and not self._admission.is_saturated:
                     hit = await self._cache.get(target.key)
-                made = await self._admitted(target, summary, deadline, look)
-                kept, notes = made.entry, made.notes
-                self._cache.put(target.key, kept)
-        except ScrapError as raised:
-            error = self._blamed(raised, summary.timings)
-            kept, internal = entry.failure(error, policy=self._freshness, now=self._clock()), error.internal
-            self._cache.fail(target.key, kept, fallback=hit.entry if hit else None)
-        finally:
-            if summary.queued is not None:
-                self._emit(summary)
-        return Study(Preview(kept, MISS, summary.timings, internal, notes), hit, summary)
+                preview = await self._fetch(target, summary, deadline, look)
+        except ScrapError as error:
+            preview = self._failure(error, summary.timings)
+            self._cache.fail(target.key, preview.entry, fallback=hit.entry if hit else None)
+        return Study(preview, hit, summary)
 
     async def aclose(self) -> None:
         """Cancels the fetches that are under way."""
@@ -200,41 +203,36 @@ class Previewer:
                     is_stale = only_fresh and hit.state is EntryState.STALE
                     if not (is_stale or (no_cache and self._is_due(hit))):
                         return _found(hit, summary.timings)
-                made = await self._admitted(target, summary, deadline)
+                return await self._fetch(target, summary, deadline, None)
         except ScrapError as error:
+            failure = self._failure(error, summary.timings)
             hold = self._freshness.minimum if no_cache else 0.0
-            return self._failed(target, self._blamed(error, summary.timings), summary.timings, hit, hold)
-        finally:
-            if summary.queued is not None:
-                self._emit(summary)
-        self._cache.put(target.key, made.entry)
-        return Preview(made.entry, MISS, summary.timings, notes=made.notes)
+            kept = self._cache.fail(target.key, failure.entry, fallback=hit.entry if hit else None, hold=hold)
+            return failure if kept is failure.entry else failure._replace(entry=kept, source=STALE)
 
-    def _blamed(self, error: ScrapError, timings: Timings) -> ScrapError:
-        """The page is not to blame for a deadline that passed mostly in queues of this service."""
+    def _failure(self, error: ScrapError, timings: Timings) -> Preview:
+        """A failure's preview; the page is not to blame for a deadline that passed mostly in queues of this service."""
         if error.reason is Reason.TIMEOUT_TOTAL and timings.wait > self._deadline / 2:
-            return Overloaded(Reason.FULL, "the deadline passed in the queue")
-        return error
-
-    def _failed(self, target: Target, error: ScrapError, timings: Timings, hit: Hit | None, hold: float) -> Preview:
+            error = Overloaded(Reason.FULL, "the deadline passed in the queue")
         failed = entry.failure(error, policy=self._freshness, now=self._clock())
-        kept = self._cache.fail(target.key, failed, fallback=hit.entry if hit else None, hold=hold)
-        return Preview(kept, MISS if kept is failed else STALE, timings, error.internal)
+        return Preview(failed, MISS, timings, error.internal)
 
-    async def _admitted(
-        self, target: Target, summary: FetchEnded, deadline: Deadline, look: Look | None = None
-    ) -> FetchedPreview:
+    async def _fetch(self, target: Target, summary: FetchEnded, deadline: Deadline, look: Look | None) -> Preview:
         started = time.perf_counter()
         with await self._admission.enter() as slot:
             summary.queued = summary.timings.wait = time.perf_counter() - started
-            made = await self._previewed(await self._fetcher.open(target, summary, deadline), slot, look)
-            while made.leads_to:
-                try:
-                    page = await self._fetcher.follow(made.leads_to, made.navigation)
-                    made = await self._previewed(page, slot, look)
-                except UpstreamError:  # the page itself was read, and has no Open Graph
-                    break
-        return made
+            try:
+                made = await self._previewed(await self._fetcher.open(target, summary, deadline), slot, look)
+                while made.leads_to:
+                    try:
+                        page = await self._fetcher.follow(made.leads_to, made.navigation)
+                        made = await self._previewed(page, slot, look)
+                    except UpstreamError:  # the page itself was read, and has no Open Graph
+                        break
+            finally:
+                self._emit(summary)
+        self._cache.put(target.key, made.entry)
+        return Preview(made.entry, MISS, summary.timings, notes=made.notes)
 
     async def _previewed(self, page: FetchedPage, slot: Slot, look: Look | None) -> FetchedPreview:
         """Reads and parses a page."""

@@ -45,7 +45,7 @@ async def test_others_are_answered_while_a_page_takes_long(monkeypatch: pytest.M
         settings = Settings(
             {"allowed_networks": (ip_network("127.0.0.0/8"),), "allowed_ports": frozenset({origin.server_port})}
         )
-        async with app.components(settings) as built:
+        async with app.build_components(settings) as built:
             slow = asyncio.create_task(built.previewer.make(urls.parse(f"{origin.url}/{kind}")))
             assert await asyncio.to_thread(begun.wait, 20)
             card = await built.previewer.make(urls.parse(f"{origin.url}/card.html"))

@@ -13,12 +13,14 @@ from tests.integration.counted_page import CountedPage
 MIB = 1 << 20
 CARD = '<meta property="og:title" content="T"><meta property="og:image" content="https://i.example/i.png">'
 SIZE = '<meta property="og:image:width" content="1200"><meta property="og:image:height" content="630">'
+UNUSABLE = '<meta property="og:image" content="ftp:"><meta property="og:image:alt" content="https://i.example/i.png">'
 UTF_8 = "<meta charset=utf-8>"
 JSON_LD = '<script type="application/ld+json">{"@type": "Article", "headline": "Fish &amp; chips"}</script>'
 PAGES: dict[str, tuple[str, str]] = {
     "/good": ("text/html; charset=utf-8", CARD + SIZE),
     "/relative": ("text/html; charset=utf-8", CARD.replace("https://i.example", "") + SIZE),
     "/unsized": ("text/html; charset=utf-8", CARD),
+    "/alt": ("text/html; charset=utf-8", UNUSABLE + CARD + SIZE),
     "/long": ("text/html; charset=utf-8", CARD.replace('"T"', f'"{"T" * 71}"') + SIZE),
     "/twice": ("text/html; charset=utf-8", CARD + SIZE + '<meta property="og:title" content="U">'),
     "/insecure": ("text/html; charset=utf-8", CARD.replace("https", "http") + SIZE),
@@ -100,6 +102,7 @@ def test_the_open_graph_is_that_of_the_other_path(service: running.Service, orig
         ("/good", []),
         ("/relative", ["image_insecure", "url_relative"]),  # it is on this origin, which is http
         ("/unsized", ["image_size_missing"]),
+        ("/alt", ["url_unusable"]),  # the alt of an image that is none is the next one's URL
         ("/long", ["title_long"]),
         ("/twice", ["duplicate_ignored"]),
         ("/insecure", ["image_insecure"]),

@@ -28,8 +28,8 @@ def test_what_is_frequent_has_a_counter(keys: list[str], k: int) -> None:
     assert {key for key, count in exact.items() if count * k > len(keys)} <= summary.counters.keys()
     for key, count in exact.items():
         if counter := summary.counters.get(key):
-            assert counter.requests <= count <= counter.most
-            assert counter.most - counter.requests <= summary.missed
+            assert counter.requests <= count <= counter.upper_bound
+            assert counter.upper_bound - counter.requests <= summary.missed
         else:
             assert count <= summary.missed
 

@@ -50,13 +50,13 @@ def public_app(
     clients: ClientReader,
     emit: Emit,
     version: str,
-    more: Mapping[str, ASGIApp] = MappingProxyType({}),
+    endpoints: Mapping[str, ASGIApp] = MappingProxyType({}),
     has_docs: bool = True,
     around: Around | None = None,
 ) -> Starlette:
     """Builds the public application.
 
-    `version` is OpenAPI's, `more` are endpoints beside those of previews, by path; `has_docs`: whether `/docs` is one.
+    `version` is OpenAPI's, `endpoints` are those beside that of previews, by path; `has_docs`: whether `/docs` is one.
     """
     description = openapi.render(version)
 
@@ -66,7 +66,7 @@ def public_app(
 
     endpoint = scrap.ScrapEndpoint(previewer, targets)
     routes = [ExactRoute(scrap.PATH, endpoint), ExactRoute(openapi.PATH, describe)]
-    routes += [ExactRoute(path, endpoint) for path, endpoint in more.items()]
+    routes += [ExactRoute(path, endpoint) for path, endpoint in endpoints.items()]
     routes += [ExactRoute(*page, template=problem_pages.TEMPLATE) for page in problem_pages.endpoints()]
     if has_docs:
         routes += [ExactRoute(*page, template=docs.PATH) for page in docs.endpoints()]

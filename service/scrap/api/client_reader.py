@@ -63,7 +63,7 @@ def _nodes(fields: Mapping[bytes, bytes]) -> Iterator[str]:
     """The addresses in X-Forwarded-For, else in Forwarded (RFC 7239), the last first: the peer added that one."""
     x_forwarded_for = fields.get(b"x-forwarded-for")
     hops = fields.get(b"forwarded", b"") if x_forwarded_for is None else x_forwarded_for
-    for hop in reversed(hops.decode("latin-1").rsplit(",", _HOPS)):
+    for hop in reversed(hops.decode("latin-1").rsplit(",", _HOPS)[-_HOPS:]):
         if node := hop.strip(" \t"):
             if x_forwarded_for is None:
                 node = _parameter_for(node)

@@ -19,7 +19,7 @@ class CORSPolicy:
 
 
 def cors(policy: CORSPolicy) -> Callable[[ASGIApp], ASGIApp] | None:
-    """The middleware; None where no origin is allowed."""
+    """The middleware; None where no origin is allowed. It wraps what `RequestContext` itself responds as well."""
     if not policy.origins:
         return None
     return partial(

@@ -22,7 +22,9 @@ class ExplainEndpoint:
         state = scope["state"]
         summary = state["summary"]
         target = self._targets.read(scope["query_string"], state["fields"])
-        explanation = await self._explainer.explain(target, summary, state.get("disconnect"))
+        summary.target, summary.target_host = target.href, target.host
+        preview, explanation = await self._explainer.explain(target, state.get("disconnect"))
+        preview.fill_in(summary)
         headers = {"Cache-Control": "no-store", "Server-Timing": server_timing(summary).decode()}
         response = Response(orjson.dumps(explanation), headers=headers, media_type="application/json")
         await response(scope, receive, send)

@@ -8,13 +8,12 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
 
-from scrap.errors import Outcome, Reason, ScrapError
+from scrap.errors import RETRY_AFTER, Outcome, Reason, ScrapError
 from scrap.events import RequestEnded
 from scrap.preview import MISS
 
 MEDIA_TYPE = "application/problem+json"
 _MEDIA = MEDIA_TYPE.encode()
-_RETRY_AFTER = 1  # seconds, of every rejection by the service: a client that waits for longer finds free slots unused
 # Problem types are tag URIs (RFC 4151), which need no server; each has a page below this path as well.
 _TYPE_PREFIX = "tag:scrap.dev,2026:"
 HELP = "/problems/"
@@ -102,7 +101,7 @@ class Problem(Response):
         if summary.cache:  # a page was asked for
             self.raw_headers.append((b"server-timing", server_timing(summary)))
         if reason.outcome is Outcome.SHED:
-            retry_after = _RETRY_AFTER
+            retry_after = RETRY_AFTER
         if retry_after is not None:
             self.raw_headers.append((b"retry-after", b"%d" % retry_after))
 

@@ -7,7 +7,7 @@ import signal
 import sys
 import threading
 from collections.abc import Callable, Iterator
-from typing import Any
+from typing import Any, NamedTuple
 
 import click
 import orjson
@@ -15,8 +15,7 @@ import uvloop
 
 from scrap import admission, app, fetch, urls
 from scrap.cli.settings_command import SettingsCommand
-from scrap.errors import Outcome, Reason, ScrapError, UpstreamError
-from scrap.events import RequestEnded
+from scrap.errors import Outcome, Reason, ScrapError
 from scrap.settings import SettingError, Settings
 
 # By outcome: click's own 2 for a wrong command line, and two of sysexits.h. The greatest is the worst.
@@ -33,7 +32,14 @@ _COMMON = "deadline allowed-networks allowed-hosts allowed-ports user-agent acce
 _FORMATS = "json: the Open Graph of one page, or an array; ndjson: one result per line; table: once all are finished."
 
 Object = dict[str, Any]
-Result = tuple[str, Object, Object, ScrapError | None]  # a URL, its Open Graph, the explanation, why there is none
+
+
+class GetResult(NamedTuple):
+    url: str
+    graph: Object
+    explanation: Object  # empty where none is wanted
+    error: ScrapError | None = None  # why there is no Open Graph
+    upstream_status: int | None = None
 
 
 @click.command(cls=SettingsCommand, headings=("Load", "Fetching"), common=_COMMON)
@@ -91,7 +97,7 @@ def _addresses(given: tuple[str, ...]) -> Iterator[str]:
                     yield urls.decode(address)
 
 
-async def _each(addresses: Iterator[str], settings: Settings, verbose: bool, show: Callable[[Result], None]) -> None:
+async def _each(addresses: Iterator[str], settings: Settings, verbose: bool, show: Callable[[GetResult], None]) -> None:
     """Shows the result of each address in their order, as soon as it is there.
 
     So many pages are fetched at once that neither admission nor the per-host limit rejects one. A daemon thread reads
@@ -99,7 +105,7 @@ async def _each(addresses: Iterator[str], settings: Settings, verbose: bool, sho
     """
     most = min(settings[admission.AdmissionLimits].capacity, settings[fetch.FetchLimits].per_host)
     loop, slots = asyncio.get_running_loop(), threading.Semaphore(most)
-    started: asyncio.Queue[asyncio.Task[Result] | OSError | None] = asyncio.Queue()
+    started: asyncio.Queue[asyncio.Task[GetResult] | OSError | None] = asyncio.Queue()
 
     def start(address: str) -> None:
         started.put_nowait(asyncio.create_task(_result(built, address, verbose)))
@@ -115,30 +121,27 @@ async def _each(addresses: Iterator[str], settings: Settings, verbose: bool, sho
                 end = error
             loop.call_soon_threadsafe(started.put_nowait, end)
 
-    async with app.components(settings) as built:
+    async with app.build_components(settings) as built:
         threading.Thread(target=read, daemon=True).start()
         while isinstance(task := await started.get(), asyncio.Task):
             show(await task)
             slots.release()
-    if task:
-        raise task
+    if stdin_error := task:
+        raise stdin_error
 
 
-async def _result(built: app.Components, url: str, verbose: bool) -> Result:
+async def _result(built: app.Components, url: str, verbose: bool) -> GetResult:
     explanation: Object = {}
     try:
         target = urls.parse(url)
         if verbose:
-            ended = RequestEnded("", "GET", "", 0, Outcome.OK, None)
-            explanation = await built.explainer.explain(target, ended)
-            reason, internal, status = ended.reason, ended.internal, ended.upstream_status
-            graph = explanation["open_graph"]
+            preview, explanation = await built.explainer.explain(target)
         else:
-            made = await built.previewer.make(target)
-            reason, internal, status = made.entry.reason, made.internal, made.entry.upstream_status
-            graph = orjson.loads(made.entry.body or b"{}")
-        return url, graph, explanation, UpstreamError(reason, internal, status=status) if reason else None
-    except ScrapError as error:
-        return url, {}, explanation, error
-    except Exception as error:  # noqa: BLE001 - the other pages are still fetched
-        return url, {}, explanation, ScrapError(Reason.INTERNAL, repr(error))
+            preview = await built.previewer.make(target)
+        entry = preview.entry
+        error = ScrapError(entry.reason, preview.internal) if entry.reason else None
+        return GetResult(url, orjson.loads(entry.body or b"{}"), explanation, error, entry.upstream_status)
+    except ScrapError as raised:
+        return GetResult(url, {}, explanation, raised)
+    except Exception as raised:  # noqa: BLE001 - the other pages are still fetched
+        return GetResult(url, {}, explanation, ScrapError(Reason.INTERNAL, repr(raised)))

@@ -12,7 +12,7 @@ from rich.table import Table
 from rich.text import Text
 
 from scrap.api import problem
-from scrap.cli.get_command import EXIT_CODES, Object, Result
+from scrap.cli.get_command import EXIT_CODES, GetResult, Object
 from scrap.errors import Outcome, ScrapError
 
 # What would control a terminal or reorder its text: C0 (but line feeds), C1, line separators, bidirectional controls.
@@ -25,7 +25,8 @@ class Output:
     """Writes results as they come; `end` writes what follows the last. `bar` counts them, on a terminal's stderr."""
 
     def __init__(self, given: tuple[str, ...], form: str) -> None:
-        reads, self._is_one = "-" in given, given != ("-",) and len(given) == 1 and form == "json"
+        reads = "-" in given
+        self._is_one = form == "json" and len(given) == 1 and not reads
         self._form, self._before = form, "["
         self._stdout, self._stderr = _console(1), _console(2)
         self._table = Table("URL", "Result", "Title", "Image", box=None, pad_edge=False)
@@ -35,8 +36,8 @@ class Output:
         self.bar = Progress(*columns, console=self._stderr, transient=True, auto_refresh=False, disable=hidden)
         self.bar.add_task("", total=None if reads else len(given))
 
-    def add(self, result: Result) -> None:
-        url, graph, explanation, error = result
+    def add(self, result: GetResult) -> None:
+        url, graph, explanation, error, status = result
         self.bar.stop()
         if explanation:
             self._stderr.print(_explained(explanation))
@@ -47,7 +48,8 @@ class Output:
             cells = (error.reason, error.reason.sentence) if error else (outcome, title, graph.get("image", ""))
             self._table.add_row(*map(_cell, (url, *cells)), style="red" if error else "")
         elif not self._is_one:
-            found = {"problem": problem.members_of(error.reason) | _status(error)} if error else {"open_graph": graph}
+            upstream = {} if status is None else {"upstream_status": status}
+            found = {"problem": problem.members_of(error.reason) | upstream} if error else {"open_graph": graph}
             self._write({"url": url, **found}, self._before if self._form == "json" else "")
             self._before = ","  # whole lines, for the bar is on the next
         elif not error:
@@ -74,10 +76,6 @@ class Output:
             self._stdout.print(JSONHighlighter()(_printable(text.decode())), end="", soft_wrap=True)
         else:
             click.echo(text, nl=False)
-
-
-def _status(error: ScrapError) -> Object:
-    return {} if (status := getattr(error, "status", None)) is None else {"upstream_status": status}
 
 
 def _explained(explanation: Object) -> Table:

@@ -6,9 +6,9 @@ from heapq import nlargest
 
 @dataclass(slots=True)
 class ClientCounter:
-    """The requests of one client, of which those before it had a counter are missing."""
+    """Counts of one client since its counter began."""
 
-    most: int = 0  # requests that it sent at most, those included
+    upper_bound: int = 0  # of its requests, those before included
     requests: int = 0
     failures: int = 0  # rejected and blocked requests included
     rejections: int = 0
@@ -21,7 +21,7 @@ class SpaceSaving:
 
     Of N requests, every key with more than N/k has a counter; its `requests` is too low by at most `missed`, which is
     at most N/k. A new counter begins with `missed`, the most that a pruned one may have had. Each pruned one takes at
-    least what a new one brought: all `most` together are never more than N when k are left, and none of these k is
+    least what a new one brought: the sum of `upper_bound` is never more than N when k are left, and none of these k is
     less than the next `missed`.
     """
 
@@ -39,11 +39,11 @@ class SpaceSaving:
             if len(self.counters) == 2 * self._k:
                 self._prune()
             counter = self.counters[key] = ClientCounter(self.missed)
-        counter.most += 1
+        counter.upper_bound += 1
         counter.requests += 1
         return counter
 
     def _prune(self) -> None:
         before = self.counters
-        self.counters = dict(nlargest(self._k, before.items(), key=lambda item: item[1].most))
-        self.missed = max(counter.most for key, counter in before.items() if key not in self.counters)
+        self.counters = dict(nlargest(self._k, before.items(), key=lambda item: item[1].upper_bound))
+        self.missed = max(counter.upper_bound for key, counter in before.items() if key not in self.counters)

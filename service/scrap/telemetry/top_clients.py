@@ -18,7 +18,7 @@ _MINUTES: Final = 5  # before the current one
 _K: Final = 128  # a client with a 128th of a minute's requests is in its counters
 _TOP: Final = 20
 _USER_AGENT_BYTES: Final = 200
-_NONE: Final = dict.fromkeys(("requests", "failures", "rejections", "blocked"), 0)
+_ZEROS: Final = dict.fromkeys(("requests", "failures", "rejections", "blocked"), 0)
 
 
 class TopClients:
@@ -48,19 +48,19 @@ class TopClients:
     def render(self) -> bytes:
         """Renders the list as JSON, a client a line; in about a millisecond."""
         now = self._clock()
-        minutes = self._recent(now // _MINUTE).values()
+        recent = self._recent(now // _MINUTE).values()
         rows: dict[str, dict[str, Any]] = {}
-        for minute in minutes:
-            for address, counter in minute.counters.items():
-                row = rows.setdefault(address, {"client_address": address, **_NONE})
-                for name in _NONE:
+        for counts in recent:
+            for address, counter in counts.counters.items():
+                row = rows.setdefault(address, {"client_address": address, **_ZEROS})
+                for name in _ZEROS:
                     row[name] += getattr(counter, name)
                 row["user_agent"] = counter.user_agent.decode(errors="ignore")
         head = {
             "log_clients": self._log,
             "seconds": round(min(now - self._began, now % _MINUTE + _MINUTES * _MINUTE)),
-            "requests": sum(minute.total for minute in minutes),
-            "missed": sum(minute.missed for minute in minutes),
+            "requests": sum(counts.total for counts in recent),
+            "missed": sum(counts.missed for counts in recent),
         }
         lines = [b"\n" + orjson.dumps(row) for row in nlargest(_TOP, rows.values(), key=itemgetter("requests"))]
         return orjson.dumps(head)[:-1] + b',"clients":[' + b",".join(lines) + b"]}\n"

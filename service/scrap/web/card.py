@@ -30,9 +30,8 @@ class Card(NamedTuple):
 
 def card_of(graph: dict[str, Any], url: str) -> Card:
     """Makes the card of a page's Open Graph; `url` is where the page was found."""
-    images = graph.get("images", [])
     image = graph.get("image", "")
-    first: dict[str, Any] = next((one for one in images if image in (one.get("url"), one.get("secure_url"))), {})
+    first: dict[str, Any] = next((one for one in graph.get("images", ()) if {"url", "secure_url"} & one.keys()), {})
     article, videos = graph.get("article", {}), graph.get("videos", [])
     kind, about = "link", list[str]()
     if videos or graph.get("type", "").startswith("video"):

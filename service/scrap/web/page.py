@@ -13,7 +13,7 @@ from jinja2 import Environment, FunctionLoader, Template
 from markupsafe import escape
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from scrap.errors import InvalidURL, Outcome, Overloaded, Reason
+from scrap.errors import RETRY_AFTER, InvalidURL, Outcome, Overloaded, Reason
 from scrap.explanation import Explainer
 from scrap.turns import Turns
 from scrap.urls import Target
@@ -89,7 +89,9 @@ class PageEndpoint:
         if url:
             try:
                 target = self._read(b"url=" + quote(with_scheme(url), safe="").encode(), fields)
-                document = await self._explainer.explain(target, summary, state.get("disconnect"))
+                summary.target, summary.target_host = target.href, target.host
+                preview, document = await self._explainer.explain(target, state.get("disconnect"))
+                preview.fill_in(summary)
             except (InvalidURL, Overloaded) as raised:
                 error = raised.reason
                 summary.reason, summary.outcome, summary.internal = error, error.outcome, raised.internal
@@ -109,7 +111,7 @@ class PageEndpoint:
             (b"content-security-policy", _POLICY.format(images=images).encode()),
         ]
         if error and error.outcome is Outcome.SHED:
-            headers.append((b"retry-after", b"1"))
+            headers.append((b"retry-after", b"%d" % RETRY_AFTER))
         await send({"type": "http.response.start", "status": status, "headers": headers})
         await send({"type": "http.response.body", "body": body})
 

@@ -190,6 +190,7 @@ def all_trusted(count: int) -> bytes:
 def test_a_long_chain_costs_no_more_than_its_last_hops() -> None:
     assert calls(all_trusted(32), XFF) < calls(all_trusted(1300), XFF) < 1.1 * calls(all_trusted(40), XFF)
     assert address(all_trusted(1300)) == "10.0.4.244"  # the 32nd from the end
+    assert address(all_trusted(33)) == "10.0.0.1"  # likewise: the 33rd is an address, and is not read
 
 
 @pytest.mark.parametrize("element", [b"a=b;", b";", b'"', b"for=[;", b"=", b" ;"])

@@ -6,9 +6,11 @@ import pytest
 from starlette.types import Message
 
 from scrap import urls
-from scrap.errors import Outcome
-from scrap.events import RequestEnded
+from scrap.cache.entry import Entry
+from scrap.errors import Outcome, Reason
+from scrap.events import RequestEnded, Timings
 from scrap.explanation import Explainer
+from scrap.preview import MISS, Preview
 from scrap.turns import Turns
 from scrap.web.page import PageEndpoint, asked, bar, clip, pretty, with_scheme
 
@@ -61,8 +63,10 @@ def test_the_bar_of_phases() -> None:
 class FixedExplainer:
     """An explainer that has one explanation for every page."""
 
-    async def explain(self, *_: Any) -> dict[str, Any]:
-        return {
+    async def explain(self, *_: Any) -> tuple[Preview, dict[str, Any]]:
+        outcome, reason = Outcome.BLOCKED, Reason.BLOCKED_PORT
+        entry = Entry(outcome=outcome, reason=reason, stored=0.0, fresh_until=0.0, swr_until=0.0, sie_until=0.0)
+        return Preview(entry, MISS, Timings()), {
             "outcome": "blocked",
             "why": {"code": "x", "detail": "y", "fault": "caller"},
             "cache": {"state": "miss"},
@@ -90,3 +94,4 @@ async def test_a_page_is_rendered_when_it_is_its_turn() -> None:
     await endpoint(scope, receive, send)
     assert order == ["another step", "http.response.start", "http.response.body"]
     assert turns.spent > spent
+    assert (summary.target, summary.reason, summary.cache) == ("http://a.example/", Reason.BLOCKED_PORT, MISS)
