@@ -42,12 +42,12 @@ def descriptions(schema: Any) -> Iterator[str]:
             yield from descriptions(value)
 
 
-def helps(command: click.Command) -> str:
+def helps(command: click.Command, parent: click.Context | None = None) -> str:
     """The help of a command and of all below it, with the options that only `--help-all` shows."""
-    with click.Context(command) as context:
+    with click.Context(command, parent, **command.context_settings) as context:
         below = command.commands.values() if isinstance(command, click.Group) else ()
         hidden = (f"{option.opts}  {option.help}" for option in command.params if getattr(option, "hidden", False))
-        return "\n".join([command.get_help(context), *hidden, *map(helps, below)])
+        return "\n".join([command.get_help(context), *hidden, *(helps(each, context) for each in below)])
 
 
 def messages(source: Path) -> Iterator[str]:
