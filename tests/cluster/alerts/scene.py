@@ -49,6 +49,7 @@ def quick(intervals: Intervals, node: str) -> Object:
                     "hours": {"long": window(120), "short": window(30), "steady": window(30), "for": "1h"},
                 },
                 "disk": {"window": window(30), "recent": window(15), "usual": window(120), "every": "5s"},
+                "usual": {"every": "5s"},
                 "alerts": {
                     "ScrapDown": {"for": "5s"},
                     "ScrapRejectingLoad": {"for": "5s"},
