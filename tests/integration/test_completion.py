@@ -27,6 +27,7 @@ PATIENCE = 60.0  # seconds
 def installed(*shells: str) -> list[object]:
     """The shells; those that are not on this machine are left out, by name."""
     return [
+        # .ci/run installs all three, and fails where anything is skipped.
         pytest.param(name, marks=pytest.mark.skipif(not shutil.which(name), reason=f"{name} is not installed"))
         for name in shells
     ]

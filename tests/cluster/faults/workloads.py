@@ -89,7 +89,7 @@ def restarted(scene: Scene) -> Iterator[Words]:
         return int(state["restartCount"]) if state["ready"] else -1
 
     for count in range(3):
-        until(f"it runs after {count} restarts", lambda count=count: restarts() == count, 60)  # type: ignore[misc]
+        until(f"it runs after {count} restarts", lambda count=count: restarts() == count, 60)  # type: ignore[misc]  # a default has no type
         on_its_node(pod, 'kill -KILL "$process"')
     try:
         yield {"POD": name}

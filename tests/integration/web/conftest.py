@@ -99,7 +99,7 @@ def browser() -> Iterator[Browser]:
     """Debian's Chromium, which reaches loopback alone."""
     chromium = shutil.which("chromium")
     if chromium is None:
-        pytest.skip("chromium is not installed")
+        pytest.skip("chromium is not installed")  # .ci/run installs it, and fails where anything is skipped
     with sync_playwright() as playwright:
         alone = ["--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1", "--disable-dev-shm-usage"]
         browser = playwright.chromium.launch(executable_path=chromium, args=alone)

@@ -34,7 +34,7 @@ class Tags(HTMLParser):
 
 
 def show(service: running.Service, url: str, **options: dict[str, str]) -> client.ServiceResponse:
-    return client.request(service.url, path_of(url), **options)  # type: ignore[arg-type]
+    return client.request(service.url, path_of(url), **options)  # type: ignore[arg-type]  # of several types, each its own
 
 
 @pytest.mark.parametrize("path", ["/large", "/instead", "/missing", "/file", "/article"])

@@ -86,7 +86,7 @@ async def test_a_page_is_rendered_when_it_is_its_turn() -> None:
         order.append(message["type"])
 
     async def receive() -> Message:
-        raise NotImplementedError
+        raise AssertionError("a page has no use for a body")
 
     summary = RequestEnded("", "GET", "/", 0, Outcome.OK, 0.0)
     scope = {"query_string": b"url=a", "state": {"summary": summary, "fields": {}}}
