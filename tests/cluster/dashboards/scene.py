@@ -53,13 +53,17 @@ HANGING = tuple("hangs" if kind in {"graph", "slow"} else kind for kind in MIX)
 
 
 def values(namespace: Namespace) -> Object:
-    """A service with few slots, so that few calls fill it, and the operator beside it."""
+    """A service with few slots, so that few calls fill it, and the operator beside it.
+
+    What is usual is evaluated every 5 minutes by default, so its first value may come later than the test waits.
+    """
     return {
         "replicaCount": 1,
         "preStopSeconds": 1,
         "config": {**may_scrape(namespace), "deadline": 3, "maxFetches": 8, "maxWaiting": 8, "shutdown": 5},
         "podDisruptionBudget": {"enabled": False},
         "operator": {"enabled": True, "alertScaler": {"minReplicas": 2, "maxReplicas": 4}},
+        "monitoring": {"prometheusRule": {"usual": {"every": "15s"}}},
     }
 
 
