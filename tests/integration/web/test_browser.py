@@ -136,7 +136,7 @@ def test_it_works_without_javascript(visit: Visit, shown: running.Origin, option
 @pytest.mark.parametrize(
     ("url", "words"),
     [
-        ("{origin}/nothing", "The page has no Open Graph"),
+        ("{origin}/nothing", "No Open Graph was found"),
         ("{origin}/instead", "What the page has instead"),
         ("{origin}/file", "The page is not HTML"),
         ("{origin}/missing", "The host responded with status 404"),
