@@ -97,8 +97,10 @@ async def _without_slash(request: Request) -> Response:
     """Redirects to the path without its final slash.
 
     Starlette's redirect has the client's Host in it. A relative reference (RFC 3986, section 4.2) has neither that nor
-    the prefix of a proxy.
+    the prefix of a proxy. It cannot remove a slash that is percent-encoded: 404.
     """
+    if b"%" in request.scope["raw_path"]:
+        raise HTTPException(HTTPStatus.NOT_FOUND)
     query = request.scope["query_string"].decode("latin-1")
     location = f"../{request.scope['path'].split('/')[-2]}" + (f"?{query}" if query else "")
     return Response(status_code=HTTPStatus.PERMANENT_REDIRECT, headers={"Location": location})

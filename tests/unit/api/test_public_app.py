@@ -10,7 +10,7 @@ import pytest
 from scrap import api
 from scrap.admission import Admission, AdmissionLimits
 from scrap.api.client_reader import NO_CLIENTS
-from scrap.errors import Outcome, Reason
+from scrap.errors import Outcome, Overloaded, Reason
 from scrap.events import Event, RequestEnded, RequestStarted, ignore
 from scrap.preview import Previewer
 
@@ -20,9 +20,11 @@ IDLE = Admission(AdmissionLimits())
 class Broken:
     """Stands in for a previewer that has a bug; a real one has none to offer."""
 
+    def __init__(self, error: BaseException | None = None) -> None:
+        self._error = error
+
     def peek(self, target: object, *, no_cache: bool) -> None:
-        """Fails as no known error does."""
-        raise RuntimeError("the secret is at 10.0.0.7")
+        raise self._error or RuntimeError("the secret is at 10.0.0.7")
 
 
 async def call(app: Any, *headers: tuple[bytes, bytes], path: str = "/api/v1/scrap") -> list[dict[str, Any]]:
@@ -39,6 +41,7 @@ async def call(app: Any, *headers: tuple[bytes, bytes], path: str = "/api/v1/scr
         "type": "http",
         "method": "GET",
         "path": path,
+        "raw_path": path.encode(),
         "root_path": "",
         "query_string": b"url=http://example.com/",
         "headers": headers,
@@ -147,13 +150,16 @@ async def test_a_scrape_keeps_nobody_waiting() -> None:
     assert (await scrape)[1]["body"] == b"figures"
 
 
-async def test_a_bug_is_answered_to_scripts_of_another_origin_as_well() -> None:
+@pytest.mark.parametrize(
+    ("error", "status"), [(RuntimeError(), 500), (asyncio.CancelledError(), 503), (Overloaded(), 503)]
+)
+async def test_scripts_of_another_origin_may_read_every_failure(error: BaseException, status: int) -> None:
     around = api.cors(api.CORSPolicy(("https://app.example",)))
-    previewer = cast("Previewer", Broken())
+    previewer = cast("Previewer", Broken(error))
     app = api.public_app(
         previewer, IDLE, targets=api.TargetReader("en"), emit=ignore, version="1", clients=NO_CLIENTS, around=around
     )
     start, _ = await call(app, (b"origin", b"https://app.example"))
     headers = dict(start["headers"])
-    assert (start["status"], headers[b"access-control-allow-origin"]) == (500, b"https://app.example")
+    assert (start["status"], headers[b"access-control-allow-origin"]) == (status, b"https://app.example")
     assert headers[b"x-request-id"]
