@@ -105,6 +105,11 @@ class Explainer:
         return study.preview, _present(**document)
 
 
+def image_of(graph: Object) -> Object:
+    """The image that a card shows: the first that has a URL."""
+    return next((image for image in graph.get("images", ()) if {"url", "secure_url"} & image.keys()), {})
+
+
 def _document(study: Study) -> Object:
     (entry, *_), hit, summary = study
     document: Object = {
@@ -145,8 +150,7 @@ def _of_page(document: Object, page_bytes: int) -> Iterator[Found]:
 def _of_graph(graph: Object) -> Iterator[Found]:
     if not graph:
         return
-    title, image = graph.get("title", ""), graph.get("image", "")
-    first: Object = next((one for one in graph.get("images", ()) if {"url", "secure_url"} & one.keys()), {})
+    title, image, first = graph.get("title", ""), graph.get("image", ""), image_of(graph)
     if not title:
         yield "title_missing", None
     elif len(title) > LONGEST_TITLE:
