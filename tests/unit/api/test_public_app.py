@@ -7,6 +7,7 @@ from typing import Any, cast
 import orjson
 import pytest
 from starlette.applications import Starlette
+from starlette.types import Message
 
 from scrap import api
 from scrap.admission import Admission, AdmissionLimits
@@ -15,6 +16,7 @@ from scrap.api.request_context import Around
 from scrap.errors import Outcome, Overloaded, Reason
 from scrap.events import Emit, Event, RequestEnded, RequestStarted, ignore
 from scrap.preview import Previewer
+from tests.unit.api.asgi import call
 
 IDLE = Admission(AdmissionLimits())
 
@@ -35,37 +37,13 @@ def broken_app(error: BaseException | None = None, emit: Emit = ignore, around: 
     return api.public_app(previewer, IDLE, targets=targets, emit=emit, version="1", clients=NO_CLIENTS, around=around)
 
 
-async def call(app: Any, *headers: tuple[bytes, bytes], path: str = "/api/v1/scrap") -> list[dict[str, Any]]:
-    """Makes one request; gives the messages that were sent."""
-    sent: list[dict[str, Any]] = []
-
-    async def send(message: dict[str, Any]) -> None:
-        sent.append(message)
-
-    async def receive() -> dict[str, Any]:
-        return {"type": "http.disconnect"}
-
-    scope = {
-        "type": "http",
-        "method": "GET",
-        "path": path,
-        "raw_path": path.encode(),
-        "root_path": "",
-        "query_string": b"url=http://example.com/",
-        "headers": headers,
-    }
-    await app(scope, receive, send)
-    return sent
-
-
 async def test_a_bug_is_answered_recorded_and_not_disclosed() -> None:
     events: list[Event] = []
     app = broken_app(emit=events.append)
-    start, body = await call(app)
-    assert start["status"] == 500
-    problem = orjson.loads(body["body"])
-    assert (problem["reason"], problem["fault"]) == ("internal", "service")
-    assert b"10.0.0.7" not in body["body"]
+    status, _, body = await call(app)
+    problem = orjson.loads(body)
+    assert (status, problem["reason"], problem["fault"]) == (500, "internal", "service")
+    assert b"10.0.0.7" not in body
     started, ended = events
     assert isinstance(started, RequestStarted)
     assert isinstance(ended, RequestEnded)
@@ -94,7 +72,7 @@ async def test_a_call_that_the_server_gives_up_is_none_that_went_well() -> None:
     app = broken_app(emit=events.append)
     sending = asyncio.Event()
 
-    async def never_read(message: dict[str, Any]) -> None:
+    async def never_read(message: Message) -> None:
         sending.set()
         await asyncio.Event().wait()
 
@@ -121,11 +99,11 @@ async def test_a_scrape_keeps_nobody_waiting() -> None:
     public = broken_app()
     scrape = asyncio.create_task(call(management, path="/metrics"))
     assert await asyncio.to_thread(rendering.wait, 30)
-    assert (await call(public, path="/openapi.json"))[0]["status"] == 200
-    assert (await call(management, path="/readyz"))[0]["status"] == 200
+    assert (await call(public, path="/openapi.json"))[0] == 200
+    assert (await call(management, path="/readyz"))[0] == 200
     assert not scrape.done()
     rendered.set()
-    assert (await scrape)[1]["body"] == b"figures"
+    assert (await scrape)[2] == b"figures"
 
 
 @pytest.mark.parametrize(
@@ -133,7 +111,6 @@ async def test_a_scrape_keeps_nobody_waiting() -> None:
 )
 async def test_scripts_of_another_origin_may_read_every_failure(error: BaseException, status: int) -> None:
     app = broken_app(error, around=api.cors(api.CORSPolicy(("https://app.example",))))
-    start, _ = await call(app, (b"origin", b"https://app.example"))
-    headers = dict(start["headers"])
-    assert (start["status"], headers[b"access-control-allow-origin"]) == (status, b"https://app.example")
+    found, headers, _ = await call(app, (b"origin", b"https://app.example"))
+    assert (found, headers[b"access-control-allow-origin"]) == (status, b"https://app.example")
     assert headers[b"x-request-id"]
