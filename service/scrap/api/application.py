@@ -37,9 +37,8 @@ class ExactRoute(Route):
     def matches(self, scope: Scope) -> tuple[Match, Scope]:
         if scope["path"] != self.path:
             return Match.NONE, {}
-        is_full = self.methods is None or scope["method"] in self.methods
-        child_scope = {"endpoint": self.endpoint, "path_params": {}, "template": self.template}
-        return Match.FULL if is_full else Match.PARTIAL, child_scope
+        match = Match.FULL if scope["method"] in {"GET", "HEAD"} else Match.PARTIAL
+        return match, {"endpoint": self.endpoint, "path_params": {}, "template": self.template}
 
 
 def public_app(
