@@ -254,7 +254,7 @@ class TestEnds:
         terminal.sendintr()
         rest = terminal.read()
         terminal.close()
-        assert terminal.exitstatus == 130
+        assert terminal.exitstatus == 130, rest
         assert not re.search("Traceback|Error|Aborted|Exception", rest)
         assert rest.count("\x1b[?25l") <= rest.count("\x1b[?25h")  # the cursor is shown again
 
