@@ -115,6 +115,14 @@ def test_a_rejection_may_be_read(open_service: running.Service) -> None:
         first.close()
 
 
+def test_a_response_of_the_connection_itself_may_not(open_service: running.Service) -> None:
+    with client.connect(open_service.url) as connection:
+        connection.sendall(f"GET /openapi.json HTTP/1.1\r\nOrigin: {APP}\r\n\r\n".encode())  # without Host
+        response = b"".join(iter(lambda: connection.recv(65536), b""))
+    assert response.startswith(b"HTTP/1.1 400 ")
+    assert b"access-control" not in response.lower()
+
+
 def test_a_response_that_any_may_cache_depends_on_the_origin(
     open_service: running.Service, origin: running.Origin
 ) -> None:
