@@ -258,6 +258,16 @@ class TestEnds:
         assert not re.search("Traceback|Error|Aborted|Exception", rest)
         assert rest.count("\x1b[?25l") <= rest.count("\x1b[?25h")  # the cursor is shown again
 
+    def test_control_c_while_the_bar_begins(self) -> None:
+        code = (
+            "import signal; from rich.live import Live; from scrap import cli; "
+            "Live.refresh = lambda _: signal.raise_signal(signal.SIGINT); cli.main(['get', 'a', 'b'])"
+        )
+        terminal = shell('exec "$1" -c "$2"', sys.executable, code)
+        rest = terminal.read()
+        terminal.close()
+        assert (terminal.exitstatus, rest.count("\x1b[?25l"), rest.count("\x1b[?25h")) == (130, 1, 1), rest
+
     @pytest.mark.parametrize(
         ("command", "code", "words"),
         [
