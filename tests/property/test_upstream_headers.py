@@ -20,8 +20,9 @@ from scrap import urls
 from scrap.errors import Reason, UpstreamError
 from scrap.fetch import FetchLimits, redirects, response, response_head
 from scrap.fetch.cookies import Jar, read_cookie, read_date
-from scrap.fetch.response import READ_BYTES, TLSNotClosed, TLSOverheadExceeded, UpstreamResponse
+from scrap.fetch.response import TLSNotClosed, TLSOverheadExceeded, UpstreamResponse
 from scrap.fetch.response_head import read_head
+from scrap.fetch.socket_reader import READ_BYTES
 from scrap.turns import Turns
 
 _TIMES = int(os.environ.get("SCRAP_FUZZ", "1"))

@@ -10,8 +10,9 @@ from scrap.errors import Overloaded, Reason, UpstreamError
 from scrap.fetch import exhaustion
 from scrap.fetch.addresses import Address
 from scrap.fetch.limits import FetchLimits
-from scrap.fetch.response import READ_BYTES, UpstreamResponse
+from scrap.fetch.response import UpstreamResponse
 from scrap.fetch.secure import TLSConnection
+from scrap.fetch.socket_reader import READ_BYTES
 from scrap.fetch.tls_sessions import TLSSessions
 from scrap.turns import Turns
 from scrap.urls import Target

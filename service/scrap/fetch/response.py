@@ -10,14 +10,13 @@ import httptools
 
 from scrap.errors import Overloaded, Reason, ScrapError, UpstreamError
 from scrap.fetch import exhaustion
-from scrap.fetch.limits import KIB, FetchLimits
+from scrap.fetch.limits import FetchLimits
 from scrap.fetch.response_head import HEAD_END, Fields, read_head
+from scrap.fetch.socket_reader import SocketReader
 from scrap.turns import Turns
 from scrap.urls import Target
 
 _CHUNKED = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"
-READ_BYTES = 32 * KIB
-"""What one read of a socket takes; while any of it waits to be taken from here, the socket is paused."""
 
 
 class TLSNotClosed(ConnectionError):
@@ -28,21 +27,20 @@ class TLSOverheadExceeded(ssl.SSLError):
     """TLS took more bytes beside content than its limit."""
 
 
-class UpstreamResponse(asyncio.BufferedProtocol):
+class UpstreamResponse(SocketReader):
     """Sends a request once and holds what comes back, never more than its limits.
 
-    A body that ends before its framing says so is cut, not failed: what is held has the page's head, mostly.
+    A body that ends before its framing says so is cut, not failed: what is held has the page's head, mostly. While any
+    of it waits to be taken from here, the socket is paused.
 
     Args:
-        buffer: what sockets are read into, at least READ_BYTES long. All responses of an event loop share it: between
-            its filling and its reading nothing else runs.
-        turns: the event loop's time; what is read is parsed when it is its turn.
         eager: send the request as soon as there is a connection; else `begin` sends it.
     """
 
     def __init__(
         self, target: Target, request: bytes, limits: FetchLimits, buffer: memoryview, turns: Turns, *, eager: bool
     ) -> None:
+        super().__init__(buffer, turns)
         self.target = target
         self.status = 0  # before the head is there
         self.fields: Fields = {}
@@ -53,10 +51,7 @@ class UpstreamResponse(asyncio.BufferedProtocol):
         self.on_data: Callable[[], None] | None = None  # called when there is something to `take`, or nothing more
         self._request = request
         self._limits = limits
-        self._buffer = buffer
-        self._turns = turns
         self._eager = eager
-        self._transport: asyncio.Transport | None = None
         self._block = bytearray()  # of the header, as far as it is here
         self._has_head = False
         self._parser: httptools.HttpResponseParser | None = None  # of a body in chunks
@@ -65,10 +60,7 @@ class UpstreamResponse(asyncio.BufferedProtocol):
         self._sent = 0.0
         self._body: list[bytes] = []
         self._chunks = 0
-        self._paused = False
-        self._rest = b""  # read, and waiting for its turn; the socket is paused
         self._waiter: asyncio.Future[None] | None = None  # for the head
-        self._ended = False  # the body is over
         # Why, where it cannot go on. No exception: that has a traceback, which has our frames, which have us, and with
         # us all of the page in a cycle that only the garbage collector would find.
         self._failure: tuple[Reason, str] | None = None
@@ -85,7 +77,7 @@ class UpstreamResponse(asyncio.BufferedProtocol):
             self._waiter = asyncio.get_running_loop().create_future()
             await self._waiter
         if not self._has_head:
-            raise self._error()
+            raise self.error()
 
     def take(self) -> bytes | None:
         """Returns the bytes of the body that are here; b"" at its end, None where more may come.
@@ -97,13 +89,11 @@ class UpstreamResponse(asyncio.BufferedProtocol):
             self._body.clear()
             return data
         if self._failure:
-            raise self._error()
+            raise self.error()
         if self._ended:
             return b""
         if self._paused:
-            self._paused = False
-            if self._transport is not None and not self._rest:
-                self._transport.resume_reading()
+            self.resume_reading()
         return None
 
     def abort(self) -> None:
@@ -112,35 +102,22 @@ class UpstreamResponse(asyncio.BufferedProtocol):
         self._body.clear()
         self._end()
 
+    def fail(self, reason: Reason, internal: str) -> None:
+        """Ends it, for a reason that `head` and `take` raise."""
+        self._failure = reason, internal
+        self._end()
+
+    def error(self) -> ScrapError:
+        """Makes the exception of a response that failed."""
+        reason, internal = self._failure or (Reason.PROTOCOL_ERROR, "aborted")
+        return Overloaded(reason, internal) if reason is Reason.EXHAUSTED else UpstreamError(reason, internal)
+
     # What the event loop calls.
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._transport = cast("asyncio.Transport", transport)
         if self._eager:
             self.begin()
-
-    def get_buffer(self, sizehint: int) -> memoryview:
-        return self._buffer
-
-    def buffer_updated(self, nbytes: int) -> None:
-        if self._turns.is_free and not self._rest:
-            self._receive_in_turn(self._buffer[:nbytes])
-        elif self._transport is not None:
-            if not self._rest:
-                self._turns.call_soon(self._receive_rest)
-            self._rest += bytes(self._buffer[:nbytes])
-            self._transport.pause_reading()
-
-    def _receive_rest(self) -> None:
-        rest, self._rest = self._rest, b""
-        self._receive_in_turn(memoryview(rest))
-        if self._transport is not None and not self._paused:
-            self._transport.resume_reading()
-
-    def _receive_in_turn(self, data: memoryview) -> None:
-        started, spent = perf_counter(), self._turns.spent
-        self.receive(data)
-        self._turns.spend(perf_counter() - started - (self._turns.spent - spent))
 
     def receive(self, data: memoryview) -> None:
         """Parses what was read."""
@@ -155,11 +132,7 @@ class UpstreamResponse(asyncio.BufferedProtocol):
             self._end()
         self._notify()
         if self._body and self._transport is not None and not self._paused:
-            self._paused = True
-            self._transport.pause_reading()
-
-    def eof_received(self) -> None:
-        """Lets the connection be closed: no server responds to half of one."""
+            self.pause_reading()
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._transport = None
@@ -167,11 +140,11 @@ class UpstreamResponse(asyncio.BufferedProtocol):
             self._receive_rest()
         if self._ended:
             return
-        if exc is not None and exhaustion.is_ours(exc):
-            self._fail(Reason.EXHAUSTED, str(exc))  # not the page's fault: no page is cut for it
+        if exhaustion.is_ours(exc):
+            self.fail(Reason.EXHAUSTED, str(exc))  # not the page's fault: no page is cut for it
         elif not self._has_head:
             reason = Reason.TLS_FAILED if isinstance(exc, ssl.SSLError) else Reason.PROTOCOL_ERROR
-            self._fail(reason, f"closed before the end of the head: {exc or 'end of stream'}")
+            self.fail(reason, f"closed before the end of the head: {exc or 'end of stream'}")
         else:
             is_damaged = exc is not None and not isinstance(exc, TLSNotClosed)
             is_framed = self._parser is not None or self._left is not None  # else its end is the connection's
@@ -212,16 +185,16 @@ class UpstreamResponse(asyncio.BufferedProtocol):
             return b""
         self._block = block = bytearray(block[start:]) if start or not self._block else self._block
         if not b"HTTP/".startswith(block[:5].lstrip(b"\r\n")):
-            self._fail(Reason.PROTOCOL_ERROR, f"no HTTP: {bytes(block[:100])!r}")
+            self.fail(Reason.PROTOCOL_ERROR, f"no HTTP: {bytes(block[:100])!r}")
         elif len(data) > left:
-            self._fail(Reason.HEADERS_TOO_LARGE, f"more than {self._limits.header_bytes} bytes")
+            self.fail(Reason.HEADERS_TOO_LARGE, f"more than {self._limits.header_bytes} bytes")
         return b""
 
     def _read_head(self, block: bytes) -> None:
         try:
             head = read_head(block, self._limits.header_fields)
         except UpstreamError as error:
-            self._fail(error.reason, error.internal)
+            self.fail(error.reason, error.internal)
             return
         if head.status < 200:
             return
@@ -249,15 +222,7 @@ class UpstreamResponse(asyncio.BufferedProtocol):
             self._parser.feed_data(data)
         except (httptools.HttpParserError, httptools.HttpParserUpgrade) as error:
             if not self._ended:  # what comes after the end of the response does not matter
-                self._fail(Reason.PROTOCOL_ERROR, f"{type(error).__name__}: {error}")
-
-    def _fail(self, reason: Reason, internal: str) -> None:
-        self._failure = reason, internal
-        self._end()
-
-    def _error(self) -> ScrapError:
-        reason, internal = self._failure or (Reason.PROTOCOL_ERROR, "aborted")
-        return Overloaded(reason, internal) if reason is Reason.EXHAUSTED else UpstreamError(reason, internal)
+                self.fail(Reason.PROTOCOL_ERROR, f"{type(error).__name__}: {error}")
 
     def _end(self) -> None:
         self._ended = True

@@ -18,7 +18,8 @@ from scrap.errors import DeadlineExceeded, Overloaded, Reason, UpstreamError
 from scrap.fetch import EgressPolicy, FetchLimits, exhaustion, resolver
 from scrap.fetch.host_limits import HostSlots
 from scrap.fetch.resolver import Resolver
-from scrap.fetch.response import READ_BYTES, UpstreamResponse
+from scrap.fetch.response import UpstreamResponse
+from scrap.fetch.socket_reader import READ_BYTES
 from scrap.turns import Turns
 from tests.hostile.answers import CARD, HTML, page, says
 from tests.hostile.deaf import deaf
