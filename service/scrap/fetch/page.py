@@ -162,16 +162,18 @@ class FetchedPage:
             self._finish(error)
 
     def _step(self, feed: Feed) -> bool:
-        """Decodes a piece and feeds it; False where there is none yet."""
+        """Decodes a piece and feeds it; False where there is none, or none yet."""
         started = perf_counter()
         piece = b"" if self._is_behind else next(self._content, b"")
         decoded = perf_counter()
-        if piece is None:
+        if not (piece or self._is_behind):
             if self._decoder is not None:
                 self._turns.spend(decoded - started)
+            if piece is not None:
+                self._finish()
             return False
         try:
-            wants = feed(piece) if piece or self._is_behind else Wants.NOTHING
+            wants = feed(piece or b"")
         finally:
             ended = perf_counter()
             self.navigation.summary.timings.parse += ended - decoded
