@@ -42,37 +42,32 @@ class Zlib:
         self._members = members
         self._gzip = gzip
         self._inflater = zlib.decompressobj(_GZIP)
-        self._begun = gzip  # deflate: the first two bytes decide which
-        self._start = b""
-        self._over = False
+        self._start = b"" if not gzip else None  # the first two bytes of deflate decide which it is
 
     @property
     def finished(self) -> bool:
         return self._inflater.eof
 
     def feed(self, data: bytes) -> Iterator[bytes]:
-        if not self._begun:
+        if self._start is not None:
             data = self._start = self._start + data
             if len(data) < 2:
                 return
             is_zlib = data[0] & 0x0F == 8 and (data[0] << 8 | data[1]) % 31 == 0  # RFC 1950's check bits; else RFC 1951
             self._inflater = zlib.decompressobj(zlib.MAX_WBITS if is_zlib else -zlib.MAX_WBITS)
-            self._begun = True
-        while data and not self._over:
-            if self._inflater.eof:
-                self._over = not (self._gzip and data.startswith(b"\x1f"))
-                if not self._over:
-                    self._members = _next_member(self._members)
-                    self._inflater = zlib.decompressobj(_GZIP)
-                continue
+            self._start = None
+        piece = b""
+        while data or len(piece) == self._step:  # a full piece: it may hold something back
+            if self._inflater.eof and data:
+                self._gzip = self._gzip and data.startswith(b"\x1f")
+                if not self._gzip:
+                    return
+                self._members = _next_member(self._members)
+                self._inflater = zlib.decompressobj(_GZIP)
             piece = self._inflater.decompress(data, self._step)
+            data = self._inflater.unused_data or self._inflater.unconsumed_tail
             if piece:
                 yield piece
-            data = self._inflater.unused_data if self._inflater.eof else self._inflater.unconsumed_tail
-            while not data and len(piece) == self._step:  # its last step was full: it may hold something back
-                piece = self._inflater.decompress(b"", self._step)
-                if piece:
-                    yield piece
 
 
 class Brotli:
@@ -173,20 +168,16 @@ def codings(content_encoding: str, limits: FetchLimits) -> list[Coding]:
 
 
 class ContentDecoder:
-    """Undoes all codings of a body, those of `codings`.
-
-    Attributes:
-        overflowed: a layer reached the limit; the body ends here.
-    """
+    """Undoes all codings of a body, those of `codings`."""
 
     def __init__(self, content_encoding: str, limits: FetchLimits) -> None:
+        self.overflowed = False  # a layer reached the limit; the body ends here
         self._encoding = content_encoding
         self._limits = limits
         self._stack = codings(content_encoding, limits)
         self._left = [limits.decoded_bytes] * len(self._stack)
         self._received = bytearray()  # up to _KEPT bytes
         self._given = 0
-        self.overflowed = False
 
     @property
     def finished(self) -> bool:

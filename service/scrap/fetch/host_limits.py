@@ -4,7 +4,6 @@ import asyncio
 import contextlib
 from collections import deque
 from collections.abc import Callable
-from dataclasses import dataclass, field
 from email.utils import parsedate_to_datetime
 from time import monotonic, time
 
@@ -14,53 +13,49 @@ from scrap.fetch.limits import FetchLimits
 _WITH_RETRY_AFTER = {429, 503}
 
 
-@dataclass(slots=True)
-class _Queue:
-    taken: int = 0
-    waiting: deque[asyncio.Future[None]] = field(default_factory=deque)
-
-
 class HostSlots:
     """Slots for simultaneous fetches from one host; a host without a fetch takes no memory."""
 
     def __init__(self, limits: FetchLimits) -> None:
         self._per_host = limits.per_host
-        self._waiting = limits.per_host_waiting
-        self._queues: dict[str, _Queue] = {}
+        self._most_waiting = limits.per_host_waiting
+        self._taken: dict[str, int] = {}
+        self._waiting: dict[str, deque[asyncio.Future[None]]] = {}
 
     async def take(self, host: str) -> None:
         """Takes a slot, or waits for one; it must be given back. Raises Overloaded where too many wait already."""
-        queue = self._queues.get(host)
-        if queue is None:
-            queue = self._queues[host] = _Queue()
-        if queue.taken < self._per_host:
-            queue.taken += 1
+        taken = self._taken.get(host, 0)
+        if taken < self._per_host:
+            self._taken[host] = taken + 1
             return
-        if len(queue.waiting) >= self._waiting:
-            raise Overloaded(Reason.FULL, f"{self._waiting} already wait for the host")
+        waiting = self._waiting.setdefault(host, deque())
+        if len(waiting) >= self._most_waiting:
+            raise Overloaded(Reason.FULL, f"{self._most_waiting} already wait for the host")
         turn: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        queue.waiting.append(turn)
+        waiting.append(turn)
         try:
             await turn  # the slot is handed over, not freed: the order of the queue is kept
         except asyncio.CancelledError:
-            if turn.done() and not turn.cancelled():
-                self.give_back(host)
-            else:
+            if turn.cancelled():
                 with contextlib.suppress(ValueError):  # passed over already
-                    queue.waiting.remove(turn)
+                    waiting.remove(turn)
+            else:
+                self.give_back(host)
             raise
 
     def give_back(self, host: str) -> None:
         """Gives a slot to the fetch that waits longest, or frees it."""
-        queue = self._queues[host]
-        while queue.waiting:
-            turn = queue.waiting.popleft()
+        waiting = self._waiting.get(host)
+        while waiting:
+            turn = waiting.popleft()
             if not turn.done():
                 turn.set_result(None)
                 return
-        queue.taken -= 1
-        if not queue.taken:
-            del self._queues[host]
+        if self._taken[host] > 1:
+            self._taken[host] -= 1
+        else:
+            del self._taken[host]
+            self._waiting.pop(host, None)
 
 
 class Refusals:
@@ -82,20 +77,18 @@ class Refusals:
 
     def check(self, host: str) -> None:
         """Raises UpstreamError, with the host's own status and the seconds left, while its Retry-After counts."""
-        if not self._until or host not in self._until:
-            return
-        until, status = self._until[host]
-        left = until - self._clock()
-        if left > 0:
-            raise UpstreamError(Reason.UPSTREAM_STATUS, "the host sent a Retry-After", status=status, retry_after=left)
-        del self._until[host]
+        if host in self._until:
+            until, status = self._until[host]
+            left = until - self._clock()
+            if left > 0:
+                message = "the host sent a Retry-After"
+                raise UpstreamError(Reason.UPSTREAM_STATUS, message, status=status, retry_after=left)
+            del self._until[host]
 
     def note(self, host: str, status: int, retry_after: str) -> float | None:
         """Remembers a Retry-After; returns its seconds, within our limits, or None where there is none."""
-        if status not in _WITH_RETRY_AFTER or not retry_after:
-            return None
-        seconds = self._seconds(retry_after)
-        if seconds is None or seconds <= 0:
+        seconds = self._seconds(retry_after) if status in _WITH_RETRY_AFTER else 0.0
+        if seconds <= 0:
             return None
         seconds = min(seconds, self._most)
         self._until.pop(host, None)
@@ -104,12 +97,12 @@ class Refusals:
         self._until[host] = (self._clock() + seconds, status)
         return seconds
 
-    def _seconds(self, retry_after: str) -> float | None:
-        """Reads seconds or a date (RFC 9110, section 10.2.3)."""
+    def _seconds(self, retry_after: str) -> float:
+        """Reads seconds or a date (RFC 9110, section 10.2.3); 0 for what is neither."""
         text = retry_after.strip()
         if text.isascii() and text.isdigit():
             return float(text.lstrip("0")[:12] or 0)
         try:
             return parsedate_to_datetime(text).timestamp() - self._wall()
         except (ValueError, OverflowError):
-            return None
+            return 0.0

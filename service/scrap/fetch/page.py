@@ -12,10 +12,10 @@ from scrap import urls
 from scrap.errors import DeadlineExceeded, Reason, ScrapError, UpstreamError
 from scrap.events import Content, FetchEnded
 from scrap.fetch import media
-from scrap.fetch.client import HTTPClient
 from scrap.fetch.coding import ContentDecoder
 from scrap.fetch.cookies import Jar
 from scrap.fetch.deadline import Deadline
+from scrap.fetch.host_limits import HostSlots
 from scrap.fetch.limits import FetchLimits
 from scrap.fetch.redirects import refreshed
 from scrap.fetch.response import UpstreamResponse
@@ -52,7 +52,7 @@ class FetchedPage:
     """
 
     def __init__(
-        self, response: UpstreamResponse, client: HTTPClient, limits: FetchLimits, turns: Turns, navigation: Navigation
+        self, response: UpstreamResponse, slots: HostSlots, limits: FetchLimits, turns: Turns, navigation: Navigation
     ) -> None:
         header = media.read(response.fields.get(b"content-type", ()))
         self.target = response.target  # where it was found, after all redirects
@@ -65,7 +65,7 @@ class FetchedPage:
         self.failure: Callable[[], ScrapError] | None = None  # makes the error of a page that ended early
         self.navigation = navigation
         self._response = response
-        self._client = client
+        self._slots = slots
         self._turns = turns
         encoding = b", ".join(response.fields.get(b"content-encoding", ())).decode("latin-1")
         self._decoder = ContentDecoder(encoding, limits) if encoding else None
@@ -83,7 +83,8 @@ class FetchedPage:
     def __exit__(self, *_: object) -> None:
         response, summary = self._response, self.navigation.summary
         self._content = iter(())  # the other one holds us
-        self._client.close(response)
+        response.abort()
+        self._slots.give_back(self.target.host)
         summary.timings.body += self._seconds
         summary.content = Content(response.body_bytes, self._decoded_bytes, self._seconds, self.truncated, time())
 
