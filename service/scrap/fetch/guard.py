@@ -66,8 +66,5 @@ def _forms(address: Address) -> Iterator[Address]:
 def names(hosts: tuple[str, ...], host: str) -> bool:
     """Whether a list of names (`example.org`, or `.example.org` for every name below) has a host."""
     name = host.lower()
-    return any(name.endswith(entry) if entry.startswith(".") else name == entry for entry in _plain(hosts))
-
-
-def _plain(hosts: tuple[str, ...]) -> tuple[str, ...]:
-    return tuple(host.rstrip(".").lower() for host in hosts)
+    entries = (entry.rstrip(".").lower() for entry in hosts)
+    return any(name.endswith(entry) if entry.startswith(".") else name == entry for entry in entries)

@@ -103,7 +103,7 @@ class UpstreamResponse(SocketReader):
         self._end()
 
     def fail(self, reason: Reason, internal: str) -> None:
-        """Ends it, for a reason that `head` and `take` raise."""
+        """Ends it, for a reason that whoever waits for it raises."""
         self._failure = reason, internal
         self._end()
 
@@ -223,12 +223,6 @@ class UpstreamResponse(SocketReader):
         except (httptools.HttpParserError, httptools.HttpParserUpgrade) as error:
             if not self._ended:  # what comes after the end of the response does not matter
                 self.fail(Reason.PROTOCOL_ERROR, f"{type(error).__name__}: {error}")
-
-    def _end(self) -> None:
-        self._ended = True
-        transport, self._transport = self._transport, None
-        if transport is not None:
-            transport.abort()
 
     def _notify(self) -> None:
         if self.on_data is not None:

@@ -79,13 +79,10 @@ class TLSConnection(SocketReader, asyncio.Transport):
 
     def abort(self) -> None:
         """Ends the connection at once; the response receives nothing more."""
-        self._ended, self._rest = True, b""
-        socket, self._transport = self._transport, None
-        if socket is not None:
-            socket.abort()
-            if self._is_secure:
-                target = self._response.target
-                self._sessions.note(target.host, target.port, self._tls, was_offered=self._is_resuming)
+        if self._transport is not None and self._is_secure:
+            target = self._response.target
+            self._sessions.note(target.host, target.port, self._tls, was_offered=self._is_resuming)
+        self._end()
 
     # What the event loop calls.
 

@@ -47,6 +47,13 @@ class SocketReader(asyncio.BufferedProtocol):
         if self._transport is not None and not self._rest:
             self._transport.resume_reading()
 
+    def _end(self) -> None:
+        """Ends the connection at once."""
+        self._ended, self._rest = True, b""
+        transport, self._transport = self._transport, None
+        if transport is not None:
+            transport.abort()
+
     def get_buffer(self, sizehint: int) -> memoryview:
         return self._buffer
 
