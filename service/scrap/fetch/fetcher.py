@@ -16,7 +16,6 @@ from scrap.fetch.host_limits import HostSlots, Refusals
 from scrap.fetch.limits import FetchLimits
 from scrap.fetch.lookup import AddressLookup
 from scrap.fetch.page import FetchedPage, Navigation
-from scrap.fetch.request_headers import request_headers
 from scrap.fetch.resolver import Resolve, Resolver
 from scrap.fetch.response import UpstreamResponse
 from scrap.turns import Turns
@@ -56,7 +55,7 @@ class Fetcher:
         self._slots = HostSlots(limits)
         self._refusals = Refusals(limits)
         self._languages = policy.accept_language
-        self._headers = request_headers(policy.user_agent)
+        self._fields = policy.request_fields()
 
     def open(self, target: Target, summary: FetchEnded, deadline: Deadline) -> Coroutine[Any, Any, FetchedPage]:
         """Fetches a page up to its head. The page is a context manager, whose end ends the connection at once.
@@ -145,7 +144,7 @@ class Fetcher:
         """Writes a request's head (RFC 9112, section 3)."""
         languages = target.languages or self._languages
         first = f"GET {target.path} HTTP/1.1\r\nHost: {target.authority}\r\nAccept-Language: {languages}\r\n"
-        return first.encode("ascii") + self._headers + (b"Cookie: %b\r\n\r\n" % cookie if cookie else b"\r\n")
+        return first.encode("ascii") + self._fields + (b"Cookie: %b\r\n\r\n" % cookie if cookie else b"\r\n")
 
     async def _page(self, response: UpstreamResponse, navigation: Navigation) -> FetchedPage:
         try:
