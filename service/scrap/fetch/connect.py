@@ -9,12 +9,10 @@ from typing import Any
 from scrap.errors import Overloaded, Reason, UpstreamError
 from scrap.fetch import exhaustion
 from scrap.fetch.addresses import Address
-from scrap.fetch.limits import FetchLimits
 from scrap.fetch.response import UpstreamResponse
 from scrap.fetch.secure import TLSConnection
-from scrap.fetch.socket_reader import READ_BYTES
+from scrap.fetch.socket_reader import Common
 from scrap.fetch.tls_sessions import TLSSessions
-from scrap.turns import Turns
 from scrap.urls import Target
 
 
@@ -22,12 +20,9 @@ from scrap.urls import Target
 class Connector:
     """Opens a connection of its own for every request: there is no pool that could mix two origins up."""
 
-    limits: FetchLimits
+    common: Common
     context: ssl.SSLContext  # verifies the host's name, whatever address was connected to
-    turns: Turns
     sessions: TLSSessions = field(default_factory=TLSSessions)
-    buffer: memoryview = field(default_factory=lambda: memoryview(bytearray(READ_BYTES)))
-    wire: memoryview = field(default_factory=lambda: memoryview(bytearray(READ_BYTES)))  # of what is TLS
 
     def send(
         self, request: bytes, target: Target, addresses: Sequence[Address]
@@ -43,7 +38,7 @@ class Connector:
         """
         if len(addresses) == 1:
             return self._connect(request, target, addresses[0], eager=True)
-        return self._race(request, target, addresses[: self.limits.addresses])
+        return self._race(request, target, addresses[: self.common.limits.addresses])
 
     async def _race(self, request: bytes, target: Target, addresses: Sequence[Address]) -> UpstreamResponse:
         waiting = list(reversed(addresses))
@@ -53,7 +48,7 @@ class Connector:
             while waiting or attempts:
                 if waiting:
                     attempts.add(asyncio.create_task(self._connect(request, target, waiting.pop(), eager=False)))
-                patience = self.limits.address_delay if waiting else None
+                patience = self.common.limits.address_delay if waiting else None
                 done, _ = await asyncio.wait(attempts, timeout=patience, return_when=asyncio.FIRST_COMPLETED)
                 for attempt in done:
                     attempts.discard(attempt)
@@ -70,12 +65,9 @@ class Connector:
         raise failure or UpstreamError(Reason.CONNECT_FAILED, "no address")
 
     async def _connect(self, request: bytes, target: Target, address: Address, *, eager: bool) -> UpstreamResponse:
-        response = UpstreamResponse(target, request, self.limits, self.buffer, self.turns, eager=eager)
-        tls: TLSConnection | None = None
-        if target.scheme == "https":
-            tls = TLSConnection(
-                response, self.context, self.sessions, self.limits, self.turns, wire=self.wire, plain=self.buffer
-            )
+        response = UpstreamResponse(target, request, self.common, eager=eager)
+        is_tls = target.scheme == "https"
+        tls = TLSConnection(response, self.context, self.sessions, self.common) if is_tls else None
         try:
             await asyncio.get_running_loop().create_connection(lambda: tls or response, str(address), target.port)
             if tls is not None:

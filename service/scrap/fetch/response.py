@@ -10,10 +10,8 @@ import httptools
 
 from scrap.errors import Overloaded, Reason, ScrapError, UpstreamError
 from scrap.fetch import exhaustion
-from scrap.fetch.limits import FetchLimits
 from scrap.fetch.response_head import HEAD_END, Fields, read_head
-from scrap.fetch.socket_reader import SocketReader
-from scrap.turns import Turns
+from scrap.fetch.socket_reader import Common, SocketReader
 from scrap.urls import Target
 
 _CHUNKED = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"
@@ -37,10 +35,8 @@ class UpstreamResponse(SocketReader):
         eager: send the request as soon as there is a connection; else `begin` sends it.
     """
 
-    def __init__(
-        self, target: Target, request: bytes, limits: FetchLimits, buffer: memoryview, turns: Turns, *, eager: bool
-    ) -> None:
-        super().__init__(buffer, turns)
+    def __init__(self, target: Target, request: bytes, common: Common, *, eager: bool) -> None:
+        super().__init__(common)
         self.target = target
         self.status = 0  # before the head is there
         self.fields: Fields = {}
@@ -50,7 +46,7 @@ class UpstreamResponse(SocketReader):
         self.broken = False  # it is cut, and not at a limit
         self.on_data: Callable[[], None] | None = None  # called when there is something to `take`, or nothing more
         self._request = request
-        self._limits = limits
+        self._limits = common.limits
         self._eager = eager
         self._block = bytearray()  # of the header, as far as it is here
         self._has_head = False

@@ -11,11 +11,10 @@ from typing import cast
 
 from scrap.errors import Reason, UpstreamError
 from scrap.fetch import exhaustion
-from scrap.fetch.limits import KIB, FetchLimits
+from scrap.fetch.limits import KIB
 from scrap.fetch.response import TLSNotClosed, TLSOverheadExceeded, UpstreamResponse
-from scrap.fetch.socket_reader import SocketReader
+from scrap.fetch.socket_reader import Common, SocketReader
 from scrap.fetch.tls_sessions import TLSSessions
-from scrap.turns import Turns
 
 _RECORD = 16 * KIB  # the most plaintext that a record has (RFC 8446, section 5.1)
 _SLICE = 5 + _RECORD + 256
@@ -29,30 +28,20 @@ class TLSConnection(SocketReader, asyncio.Transport):
     Args:
         response: receives the plaintext.
         context: verifies the name of the response's target.
-        wire: what the socket is read into.
-        plain: what the response parses, at least two records long; all connections of an event loop share it.
 
     Raises:
         UpstreamError: TLS_FAILED; a name that Python's IDNA cannot write is in no certificate.
     """
 
     def __init__(
-        self,
-        response: UpstreamResponse,
-        context: ssl.SSLContext,
-        sessions: TLSSessions,
-        limits: FetchLimits,
-        turns: Turns,
-        *,
-        wire: memoryview,
-        plain: memoryview,
+        self, response: UpstreamResponse, context: ssl.SSLContext, sessions: TLSSessions, common: Common
     ) -> None:
-        super().__init__(wire, turns, piece=_SLICE)
+        super().__init__(common, piece=_SLICE)
         host, port = response.target.host, response.target.port
         self._response = response
         self._sessions = sessions
-        self._limit = limits.tls_overhead_bytes
-        self._plain = plain
+        self._limit = common.limits.tls_overhead_bytes
+        self._plain = common.plain  # at least two records long
         self._incoming = ssl.MemoryBIO()
         self._outgoing = ssl.MemoryBIO()
         session = sessions.get(host, port)

@@ -2,31 +2,39 @@
 
 import asyncio
 from abc import abstractmethod
+from dataclasses import dataclass, field
 from time import perf_counter
 
-from scrap.fetch.limits import KIB
+from scrap.fetch.limits import KIB, FetchLimits
 from scrap.turns import Turns
 
 READ_BYTES = 32 * KIB  # that one read of a socket takes
 STEP_SECONDS = 0.002  # of work, after which the rest of what was read waits for the next turn
 
 
+def _buffer() -> memoryview:
+    return memoryview(bytearray(READ_BYTES))
+
+
+@dataclass(frozen=True, slots=True)
+class Common:
+    """What all connections of an event loop share; between a buffer's filling and its reading nothing else runs."""
+
+    limits: FetchLimits
+    turns: Turns
+    wire: memoryview = field(default_factory=_buffer)  # what sockets are read into
+    plain: memoryview = field(default_factory=_buffer)  # what TLS decrypts to
+
+
 class SocketReader(asyncio.BufferedProtocol):
-    """A protocol that receives what is read in its turn; the socket is paused while any of it waits.
+    """A protocol that receives what is read in its turn, so many bytes at once; meanwhile the socket is paused."""
 
-    Args:
-        buffer: what the socket is read into, at least READ_BYTES long. All connections of an event loop share it:
-            between its filling and its reading nothing else runs.
-        turns: the event loop's time.
-        piece: bytes that are received at once.
-    """
-
-    def __init__(self, buffer: memoryview, turns: Turns, piece: int = READ_BYTES) -> None:
+    def __init__(self, common: Common, piece: int = READ_BYTES) -> None:
         super().__init__()
         self._transport: asyncio.Transport | None = None
         self._ended = False  # nothing more is received
-        self._buffer = buffer
-        self._turns = turns
+        self._buffer = common.wire
+        self._turns = common.turns
         self._piece = piece
         self._rest = b""  # read, and waiting for its turn
         self._paused = False  # by `pause_reading`

@@ -15,7 +15,7 @@ from scrap.fetch import FetchLimits, secure, socket_reader, tls
 from scrap.fetch.limits import KIB
 from scrap.fetch.response import UpstreamResponse
 from scrap.fetch.secure import TLSConnection
-from scrap.fetch.socket_reader import READ_BYTES
+from scrap.fetch.socket_reader import READ_BYTES, Common
 from scrap.fetch.tls_sessions import TLSSessions
 from scrap.turns import Turns
 from tests.hostile.certificates import NAME, Certificates
@@ -52,12 +52,9 @@ class Ends:
     """A connection of the service, and its server."""
 
     def __init__(self, limits: FetchLimits, context: ssl.SSLContext | None = None, request: bytes = b"GET") -> None:
-        plain, self.wire = (memoryview(bytearray(READ_BYTES)) for _ in range(2))
-        turns = Turns(budget=60)  # so that hands are shaken without an event loop's iterations
-        self.response = UpstreamResponse(TARGET, request, limits, plain, turns, eager=True)
-        self.connection = TLSConnection(
-            self.response, CERTIFICATES.trusting, TLSSessions(), limits, turns, wire=self.wire, plain=plain
-        )
+        common = Common(limits, Turns(budget=60))  # so that hands are shaken without an event loop's iterations
+        self.response = UpstreamResponse(TARGET, request, common, eager=True)
+        self.connection = TLSConnection(self.response, CERTIFICATES.trusting, TLSSessions(), common)
         self.socket = Socket()
         self.incoming, self.outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
         self.server = (context or CERTIFICATES.good()).wrap_bio(self.incoming, self.outgoing, server_side=True)
@@ -300,14 +297,11 @@ async def test_handshake_without_an_end_is_none() -> None:
 
 
 async def test_name_that_is_in_no_certificate() -> None:
-    buffer = memoryview(bytearray(READ_BYTES))
+    common = Common(FetchLimits(), Turns())
     for name in ("a" * 64 + ".example", ".example"):
-        target = TARGET._replace(host=name)
-        response = UpstreamResponse(target, b"", FetchLimits(), buffer, Turns(), eager=True)
+        response = UpstreamResponse(TARGET._replace(host=name), b"", common, eager=True)
         with pytest.raises(UpstreamError) as caught:
-            TLSConnection(
-                response, CERTIFICATES.trusting, TLSSessions(), FetchLimits(), Turns(), wire=buffer, plain=buffer
-            )
+            TLSConnection(response, CERTIFICATES.trusting, TLSSessions(), common)
         assert caught.value.reason is Reason.TLS_FAILED
 
 
