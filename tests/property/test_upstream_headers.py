@@ -339,9 +339,9 @@ class CountingPattern:
         self._pattern = pattern
         self.searched = 0
 
-    def search(self, text: bytearray, start: int) -> re.Match[bytes] | None:
-        self.searched += len(text) - start
-        return self._pattern.search(text, start)
+    def search(self, text: bytearray, start: int, end: int) -> re.Match[bytes] | None:
+        self.searched += end - start
+        return self._pattern.search(text, start, end)
 
 
 def test_a_header_that_drips_is_searched_once(monkeypatch: pytest.MonkeyPatch) -> None:

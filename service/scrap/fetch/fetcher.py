@@ -83,8 +83,15 @@ class Fetcher:
             navigation.seen.add((target.href, cookie))
             self._refusals.check(target.host)
             response = await self._get(target, cookie, navigation)
-            if 200 <= response.status < 300:
-                return await self._page(response, navigation)
+            try:
+                if 200 <= response.status < 300:
+                    page = FetchedPage(response, self._slots, self._limits, self._turns, navigation)
+                    if page.is_unknown:
+                        await page.look()
+                    return page
+            except BaseException:
+                self._close(response)
+                raise
             self._close(response)
             navigation.jar.keep(target, response.fields)
             location = redirects.location_of(response.status, response.fields)
@@ -146,16 +153,6 @@ class Fetcher:
         languages = target.languages or self._languages
         first = f"GET {target.path} HTTP/1.1\r\nHost: {target.authority}\r\nAccept-Language: {languages}\r\n"
         return first.encode("ascii") + self._fields + (b"Cookie: %b\r\n\r\n" % cookie if cookie else b"\r\n")
-
-    async def _page(self, response: UpstreamResponse, navigation: Navigation) -> FetchedPage:
-        try:
-            page = FetchedPage(response, self._slots, self._limits, self._turns, navigation)
-            if page.is_unknown:
-                await page.look()
-        except BaseException:
-            self._close(response)
-            raise
-        return page
 
     def _close(self, response: UpstreamResponse) -> None:
         """Ends a response's connection at once, and gives the host's slot back."""

@@ -120,9 +120,12 @@ class UpstreamResponse(SocketReader):
         if self._ended:
             return
         self._wire_bytes += len(data)
-        body = bytes(data) if self._has_head else self._receive_header(data)
-        if body and not self._ended:
-            self._receive_body(body)
+        try:
+            body = bytes(data) if self._has_head else self._receive_header(data)
+            if body and not self._ended:
+                self._receive_body(body)
+        except UpstreamError as error:
+            self.fail(error.reason, error.internal)
         if (self._wire_bytes > self._limits.wire_bytes or self._chunks > self._limits.chunks) and not self._ended:
             self.cut = True
             self._end()
@@ -165,33 +168,28 @@ class UpstreamResponse(SocketReader):
 
     def _receive_header(self, data: memoryview) -> bytes:
         """Reads header blocks up to one that is not interim (RFC 9110, section 15.2); returns what follows it."""
-        left = self._limits.header_bytes - (self._wire_bytes - len(data))
         start, searched = 0, max(len(self._block) - 2, 0)
-        block: bytearray | memoryview = data[:left]
+        block: bytearray | memoryview = data
         if self._block:
-            self._block += block
+            self._block += data
             block = self._block
-        while not self._ended and (found := HEAD_END.search(block, searched)):
+        excess = max(self._wire_bytes - self._limits.header_bytes, 0)  # bytes at the end that no header may have
+        while found := HEAD_END.search(block, searched, len(block) - excess):
             self._read_head(bytes(block[start : found.end()]))
             start = searched = found.end()
             if self._has_head:
                 self._block = bytearray()
-                return bytes(block[start:]) + data[left:]
-        if self._ended:
-            return b""
-        self._block = block = bytearray(block[start:]) if start or not self._block else self._block
-        if not b"HTTP/".startswith(block[:5].lstrip(b"\r\n")):
-            self.fail(Reason.PROTOCOL_ERROR, f"no HTTP: {bytes(block[:100])!r}")
-        elif len(data) > left:
-            self.fail(Reason.HEADERS_TOO_LARGE, f"more than {self._limits.header_bytes} bytes")
+                return bytes(block[start:])
+        if start or block is data:
+            self._block = bytearray(block[start:])
+        if not b"HTTP/".startswith(self._block[:5].lstrip(b"\r\n")):
+            raise UpstreamError(Reason.PROTOCOL_ERROR, f"no HTTP: {bytes(self._block[:100])!r}")
+        if excess:
+            raise UpstreamError(Reason.HEADERS_TOO_LARGE, f"more than {self._limits.header_bytes} bytes")
         return b""
 
     def _read_head(self, block: bytes) -> None:
-        try:
-            head = read_head(block, self._limits.header_fields)
-        except UpstreamError as error:
-            self.fail(error.reason, error.internal)
-            return
+        head = read_head(block, self._limits.header_fields)
         if head.status < 200:
             return
         self._has_head, self.status, self.fields, self._left = True, head.status, head.fields, head.length
@@ -218,7 +216,7 @@ class UpstreamResponse(SocketReader):
             self._parser.feed_data(data)
         except (httptools.HttpParserError, httptools.HttpParserUpgrade) as error:
             if not self._ended:  # what comes after the end of the response does not matter
-                self.fail(Reason.PROTOCOL_ERROR, f"{type(error).__name__}: {error}")
+                raise UpstreamError(Reason.PROTOCOL_ERROR, f"{type(error).__name__}: {error}") from None
 
     def _notify(self) -> None:
         if self.on_data is not None:
