@@ -1,8 +1,6 @@
 """Per-host limits: fetches at once, and the Retry-After that a host sent."""
 
 import asyncio
-import contextlib
-from collections import deque
 from collections.abc import Callable
 from email.utils import parsedate_to_datetime
 from time import monotonic, time
@@ -18,44 +16,30 @@ class HostSlots:
 
     def __init__(self, limits: FetchLimits) -> None:
         self._per_host = limits.per_host
-        self._most_waiting = limits.per_host_waiting
-        self._taken: dict[str, int] = {}
-        self._waiting: dict[str, deque[asyncio.Future[None]]] = {}
+        self._waiting = limits.per_host_waiting
+        self._hosts: dict[str, tuple[asyncio.Semaphore, int]] = {}  # with how many have a slot or wait for one
 
     async def take(self, host: str) -> None:
         """Takes a slot, or waits for one; it must be given back. Raises Overloaded where too many wait already."""
-        taken = self._taken.get(host, 0)
-        if taken < self._per_host:
-            self._taken[host] = taken + 1
-            return
-        waiting = self._waiting.setdefault(host, deque())
-        if len(waiting) >= self._most_waiting:
-            raise Overloaded(Reason.FULL, f"{self._most_waiting} already wait for the host")
-        turn: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        waiting.append(turn)
+        slots, fetches = self._hosts.get(host) or (asyncio.Semaphore(self._per_host), 0)
+        if fetches >= self._per_host + self._waiting:
+            raise Overloaded(Reason.FULL, f"{self._waiting} already wait for the host")
+        self._hosts[host] = slots, fetches + 1
         try:
-            await turn  # the slot is handed over, not freed: the order of the queue is kept
+            await slots.acquire()
         except asyncio.CancelledError:
-            if turn.cancelled():
-                with contextlib.suppress(ValueError):  # passed over already
-                    waiting.remove(turn)
-            else:
-                self.give_back(host)
+            self._leave(host)
             raise
 
     def give_back(self, host: str) -> None:
         """Gives a slot to the fetch that waits longest, or frees it."""
-        waiting = self._waiting.get(host)
-        while waiting:
-            turn = waiting.popleft()
-            if not turn.done():
-                turn.set_result(None)
-                return
-        if self._taken[host] > 1:
-            self._taken[host] -= 1
-        else:
-            del self._taken[host]
-            self._waiting.pop(host, None)
+        self._leave(host).release()
+
+    def _leave(self, host: str) -> asyncio.Semaphore:
+        slots, fetches = self._hosts.pop(host)
+        if fetches > 1:
+            self._hosts[host] = slots, fetches - 1
+        return slots
 
 
 class Refusals:
