@@ -1,6 +1,6 @@
 """Content codings undone in bounded steps (RFC 9110, section 8.4).
 
-A decoder gives what it has in pieces of at most one step, lazily: a consumer that takes no more stops the inflating.
+A decoder gives pieces of at most one step, lazily: a consumer that takes no more stops the inflating.
 No layer of a stacked coding gives more than the page's limit, so nothing is inflated in order to be thrown away.
 """
 
@@ -140,13 +140,9 @@ CODING_ERRORS = (zlib.error, brotli.error, zstd.ZstdError)
 
 
 def codings(content_encoding: str, limits: FetchLimits) -> list[Coding]:
-    """Reads a Content-Encoding header.
+    """Makes what undoes each coding of a Content-Encoding header, outermost first.
 
-    Returns:
-        What undoes each coding, outermost first; empty where there is nothing to undo.
-
-    Raises:
-        UpstreamError: BODY_UNREADABLE; the codings are too many or one is not ours to undo.
+    Raises UpstreamError (BODY_UNREADABLE) where they are too many, or one is not ours to undo.
     """
     made: list[Coding] = []
     step, members = limits.inflate_step, limits.members
@@ -168,7 +164,7 @@ def codings(content_encoding: str, limits: FetchLimits) -> list[Coding]:
 
 
 class ContentDecoder:
-    """Undoes all codings of a body, those of `codings`."""
+    """Undoes all codings of a body; `finished` and `held` are those of `Coding`, of all together."""
 
     def __init__(self, content_encoding: str, limits: FetchLimits) -> None:
         self.overflowed = False  # a layer reached the limit; the body ends here
@@ -181,19 +177,16 @@ class ContentDecoder:
 
     @property
     def finished(self) -> bool:
-        """Every coded stream is whole as far as it is here."""
         return all(coding.finished for coding in self._stack)
 
     @property
     def held(self) -> int:
-        """Bytes of memory that the codings hold."""
         return sum(coding.held for coding in self._stack)
 
     def feed(self, data: bytes) -> Iterator[bytes]:
         """Yields what the data decodes to, piece by piece, none longer than a step.
 
-        Raises:
-            UpstreamError: BODY_UNREADABLE, after all that came before the damage (within `_KEPT`).
+        Raises UpstreamError (BODY_UNREADABLE) after all that came before the damage (within `_KEPT`).
         """
         if len(self._received) <= _KEPT:
             self._received += data

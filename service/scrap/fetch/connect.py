@@ -29,8 +29,7 @@ class Connector:
     ) -> Coroutine[Any, Any, UpstreamResponse]:
         """Sends a request's head, once, to the first checked address of its target that accepts a connection.
 
-        The first `limits.addresses` are tried in order; while one does not answer, the next is tried beside it (RFC
-        8305).
+        While one does not answer, the next is tried beside it (RFC 8305).
 
         Raises:
             UpstreamError: CONNECT_FAILED or TLS_FAILED, for the last address that failed.

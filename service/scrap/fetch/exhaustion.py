@@ -1,6 +1,6 @@
 """Whose fault is it that a look-up or a connection failed: the host's, or this machine's, which had nothing left?
 
-The kernel and the resolver report both by the same exceptions. What is ours must not be blamed on the page, nor kept.
+The same exceptions report both. What is ours must not be blamed on the page, nor kept.
 """
 
 import errno

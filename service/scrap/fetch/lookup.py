@@ -25,10 +25,7 @@ class AddressLookup:
     async def addresses(self, target: Target, hop: Hop) -> Sequence[Address]:
         """Judges the target and, after one look-up, every address: one that is not public blocks the name.
 
-        Raises:
-            Blocked: the guard blocks the target.
-            UpstreamError: DNS_FAILED.
-            Overloaded: FULL or EXHAUSTED, as the resolver raises it.
+        Raises Blocked, UpstreamError (DNS_FAILED), and Overloaded as the resolver does.
         """
         if target.port not in self.policy.ports:
             raise self._block(GuardVerdict.PORT, target, f"port {target.port}")
