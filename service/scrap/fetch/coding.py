@@ -209,8 +209,8 @@ class ContentDecoder:
         self._stack.clear()  # it is of no more use, and a window of brotli takes 16 MiB
         for size in (1024, 32, 1):
             again = ContentDecoder(self._encoding, self._limits)
-            decoded = bytearray().join(again._layer(0, data[:good]))
-            with suppress(*CODING_ERRORS):
+            with suppress(*CODING_ERRORS):  # brotli may fail earlier where it is given more
+                decoded = bytearray().join(again._layer(0, data[:good]))
                 while good < len(data):
                     decoded += b"".join(again._layer(0, data[good : good + size]))
                     good += size

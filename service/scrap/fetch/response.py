@@ -51,7 +51,7 @@ class UpstreamResponse(SocketReader):
         self._block = bytearray()  # of the header, as far as it is here
         self._has_head = False
         self._parser: httptools.HttpResponseParser | None = None  # of a body in chunks
-        self._left: int | None = None  # bytes of a body that is framed by its length
+        self._length: int | None = None  # of a body that is framed by it
         self._wire_bytes = 0
         self._sent = 0.0
         self._body: list[bytes] = []
@@ -146,7 +146,7 @@ class UpstreamResponse(SocketReader):
             self.fail(reason, f"closed before the end of the head: {exc or 'end of stream'}")
         else:
             is_damaged = exc is not None and not isinstance(exc, TLSNotClosed)
-            is_framed = self._parser is not None or self._left is not None  # else its end is the connection's
+            is_framed = self._parser is not None or self._length is not None  # else its end is the connection's
             self.broken = not isinstance(exc, TLSOverheadExceeded) and (is_damaged or is_framed)
             self.cut = exc is not None or self.broken
             self._end()
@@ -192,7 +192,7 @@ class UpstreamResponse(SocketReader):
         head = read_head(block, self._limits.header_fields)
         if head.status < 200:
             return
-        self._has_head, self.status, self.fields, self._left = True, head.status, head.fields, head.length
+        self._has_head, self.status, self.fields, self._length = True, head.status, head.fields, head.length
         self.first_byte = perf_counter() - self._sent
         if head.length == 0:
             self._end()
@@ -206,11 +206,9 @@ class UpstreamResponse(SocketReader):
 
     def _receive_body(self, data: bytes) -> None:
         if self._parser is None:
-            self.on_body(data[: self._left])
-            if self._left is not None:
-                self._left -= len(data)
-                if self._left <= 0:
-                    self._end()
+            self.on_body(data if self._length is None else data[: self._length - self.body_bytes])
+            if self.body_bytes == self._length:
+                self._end()
             return
         try:
             self._parser.feed_data(data)
