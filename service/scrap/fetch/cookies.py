@@ -88,25 +88,17 @@ def read_cookie(line: bytes, target: Target, now: float) -> Cookie | None:
     name, value = (name.strip(b" \t"), value.strip(b" \t")) if equals else (b"", first.strip(b" \t"))
     if _CONTROL.search(line) or not (name or value) or len(name) + len(value) > _MAX_PAIR:
         return None
-    domain, path, secure = "", b"", False
-    max_age: int | None = None
-    dates: list[bytes] = []
-    for attribute in attributes:  # the last one of a kind that can be read counts
-        key, _, text = attribute.partition(b"=")
-        text = text.strip(b" \t")
-        if len(text) > _MAX_ATTRIBUTE:
-            continue
-        match key.strip(b" \t").lower():
-            case b"domain":
-                domain = text.removeprefix(b".").decode("latin-1").lower()
-            case b"path":
-                path = text
-            case b"secure":
-                secure = True
-            case b"max-age" if _MAX_AGE.fullmatch(text):
-                max_age = int(text)
-            case b"expires":
-                dates.append(text)
+    found: dict[bytes, list[bytes]] = {}
+    for attribute in attributes:
+        key, _, text = (part.strip(b" \t") for part in attribute.partition(b"="))
+        if len(text) <= _MAX_ATTRIBUTE:
+            found.setdefault(key.lower(), []).append(text)
+    # The last one of a kind that can be read counts; Max-Age before Expires.
+    domain = found.get(b"domain", [b""])[-1].removeprefix(b".").decode("latin-1").lower()
+    path, secure = found.get(b"path", [b""])[-1], b"secure" in found
+    ages = [int(text) for text in found.get(b"max-age", []) if _MAX_AGE.fullmatch(text)]
+    dates = [date - now for text in found.get(b"expires", [])[-2:] if (date := read_date(text)) is not None]
+    expired = (ages or dates or [1])[-1] <= 0
     if domain and domain != target.host and (not _is_below(target.host, domain) or _PUBLIC_SUFFIXES.is_public(domain)):
         return None
     host_only = not domain or _PUBLIC_SUFFIXES.is_public(domain)
@@ -120,11 +112,6 @@ def read_cookie(line: bytes, target: Target, now: float) -> Cookie | None:
     if not path.startswith(b"/"):  # the default path (section 5.1.4)
         path = _path(target).rpartition(b"/")[0] or b"/"
     pair = b"%b=%b" % (name, value) if name else value
-    if max_age is not None:
-        expired = max_age <= 0
-    else:
-        expires = (date for text in reversed(dates[-2:]) if (date := read_date(text)) is not None)
-        expired = next(expires, now + 1) <= now
     return Cookie(name, domain or target.host, host_only, path, pair, secure, expired)
 
 

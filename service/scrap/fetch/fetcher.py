@@ -48,10 +48,8 @@ class Fetcher:
     ) -> None:
         self._limits = limits
         self._turns = turns or Turns()
-        self._own_resolver = None
-        if resolve is None:
-            resolve = self._own_resolver = Resolver(limits.resolver_threads, policy.hosts)
-        self._lookup = AddressLookup(policy, emit, resolve)
+        self._own_resolver = Resolver(limits.resolver_threads, policy.hosts)
+        self._lookup = AddressLookup(policy, emit, resolve or self._own_resolver)
         self._connector = Connector(Common(limits, self._turns), ssl_context or tls.context())
         self._slots = HostSlots(limits)
         self._refusals = Refusals(limits)
@@ -103,8 +101,7 @@ class Fetcher:
 
     async def aclose(self) -> None:
         """Gives back what outlives a fetch: the resolver's threads."""
-        if self._own_resolver is not None:
-            self._own_resolver.close()
+        self._own_resolver.close()
 
     async def _get(self, target: Target, cookie: bytes, navigation: Navigation) -> UpstreamResponse:
         """Sends one GET and returns its response as soon as the head is there. It must be given to `_close`."""
@@ -116,6 +113,7 @@ class Fetcher:
             timings.wait += perf_counter() - started
         hop = Hop(target.host, target.port, target.href, time())
         response: UpstreamResponse | None = None
+        summary.hops.append(hop)
         began, resolved, connected = perf_counter(), 0.0, 0.0
         try:
             deadline.begin(Reason.TIMEOUT_CONNECT, self._limits.connect_seconds)
@@ -127,15 +125,14 @@ class Fetcher:
             await response.head()
             deadline.end_phase()
             hop.status = response.status
-            summary.hops.append(hop)
             return response
         except BaseException as error:
             if response is not None:
                 response.abort()
             self._slots.give_back(target.host)
             hop.reason = error.reason if isinstance(error, ScrapError) else deadline.exceeded_phase
-            if not isinstance(error, Blocked):
-                summary.hops.append(hop)
+            if isinstance(error, Blocked):
+                summary.hops.pop()
             raise
         finally:
             ended = perf_counter()
