@@ -36,7 +36,7 @@ class Connector:
             Overloaded: EXHAUSTED; there was no socket for one of them.
         """
         if len(addresses) == 1:
-            return self._connect(request, target, addresses[0], eager=True)
+            return self._connect(target, addresses[0], request)
         return self._race(request, target, addresses[: self.common.limits.addresses])
 
     async def _race(self, request: bytes, target: Target, addresses: Sequence[Address]) -> UpstreamResponse:
@@ -46,7 +46,7 @@ class Connector:
         try:
             while waiting or attempts:
                 if waiting:
-                    attempts.add(asyncio.create_task(self._connect(request, target, waiting.pop(), eager=False)))
+                    attempts.add(asyncio.create_task(self._connect(target, waiting.pop())))
                 patience = self.common.limits.address_delay if waiting else None
                 done, _ = await asyncio.wait(attempts, timeout=patience, return_when=asyncio.FIRST_COMPLETED)
                 for attempt in done:
@@ -54,7 +54,7 @@ class Connector:
                     failed = attempt.exception()
                     if failed is None:
                         response = attempt.result()
-                        response.begin()
+                        response.send(request)
                         return response
                     failure = failure if isinstance(failure, Overloaded) else failed
         finally:
@@ -63,8 +63,8 @@ class Connector:
                 attempt.cancel()
         raise failure or UpstreamError(Reason.CONNECT_FAILED, "no address")
 
-    async def _connect(self, request: bytes, target: Target, address: Address, *, eager: bool) -> UpstreamResponse:
-        response = UpstreamResponse(target, request, self.common, eager=eager)
+    async def _connect(self, target: Target, address: Address, request: bytes = b"") -> UpstreamResponse:
+        response = UpstreamResponse(target, self.common, request)
         is_tls = target.scheme == "https"
         tls = TLSConnection(response, self.context, self.sessions, self.common) if is_tls else None
         try:

@@ -32,10 +32,10 @@ class UpstreamResponse(SocketReader):
     of it waits to be taken from here, the socket is paused.
 
     Args:
-        eager: send the request as soon as there is a connection; else `begin` sends it.
+        request: sent as soon as there is a connection; where there is none, `send` sends it.
     """
 
-    def __init__(self, target: Target, request: bytes, common: Common, *, eager: bool) -> None:
+    def __init__(self, target: Target, common: Common, request: bytes = b"") -> None:
         super().__init__(common)
         self.target = target
         self.status = 0  # before the head is there
@@ -47,7 +47,6 @@ class UpstreamResponse(SocketReader):
         self.on_data: Callable[[], None] | None = None  # called when there is something to `take`, or nothing more
         self._request = request
         self._limits = common.limits
-        self._eager = eager
         self._block = bytearray()  # of the header, as far as it is here
         self._has_head = False
         self._parser: httptools.HttpResponseParser | None = None  # of a body in chunks
@@ -61,11 +60,11 @@ class UpstreamResponse(SocketReader):
         # us all of the page in a cycle that only the garbage collector would find.
         self._failure: tuple[Reason, str] | None = None
 
-    def begin(self) -> None:
-        """Sends the request."""
+    def send(self, request: bytes) -> None:
+        """Sends the request, once."""
         self._sent = perf_counter()
         if self._transport is not None:
-            self._transport.write(self._request)
+            self._transport.write(request)
 
     async def head(self) -> None:
         """Waits for the response's head; raises UpstreamError (PROTOCOL_ERROR, HEADERS_TOO_LARGE) or Overloaded."""
@@ -112,8 +111,8 @@ class UpstreamResponse(SocketReader):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._transport = cast("asyncio.Transport", transport)
-        if self._eager:
-            self.begin()
+        if self._request:
+            self.send(self._request)
 
     def receive(self, data: memoryview) -> None:
         """Parses what was read."""

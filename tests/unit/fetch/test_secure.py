@@ -53,7 +53,7 @@ class Ends:
 
     def __init__(self, limits: FetchLimits, context: ssl.SSLContext | None = None, request: bytes = b"GET") -> None:
         common = Common(limits, Turns(budget=60))  # so that hands are shaken without an event loop's iterations
-        self.response = UpstreamResponse(TARGET, request, common, eager=True)
+        self.response = UpstreamResponse(TARGET, common, request)
         self.connection = TLSConnection(self.response, CERTIFICATES.trusting, TLSSessions(), common)
         self.socket = Socket()
         self.incoming, self.outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
@@ -299,7 +299,7 @@ async def test_handshake_without_an_end_is_none() -> None:
 async def test_name_that_is_in_no_certificate() -> None:
     common = Common(FetchLimits(), Turns())
     for name in ("a" * 64 + ".example", ".example"):
-        response = UpstreamResponse(TARGET._replace(host=name), b"", common, eager=True)
+        response = UpstreamResponse(TARGET._replace(host=name), common)
         with pytest.raises(UpstreamError) as caught:
             TLSConnection(response, CERTIFICATES.trusting, TLSSessions(), common)
         assert caught.value.reason is Reason.TLS_FAILED
