@@ -11,7 +11,7 @@ from scrap.fetch import exhaustion
 from scrap.fetch.addresses import Address
 from scrap.fetch.response import UpstreamResponse
 from scrap.fetch.secure import TLSConnection
-from scrap.fetch.socket_reader import Common
+from scrap.fetch.socket_reader import ConnectionResources
 from scrap.fetch.tls_sessions import TLSSessions
 from scrap.urls import Target
 
@@ -20,7 +20,7 @@ from scrap.urls import Target
 class Connector:
     """Opens a connection of its own for every request: there is no pool that could mix two origins up."""
 
-    common: Common
+    resources: ConnectionResources
     context: ssl.SSLContext  # verifies the host's name, whatever address was connected to
     sessions: TLSSessions = field(default_factory=TLSSessions)
 
@@ -29,15 +29,12 @@ class Connector:
     ) -> Coroutine[Any, Any, UpstreamResponse]:
         """Sends a request's head, once, to the first checked address of its target that accepts a connection.
 
-        While one does not answer, the next is tried beside it (RFC 8305).
-
-        Raises:
-            UpstreamError: CONNECT_FAILED or TLS_FAILED, for the last address that failed.
-            Overloaded: EXHAUSTED; there was no socket for one of them.
+        While one does not answer, the next is tried beside it (RFC 8305). Raises UpstreamError (CONNECT_FAILED or
+        TLS_FAILED) for the last one that failed, and Overloaded (EXHAUSTED) where there was no socket for one of them.
         """
         if len(addresses) == 1:
             return self._connect(target, addresses[0], request)
-        return self._race(request, target, addresses[: self.common.limits.addresses])
+        return self._race(request, target, addresses[: self.resources.limits.addresses])
 
     async def _race(self, request: bytes, target: Target, addresses: Sequence[Address]) -> UpstreamResponse:
         waiting = list(reversed(addresses))
@@ -47,7 +44,7 @@ class Connector:
             while waiting or attempts:
                 if waiting:
                     attempts.add(asyncio.create_task(self._connect(target, waiting.pop())))
-                patience = self.common.limits.address_delay if waiting else None
+                patience = self.resources.limits.address_delay if waiting else None
                 done, _ = await asyncio.wait(attempts, timeout=patience, return_when=asyncio.FIRST_COMPLETED)
                 for attempt in done:
                     attempts.discard(attempt)
@@ -64,9 +61,9 @@ class Connector:
         raise failure or UpstreamError(Reason.CONNECT_FAILED, "no address")
 
     async def _connect(self, target: Target, address: Address, request: bytes = b"") -> UpstreamResponse:
-        response = UpstreamResponse(target, self.common, request)
+        response = UpstreamResponse(target, self.resources, request)
         is_tls = target.scheme == "https"
-        tls = TLSConnection(response, self.context, self.sessions, self.common) if is_tls else None
+        tls = TLSConnection(response, self.context, self.sessions, self.resources) if is_tls else None
         try:
             await asyncio.get_running_loop().create_connection(lambda: tls or response, str(address), target.port)
             if tls is not None:

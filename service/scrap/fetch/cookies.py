@@ -79,9 +79,7 @@ class Jar:
 def read_cookie(line: bytes, target: Target, now: float) -> Cookie | None:
     """Reads a Set-Cookie header's value (RFC 6265, sections 5.2 and 5.3); None for what sets no cookie.
 
-    Args:
-        target: the request whose response has it.
-        now: seconds since the epoch.
+    `target` is the request whose response has it, `now` seconds since the epoch.
     """
     first, *attributes = line.split(b";", _MAX_ATTRIBUTES + 1)[: _MAX_ATTRIBUTES + 1]
     name, equals, value = first.partition(b"=")

@@ -2,7 +2,6 @@
 
 import asyncio
 from collections.abc import Callable
-from types import TracebackType
 
 from scrap.errors import DeadlineExceeded, Reason
 
@@ -35,7 +34,7 @@ class Deadline:
         self._timer = self._loop.call_at(self._armed, self._expire)
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, _: TracebackType | None) -> None:
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
         self._timer.cancel()
         if self.exceeded and self._task.uncancel() <= self._cancelling and kind is asyncio.CancelledError:
             raise DeadlineExceeded(self.exceeded) from None

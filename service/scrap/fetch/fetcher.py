@@ -18,7 +18,7 @@ from scrap.fetch.lookup import AddressLookup
 from scrap.fetch.page import FetchedPage, Navigation
 from scrap.fetch.resolver import Resolve, Resolver
 from scrap.fetch.response import UpstreamResponse
-from scrap.fetch.socket_reader import Common
+from scrap.fetch.socket_reader import ConnectionResources
 from scrap.turns import Turns
 from scrap.urls import Target
 
@@ -50,7 +50,7 @@ class Fetcher:
         self._turns = turns or Turns()
         self._own_resolver = Resolver(limits.resolver_threads, policy.hosts)
         self._lookup = AddressLookup(policy, emit, resolve or self._own_resolver)
-        self._connector = Connector(Common(limits, self._turns), ssl_context or tls.context())
+        self._connector = Connector(ConnectionResources(limits, self._turns), ssl_context or tls.context())
         self._slots = HostSlots(limits)
         self._refusals = Refusals(limits)
         self._languages = policy.accept_language

@@ -122,12 +122,8 @@ class FetchedPage:
         """Feeds its decoded content, piece by piece as it arrives.
 
         It ends with the content, early or not, or when `feed` wants nothing more. `feed` is called when it is its turn,
-        and its seconds count as parsing.
-
-        Raises:
-            UpstreamError: PROTOCOL_ERROR; the framing is broken.
-            Overloaded: EXHAUSTED.
-            Exception: what `feed` raises.
+        and its seconds count as parsing. Raises what `feed` raises, UpstreamError (PROTOCOL_ERROR: the framing is
+        broken) and Overloaded (EXHAUSTED).
         """
         timings = self.navigation.summary.timings
         started, before = perf_counter(), timings.wait + timings.parse

@@ -11,7 +11,7 @@ import httptools
 from scrap.errors import Overloaded, Reason, ScrapError, UpstreamError
 from scrap.fetch import exhaustion
 from scrap.fetch.response_head import HEAD_END, Fields, read_head
-from scrap.fetch.socket_reader import Common, SocketReader
+from scrap.fetch.socket_reader import ConnectionResources, SocketReader
 from scrap.urls import Target
 
 _CHUNKED = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"
@@ -35,8 +35,8 @@ class UpstreamResponse(SocketReader):
         request: sent as soon as there is a connection; where there is none, `send` sends it.
     """
 
-    def __init__(self, target: Target, common: Common, request: bytes = b"") -> None:
-        super().__init__(common)
+    def __init__(self, target: Target, resources: ConnectionResources, request: bytes = b"") -> None:
+        super().__init__(resources)
         self.target = target
         self.status = 0  # before the head is there
         self.fields: Fields = {}
@@ -46,7 +46,7 @@ class UpstreamResponse(SocketReader):
         self.broken = False  # it is cut, and not at a limit
         self.on_data: Callable[[], None] | None = None  # called when there is something to `take`, or nothing more
         self._request = request
-        self._limits = common.limits
+        self._limits = resources.limits
         self._block = bytearray()  # of the header, as far as it is here
         self._has_head = False
         self._parser: httptools.HttpResponseParser | None = None  # of a body in chunks

@@ -12,7 +12,7 @@ from scrap.errors import Reason, UpstreamError
 from scrap.fetch import exhaustion
 from scrap.fetch.limits import KIB
 from scrap.fetch.response import TLSNotClosed, TLSOverheadExceeded, UpstreamResponse
-from scrap.fetch.socket_reader import Common, SocketReader
+from scrap.fetch.socket_reader import ConnectionResources, SocketReader
 from scrap.fetch.tls_sessions import TLSSessions
 
 _RECORD = 16 * KIB  # the most plaintext that a record has (RFC 8446, section 5.1)
@@ -33,14 +33,14 @@ class TLSConnection(SocketReader, asyncio.Transport):
     """
 
     def __init__(
-        self, response: UpstreamResponse, context: ssl.SSLContext, sessions: TLSSessions, common: Common
+        self, response: UpstreamResponse, context: ssl.SSLContext, sessions: TLSSessions, resources: ConnectionResources
     ) -> None:
-        super().__init__(common, piece=_SLICE)
+        super().__init__(resources, piece=_SLICE)
         host, port = response.target.host, response.target.port
         self._response = response
         self._sessions = sessions
-        self._limit = common.limits.tls_overhead_bytes
-        self._plain = common.plain  # at least two records long
+        self._limit = resources.limits.tls_overhead_bytes
+        self._plain = resources.plain  # at least two records long
         self._incoming = ssl.MemoryBIO()
         self._outgoing = ssl.MemoryBIO()
         session = sessions.get(host, port)

@@ -17,7 +17,7 @@ def _buffer() -> memoryview:
 
 
 @dataclass(frozen=True, slots=True)
-class Common:
+class ConnectionResources:
     """What all connections of an event loop share; between a buffer's filling and its reading nothing else runs."""
 
     limits: FetchLimits
@@ -29,12 +29,12 @@ class Common:
 class SocketReader(asyncio.BufferedProtocol):
     """A protocol that receives what is read in its turn, so many bytes at once; meanwhile the socket is paused."""
 
-    def __init__(self, common: Common, piece: int = READ_BYTES) -> None:
+    def __init__(self, resources: ConnectionResources, piece: int = READ_BYTES) -> None:
         super().__init__()
         self._transport: asyncio.Transport | None = None
         self._ended = False  # nothing more is received
-        self._buffer = common.wire
-        self._turns = common.turns
+        self._buffer = resources.wire
+        self._turns = resources.turns
         self._piece = piece
         self._rest = b""  # read, and waiting for its turn
         self._paused = False  # by `pause_reading`

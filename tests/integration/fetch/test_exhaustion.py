@@ -19,7 +19,7 @@ from scrap.fetch import EgressPolicy, FetchLimits, exhaustion, resolver
 from scrap.fetch.host_limits import HostSlots
 from scrap.fetch.resolver import Resolver
 from scrap.fetch.response import UpstreamResponse
-from scrap.fetch.socket_reader import Common
+from scrap.fetch.socket_reader import ConnectionResources
 from scrap.turns import Turns
 from tests.hostile.answers import CARD, HTML, page, says
 from tests.hostile.deaf import deaf
@@ -126,7 +126,7 @@ async def test_a_local_port_is_missing_only_where_there_is_a_local_address(addre
 async def test_no_memory_for_a_connection_that_is_there(is_begun: bool) -> None:
     """The kernel's error, as an event loop passes it on."""
     target = urls.parse("http://host.example/")
-    response = UpstreamResponse(target, Common(FetchLimits(), Turns()))
+    response = UpstreamResponse(target, ConnectionResources(FetchLimits(), Turns()))
     if is_begun:
         part = HTML + b"Content-Length: 100\r\n\r\npart"
         response.get_buffer(-1)[: len(part)] = part

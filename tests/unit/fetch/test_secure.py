@@ -15,7 +15,7 @@ from scrap.fetch import FetchLimits, secure, socket_reader, tls
 from scrap.fetch.limits import KIB
 from scrap.fetch.response import UpstreamResponse
 from scrap.fetch.secure import TLSConnection
-from scrap.fetch.socket_reader import READ_BYTES, Common
+from scrap.fetch.socket_reader import READ_BYTES, ConnectionResources
 from scrap.fetch.tls_sessions import TLSSessions
 from scrap.turns import Turns
 from tests.hostile.certificates import NAME, Certificates
@@ -52,9 +52,9 @@ class Ends:
     """A connection of the service, and its server."""
 
     def __init__(self, limits: FetchLimits, context: ssl.SSLContext | None = None, request: bytes = b"GET") -> None:
-        common = Common(limits, Turns(budget=60))  # so that hands are shaken without an event loop's iterations
-        self.response = UpstreamResponse(TARGET, common, request)
-        self.connection = TLSConnection(self.response, CERTIFICATES.trusting, TLSSessions(), common)
+        resources = ConnectionResources(limits, Turns(budget=60))  # enough for a handshake in one iteration
+        self.response = UpstreamResponse(TARGET, resources, request)
+        self.connection = TLSConnection(self.response, CERTIFICATES.trusting, TLSSessions(), resources)
         self.socket = Socket()
         self.incoming, self.outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
         self.server = (context or CERTIFICATES.good()).wrap_bio(self.incoming, self.outgoing, server_side=True)
@@ -297,11 +297,11 @@ async def test_handshake_without_an_end_is_none() -> None:
 
 
 async def test_name_that_is_in_no_certificate() -> None:
-    common = Common(FetchLimits(), Turns())
+    resources = ConnectionResources(FetchLimits(), Turns())
     for name in ("a" * 64 + ".example", ".example"):
-        response = UpstreamResponse(TARGET._replace(host=name), common)
+        response = UpstreamResponse(TARGET._replace(host=name), resources)
         with pytest.raises(UpstreamError) as caught:
-            TLSConnection(response, CERTIFICATES.trusting, TLSSessions(), common)
+            TLSConnection(response, CERTIFICATES.trusting, TLSSessions(), resources)
         assert caught.value.reason is Reason.TLS_FAILED
 
 
