@@ -25,6 +25,7 @@ _CLOCK = re.compile(rb"([0-9]{1,2}):([0-9]{1,2}):([0-9]{1,2})(?![0-9])")
 _DAY = re.compile(rb"([0-9]{1,2})(?![0-9])")
 _YEAR = re.compile(rb"([0-9]{2,4})(?![0-9])")
 _MONTHS = b"jan feb mar apr may jun jul aug sep oct nov dec".split()
+_MONTH = re.compile(b"|".join(_MONTHS), re.IGNORECASE)
 
 
 class Cookie(NamedTuple):
@@ -115,24 +116,18 @@ def read_cookie(line: bytes, target: Target, now: float) -> Cookie | None:
 
 def read_date(text: bytes) -> float | None:
     """Reads a date as browsers do, its parts in any order (RFC 6265, section 5.1.1): seconds since the epoch."""
-    clock: list[int] = []
-    day, month, year = -1, 0, 0
-    for token in (found[0] for found in islice(_DATE_TOKEN.finditer(text), _MAX_TOKENS)):
-        if not clock and (found := _CLOCK.match(token)):
-            clock = [int(part) for part in found.groups()]
-        elif day < 0 and (found := _DAY.match(token)):
-            day = int(found[1])
-        elif not month and token[:3].lower() in _MONTHS:
-            month = _MONTHS.index(token[:3].lower()) + 1
-        elif not year and (found := _YEAR.match(token)):
-            year = int(found[1])
-            year += 1900 if 70 <= year <= 99 else 2000 if year <= 69 else 0
-    if not clock or year < 1601:
-        return None
-    hour, minute, second = clock
+    parts: dict[re.Pattern[bytes], re.Match[bytes]] = {}
+    for token in islice(_DATE_TOKEN.finditer(text), _MAX_TOKENS):
+        for part in (_CLOCK, _DAY, _MONTH, _YEAR):
+            if part not in parts and (found := part.match(token[0])):
+                parts[part] = found
+                break
     try:
-        return datetime(year, month, day, hour, minute, second, tzinfo=UTC).timestamp()
-    except ValueError:
+        hour, minute, second = map(int, parts[_CLOCK].groups())
+        day, month, year = int(parts[_DAY][1]), _MONTHS.index(parts[_MONTH][0].lower()) + 1, int(parts[_YEAR][1])
+        year += 1900 if 70 <= year <= 99 else 2000 if year <= 69 else 0
+        return datetime(year, month, day, hour, minute, second, tzinfo=UTC).timestamp() if year >= 1601 else None
+    except (KeyError, ValueError):
         return None
 
 

@@ -45,9 +45,7 @@ class HostSlots:
 class Refusals:
     """Hosts that sent a Retry-After, and until when it counts.
 
-    Args:
-        clock: monotonic seconds.
-        wall: seconds since the epoch, for a Retry-After that is a date.
+    `clock` gives monotonic seconds; `wall` those since the epoch, for a Retry-After that is a date.
     """
 
     def __init__(

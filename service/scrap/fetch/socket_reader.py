@@ -12,18 +12,14 @@ READ_BYTES = 32 * KIB  # that one read of a socket takes
 STEP_SECONDS = 0.002  # of work, after which the rest of what was read waits for the next turn
 
 
-def _buffer() -> memoryview:
-    return memoryview(bytearray(READ_BYTES))
-
-
 @dataclass(frozen=True, slots=True)
 class ConnectionResources:
     """What all connections of an event loop share; between a buffer's filling and its reading nothing else runs."""
 
     limits: FetchLimits
     turns: Turns
-    wire: memoryview = field(default_factory=_buffer)  # what sockets are read into
-    plain: memoryview = field(default_factory=_buffer)  # what TLS decrypts to
+    wire: memoryview = field(default_factory=lambda: memoryview(bytearray(READ_BYTES)))  # what sockets are read into
+    plain: memoryview = field(default_factory=lambda: memoryview(bytearray(READ_BYTES)))  # what TLS decrypts to
 
 
 class SocketReader(asyncio.BufferedProtocol):
