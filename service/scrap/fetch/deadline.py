@@ -39,11 +39,6 @@ class Deadline:
         if self.exceeded and self._task.uncancel() <= self._cancelling and kind is asyncio.CancelledError:
             raise DeadlineExceeded(self.exceeded) from None
 
-    @property
-    def exceeded_phase(self) -> Reason | None:
-        """The phase whose limit was exceeded, if it was one."""
-        return None if self.exceeded is Reason.TIMEOUT_TOTAL else self.exceeded
-
     def begin(self, reason: Reason, seconds: float) -> None:
         """Begins a phase that has so many seconds; it ends with the next one, or with `end_phase`."""
         when = self._loop.time() + seconds

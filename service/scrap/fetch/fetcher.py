@@ -130,7 +130,8 @@ class Fetcher:
             if response is not None:
                 response.abort()
             self._slots.give_back(target.host)
-            hop.reason = error.reason if isinstance(error, ScrapError) else deadline.exceeded_phase
+            phase = None if deadline.exceeded is Reason.TIMEOUT_TOTAL else deadline.exceeded
+            hop.reason = error.reason if isinstance(error, ScrapError) else phase
             if isinstance(error, Blocked):
                 summary.hops.pop()
             raise
