@@ -37,7 +37,6 @@ FAULTS = {
     "scanning": (scanner.Scanner, "_step"),
     "the last step": (scanner.Scanner, "_end"),
     "making the document": (scanner.Scanner, "_document"),
-    "the end": (scanner.Scanner, "end"),
 }
 
 

@@ -52,7 +52,7 @@ class PageReader:
         self._decoder: codecs.IncrementalDecoder | None = None  # where tags cannot be found in the bytes themselves
         self._encoded = bytearray()  # what it has not decoded yet
         self._has_ended = False
-        self._scanner = Scanner(self._charset, limits)
+        self._scanner = Scanner(limits)
         self._error: Exception | None = None
 
     def feed(self, data: bytes = b"") -> bool:
@@ -65,9 +65,8 @@ class PageReader:
             return True
         try:
             enough = self._feed(data)
-            self.is_behind = self._scanner.is_behind or (
-                self._decoder is not None and (self._has_ended or (bool(self._encoded) and not enough))
-            )
+            is_left = (bool(self._encoded) and not enough) or (self._has_ended and not self._scanner.has_ended)
+            self.is_behind = is_left or self._scanner.is_behind
         except Exception as error:  # noqa: BLE001 - no page may cause an error; the reference parser reads what is here
             self._error, self.is_behind, enough = error, False, True
         return enough
@@ -83,20 +82,17 @@ class PageReader:
             if len(self._beginning) < charsets.LONGEST_MARK and not self._has_ended:
                 return False
             data = self._begin(self._beginning)
-        scanner = self._scanner
+        scanner, is_last = self._scanner, self._has_ended
         if self._decoder is not None:
-            if not scanner.enough:
-                self._encoded += data
-            if scanner.is_behind:
-                scanner.feed()
-            else:
-                self._decode(self._decoder)
-        elif self._has_ended and not scanner.has_ended:
-            scanner.end(data)
-        else:
-            scanner.feed(data)
+            data, is_last = self._decoded(data, self._decoder)
+        scanner.feed(data, is_last)
         charset = scanner.charset
-        return scanner.enough if charset is None or not charset.opaque else self._begin_again(charset)
+        if charset is None or not charset.opaque:
+            return scanner.enough
+        # A meta declares a charset in which what was read may mean something else: it is read again.
+        self._encoded, self._scanner = scanner.data, Scanner(self._limits)
+        self._read_as(charset)
+        return False
 
     @property
     def is_useful(self) -> bool:
@@ -122,53 +118,41 @@ class PageReader:
     def close(self) -> Reading:
         """Returns what was found, once no more bytes come and it is not behind."""
         assert self._has_ended and not self.is_behind  # noqa: PT018, S101 - else it would be wrong
-        found: Document | FallbackReason = FallbackReason.ERROR
+        scanner = self._scanner
+        document: Document | None = None
+        reason: FallbackReason | None = FallbackReason.ERROR
         if self._error is None:
             try:
-                found = self._scanner.close()
+                document, reason = scanner.close()
             except Exception as error:  # noqa: BLE001 - likewise
                 self._error = error
-        encoding = self._scanner.charset or charsets.UTF_8
-        self.reading = Reading(
-            document=found if isinstance(found, Document) else None,
-            fallback_reason=found if isinstance(found, FallbackReason) else None,
-            charset=(self._charset or encoding).name,
-            charset_source=self._source or self._scanner.charset_source,
-            data=self._scanner.data,
-            encoding=encoding,
-            error=self._error,
-        )
+        encoding = scanner.charset or charsets.UTF_8
+        name, source = (self._charset or encoding).name, self._source or scanner.charset_source
+        self.reading = Reading(document, reason, name, source, scanner.data, encoding, self._error)
         return self.reading
 
     def _begin(self, data: bytes) -> bytes:
         """Begins to read; returns what follows the byte order mark."""
         self._beginning = None
-        mark = charsets.marked(data)
-        if mark and (mark[1] or self._charset is None):
-            self._charset, self._source = mark[0], "mark"
-            data = data[mark[1] :]
-        if mark or (self._charset and self._charset.opaque):
-            self._read_as(self._charset)
-        return data
+        charset, length = charsets.marked(data) or (None, 0)
+        if charset and (length or self._charset is None):
+            self._charset, self._source = charset, "mark"
+        self._read_as(self._charset)
+        return data[length:]
 
     def _read_as(self, charset: Charset | None) -> None:
-        if charset and charset.opaque:
-            self._decoder = charset.decoder()
-            charset = charsets.UTF_8
-        self._scanner = Scanner(charset, self._limits)
-
-    def _decode(self, decoder: codecs.IncrementalDecoder) -> None:
-        if self._encoded and not self._scanner.enough:
-            data = bytes(self._encoded[:_DECODED])
-            del self._encoded[:_DECODED]
-            self._scanner.feed(decoder.decode(data).encode())
-        elif self._has_ended:
-            self._decoder = None
-            self._scanner.end(decoder.decode(b"", True).encode())
-
-    def _begin_again(self, charset: Charset) -> bool:
-        """Starts again in a charset that a meta declares and in which what was read may mean something else."""
+        """Reads as text in a charset, if it is known."""
         self._charset = charset
-        self._encoded = self._scanner.data
-        self._read_as(charset)
-        return False
+        if charset and charset.opaque:
+            self._decoder, charset = charset.decoder(), charsets.UTF_8
+        self._scanner.charset = charset
+
+    def _decoded(self, data: bytes, decoder: codecs.IncrementalDecoder) -> tuple[bytes, bool]:
+        """Decodes a part of what there is, for a scanner that is not behind; returns whether it is the last as well."""
+        self._encoded += data
+        if self._scanner.is_behind or self._scanner.has_ended:
+            return b"", False
+        part = bytes(self._encoded[:_DECODED])
+        del self._encoded[: None if self._scanner.enough else _DECODED]
+        is_last = self._has_ended and not self._encoded
+        return decoder.decode(part, is_last).encode(), is_last

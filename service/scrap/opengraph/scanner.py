@@ -11,6 +11,7 @@ one cannot count, whichever tokens it has, and what comes before it is read as e
 541 have none behind it, and what is behind it is half of what is read.
 """
 
+import re
 import sys
 from collections.abc import Callable, Generator, Iterable, Iterator
 from functools import lru_cache
@@ -32,7 +33,6 @@ _DIVERGING = {
 # limits of its own, and runs in a thread.
 _LONG = 16 * 1024
 _TOKENS = 192  # that matter, in one step: the slowest, metas with references, take 20 µs each
-_AHEAD = 32 * 1024  # bytes that are searched for something that may count, in one step: 1 ms at most
 _DONE = object()
 
 Names = tuple[str, ...]
@@ -52,21 +52,19 @@ _USUAL_CHARSETS = {
 class Scanner:
     """Reads a page from bytes, as they come, in steps: each takes 4 ms at most."""
 
-    def __init__(self, charset: Charset | None, limits: ParseLimits) -> None:
+    def __init__(self, limits: ParseLimits) -> None:
         self.data = bytearray()  # what it was fed; once it is closed, nothing beyond the place to stop
         self.enough = False  # that place was reached
         self.is_behind = False  # there is a step to do that needs no more bytes
-        self.charset = charset  # where it is not known, the first that a meta declares; known once it is closed
+        self.charset: Charset | None = None  # unless it was set: the first that a meta declares, or what the end shows
+        self.charset_source = "meta"  # unless it was set: "meta", "xml", or "content" where nothing declares it
         self.weight = 0  # bytes that count: how much work it will be to make a document of them
-        self.held = 0  # bytes of memory beside `data`: a copy of what was found
-        self.charset_source = "meta"  # unless it was given: "meta", "xml", or "content" where nothing declares it
-        self.has_ended = False
         self._limits = limits
         self._at = 0  # the tokens before were read
         self._next_size = 1  # of the data, at which there is a step to do
         self._text: bytes | None = None  # the text that `_at` is in
         self._tag: bytes | None = None  # the state in a long tag that `_at` is in
-        self._tag_at = 0  # where that tag begins
+        self._opening: re.Match[bytes] | None = None  # where that tag begins
         self._in_head = True
         self._stop = sys.maxsize  # where the page may be enough
         self._apparent = -1  # behind the head: the next place that may count, if it is not before `_at`
@@ -78,34 +76,37 @@ class Scanner:
         self._diverging: FallbackReason | None = None
         self._diverging_at = 0
         self._fallback: FallbackReason | None = None
-        self._ending: Iterator[None] = iter(())  # the steps that are left, once no more bytes come
+        self._ending: Iterator[None] | None = None  # the steps that are left, once no more bytes come
+
+    @property
+    def has_ended(self) -> bool:
+        return self._ending is not None
+
+    @property
+    def held(self) -> int:
+        """Bytes of memory beside `data`: a copy of what was found."""
+        return self.weight + _OBJECTS * len(self._found)
 
     @property
     def is_useful(self) -> bool:
         """Whether og:title and another property of og: were found, or the head has ended; `<body>` ends it as well."""
         return self._card == _CARD or not self._in_head or b"<body" in self.data.lower()
 
-    def feed(self, data: bytes = b"") -> None:
+    def feed(self, data: bytes = b"", is_last: bool = False) -> None:
         """Takes the next bytes, if there are any, and does a step."""
-        if self.has_ended:
-            self.is_behind = next(self._ending, _DONE) is not _DONE
-        elif not self.enough:
-            self.data += data
-            if len(self.data) >= self._next_size:
-                self._step()
-
-    def end(self, data: bytes = b"") -> None:
-        """Takes the last bytes of the page, and does a step of what is left to do."""
         if not self.enough:
             self.data += data
-        self.has_ended = True
-        self._ending = self._end()
-        self.feed()
+        if is_last and self._ending is None:
+            self._ending = self._end()
+        if self._ending is not None:
+            self.is_behind = next(self._ending, _DONE) is not _DONE
+        elif not self.enough and len(self.data) >= self._next_size:
+            self._step()
 
-    def close(self) -> Document | FallbackReason:
-        """Returns what was found, after the last step."""
+    def close(self) -> tuple[Document | None, FallbackReason | None]:
+        """Returns what was found, after the last step, or why that is not known."""
         assert self.charset  # noqa: S101 - the last steps found it
-        return self._fallback or self._document(self.charset.decode)
+        return (None, self._fallback) if self._fallback else (self._document(self.charset.decode), None)
 
     def _end(self) -> Iterator[None]:
         if not self.enough:
@@ -116,9 +117,10 @@ class Scanner:
         if self.enough:
             del self.data[self._stop :]
         if self.charset is None:
-            self.charset_source = "xml" if charsets.in_xml_declaration(self.data) else "content"
-            self.charset = yield from charsets.undeclared(self.data)
-        if self._diverging and not self._fallback and (yield from self._may_count(self._diverging_at)):
+            self.charset, self.charset_source = charsets.in_xml_declaration(self.data), "xml"
+        if self.charset is None:
+            self.charset, self.charset_source = (yield from charsets.undeclared(self.data)), "content"
+        if self._diverging and not self._fallback and (yield from self._may_count()):
             self._fallback = self._diverging
 
     def _step(self) -> None:
@@ -191,7 +193,7 @@ class Scanner:
         if self._apparent >= self._at:
             return None
         start = max(self._at, self._ahead)
-        end = min(limit, start + _AHEAD)
+        end = min(limit, start + markup.LONGEST)
         for number, tag in enumerate(markup.APPARENT.finditer(self.data, start, end)):
             # It is judged by so many bytes, or all of the page, lest the pieces in which they come matter.
             at = self._ahead = tag.start()
@@ -211,9 +213,8 @@ class Scanner:
             self._stop = self._at + self._limits.after_head
 
     def _enter_tag(self) -> None:
-        opening = markup.LONG_TAG.match(self.data, self._at)
+        self._opening = opening = markup.LONG_TAG.match(self.data, self._at)
         assert opening  # noqa: S101 - else it would have been text, and read
-        self._tag_at = self._at
         self._tag = b"bogus comment" if opening[2] else b"tag name"
         self._at = opening.end()
 
@@ -226,18 +227,18 @@ class Scanner:
             if found.lastindex is None:
                 return False
             self._tag = nexts[found.lastindex - 1]
-        self._long_tag()
+        if self._opening and self._opening[1]:
+            self._long_tag(self._opening[1].lower(), self._opening.start(), self._opening.end())
         return True
 
-    def _long_tag(self) -> None:
+    def _long_tag(self, name: bytes, start: int, attributes: int) -> None:
         """Reads a long tag that has ended, as `_read` does the others."""
-        opening = markup.LONG_TAG.match(self.data, self._tag_at)
-        name = opening and opening[1]
-        if not opening or not name:
-            return
-        name = name.lower()
         if name == b"meta":
-            self._long_meta(opening.end())
+            known = markup.LONG_META.match(self.data, start, self._at)
+            if not known:
+                self._meta(bytes(self.data[attributes : self._at - 1]))
+            elif known[1]:
+                self._find([(known[1], known[2])])
         elif name == b"/head":
             self._end_head()
         elif name in _DIVERGING:
@@ -246,13 +247,6 @@ class Scanner:
             self._fallback = self._fallback or FallbackReason.LENGTH
         else:
             self._text = name
-
-    def _long_meta(self, start: int) -> None:
-        known = markup.LONG_META.match(self.data, self._tag_at, self._at)
-        if not known:
-            self._meta(bytes(self.data[start : self._at - 1]))
-        elif known[1]:
-            self._find([(known[1], known[2])])
 
     def _leave_text(self, limit: int) -> int:
         """Skips text that has no tags; returns how far it looked if the text may go on there."""
@@ -300,9 +294,7 @@ class Scanner:
                 self._fallback = self._fallback or FallbackReason.LENGTH
             elif len(self._found) <= self._limits.properties:  # one more than is read, so that `limited` sees it
                 self._found.append((names if is_usual else key, content))
-                size = len(key) + len(content or b"")
-                self.weight += size
-                self.held += size + _OBJECTS
+                self.weight += len(key) + len(content or b"")
                 if self._card != _CARD:
                     for name in names:
                         self._card |= 1 if name == "og:title" else 2 * name.startswith("og:")
@@ -323,28 +315,26 @@ class Scanner:
         elif not self._diverging:
             self._diverging, self._diverging_at = reason, self._at
 
-    def _may_count(self, start: int) -> Generator[None, None, bool]:
-        """Looks for anything from there on that could count, if tags began anywhere."""
-        looked_at = 0
-        while True:
-            end = start + markup.LONGEST
-            for number, tag in enumerate(markup.APPARENT.finditer(self.data, start, end)):
-                if number == _TOKENS or (tag.end() == end and tag.start() > start):  # there may be more of it
-                    start = tag.start()
-                    break
-                if markup.IRRELEVANT_TAG.match(self.data, tag.start(), tag.start() + markup.LONGEST):
-                    continue
-                name, written, closed = tag.groups()
+    def _may_count(self) -> Generator[None, None, bool]:
+        """Looks for anything behind the diverging element that could count, if tags began anywhere."""
+        self._at = self._ahead = self._diverging_at
+        self._apparent, looked_at, seen = -1, 0, 0
+        while seen < len(self.data):
+            nothing = self._look_ahead(len(self.data))
+            if nothing:
+                seen, _ = nothing
+            else:
+                tag = markup.APPARENT.match(self.data, self._apparent, self._apparent + markup.LONGEST)
+                assert tag  # noqa: S101 - it was found
+                self._at = tag.end()
                 looked_at += len(tag[0])
+                name, written, closed = tag.groups()
                 if not closed or not markup.COMPLETE.fullmatch(written) or looked_at > _LONG:
                     return True
                 if self._counts(name.lower(), markup.attributes(written)):
                     return True
-            else:
-                if end >= len(self.data):
-                    return False
-                start = end - markup.LONGEST_NAME
             yield
+        return False
 
     def _counts(self, name: bytes, attributes: dict[bytes, bytes]) -> bool:
         if name == b"base":
@@ -410,6 +400,4 @@ def _value(written: bytes, decode: Callable[[bytes], str]) -> str:
 
 def _declares(attributes: dict[bytes, bytes]) -> bool:
     """Returns whether a tag gives a namespace a name that is not its own."""
-    if b"prefix" not in attributes and not any(name.startswith(b"xmlns:") for name in attributes):
-        return False
     return bool(declared_prefixes({_latin_1(name): _value(value, _latin_1) for name, value in attributes.items()}))

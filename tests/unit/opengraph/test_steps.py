@@ -27,8 +27,12 @@ class Counted:
         return found
 
     def finditer(self, data: bytearray, start: int, end: int) -> Iterator[re.Match[bytes]]:
+        """Counts up to each match that is asked for, and up to the end behind the last."""
+        for found in self._pattern.finditer(data, start, end):
+            self._looked_at.append(found.end() - start)
+            start = found.end()
+            yield found
         self._looked_at.append(min(end, len(data)) - start)
-        return self._pattern.finditer(data, start, end)
 
 
 @pytest.fixture
