@@ -64,12 +64,10 @@ class PageReader:
         if self._error is not None:
             return True
         try:
-            enough = self._feed(data)
-            is_left = (bool(self._encoded) and not enough) or (self._has_ended and not self._scanner.has_ended)
-            self.is_behind = is_left or self._scanner.is_behind
+            return self._feed(data)
         except Exception as error:  # noqa: BLE001 - no page may cause an error; the reference parser reads what is here
-            self._error, self.is_behind, enough = error, False, True
-        return enough
+            self._error, self.is_behind = error, False
+            return True
 
     def end(self) -> None:
         """Takes the end of the page, or of what is read of it, and does a step."""
@@ -86,13 +84,15 @@ class PageReader:
         if self._decoder is not None:
             data, is_last = self._decoded(data, self._decoder)
         scanner.feed(data, is_last)
-        charset = scanner.charset
-        if charset is None or not charset.opaque:
-            return scanner.enough
-        # A meta declares a charset in which what was read may mean something else: it is read again.
-        self._encoded, self._scanner = scanner.data, Scanner(self._limits)
-        self._read_as(charset)
-        return False
+        if (charset := scanner.charset) and charset.opaque:
+            # A meta declares a charset in which what was read may mean something else: it is read again.
+            self._encoded, self._scanner, self.is_behind = scanner.data, Scanner(self._limits), True
+            self._read_as(charset)
+            return False
+        self.is_behind = scanner.is_behind
+        if self._decoder is not None and not scanner.has_ended:
+            self.is_behind |= self._has_ended or (bool(self._encoded) and not scanner.enough)
+        return scanner.enough
 
     @property
     def is_useful(self) -> bool:

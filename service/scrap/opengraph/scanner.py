@@ -58,7 +58,7 @@ class Scanner:
         self.is_behind = False  # there is a step to do that needs no more bytes
         self.charset: Charset | None = None  # unless it was set: the first that a meta declares, or what the end shows
         self.charset_source = "meta"  # unless it was set: "meta", "xml", or "content" where nothing declares it
-        self.weight = 0  # bytes that count: how much work it will be to make a document of them
+        self.held = 0  # bytes of memory beside `data`: a copy of what was found
         self._limits = limits
         self._at = 0  # the tokens before were read
         self._next_size = 1  # of the data, at which there is a step to do
@@ -83,9 +83,9 @@ class Scanner:
         return self._ending is not None
 
     @property
-    def held(self) -> int:
-        """Bytes of memory beside `data`: a copy of what was found."""
-        return self.weight + _OBJECTS * len(self._found)
+    def weight(self) -> int:
+        """Bytes that count: how much work it will be to make a document of them."""
+        return self.held - _OBJECTS * len(self._found)
 
     @property
     def is_useful(self) -> bool:
@@ -294,7 +294,7 @@ class Scanner:
                 self._fallback = self._fallback or FallbackReason.LENGTH
             elif len(self._found) <= self._limits.properties:  # one more than is read, so that `limited` sees it
                 self._found.append((names if is_usual else key, content))
-                self.weight += len(key) + len(content or b"")
+                self.held += len(key) + len(content or b"") + _OBJECTS
                 if self._card != _CARD:
                     for name in names:
                         self._card |= 1 if name == "og:title" else 2 * name.startswith("og:")
@@ -305,7 +305,7 @@ class Scanner:
         elif name == b"base":
             if self._base is None:
                 self._base = markup.attributes(written).get(b"href")
-                self.weight += len(self._base or b"")
+                self.held += len(self._base or b"")
         elif written and markup.may_declare(written) and _declares(markup.attributes(written)):
             self._fallback = self._fallback or FallbackReason.PREFIX
 
