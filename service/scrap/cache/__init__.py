@@ -45,6 +45,8 @@ class Cache:
     ) -> None:
         self.memory = Memory(limits.memory)
         self._shared = _connect(remote, emit) if remote.url else None
+        # How many entries were sent to the shared level, by result.
+        self.shared_writes: Mapping[tuple[str, ...], int] = self._shared.writes if self._shared else {}
         self._clock = clock
         # How many there were, by level and result. Every hit would emit an event otherwise.
         self.lookups: dict[tuple[str, ...], int] = dict.fromkeys(product(("memory", "shared"), _STATES.values()), 0)
@@ -53,11 +55,6 @@ class Cache:
     def shared_up(self) -> bool | None:
         """Whether the shared level is in use; None where there is none."""
         return None if self._shared is None else self._shared.up
-
-    @property
-    def shared_writes(self) -> Mapping[tuple[str, ...], int]:
-        """How many entries were sent to the shared level, by result; nothing where there is none."""
-        return {} if self._shared is None else self._shared.writes
 
     def start(self) -> None:
         if self._shared is not None:

@@ -89,9 +89,7 @@ def of_failure(reason: Reason, *, retry_after: float | None = None, policy: Fres
         return policy.blocked
     if outcome not in {Outcome.UPSTREAM_ERROR, Outcome.TIMEOUT}:
         return 0.0
-    if retry_after is None:
-        return policy.negative
-    return max(1.0, retry_after)
+    return policy.negative if retry_after is None else max(1.0, retry_after)
 
 
 def passing(reason: Reason, status: int | None) -> bool:
