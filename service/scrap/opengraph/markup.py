@@ -24,22 +24,14 @@ def _compile(pattern: str) -> re.Pattern[bytes]:
     return re.compile(pattern.encode(), re.VERBOSE)
 
 
-def _any_case(name: str) -> str:
-    return "".join(f"[{letter}{letter.upper()}]" for letter in name)  # faster than re.IGNORECASE
-
-
-def _choice(*names: str) -> str:
-    """One of some names; by first letter, so that most others fail on that."""
-    rests: dict[str, list[str]] = {}
-    for name in names:
-        rests.setdefault(name[0], []).append(_any_case(name[1:]))
-    choices = (f"{_any_case(first)}(?:{'|'.join(rest)})" for first, rest in rests.items())
-    return f"(?:{'|'.join(choices)})"
+def _any_case(*names: str) -> str:
+    """One of some names, in any case: faster than re.IGNORECASE."""
+    return f"(?:{'|'.join(re.sub('[a-z]', lambda a: f'[{a[0]}{a[0].upper()}]', name) for name in names)})"
 
 
 def _names(*names: str) -> str:
     """A tag's name, whole."""
-    return f"{_choice(*names)}(?=[{_S}/>])"
+    return f"{_any_case(*names)}(?=[{_S}/>])"
 
 
 _S = r"\t\n\f\r\x20"
@@ -53,7 +45,7 @@ _ATTRIBUTES = rf"""
     {_MANY} [{_S}/]*+ {_ATTRIBUTE_NAME} (?: ={_VALUE} | [{_S}]*+=[{_S}]*+(?:{_VALUE}|(?=>)) | (?![{_S}]*+=) ) {_DONE}
     [{_S}/]*+
 """
-_KNOWN = f"{_choice(*sorted(NAMESPACES))}:"
+_KNOWN = f"{_any_case(*sorted(NAMESPACES))}:"
 _NAMED = r'(?:property|name)="{}"'.format
 
 # A meta does not count if none of its attributes does. Most do not, and this skips them at once.
