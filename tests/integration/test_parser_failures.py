@@ -36,7 +36,7 @@ PARSED = b'{"title":"T","type":"website","properties":[["og:title","T"],["og:typ
 FAULTS = {
     "scanning": (scanner.Scanner, "_step"),
     "the last step": (scanner.Scanner, "_end"),
-    "making the document": (scanner.Scanner, "_document"),
+    "making the document": (scanner.Scanner, "_metas"),
 }
 
 

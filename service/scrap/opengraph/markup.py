@@ -83,20 +83,15 @@ _IRRELEVANT = rf"""{_MANY}
 {_DONE} [^<]*+"""
 
 
-def _usual_meta(key: str, content: str = '([^"]*+)') -> str:
+def _usual_meta(key: str) -> str:
     return rf"""
         {_names("meta")} [{_S}]++ (?> (?: (?:data-[a-z-]++|itemprop|id|class)="[^"]*+" [{_S}]++ )? )
-        {_NAMED(key)} [{_S}]++ content="{content}" [{_S}/]*+ >
+        {_NAMED(key)} [{_S}]++ content="([^"]*+)" [{_S}/]*+ >
     """
 
 
-_KNOWN_KEY = f'{_KNOWN}[^"&]*+'
-_KNOWN_META = f"""[{_S}]*+ <{_usual_meta(_KNOWN_KEY, '[^"]*+')}"""
-KNOWN_META = _compile(f"<{_usual_meta(f'({_KNOWN_KEY})')}")
-
-# What matters, once all of it is there; else nothing. `lastindex` is its kind. Most metas that count follow one
-# another: they are tried first, and all at once.
-TOKEN = _compile(rf"""({_KNOWN_META} {_MANY} {_KNOWN_META} {_DONE}) | {_IRRELEVANT} (?> (?: <(?:
+# What matters, once all of it is there; else nothing. `lastindex` is its kind.
+TOKEN = _compile(rf"""{_IRRELEVANT} (?> (?: <(?:
     {_usual_meta('([^"&]*+)')}
     | {_names("meta")} ({_ATTRIBUTES}) >
     | ({_names(*RAW_TEXT)}) {_ATTRIBUTES} >
@@ -107,7 +102,7 @@ TOKEN = _compile(rf"""({_KNOWN_META} {_MANY} {_KNOWN_META} {_DONE}) | {_IRRELEVA
     | (!---?+\0)
 ) )? )""")
 # Of a usual meta, the group before is its property or name.
-(KNOWN_METAS, _, USUAL_META, META, RAW, COMMENT, END_OF_HEAD, _, DECLARATION, DIVERGENCE, _) = range(1, 12)
+(_, USUAL_META, META, RAW, COMMENT, END_OF_HEAD, _, DECLARATION, DIVERGENCE, _) = range(1, 11)
 
 # Text without tags: the first byte of what to look for, if there is one (to get there fast); what to look for; and for
 # each group of that: the text to go on in (None: among tags), and how far from the match's end. An end tag is read

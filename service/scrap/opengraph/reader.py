@@ -63,36 +63,28 @@ class PageReader:
         """
         if self._error is not None:
             return True
+        is_last = self._has_ended
         try:
-            return self._feed(data)
+            if self._beginning is not None:
+                data = self._begin(data, self._beginning)
+            if self._decoder is not None:
+                data, is_last = self._decoded(data, self._decoder)
+            self._scanner.feed(data, is_last)
+            if (charset := self._scanner.charset) and charset.opaque:
+                self._decode_as(charset)  # a meta declares it
         except Exception as error:  # noqa: BLE001 - no page may cause an error; the reference parser reads what is here
             self._error, self.is_behind = error, False
             return True
+        scanner = self._scanner
+        self.is_behind = scanner.is_behind
+        if self._decoder is not None and not scanner.has_ended:
+            self.is_behind |= self._has_ended or (bool(self._encoded) and not scanner.enough)
+        return scanner.enough
 
     def end(self) -> None:
         """Takes the end of the page, or of what is read of it, and does a step."""
         self._has_ended = True
         self.feed()
-
-    def _feed(self, data: bytes) -> bool:
-        if self._beginning is not None:
-            self._beginning += data
-            if len(self._beginning) < charsets.LONGEST_MARK and not self._has_ended:
-                return False
-            data = self._begin(self._beginning)
-        scanner, is_last = self._scanner, self._has_ended
-        if self._decoder is not None:
-            data, is_last = self._decoded(data, self._decoder)
-        scanner.feed(data, is_last)
-        if (charset := scanner.charset) and charset.opaque:
-            # A meta declares a charset in which what was read may mean something else: it is read again.
-            self._encoded, self._scanner, self.is_behind = scanner.data, Scanner(self._limits), True
-            self._read_as(charset)
-            return False
-        self.is_behind = scanner.is_behind
-        if self._decoder is not None and not scanner.has_ended:
-            self.is_behind |= self._has_ended or (bool(self._encoded) and not scanner.enough)
-        return scanner.enough
 
     @property
     def is_useful(self) -> bool:
@@ -119,33 +111,38 @@ class PageReader:
         """Returns what was found, once no more bytes come and it is not behind."""
         assert self._has_ended and not self.is_behind  # noqa: PT018, S101 - else it would be wrong
         scanner = self._scanner
-        document: Document | None = None
-        reason: FallbackReason | None = FallbackReason.ERROR
+        found: Document | FallbackReason = FallbackReason.ERROR
         if self._error is None:
             try:
-                document, reason = scanner.close()
+                found = scanner.close()
             except Exception as error:  # noqa: BLE001 - likewise
                 self._error = error
+        document, reason = (found, None) if isinstance(found, Document) else (None, found)
         encoding = scanner.charset or charsets.UTF_8
         name, source = (self._charset or encoding).name, self._source or scanner.charset_source
         self.reading = Reading(document, reason, name, source, scanner.data, encoding, self._error)
         return self.reading
 
-    def _begin(self, data: bytes) -> bytes:
-        """Begins to read; returns what follows the byte order mark."""
+    def _begin(self, data: bytes, beginning: bytes) -> bytes:
+        """Begins to read, if there is enough; returns what follows the byte order mark."""
+        self._beginning = data = beginning + data
+        if len(data) < charsets.LONGEST_MARK and not self._has_ended:
+            return b""
         self._beginning = None
         charset, length = charsets.marked(data) or (None, 0)
         if charset and (length or self._charset is None):
             self._charset, self._source = charset, "mark"
-        self._read_as(self._charset)
+        if self._charset and self._charset.opaque:
+            self._decode_as(self._charset)
+        else:
+            self._scanner.charset = self._charset
         return data[length:]
 
-    def _read_as(self, charset: Charset | None) -> None:
-        """Reads as text in a charset, if it is known."""
-        self._charset = charset
-        if charset and charset.opaque:
-            self._decoder, charset = charset.decoder(), charsets.UTF_8
-        self._scanner.charset = charset
+    def _decode_as(self, charset: Charset) -> None:
+        """Begins, perhaps again, in a charset in which tags cannot be found in the bytes themselves."""
+        self._charset, self._decoder = charset, charset.decoder()
+        self._encoded, self._scanner = self._scanner.data, Scanner(self._limits)
+        self._scanner.charset = charsets.UTF_8
 
     def _decoded(self, data: bytes, decoder: codecs.IncrementalDecoder) -> tuple[bytes, bool]:
         """Decodes a part of what there is, for a scanner that is not behind; returns whether it is the last as well."""

@@ -13,7 +13,7 @@ one cannot count, whichever tokens it has, and what comes before it is read as e
 
 import re
 import sys
-from collections.abc import Callable, Generator, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from functools import lru_cache
 
 from scrap.opengraph import charset as charsets
@@ -58,6 +58,7 @@ class Scanner:
         self.is_behind = False  # there is a step to do that needs no more bytes
         self.charset: Charset | None = None  # unless it was set: the first that a meta declares, or what the end shows
         self.charset_source = "meta"  # unless it was set: "meta", "xml", or "content" where nothing declares it
+        self.weight = 0  # bytes that count: how much work it will be to make a document of them
         self.held = 0  # bytes of memory beside `data`: a copy of what was found
         self._limits = limits
         self._at = 0  # the tokens before were read
@@ -83,11 +84,6 @@ class Scanner:
         return self._ending is not None
 
     @property
-    def weight(self) -> int:
-        """Bytes that count: how much work it will be to make a document of them."""
-        return self.held - _OBJECTS * len(self._found)
-
-    @property
     def is_useful(self) -> bool:
         """Whether og:title and another property of og: were found, or the head has ended; `<body>` ends it as well."""
         return self._card == _CARD or not self._in_head or b"<body" in self.data.lower()
@@ -103,10 +99,16 @@ class Scanner:
         elif not self.enough and len(self.data) >= self._next_size:
             self._step()
 
-    def close(self) -> tuple[Document | None, FallbackReason | None]:
+    def close(self) -> Document | FallbackReason:
         """Returns what was found, after the last step, or why that is not known."""
+        if self._fallback:
+            return self._fallback
         assert self.charset  # noqa: S101 - the last steps found it
-        return (None, self._fallback) if self._fallback else (self._document(self.charset.decode), None)
+        decode = self.charset.decode
+        metas, bound = limited(self._metas(decode), self._limits)
+        base = None if self._base is None else _value(self._base, decode)
+        refresh = None if self._found or self._refresh is None else parse_refresh(_value(self._refresh, decode))
+        return Document(metas, base, bound=bound, refresh=refresh)
 
     def _end(self) -> Iterator[None]:
         if not self.enough:
@@ -167,10 +169,8 @@ class Scanner:
                     return end, 0
                 # There may be more of it already; else it is read again when twice as much is there, to stay linear.
                 return end, 0 if end < limit else min(end + (incomplete or 1), self._at + markup.LONGEST)
-            if kind == markup.KNOWN_METAS:
-                self._find(markup.KNOWN_META.findall(data, token.start(), self._at))
-            elif kind == markup.USUAL_META:
-                self._find([(token[kind - 1], token[kind])])
+            if kind == markup.USUAL_META:
+                self._find(token[kind - 1], token[kind])
             elif kind == markup.META:
                 self._meta(token[markup.META])
             elif kind == markup.RAW:
@@ -238,7 +238,7 @@ class Scanner:
             if not known:
                 self._meta(bytes(self.data[attributes : self._at - 1]))
             elif known[1]:
-                self._find([(known[1], known[2])])
+                self._find(known[1], known[2])
         elif name == b"/head":
             self._end_head()
         elif name in _DIVERGING:
@@ -277,27 +277,28 @@ class Scanner:
             self.charset = charsets.declared(attributes)
         key = _key(attributes)
         if key:
-            self._find([(key, attributes.get(b"content"))])
+            self._find(key, attributes.get(b"content"))
         elif self._refresh is None and not self._diverging:
             self._refresh = _refresh(attributes)
         if markup.may_declare(written) and _declares(attributes):
             self._fallback = self._fallback or FallbackReason.PREFIX
 
-    def _find(self, metas: Iterable[tuple[bytes, bytes | None]]) -> None:
-        """Keeps those metas, of a property or name and a content, that count."""
-        for key, content in metas:
-            is_usual = len(key) <= _USUAL_KEY and key.isascii()
-            names = _usual_names(key) if is_usual else _names(key)
-            if not names:
-                continue
-            if len(key) > _LONG or (content and len(content) > _LONG and b"&" in content):
-                self._fallback = self._fallback or FallbackReason.LENGTH
-            elif len(self._found) <= self._limits.properties:  # one more than is read, so that `limited` sees it
-                self._found.append((names if is_usual else key, content))
-                self.held += len(key) + len(content or b"") + _OBJECTS
-                if self._card != _CARD:
-                    for name in names:
-                        self._card |= 1 if name == "og:title" else 2 * name.startswith("og:")
+    def _find(self, key: bytes, content: bytes | None) -> None:
+        """Keeps a meta of this property or name if it counts."""
+        is_usual = len(key) <= _USUAL_KEY and key.isascii()
+        names = _usual_names(key) if is_usual else _names(key)
+        if not names:
+            return
+        if len(key) > _LONG or (content and len(content) > _LONG and b"&" in content):
+            self._fallback = self._fallback or FallbackReason.LENGTH
+        elif len(self._found) <= self._limits.properties:  # one more than is read, so that `limited` sees it
+            self._found.append((names if is_usual else key, content))
+            size = len(key) + len(content or b"")
+            self.weight += size
+            self.held += size + _OBJECTS
+            if self._card != _CARD:
+                for name in names:
+                    self._card |= 1 if name == "og:title" else 2 * name.startswith("og:")
 
     def _declaration(self, name: bytes, written: bytes) -> None:
         if len(written) > _LONG:
@@ -305,7 +306,7 @@ class Scanner:
         elif name == b"base":
             if self._base is None:
                 self._base = markup.attributes(written).get(b"href")
-                self.held += len(self._base or b"")
+                self.weight += len(self._base or b"")
         elif written and markup.may_declare(written) and _declares(markup.attributes(written)):
             self._fallback = self._fallback or FallbackReason.PREFIX
 
@@ -342,12 +343,6 @@ class Scanner:
         if not self._found and self._refresh is None and _refresh(attributes):
             return True
         return bool(_key(attributes)) or _declares(attributes)
-
-    def _document(self, decode: Callable[[bytes], str]) -> Document:
-        metas, bound = limited(self._metas(decode), self._limits)
-        base = None if self._base is None else _value(self._base, decode)
-        refresh = None if self._found or self._refresh is None else parse_refresh(_value(self._refresh, decode))
-        return Document(metas, base, bound=bound, refresh=refresh)
 
     def _metas(self, decode: Callable[[bytes], str]) -> Iterator[Meta]:
         longest = _MAX_CHARACTER * (self._limits.value_chars + 1)  # bytes of a content that is too long for certain
