@@ -57,24 +57,17 @@ class Entry:
     headers: tuple[tuple[bytes, bytes], ...] = field(init=False, compare=False, repr=False)
 
     def __post_init__(self) -> None:
-        fields: list[tuple[bytes, bytes]]
-        fields = [(b"cache-control", self.cache_control.encode()), (b"etag", self.etag.encode()), _VARY]
+        # Less Age, it is what is left (RFC 9111, section 5.2.2; RFC 5861). It never changes while an entry lives, a
+        # stale one included: its Age has then passed max-age.
+        control = f"public, max-age={int(self.fresh_until - self.stored)}"
+        if self.swr_until > self.fresh_until:
+            control += f", stale-while-revalidate={int(self.swr_until - self.fresh_until)}"
+        if self.sie_until > self.fresh_until:
+            control += f", stale-if-error={int(self.sie_until - self.fresh_until)}"
+        fields = [(b"cache-control", control.encode()), (b"etag", self.etag.encode()), _VARY]
         if self.location:
             fields.append((b"content-location", self.location.encode()))
         object.__setattr__(self, "headers", tuple(fields))
-
-    @property
-    def cache_control(self) -> str:
-        """Cache-Control; less `age`, it is what is left (RFC 9111, section 5.2.2; RFC 5861).
-
-        It never changes while an entry lives, a stale one included: its Age has then passed max-age.
-        """
-        value = f"public, max-age={int(self.fresh_until - self.stored)}"
-        if self.swr_until > self.fresh_until:
-            value += f", stale-while-revalidate={int(self.swr_until - self.fresh_until)}"
-        if self.sie_until > self.fresh_until:
-            value += f", stale-if-error={int(self.sie_until - self.fresh_until)}"
-        return value
 
     @property
     def size(self) -> int:

@@ -7,7 +7,6 @@ this way none of its bytes is part of another character.
 
 import re
 import sys
-from string import ascii_lowercase
 
 from scrap.opengraph.document import NAMESPACES
 
@@ -63,8 +62,7 @@ _SHORT_TEXT = "|".join(
     rf"{_names(name)} {_ATTRIBUTES} > [^<]{{0,1000}}+ </{_any_case(name)}>" for name in ("script", "style", "title")
 )
 
-_SPECIAL = ("meta", *RAW_TEXT, *DECLARING, *DIVERGING)
-_PLAIN = "".join(sorted(set(ascii_lowercase) - {name[0] for name in _SPECIAL}))  # letters that begin none of these
+_SPECIAL = _names("meta", *RAW_TEXT, *DECLARING, *DIVERGING)
 
 # Of html and head, only prefix and xmlns: matter.
 _IRRELEVANT_DECLARATION = rf"""{_names("html", "head")} {_MANY} \x20(?!prefix)[a-z-]++="[^"]*+" {_DONE} [{_S}/]*+"""
@@ -73,7 +71,7 @@ _IRRELEVANT_DECLARATION = rf"""{_names("html", "head")} {_MANY} \x20(?!prefix)[a
 _IRRELEVANT = rf"""{_MANY}
     [^<]*+ <(?:
         / (?!{_names("head")}) [a-zA-Z][^{_S}/>]*+ {_ATTRIBUTES} >
-        | (?: [{_PLAIN}] | (?!{_names(*_SPECIAL)}) [a-zA-Z] ) [^{_S}/>]*+ {_ATTRIBUTES} >
+        | (?!{_SPECIAL}) [a-zA-Z][^{_S}/>]*+ {_ATTRIBUTES} >
         | (?: {_IRRELEVANT_META} | {_IRRELEVANT_DECLARATION} ) >
         | {_SHORT_TEXT}
         | !-- (?: -?+> | (?!-?+\0) {_MANY} [^-]++ | -(?!-) {_DONE} --> )    # comments with no -- inside
@@ -93,16 +91,12 @@ def _usual_meta(key: str) -> str:
 # What matters, once all of it is there; else nothing. `lastindex` is its kind.
 TOKEN = _compile(rf"""{_IRRELEVANT} (?> (?: <(?:
     {_usual_meta('([^"&]*+)')}
-    | {_names("meta")} ({_ATTRIBUTES}) >
-    | ({_names(*RAW_TEXT)}) {_ATTRIBUTES} >
+    | (/{_names("head")} | {_SPECIAL}) ({_ATTRIBUTES}) >
     | (!--) (?= -?+[^\0-] | -- )
-    | /{_names("head")} ({_ATTRIBUTES}) >
-    | ({_names(*DECLARING)}) ({_ATTRIBUTES}) >
-    | ({_names(*DIVERGING)}) {_ATTRIBUTES} >
     | (!---?+\0)
 ) )? )""")
-# Of a usual meta, the group before is its property or name.
-(_, USUAL_META, META, RAW, COMMENT, END_OF_HEAD, _, DECLARATION, DIVERGENCE, _) = range(1, 11)
+# Of a usual meta, the group before is its property or name; of a special tag, its name, and what follows that.
+(_, USUAL_META, _, SPECIAL, COMMENT, COMMENT_WITH_NUL) = range(1, 7)
 
 # Text without tags: the first byte of what to look for, if there is one (to get there fast); what to look for; and for
 # each group of that: the text to go on in (None: among tags), and how far from the match's end. An end tag is read
@@ -136,7 +130,7 @@ LONGEST_END = len("</textarea ")  # so much of a text is looked at again when th
 # 13.2.5.8 following). TOKEN is given no more than LONGEST bytes, so that the same tags are long in whatever pieces they
 # come; its slowest bytes take 0.1 µs each.
 LONGEST = 24 * 1024
-LONG_TAG = _compile(rf"<(?: ( /{_names('head')} | {_names(*_SPECIAL)} ) | /?[a-zA-Z] | ([!?/]) )")
+LONG_TAG = _compile(rf"<(?: ( /{_names('head')} | {_SPECIAL} ) | /?[a-zA-Z] | ([!?/]) )")
 # What belongs to a state and what ends it; for each group of that: the next state (None: the tag has ended). A value
 # that is not quoted, or a name, is known to be whole by what follows it; there may be no more than one that is not.
 _WHOLE_ATTRIBUTE = rf"""

@@ -29,6 +29,8 @@ _DIVERGING = {
     for name in markup.DIVERGING
 }
 
+_DECLARING = {name.encode() for name in markup.DECLARING}
+
 # Bytes of attributes, or of apparent tags behind a diverging one, that are read at once: 4 ms at most. html5lib has
 # limits of its own, and runs in a thread.
 _LONG = 16 * 1024
@@ -171,21 +173,12 @@ class Scanner:
                 return end, 0 if end < limit else min(end + (incomplete or 1), self._at + markup.LONGEST)
             if kind == markup.USUAL_META:
                 self._find(token[kind - 1], token[kind])
-            elif kind == markup.META:
-                self._meta(token[markup.META])
-            elif kind == markup.RAW:
-                self._text = token[markup.RAW].lower()
-            elif kind == markup.COMMENT:
+            elif kind == markup.SPECIAL:
+                self._special(token[kind - 1].lower(), token[kind])
+            else:
                 self._text = b"comment"
-            elif kind == markup.END_OF_HEAD:
-                self._end_head()
-            elif kind == markup.DECLARATION:
-                self._declaration(token[markup.DECLARATION - 1].lower(), token[markup.DECLARATION])
-            elif kind == markup.DIVERGENCE:
-                self._diverge(_DIVERGING[token[markup.DIVERGENCE].lower()])
-            else:  # a comment that begins with NUL
-                self._diverge(FallbackReason.COMMENT)
-                self._text = b"comment"
+                if kind == markup.COMMENT_WITH_NUL:
+                    self._diverge(FallbackReason.COMMENT)
         return self._at, 0
 
     def _look_ahead(self, limit: int) -> tuple[int, int] | None:
@@ -207,10 +200,26 @@ class Scanner:
         self._ahead = max(start, end - markup.LONGEST_NAME)
         return end, end + 1
 
-    def _end_head(self) -> None:
-        if self._in_head:
-            self._in_head = False
-            self._stop = self._at + self._limits.after_head
+    def _special(self, name: bytes, written: bytes) -> None:
+        """Reads a tag that matters by its name, and what is written behind that."""
+        if name == b"meta":
+            self._meta(written)
+        elif name in _DIVERGING:
+            self._diverge(_DIVERGING[name])
+        elif name == b"/head":
+            if self._in_head:
+                self._in_head = False
+                self._stop = self._at + self._limits.after_head
+        elif name not in _DECLARING:
+            self._text = name
+        elif len(written) > _LONG:
+            self._fallback = self._fallback or FallbackReason.LENGTH
+        elif name == b"base":
+            if self._base is None:
+                self._base = markup.attributes(written).get(b"href")
+                self.weight += len(self._base or b"")
+        elif written and markup.may_declare(written) and _declares(markup.attributes(written)):
+            self._fallback = self._fallback or FallbackReason.PREFIX
 
     def _enter_tag(self) -> None:
         self._opening = opening = markup.LONG_TAG.match(self.data, self._at)
@@ -228,25 +237,15 @@ class Scanner:
                 return False
             self._tag = nexts[found.lastindex - 1]
         if self._opening and self._opening[1]:
-            self._long_tag(self._opening[1].lower(), self._opening.start(), self._opening.end())
+            self._long_tag(self._opening)
         return True
 
-    def _long_tag(self, name: bytes, start: int, attributes: int) -> None:
-        """Reads a long tag that has ended, as `_read` does the others."""
-        if name == b"meta":
-            known = markup.LONG_META.match(self.data, start, self._at)
-            if not known:
-                self._meta(bytes(self.data[attributes : self._at - 1]))
-            elif known[1]:
-                self._find(known[1], known[2])
-        elif name == b"/head":
-            self._end_head()
-        elif name in _DIVERGING:
-            self._diverge(_DIVERGING[name])
-        elif name.decode() in markup.DECLARING:
-            self._fallback = self._fallback or FallbackReason.LENGTH
-        else:
-            self._text = name
+    def _long_tag(self, opening: re.Match[bytes]) -> None:
+        meta = markup.LONG_META.match(self.data, opening.start(), self._at)
+        if not meta:
+            self._special(opening[1].lower(), bytes(self.data[opening.end() : self._at - 1]))
+        elif meta[1]:
+            self._find(meta[1], meta[2])
 
     def _leave_text(self, limit: int) -> int:
         """Skips text that has no tags; returns how far it looked if the text may go on there."""
@@ -299,16 +298,6 @@ class Scanner:
             if self._card != _CARD:
                 for name in names:
                     self._card |= 1 if name == "og:title" else 2 * name.startswith("og:")
-
-    def _declaration(self, name: bytes, written: bytes) -> None:
-        if len(written) > _LONG:
-            self._fallback = self._fallback or FallbackReason.LENGTH
-        elif name == b"base":
-            if self._base is None:
-                self._base = markup.attributes(written).get(b"href")
-                self.weight += len(self._base or b"")
-        elif written and markup.may_declare(written) and _declares(markup.attributes(written)):
-            self._fallback = self._fallback or FallbackReason.PREFIX
 
     def _diverge(self, reason: FallbackReason) -> None:
         if reason is FallbackReason.FRAMESET:  # the only one that takes back what came before
