@@ -98,67 +98,61 @@ TOKEN = _compile(rf"""{_IRRELEVANT} (?> (?: <(?:
 # Of a usual meta, the group before is its property or name; of a special tag, its name, and what follows that.
 (_, USUAL_META, _, SPECIAL, COMMENT, COMMENT_WITH_NUL) = range(1, 7)
 
-# Text without tags: the first byte of what to look for, if there is one (to get there fast); what to look for; and for
-# each group of that: the text to go on in (None: among tags), and how far from the match's end. An end tag is read
-# again among tags, for its attributes.
-Text = tuple[bytes, re.Pattern[bytes], tuple[tuple[bytes | None, int], ...]]
-_SCRIPT = _any_case("script")
-TEXTS: dict[bytes, Text] = {
-    **{name.encode(): (b"<", _compile(rf"<(?=(/){_names(name)})"), ((None, -1),)) for name in RAW_TEXT},
-    b"comment": (b"-", _compile(r"(--)!?>"), ((None, 0),)),
-    # The script data states (HTML, section 13.2.5.4 and 13.2.5.18 following): a comment hides the tags of a script.
-    b"script": (
-        b"<",
-        _compile(rf"<(?: (?=(/){_names('script')}) | (!)(?=--) )"),
-        ((None, -1), (b"script escaped", 0)),
-    ),
-    b"script escaped": (
-        b"",
-        _compile(rf"(--)> | <(?: (?=(/){_names('script')}) | ({_SCRIPT})[{_S}/>] )"),
-        ((b"script", 0), (None, -1), (b"script in script", 0)),
-    ),
-    b"script in script": (
-        b"",
-        _compile(rf"(--)> | <(/){_SCRIPT}[{_S}/>]"),
-        ((b"script", 0), (b"script escaped", 0)),
-    ),
-}
-LONGEST_END = len("</textarea ")  # so much of a text is looked at again when there is more of it
-
 # A tag (or a comment that is none) of more than LONGEST bytes is not matched as a whole, for C code holds everything
 # else up. It is read on from where it was left, in a state as the standard's tokenizer has them (HTML, section
 # 13.2.5.8 following). TOKEN is given no more than LONGEST bytes, so that the same tags are long in whatever pieces they
 # come; its slowest bytes take 0.1 µs each.
 LONGEST = 24 * 1024
 LONG_TAG = _compile(rf"<(?: ( /{_names('head')} | {_SPECIAL} ) | /?[a-zA-Z] | ([!?/]) )")
-# What belongs to a state and what ends it; for each group of that: the next state (None: the tag has ended). A value
-# that is not quoted, or a name, is known to be whole by what follows it; there may be no more than one that is not.
+# A value that is not quoted, or a name, is known to be whole by what follows it; there may be no more than one that is
+# not.
 _WHOLE_ATTRIBUTE = rf"""
     [{_S}/]*+ {_ATTRIBUTE_NAME} (?:
         [{_S}]*+ = [{_S}]*+ (?: "[^"]*+" | '[^']*+' | [^{_S}>"'][^{_S}>]*+ (?=[{_S}>]) | (?=>) )
         | [{_S}]*+ (?=[^{_S}=])
     )
 """
-TAG_STATES: dict[bytes, tuple[re.Pattern[bytes], tuple[bytes | None, ...]]] = {
-    b"tag name": (_compile(rf"[^{_S}/>]*+ ((?=[{_S}/>]))?"), (b"attributes",)),
+
+# The states between tags, in text without tags and in long tags: the first byte of what ends it, if there is one (to
+# get there fast); that; and for each group of that the next state (None: the text or the tag has ended).
+END_TAG = b"end tag"  # is read again among tags, for its attributes
+_SCRIPT = _any_case("script")
+STATES: dict[bytes, tuple[bytes, re.Pattern[bytes], tuple[bytes | None, ...]]] = {
+    **{name.encode(): (b"<", _compile(rf"<(?=(/){_names(name)})"), (END_TAG,)) for name in RAW_TEXT},
+    b"comment": (b"-", _compile(r"(--)!?>"), (None,)),
+    # The script data states (HTML, section 13.2.5.4 and 13.2.5.18 following): a comment hides the tags of a script.
+    b"script": (b"<", _compile(rf"<(?: (?=(/){_names('script')}) | (!)(?=--) )"), (END_TAG, b"script escaped")),
+    b"script escaped": (
+        b"",
+        _compile(rf"(--)> | <(?: (?=(/){_names('script')}) | ({_SCRIPT})[{_S}/>] )"),
+        (b"script", END_TAG, b"script in script"),
+    ),
+    b"script in script": (b"", _compile(rf"(--)> | <(/){_SCRIPT}[{_S}/>]"), (b"script", b"script escaped")),
+    # Of a long tag, what belongs to the state as well.
+    b"tag name": (b"", _compile(rf"[^{_S}/>]*+ ((?=[{_S}/>]))?"), (b"attributes",)),
     b"attributes": (
+        b"",
         _compile(rf"{_MANY} {_WHOLE_ATTRIBUTE} {_DONE} [{_S}/]*+ (?: (>) | ([^{_S}/>]) )?"),
         (None, b"attribute name"),
     ),
     # Where it is left among the spaces behind a name, the next name is read as if it were part of that one.
     b"attribute name": (
+        b"",
         _compile(rf"[^{_S}/>=]*+ [{_S}]*+ (?: (=) | ((?=[^{_S}=])) )?"),
         (b"value", b"attributes"),
     ),
     b"value": (
+        b"",
         _compile(rf"""[{_S}]*+ (?: (>) | (") | (') | ([^{_S}>"']) )?"""),
         (None, b"double-quoted", b"single-quoted", b"unquoted"),
     ),
-    b"double-quoted": (_compile('[^"]*+ (")?'), (b"attributes",)),
-    b"single-quoted": (_compile("[^']*+ (')?"), (b"attributes",)),
-    b"unquoted": (_compile(rf"[^{_S}>]*+ (?: ([{_S}]) | (>) )?"), (b"attributes", None)),
-    b"bogus comment": (_compile("[^>]*+ (>)?"), (None,)),
+    b"double-quoted": (b"", _compile('[^"]*+ (")?'), (b"attributes",)),
+    b"single-quoted": (b"", _compile("[^']*+ (')?"), (b"attributes",)),
+    b"unquoted": (b"", _compile(rf"[^{_S}>]*+ (?: ([{_S}]) | (>) )?"), (b"attributes", None)),
+    b"bogus comment": (b"", _compile("[^>]*+ (>)?"), (None,)),
 }
+LONGEST_END = len("</textarea ")  # so much of a text is looked at again when there is more of it
+
 # The long metas that need no reading of attributes: (property or name, and content), or none, for they do not count.
 LONG_META = _compile(rf"""
     < (?: {_usual_meta('([^"&]{0,1024}+)')} | {_names("meta")} (?> (?: {_IRRELEVANT_ATTRIBUTE} ){{1,16}} ) [{_S}/]*+ > )

@@ -65,8 +65,7 @@ class Scanner:
         self._limits = limits
         self._at = 0  # the tokens before were read
         self._next_size = 1  # of the data, at which there is a step to do
-        self._text: bytes | None = None  # the text that `_at` is in
-        self._tag: bytes | None = None  # the state in a long tag that `_at` is in
+        self._state: bytes | None = None  # that `_at` is in: a text, or a part of a long tag
         self._opening: re.Match[bytes] | None = None  # where that tag begins
         self._in_head = True
         self._stop = sys.maxsize  # where the page may be enough
@@ -144,18 +143,16 @@ class Scanner:
             How far it looked, and the size of the data at which there is more to read.
         """
         end = min(limit, self._at + markup.LONGEST)
-        if self._tag and not self._leave_tag(end):
-            return end, end + 1
         next_token, data = markup.TOKEN.match, self.data
         for _ in range(_TOKENS):
-            if not self._in_head:
+            if not self._in_head and not self._opening:
                 limit = min(limit, self._stop)
                 nothing = self._look_ahead(limit)
                 if nothing:
                     return nothing
                 end = min(end, limit)
-            if self._text is not None:
-                seen = self._leave_text(limit)
+            if self._state is not None:
+                seen = self._leave_state(limit)
                 if seen:
                     return seen, seen + 1
                 if self._at >= end:
@@ -176,7 +173,7 @@ class Scanner:
             elif kind == markup.SPECIAL:
                 self._special(token[kind - 1].lower(), token[kind])
             else:
-                self._text = b"comment"
+                self._state = b"comment"
                 if kind == markup.COMMENT_WITH_NUL:
                     self._diverge(FallbackReason.COMMENT)
         return self._at, 0
@@ -211,7 +208,7 @@ class Scanner:
                 self._in_head = False
                 self._stop = self._at + self._limits.after_head
         elif name not in _DECLARING:
-            self._text = name
+            self._state = name
         elif len(written) > _LONG:
             self._fallback = self._fallback or FallbackReason.LENGTH
         elif name == b"base":
@@ -224,44 +221,35 @@ class Scanner:
     def _enter_tag(self) -> None:
         self._opening = opening = markup.LONG_TAG.match(self.data, self._at)
         assert opening  # noqa: S101 - else it would have been text, and read
-        self._tag = b"bogus comment" if opening[2] else b"tag name"
+        self._state = b"bogus comment" if opening[2] else b"tag name"
         self._at = opening.end()
 
-    def _leave_tag(self, end: int) -> bool:
-        while self._tag is not None:
-            pattern, nexts = markup.TAG_STATES[self._tag]
-            found = pattern.match(self.data, self._at, end)
-            assert found  # noqa: S101 - it matches always, if nothing
-            self._at = found.end()
-            if found.lastindex is None:
-                return False
-            self._tag = nexts[found.lastindex - 1]
-        if self._opening and self._opening[1]:
-            self._long_tag(self._opening)
-        return True
-
-    def _long_tag(self, opening: re.Match[bytes]) -> None:
-        meta = markup.LONG_META.match(self.data, opening.start(), self._at)
-        if not meta:
-            self._special(opening[1].lower(), bytes(self.data[opening.end() : self._at - 1]))
-        elif meta[1]:
-            self._find(meta[1], meta[2])
-
-    def _leave_text(self, limit: int) -> int:
-        """Skips text that has no tags; returns how far it looked if the text may go on there."""
+    def _leave_state(self, limit: int) -> int:
+        """Skips text without tags, or reads on in a long tag; returns how far it looked if that may go on there."""
         end = 0
-        while self._text is not None:
-            first, pattern, nexts = markup.TEXTS[self._text]
+        while self._state is not None:
+            first, pattern, nexts = markup.STATES[self._state]
             start = self.data.find(first, self._at, limit)
             end = end or min(limit, start + markup.LONGEST)
             found = None if start < 0 else pattern.search(self.data, start, end)
-            if not found:
+            if not found or not found.lastindex:
                 seen = limit if start < 0 else end
-                self._at = max(self._at, seen - markup.LONGEST_END)
+                self._at = found.end() if found else max(self._at, seen - markup.LONGEST_END)
                 return seen
-            self._text, offset = nexts[(found.lastindex or 1) - 1]
-            self._at = found.end() + offset
+            self._state, self._at = nexts[found.lastindex - 1], found.end()
+            if self._state == markup.END_TAG:
+                self._state, self._at = None, self._at - 1
+            elif self._state is None and self._opening:
+                self._leave_tag(self._opening)
         return 0
+
+    def _leave_tag(self, opening: re.Match[bytes]) -> None:
+        self._opening = None
+        meta = markup.LONG_META.match(self.data, opening.start(), self._at)
+        if meta and meta[1]:
+            self._find(meta[1], meta[2])
+        elif not meta and opening[1]:
+            self._special(opening[1].lower(), bytes(self.data[opening.end() : self._at - 1]))
 
     def _meta(self, written: bytes) -> None:
         if self.charset is None:
