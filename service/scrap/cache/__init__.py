@@ -24,8 +24,6 @@ _STATES = {EntryState.FRESH: "fresh", EntryState.STALE: "stale", EntryState.HELD
 
 @dataclass(frozen=True, slots=True)
 class CacheLimits:
-    """How much is kept in this process."""
-
     # Bytes of memory, overhead included. A preview takes about 2 KB; more: fewer fetches, a larger process.
     memory: int = 32 * 1024 * 1024
 

@@ -78,13 +78,11 @@ class Flights(Generic[T]):
             self._tasks.add(asyncio.create_task(self._fly_alone(key, flight, make), name=f"flight {key}"))
 
     async def aclose(self) -> None:
-        """Cancels all work and waits until it is over."""
         for task in (tasks := list(self._tasks)):
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
 
     async def _join(self, key: str, flight: _Flight[T], disconnect: Disconnect) -> T:
-        """Waits for another task's work."""
         self._emit(_JOINED)
         waiter: asyncio.Future[T] = asyncio.get_running_loop().create_future()
         disconnect.callback = waiter.cancel
@@ -138,7 +136,6 @@ class Flights(Generic[T]):
                 flight.task.get_loop().call_exception_handler(context)
 
     def _leave(self, key: str, flight: _Flight[T]) -> None:
-        """One client has left, or has its result."""
         flight.clients -= 1
         if not flight.clients and flight.task in self._tasks:
             flight.lingering = flight.task.get_loop().call_later(self._linger, self._abandon, key, flight)

@@ -185,7 +185,6 @@ class Shared:
 
 
 async def _batch(queue: asyncio.Queue[T]) -> list[T]:
-    """What waits in the queue, at least one."""
     batch = [await queue.get()]
     while len(batch) < _BATCH and not queue.empty():
         batch.append(queue.get_nowait())

@@ -56,8 +56,6 @@ _IN_XML = re.compile(rb"""[\0-\x20]*=[\0-\x20]*(?:"([^"\0-\x20]*)"|'([^'\0-\x20]
 
 @dataclass(frozen=True, slots=True)
 class Charset:
-    """A charset of the WHATWG table."""
-
     name: str  # the standard's, in lower case
     opaque: bool  # text must be decoded before tags can be found in it
 

@@ -90,7 +90,6 @@ class Scanner:
         return self._card == _CARD or not self._in_head or b"<body" in self.data.lower()
 
     def feed(self, data: bytes = b"", is_last: bool = False) -> None:
-        """Takes the next bytes, if there are any, and does a step."""
         if not self.enough:
             self.data += data
         if is_last and self._ending is None:
@@ -198,7 +197,6 @@ class Scanner:
         return end, end + 1
 
     def _special(self, name: bytes, written: bytes) -> None:
-        """Reads a tag that matters by its name, and what is written behind that."""
         if name == b"meta":
             self._meta(written)
         elif name in _DIVERGING:
@@ -271,7 +269,6 @@ class Scanner:
             self._fallback = self._fallback or FallbackReason.PREFIX
 
     def _find(self, key: bytes, content: bytes | None) -> None:
-        """Keeps a meta of this property or name if it counts."""
         is_usual = len(key) <= _USUAL_KEY and key.isascii()
         names = _usual_names(key) if is_usual else _names(key)
         if not names:
@@ -340,7 +337,6 @@ def _key(attributes: dict[bytes, bytes]) -> bytes | None:
 
 
 def _refresh(attributes: dict[bytes, bytes]) -> bytes | None:
-    """The content of a meta that is a refresh."""
     content = attributes.get(b"content")
     if not content or _value(attributes.get(b"http-equiv", b""), _latin_1).lower() != "refresh":
         return None
@@ -352,7 +348,6 @@ def _latin_1(data: bytes) -> str:
 
 
 def _names(key: bytes, decode: Callable[[bytes], str] = _latin_1) -> Names:
-    """The tokens of a key that are in a known namespace, in lower case."""
     return tuple(properties(_value(key, decode)))
 
 
