@@ -84,13 +84,6 @@ class _Tree(_TreeBuilder):  # type: ignore[misc]  # html5lib makes the base clas
 
 
 class _Parser(HTMLParser):
-    def read(self, text: str, limits: ParseLimits) -> None:
-        """Builds the tree of a page; what html5lib's own `parse` does, with our tokens."""
-        self.innerHTMLMode = self.scripting = False
-        self.tokenizer = _Tokens(text, limits, self)
-        self.reset()
-        self.mainLoop()
-
     def parseError(self, *args: Any) -> None:  # noqa: N802 - html5lib's name
         """Keeps no list of a page's errors: it may be longer than the page."""
 
@@ -101,11 +94,15 @@ def read_with_html5lib(text: str, limits: ParseLimits = ParseLimits()) -> Docume
     It takes 40 to 90 ms for an average page, all of it on the interpreter: not for an event loop's thread. Where it
     reaches a limit, or fails, the tree built by then counts, and the document has that limit as its `bound`.
     """
-    builder: Any = partial(_Tree, limits)
-    parser = _Parser(builder)
+    new_parser: Any = _Parser  # its types are narrower than its code
+    parser = new_parser(partial(_Tree, limits))
     bound = None
     try:
-        parser.read(text, limits)
+        # What html5lib's own `parse` does, with our tokens.
+        parser.innerHTMLMode = parser.scripting = False
+        parser.tokenizer = _Tokens(text, limits, parser)
+        parser.reset()
+        parser.mainLoop()
     except _Reached as reached:
         bound = reached.bound
     except Exception:  # noqa: BLE001 - html5lib's assertions and int() fail on pages that are odd enough
