@@ -102,8 +102,7 @@ async def serve(settings: Settings) -> None:
         except ValueError as error:  # of Sentry's setting or a variable of OpenTelemetry, which the SDK reads itself
             raise SettingError(str(error)) from error
         built = await stack.enter_async_context(build_components(settings, emit))
-        metrics.observe_admission(built.admission, built.cpu_usage)
-        metrics.observe_cache(built.cache)
+        metrics.registry.register(telemetry.StateCollector(built.admission, built.cpu_usage, built.cache))
         stopped = asyncio.Event()
         targets = api.TargetReader(settings[fetch.EgressPolicy].accept_language)
         clients = api.ClientReader(settings[api.ClientPolicy])

@@ -2,12 +2,12 @@
 
 import logging
 from dataclasses import dataclass, field, replace
-from typing import Any, cast
+from typing import Any
 
 from scrap.cache.memory import Memory
 from scrap.errors import Reason
 from scrap.events import PageNotes, RequestEnded, Timings
-from scrap.telemetry import Metrics
+from scrap.telemetry import Metrics, StateCollector
 from scrap.telemetry.log_fields import RequestRecord, level_of
 from tests.unit.telemetry.events import ENDED, FAILED
 
@@ -42,8 +42,8 @@ class FakeCache:
 
 def observed(metrics: Metrics, admission: FakeAdmission | None = None, cache: FakeCache | None = None) -> Metrics:
     """The same metrics; they read these owners from now on."""
-    metrics.observe_admission(cast("Any", admission or FakeAdmission()), cast("Any", FakeCPUUsage()))
-    metrics.observe_cache(cast("Any", cache or FakeCache()))
+    owners: Any = admission or FakeAdmission(), FakeCPUUsage(), cache or FakeCache()
+    metrics.registry.register(StateCollector(*owners))
     return metrics
 
 
