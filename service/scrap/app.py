@@ -7,8 +7,7 @@ import logging
 import os
 import signal
 import sys
-import threading
-from collections.abc import AsyncIterator, Callable, Iterable
+from collections.abc import AsyncIterator, Callable
 from functools import partial
 from socket import socket
 from typing import Any, NamedTuple
@@ -167,7 +166,7 @@ def _telemetry(
         from scrap.telemetry.otel.exporting import Exporting  # noqa: PLC0415 - 20 MB and half a second
 
         exporting = Exporting(wanted, version=__version__, metrics=metrics, queries=logs.queries)
-        closings.append(exporting.close)
+        closings += exporting.closings
         sinks += exporting.sinks
         handlers += exporting.log_handlers
     stack.enter_context(telemetry.capture_logging(logs, *handlers))
@@ -177,21 +176,12 @@ def _telemetry(
         reporting = Reporting(settings[SentrySettings], version=__version__)
         closings.append(reporting.close)
         sinks.append(reporting)
-    stack.callback(_close_together, closings)  # its log lines are still written
+    stack.callback(telemetry.close_together, closings)  # its log lines are still written
     logging.getLogger("uvicorn").setLevel(logging.ERROR)  # app.py and the request's line log the rest
     stack.callback(asyncio.create_task(telemetry.measure_lag(metrics.note_lag)).cancel)
     emit = telemetry.FanOut(*sinks, metrics, telemetry.RequestLog(), top_clients, failed=metrics.note_failed_sink)
     asyncio.get_running_loop().set_exception_handler(partial(_failed_in_background, emit))
     return metrics, emit
-
-
-def _close_together(closings: Iterable[Callable[[], None]]) -> None:
-    """Closes all at the same time, so that it takes as long as the slowest."""
-    threads = [threading.Thread(target=close) for close in closings]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
 
 
 def _failed_in_background(emit: Emit, loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:

@@ -14,29 +14,24 @@ from scrap.telemetry.trace import Trace
 
 Fields = dict[str, Any]
 
-_MAX_TEXT: Final = 16 * 1024  # characters of a message or a traceback
 PHASES: Final = ("shared_cache", "wait", "dns", "connect", "first_byte", "body", "parse")
+# The level of a request's line: failures of the web and of clients are no warnings.
+LEVELS: Final = {outcome: logging.WARNING if outcome.fault is Fault.SERVICE else logging.INFO for outcome in Outcome}
+LEVELS[Outcome.INTERNAL_ERROR] = logging.ERROR
+_MAX_TEXT: Final = 16 * 1024  # characters of a message or a traceback
+_RECORD: Final = vars(logging.makeLogRecord({"name": "scrap.requests", "msg": "%s %s %s %s"}))
 _phases_of: Final = attrgetter(*PHASES)
-
-
-_RECORD: Final = vars(logging.makeLogRecord({"msg": "%s %s %s %s"}))
 
 
 class RequestRecord(logging.LogRecord):
     """The record of a request: it has no file and line, which the standard one takes apart for each."""
 
-    def __init__(self, logger: str, level: int, event: RequestEnded) -> None:
-        self.__dict__ = _RECORD | {"name": logger, "levelno": level, "levelname": logging.getLevelName(level)}
+    def __init__(self, event: RequestEnded) -> None:
+        level = LEVELS[event.outcome]
+        self.__dict__ = _RECORD | {"levelno": level, "levelname": logging.getLevelName(level)}
         self.args = event.method, event.route, event.status, event.outcome
         self.created = event.ended
         self.event = event
-
-
-def level_of(outcome: Outcome) -> int:
-    """The level of a request's line: failures of the web and of clients are no warnings."""
-    if outcome is Outcome.INTERNAL_ERROR:
-        return logging.ERROR
-    return logging.WARNING if outcome.fault is Fault.SERVICE else logging.INFO
 
 
 def fields_of(record: logging.LogRecord, trace: Trace | None, *, queries: bool) -> Fields:

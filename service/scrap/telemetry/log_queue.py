@@ -3,12 +3,13 @@
 import contextlib
 import logging
 import os
-import threading
 import time
 from collections.abc import Callable, Iterator
 from logging.handlers import QueueHandler, QueueListener
 from queue import Empty, SimpleQueue
 from typing import Any
+
+from scrap.telemetry.closing import close_together
 
 Dropped = Callable[[int], None]  # called with the number of lines that were lost; from any thread
 
@@ -61,5 +62,4 @@ def log_queue(fd: int, *, dropped: Dropped, limit: int = 8192, interval: float =
     try:
         yield LineQueue(queue, limit, dropped)
     finally:  # a write that never returns must not keep the process
-        (end := threading.Thread(target=writer.stop, daemon=True)).start()
-        end.join(2.0)
+        close_together([writer.stop])

@@ -9,7 +9,7 @@ from typing import Literal
 
 from scrap.errors import Outcome
 from scrap.events import RequestEnded
-from scrap.telemetry.log_fields import RequestRecord, level_of
+from scrap.telemetry.log_fields import LEVELS, RequestRecord
 from scrap.telemetry.log_formatters import JsonFormatter, TextFormatter
 from scrap.telemetry.sinks import Handlers
 
@@ -17,7 +17,6 @@ Format = Literal["auto", "json", "text"]
 Level = Literal["debug", "info", "warning", "error"]
 
 _log = logging.getLogger("scrap.requests")
-_LEVELS = {outcome: level_of(outcome) for outcome in Outcome}
 _REJECTED_LINES = 10  # of rejected requests in a second: a line takes a quarter of the CPU of a rejection
 
 
@@ -49,8 +48,8 @@ class RequestLog:
     def _request_ended(self, event: RequestEnded) -> None:
         if event.outcome is Outcome.SHED and not self._may_log(int(event.ended)):
             return
-        if _log.isEnabledFor(level := _LEVELS[event.outcome]):
-            _log.handle(RequestRecord(_log.name, level, event))
+        if _log.isEnabledFor(LEVELS[event.outcome]):
+            _log.handle(RequestRecord(event))
 
     def _may_log(self, second: int) -> bool:
         """Whether one more rejected request is logged in this second."""

@@ -7,7 +7,7 @@ import os
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, ExitStack, contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import replace
 from typing import Any
 
@@ -23,7 +23,7 @@ from opentelemetry.sdk.resources import Resource
 
 from scrap.errors import Outcome, Reason
 from scrap.events import Content, Emit, Event, FetchEnded, Hop, Parse, RequestEnded, RequestStarted
-from scrap.telemetry import FanOut, LogSettings, Metrics, RequestLog, capture_logging
+from scrap.telemetry import FanOut, LogSettings, Metrics, RequestLog, capture_logging, close_together
 from scrap.telemetry.otel.exporting import Exporting
 from scrap.telemetry.otel.metrics import MetricsExport
 from scrap.telemetry.otel.signals import Signals, signals_of
@@ -66,7 +66,7 @@ def exporting(url: str, monkeypatch: pytest.MonkeyPatch, **environment: str) -> 
         with capture_logging(LogSettings(), *otel.log_handlers):
             yield FanOut(*otel.sinks, metrics, RequestLog(), failed=pytest.fail), otel
     finally:
-        otel.close()
+        close_together(otel.closings, 10)
 
 
 def call(emit: Emit, *events: Event) -> None:
@@ -341,9 +341,9 @@ def failing() -> Iterator[str]:
 def test_a_receiver_that_is_lost_costs_only_its_data(
     lost: Callable[[], AbstractContextManager[str]], monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setenv("OTEL_EXPORTER_OTLP_TIMEOUT", "1")  # the threads that are left behind end soon
     queue = {"OTEL_BSP_MAX_QUEUE_SIZE": "64", "OTEL_BSP_MAX_EXPORT_BATCH_SIZE": "32", "OTEL_BSP_SCHEDULE_DELAY": "1"}
-    with lost() as url, ExitStack() as stack:
-        emit, otel = stack.enter_context(exporting(url, monkeypatch, OTEL_METRIC_EXPORT_INTERVAL="10", **queue))
+    with lost() as url, exporting(url, monkeypatch, OTEL_METRIC_EXPORT_INTERVAL="10", **queue) as (emit, otel):
         slowest = 0.0
         for _ in range(500):
             started = time.perf_counter()
@@ -353,8 +353,9 @@ def test_a_receiver_that_is_lost_costs_only_its_data(
         gc.collect()
         assert sum(isinstance(thing, RequestEnded) for thing in gc.get_objects()) < 100
         started = time.perf_counter()
-        otel.close(timeout=0.3)
+        close_together(otel.closings, 0.3)
         assert time.perf_counter() - started < 3
+        otel.closings.clear()
 
 
 class BrokenExporter(MetricExporter):
@@ -390,11 +391,10 @@ def test_lines_below_the_level_are_not_sent(monkeypatch: pytest.MonkeyPatch) -> 
         otel = Exporting(Signals(logs=True), version="1", metrics=metrics)
         with capture_logging(LogSettings(level="error"), *otel.log_handlers):
             call(FanOut(RequestLog(), failed=pytest.fail), ENDED, FAILED)
-        otel.close()
+        close_together(otel.closings)
     assert received.requests == []
 
 
 def test_nothing_is_started_that_nobody_asked_for() -> None:
     otel = Exporting(Signals(), version="1", metrics=Metrics(version="1"))
-    assert (otel.sinks, otel.log_handlers) == ([], [])
-    otel.close()
+    assert (otel.sinks, otel.log_handlers, otel.closings) == ([], [], [])

@@ -8,7 +8,7 @@ from scrap.cache.memory import Memory
 from scrap.errors import Reason
 from scrap.events import PageNotes, RequestEnded, Timings
 from scrap.telemetry import Metrics, StateCollector
-from scrap.telemetry.log_fields import RequestRecord, level_of
+from scrap.telemetry.log_fields import RequestRecord
 from tests.unit.telemetry.events import ENDED, FAILED
 
 
@@ -49,7 +49,7 @@ def observed(metrics: Metrics, admission: FakeAdmission | None = None, cache: Fa
 
 def record_of(event: RequestEnded, **more: Any) -> logging.LogRecord:
     """The record of a request's line."""
-    record = RequestRecord("scrap.requests", level_of(event.outcome), event)
+    record = RequestRecord(event)
     record.__dict__ |= more
     return record
 

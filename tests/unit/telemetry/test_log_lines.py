@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from scrap.errors import Outcome, Reason
 from scrap.events import PageNotes, RequestEnded
-from scrap.telemetry.log_fields import fields_of, level_of
+from scrap.telemetry.log_fields import LEVELS, fields_of
 from scrap.telemetry.log_formatters import JsonFormatter, TextFormatter
 from scrap.telemetry.trace import Trace, current_trace
 from tests.unit.telemetry.events import ENDED, FAILED
@@ -104,7 +104,7 @@ def test_a_line_names_its_trace() -> None:
     ],
 )
 def test_a_failure_is_as_loud_as_it_concerns_us(reason: Reason, level: int) -> None:
-    assert level_of(reason.outcome) == level
+    assert LEVELS[reason.outcome] == level
     named = line(replace(FAILED, reason=reason, outcome=reason.outcome))
     assert named["level"] == logging.getLevelName(level).lower()
 

@@ -72,13 +72,11 @@ class Reporting:
             raise ValueError(f"SENTRY_DSN is no Sentry address: {error}") from error
         if settings.traces_sample_rate:
             log.warning("SENTRY_TRACES_SAMPLE_RATE has no effect: traces go to Sentry over OTLP, see docs/telemetry.md")
+        self.close = sentry_sdk.get_client().close  # sends what is queued, for two seconds at most
         self.handlers: Handlers = {
             RequestEnded: self._request_ended,
             BackgroundFailed: lambda event: self._report(event.error, "background"),
         }
-
-    def close(self, timeout: float = 2.0) -> None:
-        sentry_sdk.get_client().close(timeout)
 
     def _request_ended(self, event: RequestEnded) -> None:
         if event.error is not None and event.outcome is Outcome.INTERNAL_ERROR:
