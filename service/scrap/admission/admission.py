@@ -55,6 +55,7 @@ class Admission:
         cpu_usage: Callable[[], float] = lambda: 0.0,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
+        self.capacity = limits.capacity
         self.in_flight = 0  # fetches that hold a slot
         self.rejected = 0  # so far. In a flood an event of each would cost more than a rejection
         self._limits = limits
@@ -69,10 +70,6 @@ class Admission:
         self._last_rejection = float("-inf")
 
     @property
-    def capacity(self) -> int:
-        return self._limits.capacity
-
-    @property
     def waiting(self) -> int:
         return len(self._queue)
 
@@ -84,14 +81,14 @@ class Admission:
         """
         if self._clock() - self._last_rejection < _SATURATED_SECONDS:
             return 1.0
-        return max(self.in_flight / self._limits.capacity, self._cpu_usage())
+        return max(self.in_flight / self.capacity, self._cpu_usage())
 
     @property
     def is_saturated(self) -> bool:
         """Whether one more fetch would be rejected at once."""
         if self._limits.waiting:
             return len(self._queue) >= self._limits.waiting
-        return self.in_flight >= self._limits.capacity
+        return self.in_flight >= self.capacity
 
     @property
     def is_overloaded(self) -> bool:
@@ -157,7 +154,7 @@ class Admission:
         return self._limits.step_bytes
 
     def _has_slot(self) -> bool:
-        return self.in_flight < self._limits.capacity and (self._may_begin > 0 or not self._limits.waiting)
+        return self.in_flight < self.capacity and (self._may_begin > 0 or not self._limits.waiting)
 
     def _begin(self) -> None:
         self.in_flight += 1

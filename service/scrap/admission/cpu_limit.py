@@ -24,7 +24,7 @@ class CPULimit:
 
     def read(self) -> CPUAllowance:
         """Reads files, for some 50 µs."""
-        return min(filter(None, map(_allowance, self._groups)), default=CPUAllowance())
+        return min(map(_allowance, self._groups), default=CPUAllowance())
 
 
 def _groups(membership: Path, root: Path) -> Iterator[Path]:
@@ -41,8 +41,7 @@ def _groups(membership: Path, root: Path) -> Iterator[Path]:
             yield from (folder for folder in (group, *group.parents) if folder.is_relative_to(mount))
 
 
-def _allowance(group: Path) -> CPUAllowance | None:
-    """What a group allows; None where it has no limit."""
+def _allowance(group: Path) -> CPUAllowance:
     try:
         if (both := group / "cpu.max").exists():
             quota, period = both.read_text().split()
@@ -50,6 +49,6 @@ def _allowance(group: Path) -> CPUAllowance | None:
             quota, period = ((group / f"cpu.cfs_{name}_us").read_text().strip() for name in ("quota", "period"))
         counts = dict(line.split() for line in (group / "cpu.stat").read_text().splitlines())
         cores = int(quota) / int(period)  # "max" is no number
-        return CPUAllowance(cores, int(counts["nr_throttled"]) * int(period) / 1e6) if cores > 0 else None
+        return CPUAllowance(cores, int(counts["nr_throttled"]) * int(period) / 1e6) if cores > 0 else CPUAllowance()
     except (OSError, ValueError, KeyError):
-        return None
+        return CPUAllowance()

@@ -23,11 +23,8 @@ class CPUUsage:
         used: Callable[[], float] = time.process_time,
         limit: Callable[[], CPUAllowance] = CPUAllowance,
     ) -> None:
-        self._clock = clock
-        self._used = used
-        self._limit = limit
-        self._samples = deque([(clock(), used(), limit().throttled)], maxlen=_SAMPLES + 1)
-        self._timer: asyncio.TimerHandle | None = None
+        self._clock, self._used, self._limit = clock, used, limit
+        self._samples = deque([self._now()], maxlen=_SAMPLES + 1)
 
     @property
     def cores(self) -> float:
@@ -36,21 +33,17 @@ class CPUUsage:
 
     @property
     def share(self) -> float:
-        since, used, throttled = self._samples[0]
-        seconds = self._clock() - since
-        busy = max((self._used() - used) / self.cores, self._limit().throttled - throttled)
-        return min(1.0, busy / seconds) if seconds > 0 else 0.0
+        seconds, used, throttled = (now - then for now, then in zip(self._now(), self._samples[0], strict=True))
+        return min(1.0, max(used / self.cores, throttled) / seconds) if seconds > 0 else 0.0
 
-    def start(self) -> None:
-        """Takes a sample each second, on the running loop."""
-        self.stop()
-        self._timer = asyncio.get_running_loop().call_later(1.0, self._sample)
+    async def keep_sampling(self) -> None:
+        """Takes a sample each second until it is cancelled."""
+        while True:
+            await asyncio.sleep(1.0)
+            self.sample()
 
-    def stop(self) -> None:
-        if self._timer:
-            self._timer.cancel()
-            self._timer = None
+    def sample(self) -> None:
+        self._samples.append(self._now())
 
-    def _sample(self) -> None:
-        self._samples.append((self._clock(), self._used(), self._limit().throttled))
-        self.start()
+    def _now(self) -> tuple[float, float, float]:
+        return self._clock(), self._used(), self._limit().throttled
