@@ -21,7 +21,7 @@ from scrap.cache.entry import Entry, EntryState
 from scrap.cache.flight import Flights
 from scrap.cache.freshness import FreshnessPolicy
 from scrap.errors import Outcome, Overloaded, Reason, ScrapError, UpstreamError
-from scrap.events import BackgroundFailed, Emit, FetchEnded, PageNotes, Parse, RequestEnded, Timings
+from scrap.events import BackgroundFailed, Emit, FetchEnded, Parse, RequestEnded, Timings
 from scrap.fetch import Deadline, FetchedPage, Fetcher, Wants
 from scrap.refresh import Refresh
 from scrap.turns import Turns
@@ -35,7 +35,6 @@ MISS = "miss"  # of one that was fetched for its request
 JOINED = "joined"  # of one that was fetched for another request
 STALE = "stale"  # of one that was in the cache, and stale
 _LOG_AGAIN = 60.0  # seconds
-_NO_FETCH = Timings()
 
 
 class Preview(NamedTuple):
@@ -43,19 +42,17 @@ class Preview(NamedTuple):
 
     entry: Entry  # what is sent: a page's Open Graph, or why there is none
     source: str  # "fresh", "stale", "miss" or "joined"
-    timings: Timings
+    fetch: FetchEnded | None = None  # that was made for it
     internal: str = ""  # what only the log may contain of a failure
-    notes: PageNotes | None = None  # on the page, where it was fetched
     due: bool = False  # it is stale; its page is to be fetched again
 
     def joined(self) -> "Preview":
-        """The same for a request that joined the fetch: the phases are those of the request that began it."""
-        return self._replace(source=JOINED if self.source == MISS else self.source, timings=_NO_FETCH, notes=None)
+        """The same for a request that joined the fetch: the fetch is that of the request that began it."""
+        return self._replace(source=JOINED if self.source == MISS else self.source, fetch=None)
 
     def fill_in(self, summary: RequestEnded) -> None:
         """Copies what the request's log line and metrics have of the result."""
-        summary.cache, summary.timings, summary.notes = self.source, self.timings, self.notes
-        entry, summary.internal = self.entry, self.internal
+        entry, summary.cache, summary.fetch, summary.internal = self.entry, self.source, self.fetch, self.internal
         summary.outcome, summary.reason, summary.upstream_status = entry.outcome, entry.reason, entry.upstream_status
 
 
@@ -145,7 +142,7 @@ class Previewer:
                     hit = await self.cache.get(target.key)
                 preview = await self._fetch(target, summary, deadline, look)
         except ScrapError as error:
-            preview = self._failure(error, summary.timings)
+            preview = self._failure(error, summary)
             self.cache.fail(target.key, preview.entry, fallback=hit.entry if hit else None)
         return Study(preview, hit, summary)
 
@@ -176,20 +173,20 @@ class Previewer:
                 if hit and hit.state:
                     is_stale = only_fresh and hit.state is EntryState.STALE
                     if not (is_stale or (no_cache and self._is_due(hit))):
-                        return _found(hit, summary.timings)
+                        return _found(hit, summary)
                 return await self._fetch(target, summary, deadline, None)
         except ScrapError as error:
-            failure = self._failure(error, summary.timings)
+            failure = self._failure(error, summary)
             hold = self.freshness.minimum if no_cache else 0.0
             kept = self.cache.fail(target.key, failure.entry, fallback=hit.entry if hit else None, hold=hold)
             return failure if kept is failure.entry else failure._replace(entry=kept, source=STALE)
 
-    def _failure(self, error: ScrapError, timings: Timings) -> Preview:
+    def _failure(self, error: ScrapError, summary: FetchEnded) -> Preview:
         """A failure's preview; the page is not to blame for a deadline that passed mostly in queues of this service."""
-        if error.reason is Reason.TIMEOUT_TOTAL and timings.wait > self.deadline / 2:
+        if error.reason is Reason.TIMEOUT_TOTAL and summary.timings.wait > self.deadline / 2:
             error = Overloaded(Reason.FULL, "the deadline passed in the queue")
         failed = entry.failure(error, policy=self.freshness, now=self.clock())
-        return Preview(failed, MISS, timings, error.internal)
+        return Preview(failed, MISS, summary, error.internal)
 
     async def _fetch(self, target: Target, summary: FetchEnded, deadline: Deadline, look: Look | None) -> Preview:
         started = time.perf_counter()
@@ -211,7 +208,7 @@ class Previewer:
 
     async def _previewed(self, page: FetchedPage, slot: Slot, look: Look | None) -> tuple[Preview, Target | None]:
         """Reads and parses a page; returns its preview, and where a page without Open Graph leads to by a refresh."""
-        timings = page.navigation.summary.timings
+        summary = page.navigation.summary
         with page:
             arrived = self.clock()
             reader = None
@@ -224,14 +221,13 @@ class Previewer:
             slot.hold(reader.held + len(parsed.body))
         if look:
             reading = reader.reading if reader else None
-            await self._step(partial(look, page, reading), timings)
+            await self._step(partial(look, page, reading), summary.timings)
         leads_to = None if parsed.outcome is Outcome.OK else page.refreshed(parsed.refresh, parsed.base)
         lifetime = freshness.of_page(page.fields, now=arrived, delay=page.delay, policy=self.freshness)
         if page.failure or leads_to:  # a later try may give more: as soon as after a failure
             lifetime = lifetime._replace(lifetime=min(lifetime.lifetime, self.freshness.negative))
         made = entry.preview(parsed.body, parsed.outcome, lifetime, location=page.target.href, now=arrived)
-        notes = PageNotes(page.truncated, parsed.fallback_reason, parsed.bound)
-        return Preview(made, MISS, timings, notes=notes), leads_to
+        return Preview(made, MISS, summary), leads_to
 
     async def _parse(self, reader: opengraph.PageReader, page: FetchedPage) -> Parsed:
         summary = page.navigation.summary
@@ -343,7 +339,7 @@ def _feed(reader: opengraph.PageReader, page: FetchedPage, slot: Slot, piece: by
     return Wants.TURN if reader.is_behind else Wants.MORE
 
 
-def _found(hit: Hit, timings: Timings = _NO_FETCH) -> Preview:
+def _found(hit: Hit, fetch: FetchEnded | None = None) -> Preview:
     """The preview that was in the cache."""
     source = FRESH if hit.state is EntryState.FRESH else STALE
-    return Preview(hit.entry, source, timings, due=hit.state is EntryState.STALE)
+    return Preview(hit.entry, source, fetch, due=hit.state is EntryState.STALE)

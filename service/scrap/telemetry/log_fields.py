@@ -73,11 +73,14 @@ def _add_request(fields: Fields, event: RequestEnded, queries: bool) -> None:
         fields["reason"], fields["fault"] = reason.value, reason.fault.value
     if event.upstream_status is not None:
         fields["upstream_status"] = event.upstream_status
-    for phase, took in zip(PHASES, _phases_of(event.timings), strict=True):
-        if took:
-            fields[phase] = round(took, 6)
-    if event.notes:
-        fields |= {name: value for name, value in event.notes._asdict().items() if value}
+    if fetch := event.fetch:
+        timings = zip(PHASES, _phases_of(fetch.timings), strict=True)
+        fields |= {phase: round(seconds, 6) for phase, seconds in timings if seconds}
+        if fetch.content and fetch.content.truncated:
+            fields["truncated"] = True
+        for name in ("fallback_reason", "bound"):
+            if value := getattr(fetch.parse, name, None):
+                fields[name] = value
     if event.internal:
         fields["internal"] = _clip(event.internal if queries else redact_text(event.internal))
     for name in ("client_address", "user_agent"):

@@ -203,7 +203,7 @@ class Metrics:
         self._in_flight -= 1
         if reason := event.reason:
             self._failures(reason, reason.outcome, reason.fault).inc()
-        if seconds := event.timings.shared_cache:
+        if event.fetch and (seconds := event.fetch.timings.shared_cache):
             self._phases["shared_cache"].observe(seconds)
         if event.seconds is not None:  # rejected before it was read: a zero would lower the mean and the quantiles
             duration.observe(event.seconds, exemplar())

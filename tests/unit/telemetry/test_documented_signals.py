@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from scrap.errors import Outcome
+from scrap.events import FetchEnded
 from scrap.telemetry import FanOut, Metrics
 from scrap.telemetry.log_fields import fields_of
 from scrap.telemetry.trace import Trace
@@ -75,7 +76,8 @@ def test_every_field_of_a_log_line_is_documented() -> None:
 
 def test_the_sample_of_a_log_line_can_occur() -> None:
     (sample,) = re.findall(r"```json\n(.*?)\n```", (DOCS / "logs.md").read_text(encoding="utf-8"))
-    line = record_of(replace(ENDED, timings=replace(ENDED.timings, wait=0.0001)))
+    assert ENDED.fetch
+    line = record_of(replace(ENDED, fetch=FetchEnded(replace(ENDED.fetch.timings, wait=0.0001))))
     assert list(json.loads(sample)) == list(fields_of(line, None, queries=False))
 
 

@@ -11,11 +11,11 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from scrap.errors import Outcome, Reason
-from scrap.events import PageNotes, RequestEnded
+from scrap.events import RequestEnded
 from scrap.telemetry.log_fields import LEVELS, fields_of
 from scrap.telemetry.log_formatters import JsonFormatter, TextFormatter
 from scrap.telemetry.trace import Trace, current_trace
-from tests.unit.telemetry.events import ENDED, FAILED
+from tests.unit.telemetry.events import ENDED, FAILED, PARTLY_READ
 from tests.unit.telemetry.owners import record_of
 
 NOW = datetime(2026, 11, 23, 9, 8, 7, 654321, tzinfo=UTC).timestamp()
@@ -73,9 +73,9 @@ def test_a_call_that_failed_says_why_and_whose_fault_it_was() -> None:
 
 
 def test_a_call_says_what_was_unusual_about_its_page() -> None:
-    said = line(replace(ENDED, notes=PageNotes(truncated=True, fallback_reason="foreign", bound="seconds")))
+    said = line(replace(ENDED, fetch=PARTLY_READ))
     assert (said["truncated"], said["fallback_reason"], said["bound"]) == (True, "foreign", "seconds")
-    assert line(replace(ENDED, notes=PageNotes())) == line(ENDED)
+    assert not {"truncated", "fallback_reason", "bound"} & line(ENDED).keys()
 
 
 def test_a_client_that_is_not_recorded_is_in_no_line() -> None:

@@ -184,7 +184,7 @@ def test_every_other_event_is_counted() -> None:
 
 
 def test_the_look_up_in_the_shared_cache_is_a_phase_of_its_request() -> None:
-    found = read(metrics_after(replace(ENDED, cache="fresh", timings=Timings(shared_cache=0.18)), ENDED))
+    found = read(metrics_after(replace(ENDED, cache="fresh", fetch=FetchEnded(Timings(shared_cache=0.18))), ENDED))
     assert found.value("scrap_phase_duration_seconds_count", phase="shared_cache") == 1
     assert found.value("scrap_phase_duration_seconds_sum", phase="shared_cache") == pytest.approx(0.18)
 

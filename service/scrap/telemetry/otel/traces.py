@@ -133,7 +133,7 @@ def _request_attributes(event: RequestEnded) -> Attributes:
         "scrap.request_id": event.request_id,
         "scrap.target.host": event.target_host,
         "scrap.cache": event.cache,
-        "scrap.shared_cache.duration": event.timings.shared_cache,
+        "scrap.shared_cache.duration": event.fetch and event.fetch.timings.shared_cache,
         "scrap.reason": reason,
         "scrap.fault": reason and reason.fault,
         "error.type": reason if event.status >= 500 else None,
