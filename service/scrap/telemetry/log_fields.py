@@ -45,7 +45,7 @@ def fields_of(record: logging.LogRecord, trace: Trace | None, *, queries: bool) 
         if record.exc_info and record.exc_info[1]:
             fields["exception"] = _exception(record.exc_info[1])
     if trace:
-        fields["trace_id"], fields["span_id"] = trace.trace_id, trace.span_id
+        fields |= trace.ids
     return fields
 
 

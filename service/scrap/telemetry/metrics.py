@@ -59,7 +59,7 @@ def status_label(status: int | None) -> str:
 def exemplar() -> dict[str, str] | None:
     """The exemplar of the current request; None where its trace is not recorded."""
     trace = current_trace.get()
-    return {"trace_id": trace.trace_id, "span_id": trace.span_id} if trace and trace.sampled else None
+    return trace.ids if trace and trace.sampled else None
 
 
 class StateCollector(Collector):

@@ -7,8 +7,7 @@ from typing import NamedTuple
 class Trace(NamedTuple):
     """A request's trace and span, as log lines and exemplars have them (W3C Trace Context)."""
 
-    trace_id: str  # 32 lower-case hexadecimal digits
-    span_id: str  # 16 of them: the request's own span
+    ids: dict[str, str]  # `trace_id`, 32 lower-case hexadecimal digits, and `span_id`, 16: the request's own span
     sampled: bool  # the trace is recorded, so that a search for it finds something
 
 

@@ -266,8 +266,8 @@ def test_a_scraper_that_asks_for_openmetrics_gets_it_with_exemplars() -> None:
     metrics = Metrics(version="1", routes=ROUTES)
     emit = FanOut(metrics, failed=pytest.fail)
     for seconds, trace in (
-        (0.03, Trace("0af7651916cd43dd8448eb211c80319c", "b7ad6b7169203331", sampled=True)),
-        (0.3, Trace("f" * 32, "f" * 16, sampled=False)),
+        (0.03, Trace({"trace_id": "0af7651916cd43dd8448eb211c80319c", "span_id": "b7ad6b7169203331"}, sampled=True)),
+        (0.3, Trace({"trace_id": "f" * 32, "span_id": "f" * 16}, sampled=False)),
         (3.0, None),
     ):
         token = current_trace.set(trace)

@@ -13,7 +13,7 @@ from opentelemetry.trace import SpanKind, StatusCode
 from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
 from opentelemetry.util.types import AttributeValue
 
-from scrap.events import Content, FetchEnded, Hop, Parse, RequestEnded, RequestStarted
+from scrap.events import FetchEnded, Hop, RequestEnded, RequestStarted
 from scrap.telemetry.metrics import OTHER, method_label
 from scrap.telemetry.redact import redact_text, without_query
 from scrap.telemetry.sinks import Handlers
@@ -46,8 +46,8 @@ class Traces:
         span = self._tracer.start_span("request", client, SpanKind.SERVER, start_time=_nanoseconds(event.started))
         context.attach(trace.set_span_in_context(span, _ROOT))  # not detached: it ends with the request's task
         ids = span.get_span_context()
-        trace_id, span_id = trace.format_trace_id(ids.trace_id), trace.format_span_id(ids.span_id)
-        current_trace.set(Trace(trace_id, span_id, ids.trace_flags.sampled))
+        texts = {"trace_id": trace.format_trace_id(ids.trace_id), "span_id": trace.format_span_id(ids.span_id)}
+        current_trace.set(Trace(texts, ids.trace_flags.sampled))
 
     def _request_ended(self, event: RequestEnded) -> None:
         span = trace.get_current_span()
@@ -72,14 +72,22 @@ class Traces:
         for hop in event.hops:
             self._add("GET", hop.started, hop.seconds, _hop_attributes(hop), SpanKind.CLIENT)
         if content := event.content:
-            started = content.ended - content.seconds
-            self._add("read body", started, content.seconds, _content_attributes(content, len(event.hops) - 1))
+            attributes: Attributes = {
+                "http.response.body.size": content.wire_bytes,
+                "scrap.decoded_bytes": content.decoded_bytes,
+                "scrap.redirects": len(event.hops) - 1,
+                "scrap.truncated": content.truncated,
+            }
+            self._add("read body", content.ended - content.seconds, content.seconds, attributes)
         if parse := event.parse:
-            self._add("parse", parse.started, parse.seconds, _parse_attributes(parse))
+            names = ("parser", "fallback_reason", "bound")
+            attributes = {f"scrap.{name}": value for name in names if (value := getattr(parse, name))}
+            self._add("parse", parse.started, parse.seconds, attributes)
 
     def _add(self, name: str, start: float, seconds: float, attributes: Attributes, kind: SpanKind = _INTERNAL) -> None:
         """Adds a span of the past under the current request's."""
-        span = self._tracer.start_span(name, None, kind, attributes, start_time=(began := _nanoseconds(start)))
+        began = _nanoseconds(start)
+        span = self._tracer.start_span(name, None, kind, attributes, start_time=began)
         if "error.type" in attributes:
             span.set_status(StatusCode.ERROR)
         span.end(began + _nanoseconds(seconds))
@@ -97,27 +105,11 @@ def _hop_attributes(hop: Hop) -> Attributes:
         "url.full": without_query(hop.url),
     }
     attributes |= {f"scrap.{phase}.duration": getattr(hop, phase) for phase in ("dns", "connect", "first_byte")}
-    if hop.status is None:
-        attributes["error.type"] = hop.reason or "cancelled"
-    else:
+    if hop.status:
         attributes["http.response.status_code"] = hop.status
-        if hop.status >= 400:
-            attributes["error.type"] = str(hop.status)
+    if hop.status is None or hop.status >= 400:
+        attributes["error.type"] = str(hop.status or hop.reason or "cancelled")
     return attributes
-
-
-def _content_attributes(content: Content, redirects: int) -> Attributes:
-    return {
-        "http.response.body.size": content.wire_bytes,
-        "scrap.decoded_bytes": content.decoded_bytes,
-        "scrap.redirects": redirects,
-        "scrap.truncated": content.truncated,
-    }
-
-
-def _parse_attributes(parse: Parse) -> Attributes:
-    names = ("parser", "fallback_reason", "bound")
-    return {f"scrap.{name}": value for name in names if (value := getattr(parse, name))}
 
 
 def _request_attributes(event: RequestEnded) -> Attributes:
@@ -133,7 +125,7 @@ def _request_attributes(event: RequestEnded) -> Attributes:
         "scrap.request_id": event.request_id,
         "scrap.target.host": event.target_host,
         "scrap.cache": event.cache,
-        "scrap.shared_cache.duration": event.fetch and event.fetch.timings.shared_cache,
+        "scrap.shared_cache.duration": event.fetch.timings.shared_cache if event.fetch else None,
         "scrap.reason": reason,
         "scrap.fault": reason and reason.fault,
         "error.type": reason if event.status >= 500 else None,

@@ -5,9 +5,9 @@ import time
 import traceback
 from collections import deque
 from collections.abc import Callable, Hashable
-from typing import TYPE_CHECKING
 
 import sentry_sdk
+from sentry_sdk.types import Event, Hint
 from sentry_sdk.utils import BadDsn
 
 from scrap.errors import Outcome
@@ -16,9 +16,6 @@ from scrap.telemetry.redact import only_hosts
 from scrap.telemetry.sentry import SentrySettings
 from scrap.telemetry.sinks import Handlers
 from scrap.telemetry.trace import current_trace
-
-if TYPE_CHECKING:
-    from sentry_sdk.types import Event, Hint
 
 Clock = Callable[[], float]
 
@@ -87,12 +84,11 @@ class Reporting:
         if self._limiter.take(_kind(error)):
             extras = {"suppressed_before": self._limiter.suppressed, "transaction": name, "target": target}
             self._limiter.suppressed = 0
-            trace = current_trace.get()
-            contexts = {"trace": {"trace_id": trace.trace_id, "span_id": trace.span_id}} if trace else {}
+            contexts = {"trace": trace.ids} if (trace := current_trace.get()) else {}
             sentry_sdk.capture_exception(error, tags=tags or {}, extras=extras, contexts=contexts)
 
 
-def _before_send(event: "Event", hint: "Hint") -> "Event | None":
+def _before_send(event: Event, hint: Hint) -> Event | None:
     """Removes what is private from the messages of exceptions."""
     extra, tags = event["extra"], event.get("tags", {})
     event["transaction"] = str(extra.pop("transaction"))
