@@ -159,14 +159,14 @@ def _telemetry(
     lines = stack.enter_context(telemetry.log_queue(_STDOUT, dropped=metrics.lines_dropped.inc))
     lines.setFormatter(telemetry.formatter_for(_STDOUT, logs))
     handlers: list[logging.Handler] = [lines]
-    sinks: list[telemetry.Sink] = []
+    sinks: dict[str, telemetry.Handlers] = {}
     closings: list[Callable[[], None]] = []
     if wanted := signals_of(os.environ):
         from scrap.telemetry.otel.exporting import Exporting  # noqa: PLC0415 - 20 MB and half a second
 
         exporting = Exporting(wanted, version=__version__, metrics=metrics, queries=logs.queries)
         closings += exporting.closings
-        sinks += exporting.sinks
+        sinks |= exporting.sinks
         handlers += exporting.log_handlers
     stack.enter_context(telemetry.capture_logging(logs, *handlers))
     if settings[SentrySettings].dsn:
@@ -174,11 +174,12 @@ def _telemetry(
 
         reporting = Reporting(settings[SentrySettings], version=__version__)
         closings.append(reporting.close)
-        sinks.append(reporting)
+        sinks["sentry"] = reporting.handlers
     stack.callback(telemetry.close_together, closings)  # its log lines are still written
     logging.getLogger("uvicorn").setLevel(logging.ERROR)  # app.py and the request's line log the rest
-    stack.callback(asyncio.create_task(telemetry.measure_lag(metrics.note_lag)).cancel)
-    emit = telemetry.FanOut(*sinks, metrics, telemetry.RequestLog(), top_clients, failed=metrics.note_failed_sink)
+    stack.callback(asyncio.create_task(metrics.measure_lag()).cancel)
+    sinks |= {"metrics": metrics.handlers, "log": telemetry.RequestLog().handlers, "clients": top_clients.handlers}
+    emit = telemetry.FanOut(metrics.note_failed_sink, **sinks)
     asyncio.get_running_loop().set_exception_handler(partial(_failed_in_background, emit))
     return metrics, emit
 

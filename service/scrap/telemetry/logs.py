@@ -38,8 +38,6 @@ def formatter_for(fd: int, settings: LogSettings) -> logging.Formatter:
 class RequestLog:
     """Logs each request at its end; of the rejected ones, ten a second. A sink; see `FanOut`."""
 
-    name = "log"
-
     def __init__(self) -> None:
         self.handlers: Handlers = {RequestEnded: self._request_ended}
         self._second = 0  # in which rejected requests were logged

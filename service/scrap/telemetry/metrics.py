@@ -3,6 +3,7 @@
 Nothing that a client or a page chooses becomes a label value: each is of an enumeration, HTTP's or the service's.
 """
 
+import asyncio
 import platform
 import time
 from collections.abc import Callable, Iterable, Iterator
@@ -98,8 +99,6 @@ class StateCollector(Collector):
 class Metrics:
     """The service's metrics, in a registry of their own; `routes` are the API's templates. A sink; see `FanOut`."""
 
-    name = "metrics"
-
     def __init__(self, *, version: str, routes: Iterable[str] = (), clock: Clock = time.monotonic) -> None:
         prometheus.disable_created_metrics()  # type: ignore[no-untyped-call]  # a second series each, which nothing reads
         self.registry = prometheus.CollectorRegistry()
@@ -128,6 +127,13 @@ class Metrics:
 
     def route_label(self, route: str) -> str:
         return route if route in self._routes else "unmatched"
+
+    async def measure_lag(self, interval: float = 0.05) -> None:
+        """Observes, until it is cancelled, by how many seconds the event loop runs a timer late."""
+        while True:
+            due = self._clock() + interval
+            await asyncio.sleep(interval)
+            self.note_lag(max(0.0, self._clock() - due))
 
     def note_lag(self, seconds: float) -> None:
         self._lag.observe(seconds)

@@ -64,7 +64,7 @@ def exporting(url: str, monkeypatch: pytest.MonkeyPatch, **environment: str) -> 
     otel = Exporting(signals_of(os.environ), version="1.2.3", metrics=metrics)
     try:
         with capture_logging(LogSettings(), *otel.log_handlers):
-            yield FanOut(*otel.sinks, metrics, RequestLog(), failed=pytest.fail), otel
+            yield FanOut(pytest.fail, **otel.sinks, metrics=metrics.handlers, log=RequestLog().handlers), otel
     finally:
         close_together(otel.closings, 10)
 
@@ -390,11 +390,11 @@ def test_lines_below_the_level_are_not_sent(monkeypatch: pytest.MonkeyPatch) -> 
         metrics = Metrics(version="1")
         otel = Exporting(Signals(logs=True), version="1", metrics=metrics)
         with capture_logging(LogSettings(level="error"), *otel.log_handlers):
-            call(FanOut(RequestLog(), failed=pytest.fail), ENDED, FAILED)
+            call(FanOut(pytest.fail, log=RequestLog().handlers), ENDED, FAILED)
         close_together(otel.closings)
     assert received.requests == []
 
 
 def test_nothing_is_started_that_nobody_asked_for() -> None:
     otel = Exporting(Signals(), version="1", metrics=Metrics(version="1"))
-    assert (otel.sinks, otel.log_handlers, otel.closings) == ([], [], [])
+    assert (otel.sinks, otel.log_handlers, otel.closings) == ({}, [], [])

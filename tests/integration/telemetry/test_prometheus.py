@@ -48,7 +48,7 @@ def serving(metrics: Metrics) -> Iterator[str]:
 @pytest.mark.parametrize("used", [False, True])
 def test_promtool_finds_nothing_to_say(used: bool) -> None:
     metrics = observed(Metrics(version="1", routes=[ROUTE]))
-    emit = FanOut(metrics, failed=pytest.fail)
+    emit = FanOut(pytest.fail, metrics=metrics.handlers)
     for event in EVENTS if used else ():
         emit(event)
     body, _ = metrics.exposition("")
@@ -60,7 +60,7 @@ def test_promtool_finds_nothing_to_say(used: bool) -> None:
 def test_a_real_prometheus_sees_exactly_what_happened(tmp_path: Path) -> None:
     cache = FakeCache()
     metrics = observed(Metrics(version="1.2.3", routes=[ROUTE]), cache=cache)
-    emit = FanOut(metrics, failed=pytest.fail)
+    emit = FanOut(pytest.fail, metrics=metrics.handlers)
     with serving(metrics) as target, prometheus(target, tmp_path) as server:
         # Known traffic: 30 good calls, each failure as often as its place in the list, one slow call.
         for _ in range(30):

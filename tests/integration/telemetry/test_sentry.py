@@ -49,7 +49,7 @@ def reporting(url: str, **settings: Any) -> Iterator[tuple[Emit, Reporting]]:
     dsn = url.replace("http://", "http://key@") + "/42"
     report = Reporting(SentrySettings(dsn=dsn, environment="test", **settings), version="1.2.3")
     try:
-        yield FanOut(report, failed=pytest.fail), report
+        yield FanOut(pytest.fail, sentry=report.handlers), report
     finally:
         report.close()
 

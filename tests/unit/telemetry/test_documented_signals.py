@@ -34,7 +34,7 @@ def exported() -> Exposition:
     """Every metric there can be."""
     metrics = observed(Metrics(version="1", routes=["/api/v1/scrap"]))
     metrics.note_failed_sink("log")
-    emit = FanOut(metrics, failed=pytest.fail)
+    emit = FanOut(pytest.fail, metrics=metrics.handlers)
     for event in EVENTS:
         emit(event)
     return Exposition(metrics.exposition("")[0].decode())

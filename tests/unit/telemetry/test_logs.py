@@ -41,7 +41,7 @@ def logging_to(path: Path, **settings: Any) -> Iterator[Written]:
 
 
 def emit(*events: Event) -> None:
-    to = FanOut(RequestLog(), failed=pytest.fail)
+    to = FanOut(pytest.fail, log=RequestLog().handlers)
     for event in events:
         to(event)
 

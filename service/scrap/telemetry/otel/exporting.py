@@ -17,7 +17,7 @@ from scrap.telemetry.otel.logs import OTLPHandler
 from scrap.telemetry.otel.metrics import MetricsExport
 from scrap.telemetry.otel.signals import Signals
 from scrap.telemetry.otel.traces import Traces
-from scrap.telemetry.sinks import Sink
+from scrap.telemetry.sinks import Handlers
 
 
 class Exporting:
@@ -31,17 +31,17 @@ class Exporting:
     def __init__(self, signals: Signals, *, version: str, metrics: Metrics, queries: bool = False) -> None:
         given = OTELResourceDetector().detect().attributes
         resource = Resource.create({"service.name": "scrap", "service.version": version, **given})
-        self.sinks: list[Sink] = []
+        self.sinks: dict[str, Handlers] = {}
         self.log_handlers: list[logging.Handler] = []
         self.closings: list[Callable[[], None]] = []
         if signals.traces:
             tracers = TracerProvider(resource=resource, shutdown_on_exit=False)
             tracers.add_span_processor(BatchSpanProcessor(OTLPSpanExporter()))
-            self.sinks.append(Traces(tracers.get_tracer("scrap", version)))
+            self.sinks["traces"] = Traces(tracers.get_tracer("scrap", version)).handlers
             self.closings.append(tracers.shutdown)
         if signals.metrics:
             export = MetricsExport(metrics, OTLPMetricExporter(), resource, version, signals.metric_interval)
-            self.sinks.append(export)
+            self.sinks["otel_metrics"] = export.handlers
             self.closings.append(export.shutdown)
         if signals.logs:
             loggers = LoggerProvider(resource=resource, shutdown_on_exit=False)

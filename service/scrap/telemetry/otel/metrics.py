@@ -53,8 +53,6 @@ class MetricsExport:
     The duration of requests is observed again, by the labels of its convention: too many series for a scrape.
     """
 
-    name = "otel_metrics"
-
     def __init__(
         self, metrics: Metrics, exporter: otlp.MetricExporter, resource: Resource, version: str, interval: float
     ) -> None:

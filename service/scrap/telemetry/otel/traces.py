@@ -29,8 +29,6 @@ Attributes = dict[str, AttributeValue]
 class Traces:
     """Makes spans. A sink; see `FanOut`."""
 
-    name = "traces"
-
     def __init__(self, tracer: trace.Tracer) -> None:
         self._tracer = tracer
         self._propagator = TraceContextTextMapPropagator()

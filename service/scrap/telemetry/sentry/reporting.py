@@ -48,8 +48,6 @@ class Reporting:
     hosts are left. The SDK queues within limits and sends from a thread of its own. ValueError: the DSN is none.
     """
 
-    name = "sentry"
-
     def __init__(self, settings: SentrySettings, *, version: str) -> None:
         self._limiter = ReportLimiter()
         try:
