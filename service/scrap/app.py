@@ -21,7 +21,7 @@ from scrap.events import BackgroundFailed, Emit, ignore
 from scrap.explanation import Explainer
 from scrap.preview import Previewer
 from scrap.settings import RequestLimits, Serving, SettingError, Settings, variables
-from scrap.telemetry.otel.signals import signals_of
+from scrap.telemetry.otel import signals_of
 from scrap.telemetry.sentry import SentrySettings
 from scrap.turns import Turns
 

@@ -5,16 +5,11 @@ import logging
 import os
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Literal
 
 from scrap.errors import Outcome
 from scrap.events import RequestEnded
-from scrap.telemetry.log_fields import LEVELS, RequestRecord
-from scrap.telemetry.log_formatters import JsonFormatter, TextFormatter
+from scrap.telemetry.log_lines import LEVELS, JsonFormatter, RequestRecord, TextFormatter
 from scrap.telemetry.sinks import Handlers
-
-Format = Literal["auto", "json", "text"]
-Level = Literal["debug", "info", "warning", "error"]
 
 _log = logging.getLogger("scrap.requests")
 _REJECTED_LINES = 10  # of rejected requests in a second: a line takes a quarter of the CPU of a rejection
@@ -24,8 +19,8 @@ _REJECTED_LINES = 10  # of rejected requests in a second: a line takes a quarter
 class LogSettings:
     """What is logged, and in which format."""
 
-    format: Format = "auto"  # text on a terminal, else JSON
-    level: Level = "info"
+    format: str = "auto"  # or "json", "text"; auto is text on a terminal, else JSON
+    level: str = "info"
     queries: bool = False  # whether the queries of targets' URLs are shown: they may hold secrets
 
 

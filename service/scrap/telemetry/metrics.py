@@ -25,7 +25,7 @@ from scrap.errors import Outcome, Reason
 from scrap.fetch.verdict import GuardVerdict
 from scrap.opengraph.document import Bound, FallbackReason
 from scrap.telemetry.buckets import BYTES, LAG_SECONDS, REDIRECTS, SECONDS
-from scrap.telemetry.log_fields import PHASES
+from scrap.telemetry.log_lines import PHASES
 from scrap.telemetry.sinks import Handlers
 from scrap.telemetry.sliding_maximum import SlidingMaximum
 from scrap.telemetry.trace import current_trace

@@ -24,9 +24,9 @@ from opentelemetry.sdk.resources import Resource
 from scrap.errors import Outcome, Reason
 from scrap.events import Content, Emit, Event, FetchEnded, Hop, Parse, RequestEnded, RequestStarted
 from scrap.telemetry import FanOut, LogSettings, Metrics, RequestLog, capture_logging, close_together
+from scrap.telemetry.otel import Signals, signals_of
 from scrap.telemetry.otel.exporting import Exporting
 from scrap.telemetry.otel.metrics import MetricsExport
-from scrap.telemetry.otel.signals import Signals, signals_of
 from tests.integration.telemetry.receivers import Receiver, gone, hanging, receiver
 from tests.unit.telemetry.events import ENDED, FAILED, HOP
 from tests.unit.telemetry.owners import observed

@@ -8,7 +8,7 @@ from scrap.cache.memory import Memory
 from scrap.errors import Reason
 from scrap.events import FetchEnded, RequestEnded, Timings
 from scrap.telemetry import Metrics, StateCollector
-from scrap.telemetry.log_fields import RequestRecord
+from scrap.telemetry.log_lines import RequestRecord
 from tests.unit.telemetry.events import ENDED, FAILED, PARTLY_READ
 
 

@@ -10,7 +10,7 @@ import pytest
 from scrap.errors import Outcome
 from scrap.events import FetchEnded
 from scrap.telemetry import FanOut, Metrics
-from scrap.telemetry.log_fields import fields_of
+from scrap.telemetry.log_lines import fields_of
 from scrap.telemetry.trace import Trace
 from tests.exposition import Exposition
 from tests.unit.telemetry.events import ENDED, EVENTS

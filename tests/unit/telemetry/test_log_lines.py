@@ -12,8 +12,7 @@ from hypothesis import strategies as st
 
 from scrap.errors import Outcome, Reason
 from scrap.events import RequestEnded
-from scrap.telemetry.log_fields import LEVELS, fields_of
-from scrap.telemetry.log_formatters import JsonFormatter, TextFormatter
+from scrap.telemetry.log_lines import LEVELS, JsonFormatter, TextFormatter, fields_of
 from scrap.telemetry.trace import Trace, current_trace
 from tests.unit.telemetry.events import ENDED, FAILED, PARTLY_READ
 from tests.unit.telemetry.owners import record_of

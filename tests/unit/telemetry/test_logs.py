@@ -14,8 +14,7 @@ import pytest
 from scrap.errors import Outcome, Reason
 from scrap.events import Event
 from scrap.telemetry import FanOut, LogSettings, RequestLog, capture_logging, formatter_for, log_queue
-from scrap.telemetry.log_formatters import JsonFormatter, TextFormatter
-from scrap.telemetry.logs import Level
+from scrap.telemetry.log_lines import JsonFormatter, TextFormatter
 from scrap.telemetry.trace import Trace, current_trace
 from tests.unit.telemetry.events import ENDED, FAILED
 
@@ -50,7 +49,7 @@ def emit(*events: Event) -> None:
     ("level", "statuses"),
     [("debug", [200, 502, 503, 500]), ("info", [200, 502, 503, 500]), ("warning", [503, 500]), ("error", [500])],
 )
-def test_lines_below_the_level_are_left_out(tmp_path: Path, level: Level, statuses: list[int]) -> None:
+def test_lines_below_the_level_are_left_out(tmp_path: Path, level: str, statuses: list[int]) -> None:
     with logging_to(tmp_path / "log", level=level) as written:
         emit(ENDED, FAILED, SHED, INTERNAL)
     assert [line["status"] for line in written()] == statuses

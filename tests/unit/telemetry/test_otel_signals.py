@@ -2,7 +2,7 @@
 
 import pytest
 
-from scrap.telemetry.otel.signals import Signals, signals_of
+from scrap.telemetry.otel import Signals, signals_of
 
 ENDPOINT = {"OTEL_EXPORTER_OTLP_ENDPOINT": "http://collector:4318"}
 

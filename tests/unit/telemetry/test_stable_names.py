@@ -3,7 +3,7 @@
 from scrap import api, web
 from scrap.errors import Reason
 from scrap.settings import SETTINGS
-from scrap.telemetry.log_fields import fields_of
+from scrap.telemetry.log_lines import fields_of
 from scrap.telemetry.trace import Trace
 from tests.unit.telemetry.owners import LINES
 from tests.unit.telemetry.test_documented_signals import exported
