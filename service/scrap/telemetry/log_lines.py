@@ -5,7 +5,6 @@ import logging
 import time
 import traceback
 from functools import lru_cache
-from operator import attrgetter
 from typing import Any, Final
 
 import orjson
@@ -23,7 +22,6 @@ LEVELS: Final = {outcome: logging.WARNING if outcome.fault is Fault.SERVICE else
 LEVELS[Outcome.INTERNAL_ERROR] = logging.ERROR
 _MAX_TEXT: Final = 16 * 1024  # characters of a message or a traceback
 _RECORD: Final = vars(logging.makeLogRecord({"name": "scrap.requests", "msg": "%s %s %s %s"}))
-_phases_of: Final = attrgetter(*PHASES)
 
 
 class RequestRecord(logging.LogRecord):
@@ -73,12 +71,11 @@ def _add_request(fields: Fields, event: RequestEnded, queries: bool) -> None:
     if event.seconds is not None:
         fields["seconds"] = round(event.seconds, 6)
     if reason := event.reason:
-        fields["reason"], fields["fault"] = reason.value, reason.fault.value
+        fields["reason"], fields["fault"] = reason, reason.fault
     if event.upstream_status is not None:
         fields["upstream_status"] = event.upstream_status
     if fetch := event.fetch:
-        timings = zip(PHASES, _phases_of(fetch.timings), strict=True)
-        fields |= {phase: round(seconds, 6) for phase, seconds in timings if seconds}
+        fields |= {phase: round(took, 6) for phase in PHASES if (took := getattr(fetch.timings, phase))}
         if fetch.content and fetch.content.truncated:
             fields["truncated"] = True
         for name in ("fallback_reason", "bound"):

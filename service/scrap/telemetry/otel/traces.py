@@ -21,7 +21,6 @@ from scrap.telemetry.trace import Trace, current_trace
 
 OTHER_METHOD: Final = "_OTHER"  # the conventions' value for a method that HTTP does not register
 _ROOT: Final = Context()
-_INTERNAL: Final = SpanKind.INTERNAL
 
 Attributes = dict[str, AttributeValue]
 
@@ -68,7 +67,7 @@ class Traces:
         if not (current and current.sampled):
             return
         for hop in event.hops:
-            self._add("GET", hop.started, hop.seconds, _hop_attributes(hop), SpanKind.CLIENT)
+            self._add("GET", SpanKind.CLIENT, hop.started, hop.seconds, _hop_attributes(hop))
         if content := event.content:
             attributes: Attributes = {
                 "http.response.body.size": content.wire_bytes,
@@ -76,13 +75,13 @@ class Traces:
                 "scrap.redirects": len(event.hops) - 1,
                 "scrap.truncated": content.truncated,
             }
-            self._add("read body", content.ended - content.seconds, content.seconds, attributes)
+            self._add("read body", SpanKind.INTERNAL, content.ended - content.seconds, content.seconds, attributes)
         if parse := event.parse:
             names = ("parser", "fallback_reason", "bound")
             attributes = {f"scrap.{name}": value for name in names if (value := getattr(parse, name))}
-            self._add("parse", parse.started, parse.seconds, attributes)
+            self._add("parse", SpanKind.INTERNAL, parse.started, parse.seconds, attributes)
 
-    def _add(self, name: str, start: float, seconds: float, attributes: Attributes, kind: SpanKind = _INTERNAL) -> None:
+    def _add(self, name: str, kind: SpanKind, start: float, seconds: float, attributes: Attributes) -> None:
         """Adds a span of the past under the current request's."""
         began = _nanoseconds(start)
         span = self._tracer.start_span(name, None, kind, attributes, start_time=began)

@@ -57,7 +57,6 @@ class Reporting:
                 environment=settings.environment,
                 before_send=_before_send,
                 default_integrations=False,  # they send log lines, arguments and requests
-                auto_enabling_integrations=False,
                 include_local_variables=False,  # they hold URLs with their queries, and headers
                 send_client_reports=False,
                 enable_backpressure_handling=False,
@@ -79,7 +78,8 @@ class Reporting:
             self._report(event.error, f"{event.method} {event.route}", tags, event.target)
 
     def _report(self, error: BaseException, name: str, tags: dict[str, str] | None = None, target: str = "") -> None:
-        if self._limiter.take(_kind(error)):
+        raised_at = [(frame.filename, frame.lineno) for frame in traceback.extract_tb(error.__traceback__)[-1:]]
+        if self._limiter.take((type(error), *raised_at)):
             extras = {"suppressed_before": self._limiter.suppressed, "transaction": name, "target": target}
             self._limiter.suppressed = 0
             contexts = {"trace": trace.ids} if (trace := current_trace.get()) else {}
@@ -95,8 +95,3 @@ def _before_send(event: Event, hint: Hint) -> Event | None:
     for exception in event["exception"]["values"]:
         exception["value"] = only_hosts(exception["value"], target, host)
     return event
-
-
-def _kind(error: BaseException) -> Hashable:
-    """What makes two errors the same: the type, and the line that raised."""
-    return type(error), *((frame.filename, frame.lineno) for frame in traceback.extract_tb(error.__traceback__)[-1:])
