@@ -5,6 +5,7 @@ request, the page read and parsed as it arrives, the entry for the cache.
 """
 
 import logging
+import math
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -215,13 +216,9 @@ class Previewer:
             if page.is_html:
                 reader = opengraph.PageReader(charset=page.charset, limits=self.parsing)
                 await page.read(partial(_feed, reader, page, slot))
-        parsed = _NOTHING
-        if reader:
-            parsed = await self._parse(reader, page)
-            slot.hold(reader.held + len(parsed.body))
+        parsed = await self._parse(reader, page, slot) if reader else _NOTHING
         if look:
-            reading = reader.reading if reader else None
-            await self._step(partial(look, page, reading), summary.timings)
+            await self._step(partial(look, page, reader.reading if reader else None), summary.timings)
         leads_to = None if parsed.outcome is Outcome.OK else page.refreshed(parsed.refresh, parsed.base)
         lifetime = freshness.of_page(page.fields, now=arrived, delay=page.delay, policy=self.freshness)
         if page.failure or leads_to:  # a later try may give more: as soon as after a failure
@@ -229,7 +226,7 @@ class Previewer:
         made = entry.preview(parsed.body, parsed.outcome, lifetime, location=page.target.href, now=arrived)
         return Preview(made, MISS, summary), leads_to
 
-    async def _parse(self, reader: opengraph.PageReader, page: FetchedPage) -> Parsed:
+    async def _parse(self, reader: opengraph.PageReader, page: FetchedPage, slot: Slot) -> Parsed:
         summary = page.navigation.summary
         timings = summary.timings
         await self._step(reader.end, timings)
@@ -245,6 +242,7 @@ class Previewer:
             self._parser_failed(page.target.host, parsed.error)
         parser, reason = "reference" if parsed.fallback_reason else "fast", parsed.fallback_reason
         summary.parse = Parse(parser, reason, self.clock() - timings.parse, timings.parse, parsed.bound)
+        slot.hold(reader.held + len(parsed.body))
         return parsed
 
     def _parser_failed(self, host: str, error: Exception) -> None:
@@ -257,7 +255,7 @@ class Previewer:
 
     async def _in_thread(self, parse: Callable[[], Parsed], host: str, size: int, timings: Timings) -> Parsed:
         """Parses in a thread; the wait for one is a wait in this service."""
-        began = asked = time.perf_counter()
+        asked, began = time.perf_counter(), math.inf
 
         def timed() -> Parsed:
             nonlocal began
@@ -270,20 +268,19 @@ class Previewer:
             raise Overloaded(Reason.EXHAUSTED, str(error)) from None
         finally:
             ended = time.perf_counter()
-            waited = began - asked if began > asked else ended - asked
-            timings.wait += waited
-            timings.parse += ended - asked - waited
+            began = min(began, ended)  # it is infinite where no thread has begun
+            timings.wait += began - asked
+            timings.parse += ended - began
 
     async def _step(self, step: Callable[[], T], timings: Timings) -> T:
         """Runs a step of parsing when it is its turn."""
-        started = time.perf_counter()
         if not self.turns.is_free:
+            asked = time.perf_counter()
             try:
                 await self.turns.wait()
             finally:
-                waited_until = time.perf_counter()
-                timings.wait += waited_until - started
-            started = waited_until
+                timings.wait += time.perf_counter() - asked
+        started = time.perf_counter()
         result = step()
         seconds = time.perf_counter() - started
         timings.parse += seconds

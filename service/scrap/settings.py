@@ -87,8 +87,6 @@ class CommaSeparated(click.ParamType[Any]):
         self._collect = collect
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
-        if not isinstance(value, str):
-            return value  # a default
         try:
             return self._collect(self._read(item.strip()) for item in value.split(",") if item.strip())
         except ValueError as error:

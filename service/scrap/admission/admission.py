@@ -22,37 +22,30 @@ class Slot:
     """The slot of one fetch, and the memory that it may hold: a context manager, whose end gives both back."""
 
     def __init__(self, admission: "Admission", own_bytes: int) -> None:
-        self.shared = 0  # bytes taken of the memory that all fetches share
-        self._limit = own_bytes  # that it may hold
+        self._own = own_bytes  # that it may hold in any case
+        self._limit = own_bytes  # that it may hold, with those taken of the memory that all fetches share
         self._admission = admission
 
     def __enter__(self) -> "Slot":
         return self
 
     def __exit__(self, *error: object) -> None:
-        self._admission.release(self.shared)
+        self._admission.release(self._limit - self._own)
 
     def hold(self, size: int) -> None:
         """Notes that the fetch holds so many bytes now; raises Overloaded where so many are not left."""
         while size > self._limit:
-            step = self._admission.take_memory()
-            self.shared += step
-            self._limit += step
+            self._limit += self._admission.take_memory()
 
 
 class Admission:
-    """The slots for fetches and the queue before them, first in, first out; every operation takes constant time.
-
-    Args:
-        cpu_usage: the share of the CPU that is in use, 0.0 to 1.0.
-        clock: monotonic seconds.
-    """
+    """The slots for fetches and the queue before them, first in, first out; every operation takes constant time."""
 
     def __init__(
         self,
         limits: AdmissionLimits,
         *,
-        cpu_usage: Callable[[], float] = lambda: 0.0,
+        cpu_usage: Callable[[], float] = lambda: 0.0,  # the share that is in use, 0.0 to 1.0
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self.capacity = limits.capacity
