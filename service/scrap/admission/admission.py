@@ -22,8 +22,7 @@ class Slot:
     """The slot of one fetch, and the memory that it may hold: a context manager, whose end gives both back."""
 
     def __init__(self, admission: "Admission", own_bytes: int) -> None:
-        self._own = own_bytes  # that it may hold in any case
-        self._limit = own_bytes  # that it may hold, with those taken of the memory that all fetches share
+        self._own = self._limit = own_bytes  # that it may hold; those beyond `_own` are of the memory that all share
         self._admission = admission
 
     def __enter__(self) -> "Slot":
@@ -155,7 +154,6 @@ class Admission:
         self._schedule_iteration()
 
     def _begin_next(self) -> None:
-        """Lets the first in the queue begin, if it may."""
         while self._queue and self._has_slot():
             waiter, _ = self._queue.popitem(last=False)
             if not waiter.done():
@@ -170,8 +168,7 @@ class Admission:
     def _next_iteration(self, since: float) -> None:
         self._is_scheduled = False
         seconds, rejections = self._clock() - since, self.rejected - self._rejected_before
-        more = int(seconds / self._limits.iteration) + rejections // self._limits.rejections
-        self._may_begin = 1 + more
+        self._may_begin = 1 + int(seconds / self._limits.iteration) + rejections // self._limits.rejections
         # Without the one more, clients that could be served and retry at once are rejected on and on.
         self._may_admit = self._may_begin + (not self._queue)
         self._rejected_before = self.rejected

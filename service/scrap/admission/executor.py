@@ -6,17 +6,17 @@ import threading
 import time
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
-from typing import Any, Final, NamedTuple, TypeVar
+from typing import Any, Final, Generic, NamedTuple, TypeVar
 
 T = TypeVar("T")
 _MOST_HOSTS: Final = 10_000  # whose seconds are remembered
 
 
-class _Job(NamedTuple):
+class _Job(NamedTuple, Generic[T]):
     host: str
     size: int
-    work: Callable[[], Any]
-    result: Future[Any]
+    work: Callable[[], T]
+    result: Future[T]
 
 
 class Executor:
@@ -30,48 +30,42 @@ class Executor:
         self._pool = ThreadPoolExecutor(threads, thread_name_prefix="parser")
         self._clock = clock
         self._lock = threading.Lock()  # of the two below
-        self._queue: list[_Job] = []
+        self.waiting: list[_Job[Any]] = []  # the queue
         self._seconds: dict[str, float] = {}  # that each host used
-
-    @property
-    def waiting(self) -> int:
-        return len(self._queue)
 
     async def run(self, work: Callable[[], T], *, host: str, size: int) -> T:
         """Runs work in a thread, to its end even if this is cancelled; raises RuntimeError where no thread starts."""
-        result: Future[T] = Future()
-        job = _Job(host, size, work, result)
+        job = _Job[T](host, size, work, Future())
         with self._lock:
-            self._queue.append(job)
+            self.waiting.append(job)
         try:
             self._pool.submit(self._run_next)
-            return await asyncio.wrap_future(result)
+            return await asyncio.wrap_future(job.result)
         finally:
             with self._lock, contextlib.suppress(ValueError):  # a thread took it
-                self._queue.remove(job)
+                self.waiting.remove(job)
 
     def close(self) -> None:
         self._pool.shutdown(cancel_futures=True)
 
     def _run_next(self) -> None:
         with self._lock:
-            if not self._queue:  # its client has left
+            if not self.waiting:  # its client has left
                 return
-            job = min(self._queue, key=lambda job: (self._seconds.get(job.host, 0.0), job.size))
-            self._queue.remove(job)
+            job = min(self.waiting, key=lambda job: (self._seconds.get(job.host, 0.0), job.size))
+            self.waiting.remove(job)
         if job.result.set_running_or_notify_cancel():
             try:
                 job.result.set_result(self._timed(job))
             except BaseException as error:  # noqa: BLE001 - it is raised where the result is awaited
                 job.result.set_exception(error)
-                del job  # which the error's traceback would keep
 
-    def _timed(self, job: _Job) -> Any:
+    def _timed(self, job: _Job[T]) -> T:
         started = self._clock()
         try:
             return job.work()
         finally:
             with self._lock:
                 self._seconds[job.host] = self._seconds.get(job.host, 0.0) + self._clock() - started
-                if not self._queue or len(self._seconds) > _MOST_HOSTS:
+                if not self.waiting or len(self._seconds) > _MOST_HOSTS:
                     self._seconds.clear()

@@ -1,9 +1,9 @@
-"""The limit that the kernel enforces on this process's CPU: of its control group, version 1 or 2, and those above it.
+"""How much of its CPU the process uses: one core, for one event loop cannot use another, or less by a limit."""
 
-Linux: Documentation/admin-guide/cgroup-v2.rst, and Documentation/scheduler/sched-bwc.rst for version 1.
-"""
-
-from collections.abc import Iterator
+import asyncio
+import time
+from collections import deque
+from collections.abc import Callable, Iterator
 from math import inf
 from pathlib import Path
 from typing import NamedTuple
@@ -17,7 +17,10 @@ class CPUAllowance(NamedTuple):
 
 
 class CPULimit:
-    """Reads the lowest limit; without Linux there is none."""
+    """The lowest limit of this process's control group, version 1 or 2, and of those above it; only Linux has one.
+
+    Linux: Documentation/admin-guide/cgroup-v2.rst, and Documentation/scheduler/sched-bwc.rst for version 1.
+    """
 
     def __init__(self, membership: Path = Path("/proc/self/cgroup"), root: Path = Path("/sys/fs/cgroup")) -> None:
         self._groups = [folder for folder in _groups(membership, root) if (folder / "cpu.stat").exists()]
@@ -52,3 +55,42 @@ def _allowance(group: Path) -> CPUAllowance:
         return CPUAllowance(cores, int(counts["nr_throttled"]) * int(period) / 1e6) if cores > 0 else CPUAllowance()
     except (OSError, ValueError, KeyError):
         return CPUAllowance()
+
+
+class CPUUsage:
+    """The share of its CPU that this process used in the last five to six seconds, 0.0 to 1.0.
+
+    Time for which the kernel throttled it counts as well: then it waits, though the mean may be below the limit.
+    """
+
+    def __init__(
+        self,
+        *,
+        clock: Callable[[], float] = time.monotonic,
+        used: Callable[[], float] = time.process_time,
+        limit: Callable[[], CPUAllowance] = CPUAllowance,
+    ) -> None:
+        self._clock, self._used, self._limit = clock, used, limit
+        self._samples = deque([self._now()], maxlen=6)
+
+    @property
+    def cores(self) -> float:
+        """Cores that the process may use: 1.0, or less where its limit is lower."""
+        return min(1.0, self._limit().cores)
+
+    @property
+    def share(self) -> float:
+        seconds, used, throttled = (now - then for now, then in zip(self._now(), self._samples[0], strict=True))
+        return min(1.0, max(used / self.cores, throttled) / seconds) if seconds > 0 else 0.0
+
+    async def keep_sampling(self) -> None:
+        """Takes a sample each second until it is cancelled."""
+        while True:
+            await asyncio.sleep(1.0)
+            self.sample()
+
+    def sample(self) -> None:
+        self._samples.append(self._now())
+
+    def _now(self) -> tuple[float, float, float]:
+        return self._clock(), self._used(), self._limit().throttled
