@@ -39,17 +39,14 @@ class RequestLog:
         self._rejected = 0  # how many of them
 
     def _request_ended(self, event: RequestEnded) -> None:
-        if event.outcome is Outcome.SHED and not self._may_log(int(event.ended)):
-            return
+        if event.outcome is Outcome.SHED:
+            second = int(event.ended)
+            self._rejected = self._rejected + 1 if second == self._second else 1
+            self._second = second
+            if self._rejected > _REJECTED_LINES:
+                return
         if _log.isEnabledFor(LEVELS[event.outcome]):
             _log.handle(RequestRecord(event))
-
-    def _may_log(self, second: int) -> bool:
-        """Whether one more rejected request is logged in this second."""
-        if second != self._second:
-            self._second, self._rejected = second, 0
-        self._rejected += 1
-        return self._rejected <= _REJECTED_LINES
 
 
 @contextlib.contextmanager
