@@ -57,12 +57,6 @@ def status_label(status: int | None) -> str:
     return _NONE if status is None else _STATUSES.get(status, OTHER)
 
 
-def exemplar() -> dict[str, str] | None:
-    """The exemplar of the current request; None where its trace is not recorded."""
-    trace = current_trace.get()
-    return trace.ids if trace and trace.sampled else None
-
-
 class StateCollector(Collector):
     """Values that admission, the CPU and the cache keep, read at each scrape."""
 
@@ -212,7 +206,8 @@ class Metrics:
         if event.fetch and (seconds := event.fetch.timings.shared_cache):
             self._phases["shared_cache"].observe(seconds)
         if event.seconds is not None:  # rejected before it was read: a zero would lower the mean and the quantiles
-            duration.observe(event.seconds, exemplar())
+            trace = current_trace.get()
+            duration.observe(event.seconds, trace.exemplar if trace else None)
             maximum.observe(event.seconds)
 
     def _request_series(self, route: str, method: str, status: int, outcome: Outcome) -> RequestSeries:

@@ -70,9 +70,8 @@ def test_a_real_prometheus_sees_exactly_what_happened(tmp_path: Path) -> None:
             for _ in range(times):
                 emit(replace(FAILED, reason=reason, outcome=reason.outcome, status=reason.outcome.status, seconds=0.02))
         emit(FlightJoined())
-        token = current_trace.set(
-            Trace({"trace_id": "0af7651916cd43dd8448eb211c80319c", "span_id": "b7ad6b7169203331"}, sampled=True)
-        )
+        ids = {"trace_id": "0af7651916cd43dd8448eb211c80319c", "span_id": "b7ad6b7169203331"}
+        token = current_trace.set(Trace(ids, exemplar=ids))
         emit(replace(ENDED, seconds=3.25, ended=time.time()))  # where the exemplar is looked for
         current_trace.reset(token)
         metrics.note_lag(0.125)

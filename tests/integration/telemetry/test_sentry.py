@@ -74,7 +74,7 @@ def test_requests_that_did_not_fail_are_not_reported() -> None:
 def test_a_failure_of_our_own_is_reported() -> None:
     with receiver() as received:
         with reporting(received.url) as (emit, _):
-            token = current_trace.set(Trace({"trace_id": "a" * 32, "span_id": "b" * 16}, sampled=True))
+            token = current_trace.set(Trace({"trace_id": "a" * 32, "span_id": "b" * 16}))
             emit(failure())
             current_trace.reset(token)
         (event,) = items(received)

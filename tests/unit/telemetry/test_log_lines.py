@@ -88,7 +88,7 @@ def test_queries_are_shown_only_where_asked_for() -> None:
 
 
 def test_a_line_names_its_trace() -> None:
-    traced = line(ENDED, Trace({"trace_id": "a" * 32, "span_id": "b" * 16}, sampled=False))
+    traced = line(ENDED, Trace({"trace_id": "a" * 32, "span_id": "b" * 16}))
     assert (traced["trace_id"], traced["span_id"]) == ("a" * 32, "b" * 16)
 
 
@@ -167,7 +167,7 @@ def test_no_text_whatsoever_breaks_a_line_or_steers_a_terminal(
         | dict.fromkeys(("method", "route", "target", "target_host", "internal"), ANYTHING)
     ),
     queries=st.booleans(),
-    trace=st.none() | st.just(Trace({"trace_id": "a" * 32, "span_id": "b" * 16}, sampled=True)),
+    trace=st.none() | st.just(Trace({"trace_id": "a" * 32, "span_id": "b" * 16})),
 )
 def test_a_line_says_what_its_fields_say(
     at: float, texts: dict[str, Any], queries: bool, trace: Trace | None, **more: Any
@@ -195,7 +195,7 @@ def test_a_record_of_the_standard_logging() -> None:
     caught = error()
     made = record(exc_info=(type(caught), caught, None), created=NOW)
     logged = json.loads(
-        formatted(JsonFormatter(queries=False), made, Trace({"trace_id": "a" * 32, "span_id": "b" * 16}, sampled=True))
+        formatted(JsonFormatter(queries=False), made, Trace({"trace_id": "a" * 32, "span_id": "b" * 16}))
     )
     assert logged["exception"].endswith("https://example.org/?…\n")
     assert {**logged, "exception": ""} == {

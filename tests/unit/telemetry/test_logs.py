@@ -80,7 +80,7 @@ def test_the_standard_logging_goes_the_same_way_while_it_is_captured(tmp_path: P
 
 def test_a_line_has_the_trace_of_the_task_that_logs(tmp_path: Path) -> None:
     with logging_to(tmp_path / "log") as written:
-        token = current_trace.set(Trace({"trace_id": "a" * 32, "span_id": "b" * 16}, sampled=False))
+        token = current_trace.set(Trace({"trace_id": "a" * 32, "span_id": "b" * 16}))
         emit(ENDED)
         current_trace.reset(token)
         emit(ENDED)

@@ -265,9 +265,10 @@ def test_a_flood_of_names_moves_no_series() -> None:
 def test_a_scraper_that_asks_for_openmetrics_gets_it_with_exemplars() -> None:
     metrics = Metrics(version="1", routes=ROUTES)
     emit = FanOut(pytest.fail, metrics=metrics.handlers)
+    recorded = {"trace_id": "0af7651916cd43dd8448eb211c80319c", "span_id": "b7ad6b7169203331"}
     for seconds, trace in (
-        (0.03, Trace({"trace_id": "0af7651916cd43dd8448eb211c80319c", "span_id": "b7ad6b7169203331"}, sampled=True)),
-        (0.3, Trace({"trace_id": "f" * 32, "span_id": "f" * 16}, sampled=False)),
+        (0.03, Trace(recorded, exemplar=recorded)),
+        (0.3, Trace({"trace_id": "f" * 32, "span_id": "f" * 16})),
         (3.0, None),
     ):
         token = current_trace.set(trace)
@@ -277,9 +278,7 @@ def test_a_scraper_that_asks_for_openmetrics_gets_it_with_exemplars() -> None:
     assert content_type.startswith("application/openmetrics-text; version=1.0.0")
     families = parse_openmetrics(body.decode())  # type: ignore[no-untyped-call]  # the library's
     exemplars = [s.exemplar for f in families for s in f.samples if s.exemplar]
-    assert [e.labels for e in exemplars] == [
-        {"trace_id": "0af7651916cd43dd8448eb211c80319c", "span_id": "b7ad6b7169203331"}
-    ]
+    assert [e.labels for e in exemplars] == [recorded]
     assert exemplars[0].value == 0.03
 
 

@@ -19,9 +19,10 @@ from prometheus_client.samples import Exemplar, Sample
 
 from scrap.events import RequestEnded
 from scrap.telemetry.buckets import SECONDS
-from scrap.telemetry.metrics import DURATION, OTHER, Metrics, exemplar, method_label, status_label
+from scrap.telemetry.metrics import DURATION, OTHER, Metrics, method_label, status_label
 from scrap.telemetry.otel.traces import OTHER_METHOD
 from scrap.telemetry.sinks import Handlers
+from scrap.telemetry.trace import current_trace
 
 log = logging.getLogger(__name__)
 
@@ -77,7 +78,8 @@ class MetricsExport:
             route, method = self._metrics.route_label(event.route), method_label(event.method)
             error = event.outcome if event.status >= 500 else ""
             child = self._duration.labels(route, method, "http", status_label(event.status), event.outcome, error)
-            child.observe(event.seconds, exemplar())
+            trace = current_trace.get()
+            child.observe(event.seconds, trace.exemplar if trace else None)
 
     def _run(self) -> None:
         is_last = False

@@ -44,7 +44,7 @@ class Traces:
         context.attach(trace.set_span_in_context(span, _ROOT))  # not detached: it ends with the request's task
         ids = span.get_span_context()
         texts = {"trace_id": trace.format_trace_id(ids.trace_id), "span_id": trace.format_span_id(ids.span_id)}
-        current_trace.set(Trace(texts, ids.trace_flags.sampled))
+        current_trace.set(Trace(texts, texts if ids.trace_flags.sampled else None))
 
     def _request_ended(self, event: RequestEnded) -> None:
         span = trace.get_current_span()
@@ -64,7 +64,7 @@ class Traces:
 
     def _fetch_ended(self, event: FetchEnded) -> None:
         current = current_trace.get()
-        if not (current and current.sampled):
+        if not (current and current.exemplar):
             return
         for hop in event.hops:
             self._add("GET", SpanKind.CLIENT, hop.started, hop.seconds, _hop_attributes(hop))
