@@ -44,7 +44,7 @@ def fields_of(record: logging.LogRecord, trace: Trace | None, *, queries: bool) 
     else:
         fields |= {"event": "log", "logger": record.name, "message": _clip(redact_text(record.getMessage()))}
         if record.exc_info and record.exc_info[1]:
-            fields["exception"] = _exception(record.exc_info[1])
+            fields["exception"] = exception_text(record.exc_info[1])
     if trace:
         fields |= trace.ids
     return fields
@@ -87,10 +87,11 @@ def _add_request(fields: Fields, event: RequestEnded, queries: bool) -> None:
         if value := getattr(event, name):
             fields[name] = value
     if event.error is not None:
-        fields["exception"] = _exception(event.error)
+        fields["exception"] = exception_text(event.error)
 
 
-def _exception(error: BaseException) -> str:
+def exception_text(error: BaseException) -> str:
+    """The traceback of an error, limited."""
     text = redact_text("".join(traceback.format_exception(error)))
     return text if len(text) <= _MAX_TEXT else "…" + text[-_MAX_TEXT:]  # the end of a traceback names the error
 
@@ -121,17 +122,16 @@ class TextFormatter(JsonFormatter):
         fields = fields_of(record, current_trace.get(), queries=self.queries)
         time, level, event = map(fields.pop, ("time", "level", "event"))
         exception = fields.pop("exception", "")
-        text = _request_text(fields) if event == "request" else f"{fields.pop('logger')}: {fields.pop('message')}"
+        if event == "request":
+            took = f"{fields.pop('seconds') * 1000:8.1f} ms" if "seconds" in fields else " " * 11
+            names = ("status", "outcome", "method", "route", "target", "target_host")
+            status, outcome, method, route, target, _ = map(fields.pop, names)
+            text = f"{status} {outcome:<14} {took}  {method} {target or route}"
+        else:
+            text = f"{fields.pop('logger')}: {fields.pop('message')}"
         rest = (f"{name}={value}" for name, value in fields.items())
         first = " ".join([time[11:23], f"{level:<7}", _printable(text), *map(_printable, rest)])
         return "\n".join([first, *(f"    {_printable(line)}" for line in exception.splitlines())])
-
-
-def _request_text(fields: Fields) -> str:
-    took = f"{fields.pop('seconds') * 1000:8.1f} ms" if "seconds" in fields else " " * 11
-    names = ("status", "outcome", "method", "route", "target", "target_host")
-    status, outcome, method, route, target, _ = map(fields.pop, names)
-    return f"{status} {outcome:<14} {took}  {method} {target or route}"
 
 
 def _printable(text: str) -> str:

@@ -31,12 +31,9 @@ class FanOut:
         for handler, name in self._handlers.get(type(event), ()):
             try:
                 handler(event)
-            except Exception as error:  # noqa: BLE001 - it is logged, once
-                self._report(name, error)
-
-    def _report(self, name: str, error: Exception) -> None:
-        self._failed(name)
-        if name not in self._reported:
-            self._reported.add(name)
-            log.error("the sink %s failed", name, exc_info=error)
-            self(BackgroundFailed(error))
+            except Exception as error:
+                self._failed(name)
+                if name not in self._reported:
+                    self._reported.add(name)
+                    log.error("the sink %s failed", name, exc_info=error)
+                    self(BackgroundFailed(error))

@@ -61,7 +61,7 @@ def exporting(url: str, monkeypatch: pytest.MonkeyPatch, **environment: str) -> 
     for name, value in environment.items():
         monkeypatch.setenv(name, value)
     metrics = observed(Metrics(version="1.2.3", routes=[ROUTE]))
-    otel = Exporting(signals_of(os.environ), version="1.2.3", metrics=metrics)
+    otel = Exporting(signals_of(os.environ) or Signals(), version="1.2.3", metrics=metrics)
     try:
         with capture_logging(LogSettings(), *otel.log_handlers):
             yield FanOut(pytest.fail, **otel.sinks, metrics=metrics.handlers, log=RequestLog().handlers), otel

@@ -13,23 +13,20 @@ class Signals:
     logs: bool = False
     metric_interval: float = 60.0  # seconds between two exports of metrics (OTEL_METRIC_EXPORT_INTERVAL, milliseconds)
 
-    def __bool__(self) -> bool:
-        return self.traces or self.metrics or self.logs
 
-
-def signals_of(environment: Mapping[str, str]) -> Signals:
-    """Reads the standard variables (OpenTelemetry specification, SDK environment variables).
+def signals_of(environment: Mapping[str, str]) -> Signals | None:
+    """Reads the standard variables (OpenTelemetry specification, SDK environment variables); None: nothing is sent.
 
     A signal is on once it has an endpoint, its own or the common one, unless its exporter is `none`. ValueError: a
     variable has a value that is not supported; the message names it.
     """
     if environment.get("OTEL_SDK_DISABLED", "").strip().lower() == "true":
-        return Signals()
+        return None
     interval = environment.get("OTEL_METRIC_EXPORT_INTERVAL") or "60000"
     if not interval.isdecimal() or not int(interval):
         raise ValueError(f"OTEL_METRIC_EXPORT_INTERVAL is {interval!r}: it has to be a number of milliseconds")
     on = {signal.lower(): _is_on(environment, signal) for signal in ("TRACES", "METRICS", "LOGS")}
-    return Signals(**on, metric_interval=int(interval) / 1000)
+    return Signals(**on, metric_interval=int(interval) / 1000) if any(on.values()) else None
 
 
 def _is_on(environment: Mapping[str, str], signal: str) -> bool:

@@ -100,16 +100,13 @@ class MetricsExport:
 
 def _converted(family: Metric, started: int, now: int) -> otlp.Metric:
     name, unit = _CONVENTIONS.get(family.name) or _own_name(family.name)
-    data: otlp.Histogram | otlp.Sum | otlp.Gauge
     if family.type == "histogram":
         groups = groupby(family.samples, lambda sample: {k: v for k, v in sample.labels.items() if k != "le"})
-        data = otlp.Histogram([_point(labels, list(of), started, now) for labels, of in groups], _CUMULATIVE)
-    else:
-        points = [otlp.NumberDataPoint(_attributes(s.labels), started, now, float(s.value)) for s in family.samples]
-        if family.type == "counter" or family.name in _CONVENTIONS:  # theirs are all sums: UpDownCounters
-            data = otlp.Sum(points, _CUMULATIVE, is_monotonic=family.type == "counter")
-        else:
-            data = otlp.Gauge(points)
+        histogram = otlp.Histogram([_point(labels, list(of), started, now) for labels, of in groups], _CUMULATIVE)
+        return otlp.Metric(name, family.documentation, unit, histogram)
+    points = [otlp.NumberDataPoint(_attributes(s.labels), started, now, float(s.value)) for s in family.samples]
+    is_sum = family.type == "counter" or family.name in _CONVENTIONS  # theirs are all sums: UpDownCounters
+    data = otlp.Sum(points, _CUMULATIVE, family.type == "counter") if is_sum else otlp.Gauge(points)
     return otlp.Metric(name, family.documentation, unit, data)
 
 

@@ -4,7 +4,6 @@ Their parent is that of OpenTelemetry's context, which a fetch inherits; a fetch
 the first of them. Trace context (W3C) is read from the client's request and never sent to a page's host.
 """
 
-import traceback
 from typing import Final
 
 from opentelemetry import context, trace
@@ -14,6 +13,7 @@ from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapProp
 from opentelemetry.util.types import AttributeValue
 
 from scrap.events import FetchEnded, Hop, RequestEnded, RequestStarted
+from scrap.telemetry.log_lines import exception_text
 from scrap.telemetry.metrics import OTHER, method_label
 from scrap.telemetry.redact import redact_text, without_query
 from scrap.telemetry.sinks import Handlers
@@ -55,9 +55,8 @@ class Traces:
         span.set_attributes({"http.request.method": method, **_request_attributes(event)})
         end = _nanoseconds(event.ended)
         if error := event.error:
-            stacktrace = redact_text("".join(traceback.format_exception(error)))
-            exception = {"exception.type": type(error).__qualname__, "exception.message": redact_text(str(error))}
-            span.add_event("exception", {**exception, "exception.stacktrace": stacktrace}, end)
+            names = {"exception.type": type(error).__qualname__, "exception.message": redact_text(str(error))}
+            span.add_event("exception", {**names, "exception.stacktrace": exception_text(error)}, end)
         if event.status >= 500:
             span.set_status(StatusCode.ERROR)
         span.end(end)

@@ -17,15 +17,15 @@ from scrap.telemetry.sentry import SentrySettings
 from scrap.telemetry.sinks import Handlers
 from scrap.telemetry.trace import current_trace
 
-Clock = Callable[[], float]
-
 log = logging.getLogger(__name__)
 
 
 class ReportLimiter:
     """Admits `each` reports of a kind in any window of `window` seconds, and `overall` of all kinds."""
 
-    def __init__(self, *, each: int = 5, overall: int = 30, window: float = 60, clock: Clock = time.monotonic) -> None:
+    def __init__(
+        self, *, each: int = 5, overall: int = 30, window: float = 60, clock: Callable[[], float] = time.monotonic
+    ) -> None:
         self._each, self._overall, self._window, self._clock = each, overall, window, clock
         self._passed: deque[tuple[float, Hashable]] = deque()  # within the last window: when, and of what kind
         self.suppressed = 0  # since the last that was admitted
