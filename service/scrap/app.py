@@ -7,8 +7,7 @@ import logging
 import os
 import signal
 import sys
-import threading
-from collections.abc import AsyncIterator, Callable, Iterable
+from collections.abc import AsyncIterator, Callable
 from functools import partial
 from socket import socket
 from typing import Any, NamedTuple
@@ -22,7 +21,7 @@ from scrap.events import BackgroundFailed, Emit, ignore
 from scrap.explanation import Explainer
 from scrap.preview import Previewer
 from scrap.settings import RequestLimits, Serving, SettingError, Settings, variables
-from scrap.telemetry.otel.signals import signals_of
+from scrap.telemetry.otel import signals_of
 from scrap.telemetry.sentry import SentrySettings
 from scrap.turns import Turns
 
@@ -66,8 +65,7 @@ async def build_components(settings: Settings, emit: Emit = ignore) -> AsyncIter
         previews.start()
         stack.push_async_callback(previews.aclose)
         cpu_usage = admission.CPUUsage(limit=admission.CPULimit().read)
-        cpu_usage.start()
-        stack.callback(cpu_usage.stop)
+        stack.callback(asyncio.create_task(cpu_usage.keep_sampling()).cancel)
         control = admission.Admission(settings[admission.AdmissionLimits], cpu_usage=lambda: cpu_usage.share)
         previewer = Previewer(
             fetcher=fetcher,
@@ -102,8 +100,7 @@ async def serve(settings: Settings) -> None:
         except ValueError as error:  # of Sentry's setting or a variable of OpenTelemetry, which the SDK reads itself
             raise SettingError(str(error)) from error
         built = await stack.enter_async_context(build_components(settings, emit))
-        metrics.observe_admission(built.admission, built.cpu_usage)
-        metrics.observe_cache(built.cache)
+        metrics.registry.register(telemetry.StateCollector(built.admission, built.cpu_usage, built.cache))
         stopped = asyncio.Event()
         targets = api.TargetReader(settings[fetch.EgressPolicy].accept_language)
         clients = api.ClientReader(settings[api.ClientPolicy])
@@ -162,14 +159,14 @@ def _telemetry(
     lines = stack.enter_context(telemetry.log_queue(_STDOUT, dropped=metrics.lines_dropped.inc))
     lines.setFormatter(telemetry.formatter_for(_STDOUT, logs))
     handlers: list[logging.Handler] = [lines]
-    sinks: list[telemetry.Sink] = []
+    sinks: dict[str, telemetry.Handlers] = {}
     closings: list[Callable[[], None]] = []
     if wanted := signals_of(os.environ):
         from scrap.telemetry.otel.exporting import Exporting  # noqa: PLC0415 - 20 MB and half a second
 
         exporting = Exporting(wanted, version=__version__, metrics=metrics, queries=logs.queries)
-        closings.append(exporting.close)
-        sinks += exporting.sinks
+        closings += exporting.closings
+        sinks |= exporting.sinks
         handlers += exporting.log_handlers
     stack.enter_context(telemetry.capture_logging(logs, *handlers))
     if settings[SentrySettings].dsn:
@@ -177,22 +174,14 @@ def _telemetry(
 
         reporting = Reporting(settings[SentrySettings], version=__version__)
         closings.append(reporting.close)
-        sinks.append(reporting)
-    stack.callback(_close_together, closings)  # its log lines are still written
+        sinks["sentry"] = reporting.handlers
+    stack.callback(telemetry.close_together, closings)  # its log lines are still written
     logging.getLogger("uvicorn").setLevel(logging.ERROR)  # app.py and the request's line log the rest
-    stack.callback(asyncio.create_task(telemetry.measure_lag(metrics.note_lag)).cancel)
-    emit = telemetry.FanOut(*sinks, metrics, telemetry.RequestLog(), top_clients, failed=metrics.note_failed_sink)
+    stack.callback(asyncio.create_task(metrics.measure_lag()).cancel)
+    sinks |= {"metrics": metrics.handlers, "log": telemetry.RequestLog().handlers, "clients": top_clients.handlers}
+    emit = telemetry.FanOut(metrics.note_failed_sink, **sinks)
     asyncio.get_running_loop().set_exception_handler(partial(_failed_in_background, emit))
     return metrics, emit
-
-
-def _close_together(closings: Iterable[Callable[[], None]]) -> None:
-    """Closes all at the same time, so that it takes as long as the slowest."""
-    threads = [threading.Thread(target=close) for close in closings]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
 
 
 def _failed_in_background(emit: Emit, loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:

@@ -54,12 +54,14 @@ class Reason(StrEnum):
     """Why a request failed: a stable value, its outcome, and the sentence that the client gets."""
 
     outcome: Outcome
+    fault: Fault
     sentence: str
 
     def __new__(cls, value: str, outcome: Outcome, sentence: str) -> "Reason":
         member = str.__new__(cls, value)
         member._value_ = value
-        member.outcome = outcome
+        assert outcome.fault  # noqa: S101 - a reason belongs to a failed outcome, by the table above
+        member.outcome, member.fault = outcome, outcome.fault
         member.sentence = sentence
         return member
 
@@ -106,12 +108,6 @@ class Reason(StrEnum):
     EXHAUSTED = "exhausted", Outcome.SHED, "This instance has run out of sockets, threads or memory; try again."
     DRAINING = "draining", Outcome.SHED, "This instance is shutting down; try again."
     INTERNAL = "internal", Outcome.INTERNAL_ERROR, "An internal error occurred; it has been logged."
-
-    @property
-    def fault(self) -> Fault:
-        fault = self.outcome.fault
-        assert fault is not None  # noqa: S101 - a reason belongs to a failed outcome, by the table above
-        return fault
 
 
 class ScrapError(Exception):

@@ -8,7 +8,6 @@ page.
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import NamedTuple
 
 from scrap.errors import Outcome, Reason
 
@@ -24,14 +23,6 @@ class Timings:
     body: float = 0.0
     parse: float = 0.0
     shared_cache: float = 0.0  # the look-up in the shared level of the cache
-
-
-class PageNotes(NamedTuple):
-    """What was unusual about a page as it was read."""
-
-    truncated: bool = False  # there was more of it
-    fallback_reason: str | None = None  # why the fast path gave up: bounded
-    bound: str | None = None  # the limit that the page exceeded: bounded
 
 
 @dataclass(slots=True)
@@ -139,8 +130,7 @@ class RequestEnded:
     path: str = ""  # as the client wrote it; "" where that was not read
     client_address: str = ""  # or its network; as much as is to be recorded, as of the next
     user_agent: str = ""  # one line, limited
-    timings: Timings = field(default_factory=Timings)
-    notes: PageNotes | None = None  # on the page, where one was read for this request
+    fetch: FetchEnded | None = None  # that was made for this request
     internal: str = ""  # for the log alone
     upstream_status: int | None = None
     error: BaseException | None = None  # what was raised where the outcome is INTERNAL_ERROR

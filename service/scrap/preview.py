@@ -5,8 +5,10 @@ request, the page read and parsed as it arrives, the entry for the cache.
 """
 
 import logging
+import math
 import time
 from collections.abc import Callable
+from dataclasses import dataclass
 from functools import partial
 from typing import NamedTuple, TypeVar
 
@@ -20,8 +22,8 @@ from scrap.cache.entry import Entry, EntryState
 from scrap.cache.flight import Flights
 from scrap.cache.freshness import FreshnessPolicy
 from scrap.errors import Outcome, Overloaded, Reason, ScrapError, UpstreamError
-from scrap.events import BackgroundFailed, Emit, FetchEnded, PageNotes, Parse, RequestEnded, Timings
-from scrap.fetch import Deadline, FetchedPage, Fetcher, Navigation, Wants
+from scrap.events import BackgroundFailed, Emit, FetchEnded, Parse, RequestEnded, Timings
+from scrap.fetch import Deadline, FetchedPage, Fetcher, Wants
 from scrap.refresh import Refresh
 from scrap.turns import Turns
 from scrap.urls import Target
@@ -34,7 +36,6 @@ MISS = "miss"  # of one that was fetched for its request
 JOINED = "joined"  # of one that was fetched for another request
 STALE = "stale"  # of one that was in the cache, and stale
 _LOG_AGAIN = 60.0  # seconds
-_NO_FETCH = Timings()
 
 
 class Preview(NamedTuple):
@@ -42,19 +43,17 @@ class Preview(NamedTuple):
 
     entry: Entry  # what is sent: a page's Open Graph, or why there is none
     source: str  # "fresh", "stale", "miss" or "joined"
-    timings: Timings
+    fetch: FetchEnded | None = None  # that was made for it
     internal: str = ""  # what only the log may contain of a failure
-    notes: PageNotes | None = None  # on the page, where it was fetched
     due: bool = False  # it is stale; its page is to be fetched again
 
     def joined(self) -> "Preview":
-        """The same for a request that joined the fetch: the phases are those of the request that began it."""
-        return self._replace(source=JOINED if self.source == MISS else self.source, timings=_NO_FETCH, notes=None)
+        """The same for a request that joined the fetch: the fetch is that of the request that began it."""
+        return self._replace(source=JOINED if self.source == MISS else self.source, fetch=None)
 
     def fill_in(self, summary: RequestEnded) -> None:
         """Copies what the request's log line and metrics have of the result."""
-        summary.cache, summary.timings, summary.notes = self.source, self.timings, self.notes
-        entry, summary.internal = self.entry, self.internal
+        entry, summary.cache, summary.fetch, summary.internal = self.entry, self.source, self.fetch, self.internal
         summary.outcome, summary.reason, summary.upstream_status = entry.outcome, entry.reason, entry.upstream_status
 
 
@@ -70,15 +69,6 @@ class Parsed(NamedTuple):
     base: str | None = None  # the page's `<base href>`, as written
 
 
-class FetchedPreview(NamedTuple):
-    """The preview of a page that was fetched; of one without Open Graph, where it leads to at once by a refresh."""
-
-    entry: Entry
-    notes: PageNotes
-    navigation: Navigation
-    leads_to: Target | None
-
-
 class Study(NamedTuple):
     """A fetch, and what is known of it."""
 
@@ -92,49 +82,31 @@ Look = Callable[[FetchedPage, opengraph.Reading | None], None]  # without a read
 _NOTHING = Parsed(b"{}", Outcome.NO_OPEN_GRAPH)
 
 
+@dataclass(kw_only=True, eq=False)
 class Previewer:
-    """Makes previews.
+    """Makes previews."""
 
-    Args:
-        turns: the event loop's time for parsing, shared with the fetcher.
-        executor: runs long work: the reference parser, and pages with much Open Graph.
-        deadline: seconds for everything, from the wait for a slot to the last byte parsed.
-        clock: seconds since the epoch.
-    """
+    fetcher: Fetcher
+    cache: Cache
+    freshness: FreshnessPolicy
+    admission: Admission
+    parsing: opengraph.ParseLimits
+    turns: Turns  # the event loop's time for parsing, shared with the fetcher
+    executor: Executor  # runs long work: the reference parser, and pages with much Open Graph
+    deadline: float  # seconds for everything, from the wait for a slot to the last byte parsed
+    emit: Emit
+    clock: Callable[[], float] = time.time  # seconds since the epoch
 
-    def __init__(
-        self,
-        *,
-        fetcher: Fetcher,
-        cache: Cache,
-        freshness: FreshnessPolicy,
-        admission: Admission,
-        parsing: opengraph.ParseLimits,
-        turns: Turns,
-        executor: Executor,
-        deadline: float,
-        emit: Emit,
-        clock: Callable[[], float] = time.time,
-    ) -> None:
-        self._fetcher = fetcher
-        self._cache = cache
-        self._freshness = freshness
-        self._admission = admission
-        self._parsing = parsing
-        self._turns = turns
-        self._executor = executor
-        self._deadline = deadline
-        self._emit = emit
-        self._clock = clock
+    def __post_init__(self) -> None:
+        self._flights: Flights[Preview] = Flights(emit=self.emit)
         self._parser_failure_logged = float("-inf")
-        self._flights: Flights[Preview] = Flights(emit=emit)
 
     def peek(self, target: Target, *, no_cache: bool = False) -> Preview | None:
         """The preview in this process's cache, if there is one; a stale one is refreshed in the background.
 
         `no_cache`: the client wants none that was made before its request, as far as that is allowed (`_is_due`).
         """
-        hit = self._cache.peek(target.key)
+        hit = self.cache.peek(target.key)
         if hit is None or (no_cache and self._is_due(hit)):
             return None
         if hit.state is EntryState.STALE:
@@ -143,7 +115,7 @@ class Previewer:
 
     def knows(self, target: Target) -> bool:
         """Whether a request needs no fetch of its own: the preview is in the cache, or under way."""
-        return self._cache.has(target.key) or target.key in self._flights
+        return self.cache.has(target.key) or target.key in self._flights
 
     async def make(self, target: Target, disconnect: Disconnect | None = None, *, no_cache: bool = False) -> Preview:
         """Fetches a page and parses its Open Graph, or joins the fetch that is under way; for `no_cache`, see `peek`.
@@ -164,15 +136,15 @@ class Previewer:
 
         The preview, or the failure, is cached as that of `make` is.
         """
-        hit, summary = self._cache.peek(target.key), FetchEnded()
+        hit, summary = self.cache.peek(target.key), FetchEnded()
         try:
-            with Deadline(self._deadline) as deadline:
-                if hit is None and not self._admission.is_saturated:
-                    hit = await self._cache.get(target.key)
+            with Deadline(self.deadline) as deadline:
+                if hit is None and not self.admission.is_saturated:
+                    hit = await self.cache.get(target.key)
                 preview = await self._fetch(target, summary, deadline, look)
         except ScrapError as error:
-            preview = self._failure(error, summary.timings)
-            self._cache.fail(target.key, preview.entry, fallback=hit.entry if hit else None)
+            preview = self._failure(error, summary)
+            self.cache.fail(target.key, preview.entry, fallback=hit.entry if hit else None)
         return Study(preview, hit, summary)
 
     async def aclose(self) -> None:
@@ -181,83 +153,80 @@ class Previewer:
 
     def _refresh(self, target: Target) -> None:
         """Begins to fetch the page of a stale preview; not in a saturated service, where requests come first."""
-        if not self._admission.is_saturated:
+        if not self.admission.is_saturated:
             self._flights.launch(target.key, partial(self._make, target, only_fresh=True))
 
     def _is_due(self, hit: Hit) -> bool:
         """Whether `no-cache` has a page fetched: not in an overload, nor within the minimum after the last fetch."""
-        earliest = max(hit.entry.stored + self._freshness.minimum, hit.entry.held_until)
-        return self._clock() >= earliest and not self._admission.is_overloaded
+        earliest = max(hit.entry.stored + self.freshness.minimum, hit.entry.held_until)
+        return self.clock() >= earliest and not self.admission.is_overloaded
 
     async def _make(self, target: Target, *, only_fresh: bool = False, no_cache: bool = False) -> Preview:
         hit: Hit | None = None
         summary = FetchEnded()
         try:
-            with Deadline(self._deadline) as deadline:
+            with Deadline(self.deadline) as deadline:
                 # A rejection does not wait for another server.
-                if self._cache.shared_up and not self._admission.is_saturated:
+                if self.cache.shared_up and not self.admission.is_saturated:
                     asked = time.perf_counter()
-                    hit = await self._cache.get(target.key)
+                    hit = await self.cache.get(target.key)
                     summary.timings.shared_cache = time.perf_counter() - asked
                 if hit and hit.state:
                     is_stale = only_fresh and hit.state is EntryState.STALE
                     if not (is_stale or (no_cache and self._is_due(hit))):
-                        return _found(hit, summary.timings)
+                        return _found(hit, summary)
                 return await self._fetch(target, summary, deadline, None)
         except ScrapError as error:
-            failure = self._failure(error, summary.timings)
-            hold = self._freshness.minimum if no_cache else 0.0
-            kept = self._cache.fail(target.key, failure.entry, fallback=hit.entry if hit else None, hold=hold)
+            failure = self._failure(error, summary)
+            hold = self.freshness.minimum if no_cache else 0.0
+            kept = self.cache.fail(target.key, failure.entry, fallback=hit.entry if hit else None, hold=hold)
             return failure if kept is failure.entry else failure._replace(entry=kept, source=STALE)
 
-    def _failure(self, error: ScrapError, timings: Timings) -> Preview:
+    def _failure(self, error: ScrapError, summary: FetchEnded) -> Preview:
         """A failure's preview; the page is not to blame for a deadline that passed mostly in queues of this service."""
-        if error.reason is Reason.TIMEOUT_TOTAL and timings.wait > self._deadline / 2:
+        if error.reason is Reason.TIMEOUT_TOTAL and summary.timings.wait > self.deadline / 2:
             error = Overloaded(Reason.FULL, "the deadline passed in the queue")
-        failed = entry.failure(error, policy=self._freshness, now=self._clock())
-        return Preview(failed, MISS, timings, error.internal)
+        failed = entry.failure(error, policy=self.freshness, now=self.clock())
+        return Preview(failed, MISS, summary, error.internal)
 
     async def _fetch(self, target: Target, summary: FetchEnded, deadline: Deadline, look: Look | None) -> Preview:
         started = time.perf_counter()
-        with await self._admission.enter() as slot:
+        with await self.admission.enter() as slot:
             summary.queued = summary.timings.wait = time.perf_counter() - started
             try:
-                made = await self._previewed(await self._fetcher.open(target, summary, deadline), slot, look)
-                while made.leads_to:
+                page = await self.fetcher.open(target, summary, deadline)
+                preview, leads_to = await self._previewed(page, slot, look)
+                while leads_to:
                     try:
-                        page = await self._fetcher.follow(made.leads_to, made.navigation)
-                        made = await self._previewed(page, slot, look)
+                        page = await self.fetcher.follow(leads_to, page.navigation)
+                        preview, leads_to = await self._previewed(page, slot, look)
                     except UpstreamError:  # the page itself was read, and has no Open Graph
                         break
             finally:
-                self._emit(summary)
-        self._cache.put(target.key, made.entry)
-        return Preview(made.entry, MISS, summary.timings, notes=made.notes)
+                self.emit(summary)
+        self.cache.put(target.key, preview.entry)
+        return preview
 
-    async def _previewed(self, page: FetchedPage, slot: Slot, look: Look | None) -> FetchedPreview:
-        """Reads and parses a page."""
+    async def _previewed(self, page: FetchedPage, slot: Slot, look: Look | None) -> tuple[Preview, Target | None]:
+        """Reads and parses a page; returns its preview, and where a page without Open Graph leads to by a refresh."""
+        summary = page.navigation.summary
         with page:
-            arrived = self._clock()
+            arrived = self.clock()
             reader = None
             if page.is_html:
-                reader = opengraph.PageReader(charset=page.charset, limits=self._parsing)
+                reader = opengraph.PageReader(charset=page.charset, limits=self.parsing)
                 await page.read(partial(_feed, reader, page, slot))
-        parsed = _NOTHING
-        if reader:
-            parsed = await self._parse(reader, page)
-            slot.hold(reader.held + len(parsed.body))
+        parsed = await self._parse(reader, page, slot) if reader else _NOTHING
         if look:
-            reading = reader.reading if reader else None
-            await self._step(partial(look, page, reading), page.navigation.summary.timings)
+            await self._step(partial(look, page, reader.reading if reader else None), summary.timings)
         leads_to = None if parsed.outcome is Outcome.OK else page.refreshed(parsed.refresh, parsed.base)
-        lifetime = freshness.of_page(page.fields, now=arrived, delay=page.delay, policy=self._freshness)
+        lifetime = freshness.of_page(page.fields, now=arrived, delay=page.delay, policy=self.freshness)
         if page.failure or leads_to:  # a later try may give more: as soon as after a failure
-            lifetime = lifetime._replace(lifetime=min(lifetime.lifetime, self._freshness.negative))
+            lifetime = lifetime._replace(lifetime=min(lifetime.lifetime, self.freshness.negative))
         made = entry.preview(parsed.body, parsed.outcome, lifetime, location=page.target.href, now=arrived)
-        notes = PageNotes(page.truncated, parsed.fallback_reason, parsed.bound)
-        return FetchedPreview(made, notes, page.navigation, leads_to)
+        return Preview(made, MISS, summary), leads_to
 
-    async def _parse(self, reader: opengraph.PageReader, page: FetchedPage) -> Parsed:
+    async def _parse(self, reader: opengraph.PageReader, page: FetchedPage, slot: Slot) -> Parsed:
         summary = page.navigation.summary
         timings = summary.timings
         await self._step(reader.end, timings)
@@ -265,19 +234,20 @@ class Previewer:
             await self._step(reader.feed, timings)
         if page.failure and not reader.is_useful:
             raise page.failure()
-        parse = PageParse(reader, page.target.href, self._parsing)
+        parse = PageParse(reader, page.target.href, self.parsing)
         parsed = await self._step(parse.by_fast_path, timings) if reader.is_light else None
         if parsed is None:
             parsed = await self._in_thread(parse.by_either, page.target.host, reader.size, timings)
         if parsed.error:
             self._parser_failed(page.target.host, parsed.error)
         parser, reason = "reference" if parsed.fallback_reason else "fast", parsed.fallback_reason
-        summary.parse = Parse(parser, reason, self._clock() - timings.parse, timings.parse, parsed.bound)
+        summary.parse = Parse(parser, reason, self.clock() - timings.parse, timings.parse, parsed.bound)
+        slot.hold(reader.held + len(parsed.body))
         return parsed
 
     def _parser_failed(self, host: str, error: Exception) -> None:
         """Emits that a parser failed; logs it once a minute at most, for a page can cause it at will."""
-        self._emit(BackgroundFailed(error))
+        self.emit(BackgroundFailed(error))
         now = time.monotonic()
         if now - self._parser_failure_logged >= _LOG_AGAIN:
             self._parser_failure_logged = now
@@ -285,7 +255,7 @@ class Previewer:
 
     async def _in_thread(self, parse: Callable[[], Parsed], host: str, size: int, timings: Timings) -> Parsed:
         """Parses in a thread; the wait for one is a wait in this service."""
-        began = asked = time.perf_counter()
+        asked, began = time.perf_counter(), math.inf
 
         def timed() -> Parsed:
             nonlocal began
@@ -293,65 +263,64 @@ class Previewer:
             return parse()
 
         try:
-            return await self._executor.run(timed, host=host, size=size)
+            return await self.executor.run(timed, host=host, size=size)
         except RuntimeError as error:  # no thread can be started
             raise Overloaded(Reason.EXHAUSTED, str(error)) from None
         finally:
             ended = time.perf_counter()
-            waited = began - asked if began > asked else ended - asked
-            timings.wait += waited
-            timings.parse += ended - asked - waited
+            began = min(began, ended)  # it is infinite where no thread has begun
+            timings.wait += began - asked
+            timings.parse += ended - began
 
     async def _step(self, step: Callable[[], T], timings: Timings) -> T:
         """Runs a step of parsing when it is its turn."""
-        started = time.perf_counter()
-        if not self._turns.is_free:
+        if not self.turns.is_free:
+            asked = time.perf_counter()
             try:
-                await self._turns.wait()
+                await self.turns.wait()
             finally:
-                waited_until = time.perf_counter()
-                timings.wait += waited_until - started
-            started = waited_until
+                timings.wait += time.perf_counter() - asked
+        started = time.perf_counter()
         result = step()
         seconds = time.perf_counter() - started
         timings.parse += seconds
-        self._turns.spend(seconds)
+        self.turns.spend(seconds)
         return result
 
 
+@dataclass(slots=True, eq=False)
 class PageParse:
     """The parse of one page that was read: by the fast path, and where that cannot, by the reference parser."""
 
-    def __init__(self, reader: opengraph.PageReader, url: str, limits: opengraph.ParseLimits) -> None:
-        self._reader = reader
-        self._url = url
-        self._limits = limits
-        self._reading: opengraph.Reading | None = None
+    reader: opengraph.PageReader
+    url: str
+    limits: opengraph.ParseLimits
+    reading: opengraph.Reading | None = None
 
     def by_fast_path(self) -> Parsed | None:
         """What the fast path finds; None where the reference parser has to read the page."""
-        reading = self._reading = self._reader.close()
+        reading = self.reading = self.reader.close()
         try:
             return self._parsed(reading.document) if reading.document is not None else None
         except Exception as error:  # noqa: BLE001 - no page may cause an error
-            self._reading = reading._replace(fallback_reason=opengraph.FallbackReason.ERROR, error=error)
+            self.reading = reading._replace(fallback_reason=opengraph.FallbackReason.ERROR, error=error)
             return None
 
     def by_either(self) -> Parsed:
         """What is found; nothing where the reference parser fails as well."""
-        if self._reading is None and (found := self.by_fast_path()):
+        if self.reading is None and (found := self.by_fast_path()):
             return found
-        reading = self._reading
+        reading = self.reading
         assert reading is not None  # noqa: S101 - the fast path has read it
         error = reading.error
         try:
-            parsed = self._parsed(opengraph.read_with_html5lib(reading.text, self._limits))
+            parsed = self._parsed(opengraph.read_with_html5lib(reading.text, self.limits))
         except Exception as failure:  # noqa: BLE001 - likewise
             parsed, error = _NOTHING, failure
         return parsed._replace(fallback_reason=reading.fallback_reason, error=error)
 
     def _parsed(self, document: opengraph.Document) -> Parsed:
-        graph = opengraph.open_graph(document, self._url, self._limits)
+        graph = opengraph.open_graph(document, self.url, self.limits)
         outcome = Outcome.OK if graph.fields else Outcome.NO_OPEN_GRAPH
         # A copy: orjson's own keeps the buffer that it was written to, of 4 KiB at least, for as long as it is kept.
         body = bytes(memoryview(orjson.dumps(graph.fields)))
@@ -367,7 +336,7 @@ def _feed(reader: opengraph.PageReader, page: FetchedPage, slot: Slot, piece: by
     return Wants.TURN if reader.is_behind else Wants.MORE
 
 
-def _found(hit: Hit, timings: Timings = _NO_FETCH) -> Preview:
+def _found(hit: Hit, fetch: FetchEnded | None = None) -> Preview:
     """The preview that was in the cache."""
     source = FRESH if hit.state is EntryState.FRESH else STALE
-    return Preview(hit.entry, source, timings, due=hit.state is EntryState.STALE)
+    return Preview(hit.entry, source, fetch, due=hit.state is EntryState.STALE)

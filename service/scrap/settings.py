@@ -9,6 +9,7 @@ import math
 import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
+from itertools import chain
 from typing import Any, TypeVar, cast
 
 import click
@@ -86,8 +87,6 @@ class CommaSeparated(click.ParamType[Any]):
         self._collect = collect
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
-        if not isinstance(value, str):
-            return value  # a default
         try:
             return self._collect(self._read(item.strip()) for item in value.split(",") if item.strip())
         except ValueError as error:
@@ -120,17 +119,13 @@ def _origin(text: str) -> str:
     return text
 
 
-def _union(ranges: Iterable[range]) -> frozenset[int]:
-    return frozenset(port for ports in ranges for port in ports)
-
-
 _POSITIVE = _Finite(min=0, min_open=True)
 _SECONDS = _Finite(min=0)
 _COUNT = click.IntRange(min=1)
 _NONE_OR_MORE = click.IntRange(min=0)
 _PORT = click.IntRange(0, 65535)
 _NETWORKS = CommaSeparated("networks", ipaddress.ip_network)
-_PORTS = CommaSeparated("ports", _ports, _union)
+_PORTS = CommaSeparated("ports", _ports, lambda ranges: frozenset(chain.from_iterable(ranges)))
 _NAMES = CommaSeparated("names", str)
 _ORIGINS = CommaSeparated("origins", _origin)
 
@@ -288,9 +283,7 @@ class SettingError(Exception):
 
 def variables(component: type[Any], *fields: str) -> str:
     """The variables that set these fields of a component, in words."""
-    return " and ".join(
-        setting.variable for setting in SETTINGS if setting.component is component and setting.field in fields
-    )
+    return " and ".join(s.variable for s in SETTINGS if s.component is component and s.field in fields)
 
 
 class Settings:
@@ -300,19 +293,17 @@ class Settings:
     """
 
     def __init__(self, values: Mapping[str, Any]) -> None:
-        given: dict[type[Any], dict[str, Any]] = {setting.component: {} for setting in SETTINGS}
-        for setting in SETTINGS:
-            if setting.key in values:
-                given[setting.component][setting.field] = values[setting.key]
-        self._components = {component: _build(component, of_component) for component, of_component in given.items()}
+        components = dict.fromkeys(setting.component for setting in SETTINGS)
+        self._components = {component: _build(component, values) for component in components}
 
     def __getitem__(self, component: type[T]) -> T:
         return cast("T", self._components[component])
 
 
 def _build(component: type[Any], values: Mapping[str, Any]) -> Any:
+    fields = {s.field: values[s.key] for s in SETTINGS if s.component is component and s.key in values}
     try:
-        return component(**values)
+        return component(**fields)
     except ValueError as error:  # it names fields; an operator knows their variables
         words = re.findall(r"\w+", str(error))
         raise SettingError(f"{variables(component, *words)}: {error}") from error

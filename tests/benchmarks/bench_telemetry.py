@@ -20,7 +20,7 @@ import sys
 import tempfile
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -28,7 +28,7 @@ from urllib.parse import quote
 
 from scrap import cli, telemetry
 from scrap.events import Event, RequestEnded
-from scrap.telemetry import FanOut
+from scrap.telemetry import FanOut, Handlers
 from tests.benchmarks.load import OURS, require_wrk
 from tests.integration.telemetry.receivers import receiver
 
@@ -60,11 +60,11 @@ class SwitchedFanOut(FanOut):
     switched: tuple[str, ...] = ()
     turns: list[tuple[bool, int, float]] = []  # noqa: RUF012 - one a process
 
-    def __init__(self, *sinks: Any, **options: Any) -> None:
-        super().__init__(*sinks, **options)
+    def __init__(self, failed: Callable[[str], None], **sinks: Handlers) -> None:
+        super().__init__(failed, **sinks)
         self._all = self._handlers
-        rest = [sink for sink in sinks if sink.name not in self.switched]
-        self._rest = FanOut(*rest, **options)._handlers
+        rest = {name: handlers for name, handlers in sinks.items() if name not in self.switched}
+        self._rest = FanOut(failed, **rest)._handlers
         self._requests = 0
         asyncio.get_running_loop().call_later(TURN, self._turn, time.process_time())
 

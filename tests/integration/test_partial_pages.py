@@ -139,8 +139,7 @@ async def test_what_was_read_is_the_result(name: str) -> None:
     preview, event = await preview_of(USEFUL[name], deadline_for(name))
     assert preview.entry.outcome is Outcome.OK
     assert orjson.loads(preview.entry.body)["title"] == "T"
-    assert preview.notes is not None
-    assert preview.notes.truncated
+    assert preview.fetch is event
     assert event.content is not None
     assert event.content.truncated
     # As long as a failure, whatever the page says; what may be shown when stale is the page's decision.

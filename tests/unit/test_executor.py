@@ -74,7 +74,7 @@ async def test_the_smallest_is_next_and_of_equal_sizes_the_first(executor: Execu
     tasks = [await start(executor, work, "running", "z")]
     for name, size in (("large", 9), ("small", 1), ("equal", 1), ("middle", 5)):
         tasks.append(await start(executor, work, name, name, size))
-    assert executor.waiting == 4
+    assert len(executor.waiting) == 4
     for name in ("running", "small", "equal", "middle", "large"):
         await work.end(name)
     await asyncio.gather(*tasks)
@@ -143,7 +143,7 @@ async def test_work_keeps_its_thread_when_its_client_leaves(executor: Executor, 
     with pytest.raises(asyncio.CancelledError):
         await left
     following = await start(executor, work, "following", "b")
-    assert executor.waiting == 1
+    assert len(executor.waiting) == 1
     await work.end("left")
     await work.end("following")
     assert await following == "following"

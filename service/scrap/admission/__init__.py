@@ -1,8 +1,7 @@
 """Admission: how many fetches run at once, how many wait, and which are rejected."""
 
 from scrap.admission.admission import Admission, Slot
-from scrap.admission.cpu_limit import CPUAllowance, CPULimit
-from scrap.admission.cpu_usage import CPUUsage
+from scrap.admission.cpu import CPUAllowance, CPULimit, CPUUsage
 from scrap.admission.executor import Executor
 from scrap.admission.limits import AdmissionLimits
 

@@ -22,39 +22,32 @@ class Slot:
     """The slot of one fetch, and the memory that it may hold: a context manager, whose end gives both back."""
 
     def __init__(self, admission: "Admission", own_bytes: int) -> None:
-        self.shared = 0  # bytes taken of the memory that all fetches share
-        self._limit = own_bytes  # that it may hold
+        self._own = self._limit = own_bytes  # that it may hold; those beyond `_own` are of the memory that all share
         self._admission = admission
 
     def __enter__(self) -> "Slot":
         return self
 
     def __exit__(self, *error: object) -> None:
-        self._admission.release(self.shared)
+        self._admission.release(self._limit - self._own)
 
     def hold(self, size: int) -> None:
         """Notes that the fetch holds so many bytes now; raises Overloaded where so many are not left."""
         while size > self._limit:
-            step = self._admission.take_memory()
-            self.shared += step
-            self._limit += step
+            self._limit += self._admission.take_memory()
 
 
 class Admission:
-    """The slots for fetches and the queue before them, first in, first out; every operation takes constant time.
-
-    Args:
-        cpu_usage: the share of the CPU that is in use, 0.0 to 1.0.
-        clock: monotonic seconds.
-    """
+    """The slots for fetches and the queue before them, first in, first out; every operation takes constant time."""
 
     def __init__(
         self,
         limits: AdmissionLimits,
         *,
-        cpu_usage: Callable[[], float] = lambda: 0.0,
+        cpu_usage: Callable[[], float] = lambda: 0.0,  # the share that is in use, 0.0 to 1.0
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
+        self.capacity = limits.capacity
         self.in_flight = 0  # fetches that hold a slot
         self.rejected = 0  # so far. In a flood an event of each would cost more than a rejection
         self._limits = limits
@@ -69,10 +62,6 @@ class Admission:
         self._last_rejection = float("-inf")
 
     @property
-    def capacity(self) -> int:
-        return self._limits.capacity
-
-    @property
     def waiting(self) -> int:
         return len(self._queue)
 
@@ -84,14 +73,14 @@ class Admission:
         """
         if self._clock() - self._last_rejection < _SATURATED_SECONDS:
             return 1.0
-        return max(self.in_flight / self._limits.capacity, self._cpu_usage())
+        return max(self.in_flight / self.capacity, self._cpu_usage())
 
     @property
     def is_saturated(self) -> bool:
         """Whether one more fetch would be rejected at once."""
         if self._limits.waiting:
             return len(self._queue) >= self._limits.waiting
-        return self.in_flight >= self._limits.capacity
+        return self.in_flight >= self.capacity
 
     @property
     def is_overloaded(self) -> bool:
@@ -157,7 +146,7 @@ class Admission:
         return self._limits.step_bytes
 
     def _has_slot(self) -> bool:
-        return self.in_flight < self._limits.capacity and (self._may_begin > 0 or not self._limits.waiting)
+        return self.in_flight < self.capacity and (self._may_begin > 0 or not self._limits.waiting)
 
     def _begin(self) -> None:
         self.in_flight += 1
@@ -165,7 +154,6 @@ class Admission:
         self._schedule_iteration()
 
     def _begin_next(self) -> None:
-        """Lets the first in the queue begin, if it may."""
         while self._queue and self._has_slot():
             waiter, _ = self._queue.popitem(last=False)
             if not waiter.done():
@@ -180,8 +168,7 @@ class Admission:
     def _next_iteration(self, since: float) -> None:
         self._is_scheduled = False
         seconds, rejections = self._clock() - since, self.rejected - self._rejected_before
-        more = int(seconds / self._limits.iteration) + rejections // self._limits.rejections
-        self._may_begin = 1 + more
+        self._may_begin = 1 + int(seconds / self._limits.iteration) + rejections // self._limits.rejections
         # Without the one more, clients that could be served and retry at once are rejected on and on.
         self._may_admit = self._may_begin + (not self._queue)
         self._rejected_before = self.rejected

@@ -33,9 +33,7 @@ class AdmissionLimits:
     step_bytes: int = 1024 * 1024
 
     def __post_init__(self) -> None:
-        if (
-            min(self.capacity, self.rejections, self.step_bytes) < 1
-            or min(self.waiting, self.max_wait, self.target, self.own_bytes, self.shared_bytes) < 0
-            or self.iteration <= 0
-        ):
+        counts = self.capacity, self.rejections, self.step_bytes
+        others = self.waiting, self.max_wait, self.target, self.own_bytes, self.shared_bytes
+        if min(counts) < 1 or min(others) < 0 or self.iteration <= 0:
             raise ValueError(f"impossible limits of admission: {self}")

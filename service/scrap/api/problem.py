@@ -117,9 +117,9 @@ async def on_http_error(request: Request, error: Exception) -> Response:
 
 def server_timing(summary: RequestEnded) -> bytes:
     """Server-Timing (W3C): the phases of the request's own fetch in milliseconds; 0.0 where it made none."""
-    t = summary.timings
-    shared = b", shared_cache;dur=%.1f" % (t.shared_cache * 1e3) if t.shared_cache else b""
-    if summary.cache != MISS:
+    t = summary.fetch and summary.fetch.timings
+    shared = b", shared_cache;dur=%.1f" % (t.shared_cache * 1e3) if t and t.shared_cache else b""
+    if not t or summary.cache != MISS:
         return b"dns;dur=0.0, connect;dur=0.0, fetch;dur=0.0, parse;dur=0.0" + shared
     phases = t.dns * 1e3, t.connect * 1e3, (t.first_byte + t.body) * 1e3, t.parse * 1e3
     return b"dns;dur=%.1f, connect;dur=%.1f, fetch;dur=%.1f, parse;dur=%.1f" % phases + shared

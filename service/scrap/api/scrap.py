@@ -32,7 +32,7 @@ class ScrapEndpoint:
         preview = self._previewer.peek(target, no_cache=no_cache)
         if preview is None:
             preview = await self._previewer.make(target, state.get("disconnect"), no_cache=no_cache)
-        summary.cache, summary.timings, summary.notes = preview.source, preview.timings, preview.notes
+        summary.cache, summary.fetch = preview.source, preview.fetch
         entry, now = preview.entry, time.time()
         if entry.reason is not None:
             summary.internal = preview.internal

@@ -6,12 +6,12 @@ event is handled when it happens, and no handler waits: a collector that hangs o
 request.
 """
 
-from scrap.telemetry.lag import measure_lag
+from scrap.telemetry.closing import close_together
 from scrap.telemetry.log_queue import log_queue
 from scrap.telemetry.logs import LogSettings, RequestLog, capture_logging, formatter_for
-from scrap.telemetry.metrics import Metrics
-from scrap.telemetry.sinks import FanOut, Sink
+from scrap.telemetry.metrics import Metrics, StateCollector
+from scrap.telemetry.sinks import FanOut, Handlers
 from scrap.telemetry.top_clients import TopClients
 
-__all__ = ["FanOut", "LogSettings", "Metrics", "RequestLog", "Sink", "TopClients"]
-__all__ += ["capture_logging", "formatter_for", "log_queue", "measure_lag"]
+__all__ = ["FanOut", "Handlers", "LogSettings", "Metrics", "RequestLog", "StateCollector", "TopClients"]
+__all__ += ["capture_logging", "close_together", "formatter_for", "log_queue"]

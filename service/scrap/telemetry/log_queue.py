@@ -3,40 +3,43 @@
 import contextlib
 import logging
 import os
-import threading
 import time
 from collections.abc import Callable, Iterator
 from logging.handlers import QueueHandler, QueueListener
 from queue import Empty, SimpleQueue
 from typing import Any
 
+from scrap.telemetry.closing import close_together
+
 Dropped = Callable[[int], None]  # called with the number of lines that were lost; from any thread
 
 
 class LineQueue(QueueHandler):
-    """Queues formatted lines; `dropped` counts those that do not fit."""
+    """Queues formatted lines, `limit` at most; `dropped` counts those that do not fit."""
 
-    def __init__(self, queue: Any, limit: int, dropped: Dropped) -> None:
-        super().__init__(queue)
-        self._limit, self._dropped = limit, dropped
+    queue: SimpleQueue[Any]
+
+    def __init__(self, limit: int, dropped: Dropped) -> None:
+        super().__init__(SimpleQueue())  # a Queue deadlocks where a finalizer logs during a put
+        self.limit, self.dropped = limit, dropped
 
     def prepare(self, record: logging.LogRecord) -> str:
         """Formats a record here, where its trace is known."""
         return self.format(record) + "\n"
 
     def enqueue(self, record: Any) -> None:
-        if self.queue.qsize() < self._limit:  # type: ignore[attr-defined]  # a SimpleQueue has
+        if self.queue.qsize() < self.limit:
             self.queue.put_nowait(record)
         else:
-            self._dropped(1)
+            self.dropped(1)
 
 
 class LineWriter(QueueListener):
     """Writes lines from a thread of its own, in batches: those of `interval` seconds at once."""
 
-    def __init__(self, queue: Any, fd: int, interval: float, dropped: Dropped) -> None:
-        super().__init__(queue)
-        self._fd, self._interval, self._dropped = fd, interval, dropped
+    def __init__(self, lines: LineQueue, fd: int, interval: float) -> None:
+        super().__init__(lines.queue)
+        self._dropped, self._fd, self._interval = lines.dropped, fd, interval
 
     def handle(self, record: Any) -> None:
         time.sleep(self._interval)
@@ -55,11 +58,10 @@ class LineWriter(QueueListener):
 
 @contextlib.contextmanager
 def log_queue(fd: int, *, dropped: Dropped, limit: int = 8192, interval: float = 0.05) -> Iterator[LineQueue]:
-    """A handler that writes to a file descriptor, with `limit` lines queued at most; its end takes 2 s at most."""
-    queue: SimpleQueue[Any] = SimpleQueue()  # a Queue deadlocks where a finalizer logs during a put
-    (writer := LineWriter(queue, fd, interval, dropped)).start()
+    """A handler that writes to a file descriptor, with `limit` lines queued at most."""
+    lines = LineQueue(limit, dropped)
+    (writer := LineWriter(lines, fd, interval)).start()
     try:
-        yield LineQueue(queue, limit, dropped)
+        yield lines
     finally:  # a write that never returns must not keep the process
-        (end := threading.Thread(target=writer.stop, daemon=True)).start()
-        end.join(2.0)
+        close_together([writer.stop])

@@ -5,19 +5,13 @@ import logging
 import os
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Literal
 
 from scrap.errors import Outcome
 from scrap.events import RequestEnded
-from scrap.telemetry.log_fields import RequestRecord, level_of
-from scrap.telemetry.log_formatters import JsonFormatter, TextFormatter
+from scrap.telemetry.log_lines import LEVELS, JsonFormatter, RequestRecord, TextFormatter
 from scrap.telemetry.sinks import Handlers
 
-Format = Literal["auto", "json", "text"]
-Level = Literal["debug", "info", "warning", "error"]
-
 _log = logging.getLogger("scrap.requests")
-_LEVELS = {outcome: level_of(outcome) for outcome in Outcome}
 _REJECTED_LINES = 10  # of rejected requests in a second: a line takes a quarter of the CPU of a rejection
 
 
@@ -25,8 +19,8 @@ _REJECTED_LINES = 10  # of rejected requests in a second: a line takes a quarter
 class LogSettings:
     """What is logged, and in which format."""
 
-    format: Format = "auto"  # text on a terminal, else JSON
-    level: Level = "info"
+    format: str = "auto"  # or "json", "text"; auto is text on a terminal, else JSON
+    level: str = "info"
     queries: bool = False  # whether the queries of targets' URLs are shown: they may hold secrets
 
 
@@ -39,25 +33,20 @@ def formatter_for(fd: int, settings: LogSettings) -> logging.Formatter:
 class RequestLog:
     """Logs each request at its end; of the rejected ones, ten a second. A sink; see `FanOut`."""
 
-    name = "log"
-
     def __init__(self) -> None:
         self.handlers: Handlers = {RequestEnded: self._request_ended}
         self._second = 0  # in which rejected requests were logged
         self._rejected = 0  # how many of them
 
     def _request_ended(self, event: RequestEnded) -> None:
-        if event.outcome is Outcome.SHED and not self._may_log(int(event.ended)):
-            return
-        if _log.isEnabledFor(level := _LEVELS[event.outcome]):
-            _log.handle(RequestRecord(_log.name, level, event))
-
-    def _may_log(self, second: int) -> bool:
-        """Whether one more rejected request is logged in this second."""
-        if second != self._second:
-            self._second, self._rejected = second, 0
-        self._rejected += 1
-        return self._rejected <= _REJECTED_LINES
+        if event.outcome is Outcome.SHED:
+            second = int(event.ended)
+            self._rejected = self._rejected + 1 if second == self._second else 1
+            self._second = second
+            if self._rejected > _REJECTED_LINES:
+                return
+        if _log.isEnabledFor(LEVELS[event.outcome]):
+            _log.handle(RequestRecord(event))
 
 
 @contextlib.contextmanager

@@ -3,16 +3,17 @@
 Nothing that a client or a page chooses becomes a label value: each is of an enumeration, HTTP's or the service's.
 """
 
+import asyncio
 import platform
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator
 from functools import cache, lru_cache, partial
 from http import HTTPMethod, HTTPStatus
 from itertools import product
 from typing import Final
 
 import prometheus_client as prometheus
-from prometheus_client.core import CounterMetricFamily
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
 from prometheus_client.exposition import choose_encoder
 from prometheus_client.registry import Collector
 
@@ -24,7 +25,7 @@ from scrap.errors import Outcome, Reason
 from scrap.fetch.verdict import GuardVerdict
 from scrap.opengraph.document import Bound, FallbackReason
 from scrap.telemetry.buckets import BYTES, LAG_SECONDS, REDIRECTS, SECONDS
-from scrap.telemetry.log_fields import PHASES
+from scrap.telemetry.log_lines import PHASES
 from scrap.telemetry.sinks import Handlers
 from scrap.telemetry.sliding_maximum import SlidingMaximum
 from scrap.telemetry.trace import current_trace
@@ -43,7 +44,6 @@ _BLOCKING: Final = tuple(verdict for verdict in GuardVerdict if verdict.reason)
 
 Clock = Callable[[], float]
 Known = Iterable[tuple[str, ...]]
-Counts = Mapping[tuple[str, ...], int]
 RequestSeries = tuple[prometheus.Counter, prometheus.Histogram, SlidingMaximum]
 
 
@@ -57,30 +57,41 @@ def status_label(status: int | None) -> str:
     return _NONE if status is None else _STATUSES.get(status, OTHER)
 
 
-def exemplar() -> dict[str, str] | None:
-    """The exemplar of the current request; None where its trace is not recorded."""
-    trace = current_trace.get()
-    return {"trace_id": trace.trace_id, "span_id": trace.span_id} if trace and trace.sampled else None
+class StateCollector(Collector):
+    """Values that admission, the CPU and the cache keep, read at each scrape."""
 
+    def __init__(self, admission: Admission, cpu_usage: CPUUsage, cache: Cache) -> None:
+        self._owners = admission, cpu_usage, cache
 
-class CountedElsewhere(Collector):
-    """A counter whose values, by label values, are read from their owner at each scrape."""
-
-    def __init__(self, name: str, means: str, labels: list[str], values: Callable[[], Counts]) -> None:
-        self._new = partial(CounterMetricFamily, name, means, labels=labels)
-        self._values = values
-
-    def collect(self) -> Iterable[prometheus.Metric]:
-        family = self._new()
-        for labels, count in list(self._values().items()):
-            family.add_metric(labels, count)
-        yield family
+    def collect(self) -> Iterator[prometheus.Metric]:
+        admission, cpu_usage, cache = self._owners
+        writes = cache.shared_writes
+        for name, means, value in (
+            ("scrap_admission_in_flight", "Fetches that hold a slot.", admission.in_flight),
+            ("scrap_admission_waiting", "Fetches that wait for a slot.", admission.waiting),
+            ("scrap_admission_capacity", "Slots for fetches.", admission.capacity),
+            ("scrap_admission_saturation_ratio", "How saturated the service is, from 0 to 1.", admission.saturation),
+            ("scrap_cpu_limit_cores", "Cores that the process may use: 1, or less by its CPU limit.", cpu_usage.cores),
+            ("scrap_cache_entries", "Pages in the memory level.", len(cache.memory)),
+            ("scrap_cache_bytes", "Size of the memory level.", cache.memory.used),
+            ("scrap_cache_shared_up", "1 while the shared level is in use, else 0.", cache.shared_up),
+        ):
+            if value is not None:  # else there is no shared level
+                yield GaugeMetricFamily(name, means, value)
+        for name, means, labels, counts in (
+            ("scrap_admission_refused", "Fetches rejected: the service was overloaded.", "", {(): admission.rejected}),
+            ("scrap_cache_lookups", "Cache look-ups, by level and result.", "level state", cache.lookups),
+            ("scrap_cache_shared_writes", "Entries written to the shared level, by result.", "result", writes),
+        ):
+            if counts:  # likewise
+                family = CounterMetricFamily(name, means, labels=labels.split())
+                for label_values, count in list(counts.items()):  # another thread may add one
+                    family.add_metric(label_values, count)
+                yield family
 
 
 class Metrics:
     """The service's metrics, in a registry of their own; `routes` are the API's templates. A sink; see `FanOut`."""
-
-    name = "metrics"
 
     def __init__(self, *, version: str, routes: Iterable[str] = (), clock: Clock = time.monotonic) -> None:
         prometheus.disable_created_metrics()  # type: ignore[no-untyped-call]  # a second series each, which nothing reads
@@ -111,37 +122,19 @@ class Metrics:
     def route_label(self, route: str) -> str:
         return route if route in self._routes else "unmatched"
 
-    def observe_admission(self, admission: Admission, cpu_usage: CPUUsage) -> None:
-        self._read("scrap_admission_in_flight", "Fetches that hold a slot.", lambda: admission.in_flight)
-        self._read("scrap_admission_waiting", "Fetches that wait for a slot.", lambda: admission.waiting)
-        self._read("scrap_admission_capacity", "Slots for fetches.", lambda: admission.capacity)
-        means = "How saturated the service is, from 0 to 1."
-        self._read("scrap_admission_saturation_ratio", means, lambda: admission.saturation)
-        means = "Cores that the process may use: 1, or less by its CPU limit."
-        self._read("scrap_cpu_limit_cores", means, lambda: cpu_usage.cores)
-        name, means = "scrap_admission_refused", "Fetches rejected: the service was overloaded."
-        self.registry.register(CountedElsewhere(name, means, [], lambda: {(): admission.rejected}))
-
-    def observe_cache(self, cache: Cache) -> None:
-        self._read("scrap_cache_entries", "Pages in the memory level.", lambda: len(cache.memory))
-        self._read("scrap_cache_bytes", "Size of the memory level.", lambda: cache.memory.used)
-        labels, means = ["level", "state"], "Cache look-ups, by level and result."
-        self.registry.register(CountedElsewhere("scrap_cache_lookups", means, labels, lambda: cache.lookups))
-        if cache.shared_up is not None:
-            means = "1 while the shared level is in use, else 0."
-            self._read("scrap_cache_shared_up", means, lambda: bool(cache.shared_up))
-            name, means = "scrap_cache_shared_writes", "Entries written to the shared level, by result."
-            self.registry.register(CountedElsewhere(name, means, ["result"], lambda: cache.shared_writes))
+    async def measure_lag(self, interval: float = 0.05) -> None:
+        """Observes, until it is cancelled, by how many seconds the event loop runs a timer late."""
+        while True:
+            due = self._clock() + interval
+            await asyncio.sleep(interval)
+            self.note_lag(max(0.0, self._clock() - due))
 
     def note_lag(self, seconds: float) -> None:
         self._lag.observe(seconds)
-        self._lag_max.observe(seconds, self._clock())
+        self._lag_max.observe(seconds)
 
     def note_failed_sink(self, name: str) -> None:
         self._sink_failures.labels(name).inc()
-
-    def _read(self, name: str, means: str, value: Callable[[], float]) -> None:
-        self._gauge(name, means).set_function(value)
 
     def _children(self, name: str, means: str, labels: list[str], known: Known) -> Callable[..., prometheus.Counter]:
         """The children of a counter, looked up once; there are few, for label values come from short lists."""
@@ -154,12 +147,13 @@ class Metrics:
         labels = ["route", "method", "status", "outcome", "fault"]
         self._requests = self._counter("scrap_requests", "Requests answered.", labels)
         self._in_flight = 0
-        self._read("scrap_requests_in_flight", "Requests being answered.", lambda: self._in_flight)
+        in_flight = self._gauge("scrap_requests_in_flight", "Requests being answered.")
+        in_flight.set_function(lambda: self._in_flight)
         labels, means = ["route", "outcome"], "Seconds from a request's headers to its response's end."
         self._duration = self._histogram(DURATION, means, labels, buckets=SECONDS)
         means = "Longest request of the last minute, in seconds."
         self._longest = self._gauge("scrap_request_duration_max_seconds", means, labels)
-        self._maxima: dict[tuple[str, Outcome], SlidingMaximum] = {}
+        self._maximum_of = cache(self._new_maximum)
         self._series_of = lru_cache(maxsize=256)(self._request_series)  # limited: a client chooses the method
         for route, outcome in product(sorted(self._routes), Outcome):
             self._series_of(route, "GET", outcome.status, outcome)
@@ -189,9 +183,9 @@ class Metrics:
     def _make_process_metrics(self, version: str) -> None:
         means = "Seconds by which the event loop ran a timer late."
         self._lag = self._histogram("scrap_event_loop_lag_seconds", means, buckets=LAG_SECONDS)
-        self._lag_max = SlidingMaximum()
+        self._lag_max = SlidingMaximum(self._clock)
         means = "Largest lag of the last minute, in seconds."
-        self._read("scrap_event_loop_lag_max_seconds", means, lambda: self._lag_max.value(self._clock()))
+        self._gauge("scrap_event_loop_lag_max_seconds", means).set_function(self._lag_max.value)
         self.lines_dropped = self._counter("scrap_log_lines_dropped", "Log lines dropped: stdout was read too slowly.")
         self._sink_failures = self._counter("scrap_telemetry_failures", "Events that a sink failed on.", ["sink"])
         self._background_failures = self._counter("scrap_background_failures", "Internal errors outside of requests.")
@@ -209,28 +203,30 @@ class Metrics:
         self._in_flight -= 1
         if reason := event.reason:
             self._failures(reason, reason.outcome, reason.fault).inc()
-        if seconds := event.timings.shared_cache:
+        if event.fetch and (seconds := event.fetch.timings.shared_cache):
             self._phases["shared_cache"].observe(seconds)
         if event.seconds is not None:  # rejected before it was read: a zero would lower the mean and the quantiles
-            duration.observe(event.seconds, exemplar())
-            maximum.observe(event.seconds, self._clock())
+            trace = current_trace.get()
+            duration.observe(event.seconds, trace.exemplar if trace else None)
+            maximum.observe(event.seconds)
 
     def _request_series(self, route: str, method: str, status: int, outcome: Outcome) -> RequestSeries:
         route = self.route_label(route)
-        if (route, outcome) not in self._maxima:
-            maximum = self._maxima[route, outcome] = SlidingMaximum()
-            self._longest.labels(route, outcome).set_function(lambda: maximum.value(self._clock()))
         labels = route, method_label(method), status_label(status), outcome, outcome.fault or _NONE
-        return self._requests.labels(*labels), self._duration.labels(route, outcome), self._maxima[route, outcome]
+        return self._requests.labels(*labels), self._duration.labels(route, outcome), self._maximum_of(route, outcome)
+
+    def _new_maximum(self, route: str, outcome: Outcome) -> SlidingMaximum:
+        maximum = SlidingMaximum(self._clock)
+        self._longest.labels(route, outcome).set_function(maximum.value)
+        return maximum
 
     def _fetch_ended(self, event: events.FetchEnded) -> None:
         if event.queued is not None:
             self._phases["wait"].observe(event.queued)
         for hop in event.hops:
             self._hops(status_label(hop.status)).inc()
-            # A phase that was not reached took no time; its zero would lower the quantiles.
-            for phase, seconds in (("dns", hop.dns), ("connect", hop.connect), ("first_byte", hop.first_byte)):
-                if seconds:
+            for phase in ("dns", "connect", "first_byte"):
+                if seconds := getattr(hop, phase):  # the zero of one that was not reached would lower the quantiles
                     self._phases[phase].observe(seconds)
         if content := event.content:
             self._redirects.observe(len(event.hops) - 1)

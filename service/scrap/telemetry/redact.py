@@ -4,6 +4,7 @@ import re
 from urllib.parse import quote, unquote, urlsplit
 
 _WORD = re.compile(r"[^\s\"'<>]+")  # no URL spans two of them
+_QUERY = re.compile(r"[?#]")
 _SEPARATOR = re.compile(r"[/?#]")
 _BEFORE_A_NAME = re.compile(r".*[(\[{,=]")
 
@@ -33,10 +34,8 @@ def _redacted(word: str) -> str:
     if not slashes:
         start, rest = "", word
     word = start + slashes + _without_credentials(rest, is_url=bool(slashes))
-    cut = min((at for at in (word.find("?"), word.find("#")) if at >= 0), default=-1)
-    if cut >= 0 and ("/" in word[:cut] or "=" in word[cut:]):
-        return f"{word[:cut]}?…"
-    return word
+    path, *query = _QUERY.split(word, maxsplit=1)
+    return f"{path}?…" if query and ("/" in path or "=" in query[0]) else word
 
 
 def _without_credentials(rest: str, *, is_url: bool) -> str:

@@ -2,34 +2,28 @@
 
 import logging
 from collections.abc import Callable, Mapping
-from typing import Any, Protocol
+from typing import Any
 
 from scrap.events import BackgroundFailed, Event
 
 log = logging.getLogger(__name__)
 
 Handlers = Mapping[type[Event], Callable[[Any], None]]
-
-
-class Sink(Protocol):
-    """Receives events of some types."""
-
-    name: str  # a label value
-    handlers: Handlers  # what to call with an event of a type; in the event loop's thread, so it must not wait
+"""What a sink calls with an event of a type; in the event loop's thread, so it must not wait."""
 
 
 class FanOut:
-    """Makes several sinks one `Emit`; they are called in this order.
+    """Makes several sinks, given by their names, one `Emit`; they are called in this order.
 
     A sink that raises fails no request: `failed` is called with its name, and the event goes on to the others. Its
     first failure is logged and emitted as `BackgroundFailed`.
     """
 
-    def __init__(self, *sinks: Sink, failed: Callable[[str], None]) -> None:
+    def __init__(self, failed: Callable[[str], None], **sinks: Handlers) -> None:
         self._handlers: dict[type[Event], list[tuple[Callable[[Any], None], str]]] = {}
-        for sink in sinks:
-            for kind, handler in sink.handlers.items():
-                self._handlers.setdefault(kind, []).append((handler, sink.name))
+        for name, handlers in sinks.items():
+            for kind, handler in handlers.items():
+                self._handlers.setdefault(kind, []).append((handler, name))
         self._failed = failed
         self._reported: set[str] = set()
 
@@ -37,12 +31,9 @@ class FanOut:
         for handler, name in self._handlers.get(type(event), ()):
             try:
                 handler(event)
-            except Exception as error:  # noqa: BLE001 - it is logged, once
-                self._report(name, error)
-
-    def _report(self, name: str, error: Exception) -> None:
-        self._failed(name)
-        if name not in self._reported:
-            self._reported.add(name)
-            log.error("the sink %s failed", name, exc_info=error)
-            self(BackgroundFailed(error))
+            except Exception as error:
+                self._failed(name)
+                if name not in self._reported:
+                    self._reported.add(name)
+                    log.error("the sink %s failed", name, exc_info=error)
+                    self(BackgroundFailed(error))

@@ -24,8 +24,6 @@ _ZEROS: Final = dict.fromkeys(("requests", "failures", "rejections", "blocked"),
 class TopClients:
     """Counts requests by client, in at most 1 MiB; `log` is the setting: with "off", none. A sink; see `FanOut`."""
 
-    name = "clients"
-
     def __init__(self, log: str, *, clock: Callable[[], float] = time.monotonic) -> None:
         self._log, self._clock, self._began = log, clock, clock()
         self._minutes: dict[float, SpaceSaving] = {}

@@ -5,11 +5,10 @@ from typing import NamedTuple
 
 
 class Trace(NamedTuple):
-    """A request's trace and span, as log lines and exemplars have them (W3C Trace Context)."""
+    """A request's trace (W3C Trace Context), as log lines and exemplars have it."""
 
-    trace_id: str  # 32 lower-case hexadecimal digits
-    span_id: str  # 16 of them: the request's own span
-    sampled: bool  # the trace is recorded, so that a search for it finds something
+    ids: dict[str, str]  # `trace_id`, 32 lower-case hexadecimal digits, and `span_id`, 16: the request's own span
+    exemplar: dict[str, str] | None = None  # the same, where the trace is recorded, so that a search finds it
 
 
 # Set when a request starts, where traces are on. A fetch inherits the request's context.

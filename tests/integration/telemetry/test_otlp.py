@@ -7,7 +7,7 @@ import os
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, ExitStack, contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import replace
 from typing import Any
 
@@ -23,10 +23,10 @@ from opentelemetry.sdk.resources import Resource
 
 from scrap.errors import Outcome, Reason
 from scrap.events import Content, Emit, Event, FetchEnded, Hop, Parse, RequestEnded, RequestStarted
-from scrap.telemetry import FanOut, LogSettings, Metrics, RequestLog, capture_logging
+from scrap.telemetry import FanOut, LogSettings, Metrics, RequestLog, capture_logging, close_together
+from scrap.telemetry.otel import Signals, signals_of
 from scrap.telemetry.otel.exporting import Exporting
 from scrap.telemetry.otel.metrics import MetricsExport
-from scrap.telemetry.otel.signals import Signals, signals_of
 from tests.integration.telemetry.receivers import Receiver, gone, hanging, receiver
 from tests.unit.telemetry.events import ENDED, FAILED, HOP
 from tests.unit.telemetry.owners import observed
@@ -61,12 +61,12 @@ def exporting(url: str, monkeypatch: pytest.MonkeyPatch, **environment: str) -> 
     for name, value in environment.items():
         monkeypatch.setenv(name, value)
     metrics = observed(Metrics(version="1.2.3", routes=[ROUTE]))
-    otel = Exporting(signals_of(os.environ), version="1.2.3", metrics=metrics)
+    otel = Exporting(signals_of(os.environ) or Signals(), version="1.2.3", metrics=metrics)
     try:
         with capture_logging(LogSettings(), *otel.log_handlers):
-            yield FanOut(*otel.sinks, metrics, RequestLog(), failed=pytest.fail), otel
+            yield FanOut(pytest.fail, **otel.sinks, metrics=metrics.handlers, log=RequestLog().handlers), otel
     finally:
-        otel.close()
+        close_together(otel.closings, 10)
 
 
 def call(emit: Emit, *events: Event) -> None:
@@ -341,9 +341,9 @@ def failing() -> Iterator[str]:
 def test_a_receiver_that_is_lost_costs_only_its_data(
     lost: Callable[[], AbstractContextManager[str]], monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setenv("OTEL_EXPORTER_OTLP_TIMEOUT", "1")  # the threads that are left behind end soon
     queue = {"OTEL_BSP_MAX_QUEUE_SIZE": "64", "OTEL_BSP_MAX_EXPORT_BATCH_SIZE": "32", "OTEL_BSP_SCHEDULE_DELAY": "1"}
-    with lost() as url, ExitStack() as stack:
-        emit, otel = stack.enter_context(exporting(url, monkeypatch, OTEL_METRIC_EXPORT_INTERVAL="10", **queue))
+    with lost() as url, exporting(url, monkeypatch, OTEL_METRIC_EXPORT_INTERVAL="10", **queue) as (emit, otel):
         slowest = 0.0
         for _ in range(500):
             started = time.perf_counter()
@@ -353,8 +353,9 @@ def test_a_receiver_that_is_lost_costs_only_its_data(
         gc.collect()
         assert sum(isinstance(thing, RequestEnded) for thing in gc.get_objects()) < 100
         started = time.perf_counter()
-        otel.close(timeout=0.3)
+        close_together(otel.closings, 0.3)
         assert time.perf_counter() - started < 3
+        otel.closings.clear()
 
 
 class BrokenExporter(MetricExporter):
@@ -389,12 +390,11 @@ def test_lines_below_the_level_are_not_sent(monkeypatch: pytest.MonkeyPatch) -> 
         metrics = Metrics(version="1")
         otel = Exporting(Signals(logs=True), version="1", metrics=metrics)
         with capture_logging(LogSettings(level="error"), *otel.log_handlers):
-            call(FanOut(RequestLog(), failed=pytest.fail), ENDED, FAILED)
-        otel.close()
+            call(FanOut(pytest.fail, log=RequestLog().handlers), ENDED, FAILED)
+        close_together(otel.closings)
     assert received.requests == []
 
 
 def test_nothing_is_started_that_nobody_asked_for() -> None:
     otel = Exporting(Signals(), version="1", metrics=Metrics(version="1"))
-    assert (otel.sinks, otel.log_handlers) == ([], [])
-    otel.close()
+    assert (otel.sinks, otel.log_handlers, otel.closings) == ({}, [], [])

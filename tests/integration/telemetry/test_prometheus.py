@@ -48,7 +48,7 @@ def serving(metrics: Metrics) -> Iterator[str]:
 @pytest.mark.parametrize("used", [False, True])
 def test_promtool_finds_nothing_to_say(used: bool) -> None:
     metrics = observed(Metrics(version="1", routes=[ROUTE]))
-    emit = FanOut(metrics, failed=pytest.fail)
+    emit = FanOut(pytest.fail, metrics=metrics.handlers)
     for event in EVENTS if used else ():
         emit(event)
     body, _ = metrics.exposition("")
@@ -60,7 +60,7 @@ def test_promtool_finds_nothing_to_say(used: bool) -> None:
 def test_a_real_prometheus_sees_exactly_what_happened(tmp_path: Path) -> None:
     cache = FakeCache()
     metrics = observed(Metrics(version="1.2.3", routes=[ROUTE]), cache=cache)
-    emit = FanOut(metrics, failed=pytest.fail)
+    emit = FanOut(pytest.fail, metrics=metrics.handlers)
     with serving(metrics) as target, prometheus(target, tmp_path) as server:
         # Known traffic: 30 good calls, each failure as often as its place in the list, one slow call.
         for _ in range(30):
@@ -70,7 +70,8 @@ def test_a_real_prometheus_sees_exactly_what_happened(tmp_path: Path) -> None:
             for _ in range(times):
                 emit(replace(FAILED, reason=reason, outcome=reason.outcome, status=reason.outcome.status, seconds=0.02))
         emit(FlightJoined())
-        token = current_trace.set(Trace("0af7651916cd43dd8448eb211c80319c", "b7ad6b7169203331", sampled=True))
+        ids = {"trace_id": "0af7651916cd43dd8448eb211c80319c", "span_id": "b7ad6b7169203331"}
+        token = current_trace.set(Trace(ids, exemplar=ids))
         emit(replace(ENDED, seconds=3.25, ended=time.time()))  # where the exemplar is looked for
         current_trace.reset(token)
         metrics.note_lag(0.125)

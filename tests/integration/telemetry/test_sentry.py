@@ -49,7 +49,7 @@ def reporting(url: str, **settings: Any) -> Iterator[tuple[Emit, Reporting]]:
     dsn = url.replace("http://", "http://key@") + "/42"
     report = Reporting(SentrySettings(dsn=dsn, environment="test", **settings), version="1.2.3")
     try:
-        yield FanOut(report, failed=pytest.fail), report
+        yield FanOut(pytest.fail, sentry=report.handlers), report
     finally:
         report.close()
 
@@ -74,7 +74,7 @@ def test_requests_that_did_not_fail_are_not_reported() -> None:
 def test_a_failure_of_our_own_is_reported() -> None:
     with receiver() as received:
         with reporting(received.url) as (emit, _):
-            token = current_trace.set(Trace("a" * 32, "b" * 16, sampled=True))
+            token = current_trace.set(Trace({"trace_id": "a" * 32, "span_id": "b" * 16}))
             emit(failure())
             current_trace.reset(token)
         (event,) = items(received)

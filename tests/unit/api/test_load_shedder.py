@@ -12,7 +12,7 @@ from scrap.api.client_reader import NO_CLIENTS
 from scrap.cache.entry import failure
 from scrap.cache.freshness import FreshnessPolicy
 from scrap.errors import Outcome, Overloaded, Reason
-from scrap.events import Event, RequestEnded, Timings
+from scrap.events import Event, RequestEnded
 from scrap.preview import Preview, Previewer
 from scrap.urls import Target
 from tests.unit.api.asgi import QUERY, call
@@ -59,7 +59,7 @@ class FullPreviewer(FakePreviewer):
 
     def peek(self, target: Target, *, no_cache: bool) -> Preview | None:
         now = time.time()
-        return Preview(failure(self.reject(), policy=FreshnessPolicy(), now=now), "miss", Timings())
+        return Preview(failure(self.reject(), policy=FreshnessPolicy(), now=now), "miss")
 
 
 async def respond(

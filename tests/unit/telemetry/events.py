@@ -29,7 +29,7 @@ ENDED = RequestEnded(
     path="/api/v1/scrap",
     client_address="192.0.2.0/24",
     user_agent="curl/8.14.1",
-    timings=Timings(dns=0.001, connect=0.002, first_byte=0.003, body=0.004, parse=0.0005),
+    fetch=FetchEnded(Timings(dns=0.001, connect=0.002, first_byte=0.003, body=0.004, parse=0.0005)),
 )
 FAILED = RequestEnded(
     request_id="r-2",
@@ -57,6 +57,10 @@ HOP = Hop(
     first_byte=0.003,
     status=200,
     reason=None,
+)
+PARTLY_READ = FetchEnded(
+    content=Content(900, 5000, 0.004, truncated=True, ended=1_700_000_000.01),
+    parse=Parse("reference", "foreign", 1_700_000_000.01, 0.04, "seconds"),
 )
 EVENTS: tuple[Event, ...] = (
     RequestStarted(),

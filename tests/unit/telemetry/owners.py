@@ -2,14 +2,14 @@
 
 import logging
 from dataclasses import dataclass, field, replace
-from typing import Any, cast
+from typing import Any
 
 from scrap.cache.memory import Memory
 from scrap.errors import Reason
-from scrap.events import PageNotes, RequestEnded, Timings
-from scrap.telemetry import Metrics
-from scrap.telemetry.log_fields import RequestRecord, level_of
-from tests.unit.telemetry.events import ENDED, FAILED
+from scrap.events import FetchEnded, RequestEnded, Timings
+from scrap.telemetry import Metrics, StateCollector
+from scrap.telemetry.log_lines import RequestRecord
+from tests.unit.telemetry.events import ENDED, FAILED, PARTLY_READ
 
 
 @dataclass
@@ -42,14 +42,14 @@ class FakeCache:
 
 def observed(metrics: Metrics, admission: FakeAdmission | None = None, cache: FakeCache | None = None) -> Metrics:
     """The same metrics; they read these owners from now on."""
-    metrics.observe_admission(cast("Any", admission or FakeAdmission()), cast("Any", FakeCPUUsage()))
-    metrics.observe_cache(cast("Any", cache or FakeCache()))
+    owners: Any = admission or FakeAdmission(), FakeCPUUsage(), cache or FakeCache()
+    metrics.registry.register(StateCollector(*owners))
     return metrics
 
 
 def record_of(event: RequestEnded, **more: Any) -> logging.LogRecord:
     """The record of a request's line."""
-    record = RequestRecord("scrap.requests", level_of(event.outcome), event)
+    record = RequestRecord(event)
     record.__dict__ |= more
     return record
 
@@ -57,14 +57,14 @@ def record_of(event: RequestEnded, **more: Any) -> logging.LogRecord:
 # Lines that have every field there is, together.
 LINES = (
     record_of(ENDED),
-    record_of(replace(ENDED, notes=PageNotes(truncated=True, fallback_reason="foreign", bound="seconds"))),
+    record_of(replace(ENDED, fetch=PARTLY_READ)),
     record_of(
         replace(
             FAILED,
             reason=Reason.INTERNAL,
             error=RuntimeError(),
             upstream_status=200,
-            timings=Timings(wait=1, dns=1, connect=1, first_byte=1, body=1, parse=1, shared_cache=1),
+            fetch=FetchEnded(Timings(wait=1, dns=1, connect=1, first_byte=1, body=1, parse=1, shared_cache=1)),
         )
     ),
     logging.makeLogRecord({"exc_info": (RuntimeError, RuntimeError(), None)}),

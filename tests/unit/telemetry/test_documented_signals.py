@@ -8,8 +8,9 @@ from pathlib import Path
 import pytest
 
 from scrap.errors import Outcome
+from scrap.events import FetchEnded
 from scrap.telemetry import FanOut, Metrics
-from scrap.telemetry.log_fields import fields_of
+from scrap.telemetry.log_lines import fields_of
 from scrap.telemetry.trace import Trace
 from tests.exposition import Exposition
 from tests.unit.telemetry.events import ENDED, EVENTS
@@ -33,7 +34,7 @@ def exported() -> Exposition:
     """Every metric there can be."""
     metrics = observed(Metrics(version="1", routes=["/api/v1/scrap"]))
     metrics.note_failed_sink("log")
-    emit = FanOut(metrics, failed=pytest.fail)
+    emit = FanOut(pytest.fail, metrics=metrics.handlers)
     for event in EVENTS:
         emit(event)
     return Exposition(metrics.exposition("")[0].decode())
@@ -68,14 +69,15 @@ def test_every_metric_has_a_help_text() -> None:
 
 
 def test_every_field_of_a_log_line_is_documented() -> None:
-    trace = Trace("a" * 32, "b" * 16, sampled=True)
+    trace = Trace({"trace_id": "a" * 32, "span_id": "b" * 16})
     fields = {name for line in LINES for name in fields_of(line, trace, queries=False)}
     assert {row[0].strip("`") for row in rows("logs.md")[1:]} == fields
 
 
 def test_the_sample_of_a_log_line_can_occur() -> None:
     (sample,) = re.findall(r"```json\n(.*?)\n```", (DOCS / "logs.md").read_text(encoding="utf-8"))
-    line = record_of(replace(ENDED, timings=replace(ENDED.timings, wait=0.0001)))
+    assert ENDED.fetch
+    line = record_of(replace(ENDED, fetch=FetchEnded(replace(ENDED.fetch.timings, wait=0.0001))))
     assert list(json.loads(sample)) == list(fields_of(line, None, queries=False))
 
 

@@ -14,7 +14,7 @@ ROUTE = "/api/v1/scrap"
 
 def test_the_figures_between_two_scrapes() -> None:
     metrics = Metrics(version="1", routes=[ROUTE])
-    emit = FanOut(metrics, failed=pytest.fail)
+    emit = FanOut(pytest.fail, metrics=metrics.handlers)
     emit(replace(ENDED, seconds=0.9))
     before = metrics.exposition("")[0].decode()
     for _ in range(98):
@@ -42,7 +42,7 @@ def test_no_calls_have_no_figures() -> None:
 
 def test_beyond_the_last_bound_a_quantile_is_that_bound() -> None:
     metrics = Metrics(version="1", routes=[ROUTE])
-    FanOut(metrics, failed=pytest.fail)(replace(ENDED, seconds=60.0))
+    FanOut(pytest.fail, metrics=metrics.handlers)(replace(ENDED, seconds=60.0))
     assert figures(metrics.exposition("")[0].decode(), route=ROUTE).p99 == 10.0
 
 

@@ -11,11 +11,10 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from scrap.errors import Outcome, Reason
-from scrap.events import PageNotes, RequestEnded
-from scrap.telemetry.log_fields import fields_of, level_of
-from scrap.telemetry.log_formatters import JsonFormatter, TextFormatter
+from scrap.events import RequestEnded
+from scrap.telemetry.log_lines import LEVELS, JsonFormatter, TextFormatter, fields_of
 from scrap.telemetry.trace import Trace, current_trace
-from tests.unit.telemetry.events import ENDED, FAILED
+from tests.unit.telemetry.events import ENDED, FAILED, PARTLY_READ
 from tests.unit.telemetry.owners import record_of
 
 NOW = datetime(2026, 11, 23, 9, 8, 7, 654321, tzinfo=UTC).timestamp()
@@ -73,9 +72,9 @@ def test_a_call_that_failed_says_why_and_whose_fault_it_was() -> None:
 
 
 def test_a_call_says_what_was_unusual_about_its_page() -> None:
-    said = line(replace(ENDED, notes=PageNotes(truncated=True, fallback_reason="foreign", bound="seconds")))
+    said = line(replace(ENDED, fetch=PARTLY_READ))
     assert (said["truncated"], said["fallback_reason"], said["bound"]) == (True, "foreign", "seconds")
-    assert line(replace(ENDED, notes=PageNotes())) == line(ENDED)
+    assert not {"truncated", "fallback_reason", "bound"} & line(ENDED).keys()
 
 
 def test_a_client_that_is_not_recorded_is_in_no_line() -> None:
@@ -89,7 +88,7 @@ def test_queries_are_shown_only_where_asked_for() -> None:
 
 
 def test_a_line_names_its_trace() -> None:
-    traced = line(ENDED, Trace("a" * 32, "b" * 16, sampled=False))
+    traced = line(ENDED, Trace({"trace_id": "a" * 32, "span_id": "b" * 16}))
     assert (traced["trace_id"], traced["span_id"]) == ("a" * 32, "b" * 16)
 
 
@@ -104,7 +103,7 @@ def test_a_line_names_its_trace() -> None:
     ],
 )
 def test_a_failure_is_as_loud_as_it_concerns_us(reason: Reason, level: int) -> None:
-    assert level_of(reason.outcome) == level
+    assert LEVELS[reason.outcome] == level
     named = line(replace(FAILED, reason=reason, outcome=reason.outcome))
     assert named["level"] == logging.getLevelName(level).lower()
 
@@ -168,7 +167,7 @@ def test_no_text_whatsoever_breaks_a_line_or_steers_a_terminal(
         | dict.fromkeys(("method", "route", "target", "target_host", "internal"), ANYTHING)
     ),
     queries=st.booleans(),
-    trace=st.none() | st.just(Trace("a" * 32, "b" * 16, sampled=True)),
+    trace=st.none() | st.just(Trace({"trace_id": "a" * 32, "span_id": "b" * 16})),
 )
 def test_a_line_says_what_its_fields_say(
     at: float, texts: dict[str, Any], queries: bool, trace: Trace | None, **more: Any
@@ -195,7 +194,9 @@ def record(**more: Any) -> logging.LogRecord:
 def test_a_record_of_the_standard_logging() -> None:
     caught = error()
     made = record(exc_info=(type(caught), caught, None), created=NOW)
-    logged = json.loads(formatted(JsonFormatter(queries=False), made, Trace("a" * 32, "b" * 16, sampled=True)))
+    logged = json.loads(
+        formatted(JsonFormatter(queries=False), made, Trace({"trace_id": "a" * 32, "span_id": "b" * 16}))
+    )
     assert logged["exception"].endswith("https://example.org/?…\n")
     assert {**logged, "exception": ""} == {
         "time": "2026-11-23T09:08:07.654Z",

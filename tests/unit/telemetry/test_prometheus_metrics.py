@@ -26,7 +26,7 @@ ROUTES = ("/api/v1/scrap", "/openapi.json")
 def metrics_after(*events: Event, clock: Clock | None = None) -> Metrics:
     metrics = Metrics(version="1.2.3", routes=ROUTES, clock=clock or Clock())
     failures: list[str] = []
-    emit = FanOut(metrics, failed=failures.append)
+    emit = FanOut(failures.append, metrics=metrics.handlers)
     for event in events:
         emit(event)
     assert failures == []
@@ -87,7 +87,7 @@ def test_requests_of_every_method_and_status_are_one_histogram() -> None:
 
 def test_a_scrape_in_another_thread_loses_nothing() -> None:
     metrics = Metrics(version="1", routes=ROUTES)
-    emit = FanOut(metrics, failed=pytest.fail)
+    emit = FanOut(pytest.fail, metrics=metrics.handlers)
     over = threading.Event()
     seen: list[float] = []
 
@@ -184,7 +184,7 @@ def test_every_other_event_is_counted() -> None:
 
 
 def test_the_look_up_in_the_shared_cache_is_a_phase_of_its_request() -> None:
-    found = read(metrics_after(replace(ENDED, cache="fresh", timings=Timings(shared_cache=0.18)), ENDED))
+    found = read(metrics_after(replace(ENDED, cache="fresh", fetch=FetchEnded(Timings(shared_cache=0.18))), ENDED))
     assert found.value("scrap_phase_duration_seconds_count", phase="shared_cache") == 1
     assert found.value("scrap_phase_duration_seconds_sum", phase="shared_cache") == pytest.approx(0.18)
 
@@ -240,7 +240,7 @@ def test_what_has_no_event() -> None:
 
 def test_a_flood_of_names_moves_no_series() -> None:
     metrics = metrics_after(*EVENTS)
-    emit = FanOut(metrics, failed=pytest.fail)
+    emit = FanOut(pytest.fail, metrics=metrics.handlers)
 
     def flood(start: int, end: int) -> int:
         for n in range(start, end):
@@ -264,10 +264,11 @@ def test_a_flood_of_names_moves_no_series() -> None:
 
 def test_a_scraper_that_asks_for_openmetrics_gets_it_with_exemplars() -> None:
     metrics = Metrics(version="1", routes=ROUTES)
-    emit = FanOut(metrics, failed=pytest.fail)
+    emit = FanOut(pytest.fail, metrics=metrics.handlers)
+    recorded = {"trace_id": "0af7651916cd43dd8448eb211c80319c", "span_id": "b7ad6b7169203331"}
     for seconds, trace in (
-        (0.03, Trace("0af7651916cd43dd8448eb211c80319c", "b7ad6b7169203331", sampled=True)),
-        (0.3, Trace("f" * 32, "f" * 16, sampled=False)),
+        (0.03, Trace(recorded, exemplar=recorded)),
+        (0.3, Trace({"trace_id": "f" * 32, "span_id": "f" * 16})),
         (3.0, None),
     ):
         token = current_trace.set(trace)
@@ -277,9 +278,7 @@ def test_a_scraper_that_asks_for_openmetrics_gets_it_with_exemplars() -> None:
     assert content_type.startswith("application/openmetrics-text; version=1.0.0")
     families = parse_openmetrics(body.decode())  # type: ignore[no-untyped-call]  # the library's
     exemplars = [s.exemplar for f in families for s in f.samples if s.exemplar]
-    assert [e.labels for e in exemplars] == [
-        {"trace_id": "0af7651916cd43dd8448eb211c80319c", "span_id": "b7ad6b7169203331"}
-    ]
+    assert [e.labels for e in exemplars] == [recorded]
     assert exemplars[0].value == 0.03
 
 

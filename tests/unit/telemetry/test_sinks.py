@@ -5,21 +5,19 @@ import logging
 import pytest
 
 from scrap.events import BackgroundFailed, Event, FlightJoined, RequestStarted
+from scrap.telemetry import sinks
 from scrap.telemetry.sinks import FanOut, Handlers
 
 
 class Notes:
     """Keeps what it is given of one type."""
 
-    def __init__(self, name: str, kind: type[Event]) -> None:
-        self.name = name
+    def __init__(self, kind: type[Event]) -> None:
         self.events: list[Event] = []
         self.handlers: Handlers = {kind: self.events.append}
 
 
 class BrokenSink:
-    name = "broken"
-
     def __init__(self) -> None:
         self.handlers: Handlers = {RequestStarted: self.fail, BackgroundFailed: self.fail}
 
@@ -28,24 +26,26 @@ class BrokenSink:
 
 
 def test_each_sink_gets_what_it_takes() -> None:
-    starts, more, joins = Notes("a", RequestStarted), Notes("b", RequestStarted), Notes("c", FlightJoined)
-    emit = FanOut(starts, more, joins, failed=pytest.fail)
+    starts, more, joins = Notes(RequestStarted), Notes(RequestStarted), Notes(FlightJoined)
+    emit = FanOut(pytest.fail, a=starts.handlers, b=more.handlers, c=joins.handlers)
     emit(RequestStarted())
     assert (len(starts.events), len(more.events), len(joins.events)) == (1, 1, 0)
 
 
 def test_a_broken_sink_costs_only_its_own_data(caplog: pytest.LogCaptureFixture) -> None:
     failures: list[str] = []
-    healthy, background = Notes("healthy", RequestStarted), Notes("background", BackgroundFailed)
-    emit = FanOut(BrokenSink(), healthy, background, failed=failures.append)
+    healthy, background = Notes(RequestStarted), Notes(BackgroundFailed)
+    others = {"healthy": healthy.handlers, "background": background.handlers}
+    emit = FanOut(failures.append, broken=BrokenSink().handlers, **others)
     with caplog.at_level(logging.ERROR):
         emit(RequestStarted())
         emit(RequestStarted())
     assert failures == ["broken"] * 3  # two starts, and that it had failed
     assert len(healthy.events) == 2
     assert len(background.events) == 1
-    assert len(caplog.records) == 1  # said once, counted each time
+    logged = [record for record in caplog.records if record.name == sinks.__name__]
+    assert len(logged) == 1  # said once, counted each time
 
 
 def test_an_event_that_nobody_takes_is_dropped() -> None:
-    FanOut(failed=pytest.fail)(RequestStarted())
+    FanOut(pytest.fail)(RequestStarted())

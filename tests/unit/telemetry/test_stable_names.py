@@ -3,7 +3,7 @@
 from scrap import api, web
 from scrap.errors import Reason
 from scrap.settings import SETTINGS
-from scrap.telemetry.log_fields import fields_of
+from scrap.telemetry.log_lines import fields_of
 from scrap.telemetry.trace import Trace
 from tests.unit.telemetry.owners import LINES
 from tests.unit.telemetry.test_documented_signals import exported
@@ -198,7 +198,7 @@ def test_every_metric_still_exists_with_its_labels() -> None:
 
 
 def test_every_field_of_log_lines_still_exists() -> None:
-    trace = Trace("a" * 32, "b" * 16, sampled=True)
+    trace = Trace({"trace_id": "a" * 32, "span_id": "b" * 16})
     assert {name for line in LINES for name in fields_of(line, trace, queries=False)} >= LOG_FIELDS
 
 

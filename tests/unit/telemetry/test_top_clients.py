@@ -23,7 +23,7 @@ class Counting:
     def __init__(self, log: str = "full") -> None:
         self.clock = Clock(600.0)
         self._clients = TopClients(log, clock=self.clock)
-        self._emit = FanOut(self._clients, failed=pytest.fail)
+        self._emit = FanOut(pytest.fail, clients=self._clients.handlers)
 
     def emit(self, address: str, *events: RequestEnded, user_agent: str = "curl") -> None:
         for event in events:

@@ -8,7 +8,7 @@ from starlette.types import Message
 from scrap import urls
 from scrap.cache.entry import Entry
 from scrap.errors import Outcome, Reason
-from scrap.events import RequestEnded, Timings
+from scrap.events import RequestEnded
 from scrap.explanation import Explainer
 from scrap.preview import MISS, Preview
 from scrap.turns import Turns
@@ -66,7 +66,7 @@ class FixedExplainer:
     async def explain(self, *_: Any) -> tuple[Preview, dict[str, Any]]:
         outcome, reason = Outcome.BLOCKED, Reason.BLOCKED_PORT
         entry = Entry(outcome=outcome, reason=reason, stored=0.0, fresh_until=0.0, swr_until=0.0, sie_until=0.0)
-        return Preview(entry, MISS, Timings()), {
+        return Preview(entry, MISS), {
             "outcome": "blocked",
             "why": {"code": "x", "detail": "y", "fault": "caller"},
             "cache": {"state": "miss"},

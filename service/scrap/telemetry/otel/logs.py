@@ -5,7 +5,7 @@ from typing import Final
 
 from opentelemetry._logs import Logger, SeverityNumber
 
-from scrap.telemetry.log_fields import fields_of
+from scrap.telemetry.log_lines import fields_of
 
 # What semantic conventions have a name for; any other field is scrap.FIELD.
 _NAMES: Final = {

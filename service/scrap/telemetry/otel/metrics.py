@@ -19,9 +19,10 @@ from prometheus_client.samples import Exemplar, Sample
 
 from scrap.events import RequestEnded
 from scrap.telemetry.buckets import SECONDS
-from scrap.telemetry.metrics import DURATION, OTHER, Metrics, exemplar, method_label, status_label
+from scrap.telemetry.metrics import DURATION, OTHER, Metrics, method_label, status_label
 from scrap.telemetry.otel.traces import OTHER_METHOD
 from scrap.telemetry.sinks import Handlers
+from scrap.telemetry.trace import current_trace
 
 log = logging.getLogger(__name__)
 
@@ -53,8 +54,6 @@ class MetricsExport:
     The duration of requests is observed again, by the labels of its convention: too many series for a scrape.
     """
 
-    name = "otel_metrics"
-
     def __init__(
         self, metrics: Metrics, exporter: otlp.MetricExporter, resource: Resource, version: str, interval: float
     ) -> None:
@@ -79,7 +78,8 @@ class MetricsExport:
             route, method = self._metrics.route_label(event.route), method_label(event.method)
             error = event.outcome if event.status >= 500 else ""
             child = self._duration.labels(route, method, "http", status_label(event.status), event.outcome, error)
-            child.observe(event.seconds, exemplar())
+            trace = current_trace.get()
+            child.observe(event.seconds, trace.exemplar if trace else None)
 
     def _run(self) -> None:
         is_last = False
@@ -100,16 +100,13 @@ class MetricsExport:
 
 def _converted(family: Metric, started: int, now: int) -> otlp.Metric:
     name, unit = _CONVENTIONS.get(family.name) or _own_name(family.name)
-    data: otlp.Histogram | otlp.Sum | otlp.Gauge
     if family.type == "histogram":
         groups = groupby(family.samples, lambda sample: {k: v for k, v in sample.labels.items() if k != "le"})
-        data = otlp.Histogram([_point(labels, list(of), started, now) for labels, of in groups], _CUMULATIVE)
-    else:
-        points = [otlp.NumberDataPoint(_attributes(s.labels), started, now, float(s.value)) for s in family.samples]
-        if family.type == "counter" or family.name in _CONVENTIONS:  # theirs are all sums: UpDownCounters
-            data = otlp.Sum(points, _CUMULATIVE, is_monotonic=family.type == "counter")
-        else:
-            data = otlp.Gauge(points)
+        histogram = otlp.Histogram([_point(labels, list(of), started, now) for labels, of in groups], _CUMULATIVE)
+        return otlp.Metric(name, family.documentation, unit, histogram)
+    points = [otlp.NumberDataPoint(_attributes(s.labels), started, now, float(s.value)) for s in family.samples]
+    is_sum = family.type == "counter" or family.name in _CONVENTIONS  # theirs are all sums: UpDownCounters
+    data = otlp.Sum(points, _CUMULATIVE, family.type == "counter") if is_sum else otlp.Gauge(points)
     return otlp.Metric(name, family.documentation, unit, data)
 
 

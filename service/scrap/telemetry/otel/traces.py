@@ -4,7 +4,6 @@ Their parent is that of OpenTelemetry's context, which a fetch inherits; a fetch
 the first of them. Trace context (W3C) is read from the client's request and never sent to a page's host.
 """
 
-import traceback
 from typing import Final
 
 from opentelemetry import context, trace
@@ -13,7 +12,8 @@ from opentelemetry.trace import SpanKind, StatusCode
 from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
 from opentelemetry.util.types import AttributeValue
 
-from scrap.events import Content, FetchEnded, Hop, Parse, RequestEnded, RequestStarted
+from scrap.events import FetchEnded, Hop, RequestEnded, RequestStarted
+from scrap.telemetry.log_lines import exception_text
 from scrap.telemetry.metrics import OTHER, method_label
 from scrap.telemetry.redact import redact_text, without_query
 from scrap.telemetry.sinks import Handlers
@@ -21,15 +21,12 @@ from scrap.telemetry.trace import Trace, current_trace
 
 OTHER_METHOD: Final = "_OTHER"  # the conventions' value for a method that HTTP does not register
 _ROOT: Final = Context()
-_INTERNAL: Final = SpanKind.INTERNAL
 
 Attributes = dict[str, AttributeValue]
 
 
 class Traces:
     """Makes spans. A sink; see `FanOut`."""
-
-    name = "traces"
 
     def __init__(self, tracer: trace.Tracer) -> None:
         self._tracer = tracer
@@ -46,8 +43,8 @@ class Traces:
         span = self._tracer.start_span("request", client, SpanKind.SERVER, start_time=_nanoseconds(event.started))
         context.attach(trace.set_span_in_context(span, _ROOT))  # not detached: it ends with the request's task
         ids = span.get_span_context()
-        trace_id, span_id = trace.format_trace_id(ids.trace_id), trace.format_span_id(ids.span_id)
-        current_trace.set(Trace(trace_id, span_id, ids.trace_flags.sampled))
+        texts = {"trace_id": trace.format_trace_id(ids.trace_id), "span_id": trace.format_span_id(ids.span_id)}
+        current_trace.set(Trace(texts, texts if ids.trace_flags.sampled else None))
 
     def _request_ended(self, event: RequestEnded) -> None:
         span = trace.get_current_span()
@@ -58,28 +55,35 @@ class Traces:
         span.set_attributes({"http.request.method": method, **_request_attributes(event)})
         end = _nanoseconds(event.ended)
         if error := event.error:
-            stacktrace = redact_text("".join(traceback.format_exception(error)))
-            exception = {"exception.type": type(error).__qualname__, "exception.message": redact_text(str(error))}
-            span.add_event("exception", {**exception, "exception.stacktrace": stacktrace}, end)
+            names = {"exception.type": type(error).__qualname__, "exception.message": redact_text(str(error))}
+            span.add_event("exception", {**names, "exception.stacktrace": exception_text(error)}, end)
         if event.status >= 500:
             span.set_status(StatusCode.ERROR)
         span.end(end)
 
     def _fetch_ended(self, event: FetchEnded) -> None:
         current = current_trace.get()
-        if not (current and current.sampled):
+        if not (current and current.exemplar):
             return
         for hop in event.hops:
-            self._add("GET", hop.started, hop.seconds, _hop_attributes(hop), SpanKind.CLIENT)
+            self._add("GET", SpanKind.CLIENT, hop.started, hop.seconds, _hop_attributes(hop))
         if content := event.content:
-            started = content.ended - content.seconds
-            self._add("read body", started, content.seconds, _content_attributes(content, len(event.hops) - 1))
+            attributes: Attributes = {
+                "http.response.body.size": content.wire_bytes,
+                "scrap.decoded_bytes": content.decoded_bytes,
+                "scrap.redirects": len(event.hops) - 1,
+                "scrap.truncated": content.truncated,
+            }
+            self._add("read body", SpanKind.INTERNAL, content.ended - content.seconds, content.seconds, attributes)
         if parse := event.parse:
-            self._add("parse", parse.started, parse.seconds, _parse_attributes(parse))
+            names = ("parser", "fallback_reason", "bound")
+            attributes = {f"scrap.{name}": value for name in names if (value := getattr(parse, name))}
+            self._add("parse", SpanKind.INTERNAL, parse.started, parse.seconds, attributes)
 
-    def _add(self, name: str, start: float, seconds: float, attributes: Attributes, kind: SpanKind = _INTERNAL) -> None:
+    def _add(self, name: str, kind: SpanKind, start: float, seconds: float, attributes: Attributes) -> None:
         """Adds a span of the past under the current request's."""
-        span = self._tracer.start_span(name, None, kind, attributes, start_time=(began := _nanoseconds(start)))
+        began = _nanoseconds(start)
+        span = self._tracer.start_span(name, None, kind, attributes, start_time=began)
         if "error.type" in attributes:
             span.set_status(StatusCode.ERROR)
         span.end(began + _nanoseconds(seconds))
@@ -97,27 +101,11 @@ def _hop_attributes(hop: Hop) -> Attributes:
         "url.full": without_query(hop.url),
     }
     attributes |= {f"scrap.{phase}.duration": getattr(hop, phase) for phase in ("dns", "connect", "first_byte")}
-    if hop.status is None:
-        attributes["error.type"] = hop.reason or "cancelled"
-    else:
+    if hop.status:
         attributes["http.response.status_code"] = hop.status
-        if hop.status >= 400:
-            attributes["error.type"] = str(hop.status)
+    if hop.status is None or hop.status >= 400:
+        attributes["error.type"] = str(hop.status or hop.reason or "cancelled")
     return attributes
-
-
-def _content_attributes(content: Content, redirects: int) -> Attributes:
-    return {
-        "http.response.body.size": content.wire_bytes,
-        "scrap.decoded_bytes": content.decoded_bytes,
-        "scrap.redirects": redirects,
-        "scrap.truncated": content.truncated,
-    }
-
-
-def _parse_attributes(parse: Parse) -> Attributes:
-    names = ("parser", "fallback_reason", "bound")
-    return {f"scrap.{name}": value for name in names if (value := getattr(parse, name))}
 
 
 def _request_attributes(event: RequestEnded) -> Attributes:
@@ -133,7 +121,7 @@ def _request_attributes(event: RequestEnded) -> Attributes:
         "scrap.request_id": event.request_id,
         "scrap.target.host": event.target_host,
         "scrap.cache": event.cache,
-        "scrap.shared_cache.duration": event.timings.shared_cache,
+        "scrap.shared_cache.duration": event.fetch.timings.shared_cache if event.fetch else None,
         "scrap.reason": reason,
         "scrap.fault": reason and reason.fault,
         "error.type": reason if event.status >= 500 else None,

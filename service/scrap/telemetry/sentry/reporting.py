@@ -5,9 +5,9 @@ import time
 import traceback
 from collections import deque
 from collections.abc import Callable, Hashable
-from typing import TYPE_CHECKING
 
 import sentry_sdk
+from sentry_sdk.types import Event, Hint
 from sentry_sdk.utils import BadDsn
 
 from scrap.errors import Outcome
@@ -17,18 +17,15 @@ from scrap.telemetry.sentry import SentrySettings
 from scrap.telemetry.sinks import Handlers
 from scrap.telemetry.trace import current_trace
 
-if TYPE_CHECKING:
-    from sentry_sdk.types import Event, Hint
-
-Clock = Callable[[], float]
-
 log = logging.getLogger(__name__)
 
 
 class ReportLimiter:
     """Admits `each` reports of a kind in any window of `window` seconds, and `overall` of all kinds."""
 
-    def __init__(self, *, each: int = 5, overall: int = 30, window: float = 60, clock: Clock = time.monotonic) -> None:
+    def __init__(
+        self, *, each: int = 5, overall: int = 30, window: float = 60, clock: Callable[[], float] = time.monotonic
+    ) -> None:
         self._each, self._overall, self._window, self._clock = each, overall, window, clock
         self._passed: deque[tuple[float, Hashable]] = deque()  # within the last window: when, and of what kind
         self.suppressed = 0  # since the last that was admitted
@@ -51,8 +48,6 @@ class Reporting:
     hosts are left. The SDK queues within limits and sends from a thread of its own. ValueError: the DSN is none.
     """
 
-    name = "sentry"
-
     def __init__(self, settings: SentrySettings, *, version: str) -> None:
         self._limiter = ReportLimiter()
         try:
@@ -62,7 +57,6 @@ class Reporting:
                 environment=settings.environment,
                 before_send=_before_send,
                 default_integrations=False,  # they send log lines, arguments and requests
-                auto_enabling_integrations=False,
                 include_local_variables=False,  # they hold URLs with their queries, and headers
                 send_client_reports=False,
                 enable_backpressure_handling=False,
@@ -72,13 +66,11 @@ class Reporting:
             raise ValueError(f"SENTRY_DSN is no Sentry address: {error}") from error
         if settings.traces_sample_rate:
             log.warning("SENTRY_TRACES_SAMPLE_RATE has no effect: traces go to Sentry over OTLP, see docs/telemetry.md")
+        self.close = sentry_sdk.get_client().close  # sends what is queued, for two seconds at most
         self.handlers: Handlers = {
             RequestEnded: self._request_ended,
             BackgroundFailed: lambda event: self._report(event.error, "background"),
         }
-
-    def close(self, timeout: float = 2.0) -> None:
-        sentry_sdk.get_client().close(timeout)
 
     def _request_ended(self, event: RequestEnded) -> None:
         if event.error is not None and event.outcome is Outcome.INTERNAL_ERROR:
@@ -86,15 +78,15 @@ class Reporting:
             self._report(event.error, f"{event.method} {event.route}", tags, event.target)
 
     def _report(self, error: BaseException, name: str, tags: dict[str, str] | None = None, target: str = "") -> None:
-        if self._limiter.take(_kind(error)):
+        raised_at = [(frame.filename, frame.lineno) for frame in traceback.extract_tb(error.__traceback__)[-1:]]
+        if self._limiter.take((type(error), *raised_at)):
             extras = {"suppressed_before": self._limiter.suppressed, "transaction": name, "target": target}
             self._limiter.suppressed = 0
-            trace = current_trace.get()
-            contexts = {"trace": {"trace_id": trace.trace_id, "span_id": trace.span_id}} if trace else {}
+            contexts = {"trace": trace.ids} if (trace := current_trace.get()) else {}
             sentry_sdk.capture_exception(error, tags=tags or {}, extras=extras, contexts=contexts)
 
 
-def _before_send(event: "Event", hint: "Hint") -> "Event | None":
+def _before_send(event: Event, hint: Hint) -> Event | None:
     """Removes what is private from the messages of exceptions."""
     extra, tags = event["extra"], event.get("tags", {})
     event["transaction"] = str(extra.pop("transaction"))
@@ -103,8 +95,3 @@ def _before_send(event: "Event", hint: "Hint") -> "Event | None":
     for exception in event["exception"]["values"]:
         exception["value"] = only_hosts(exception["value"], target, host)
     return event
-
-
-def _kind(error: BaseException) -> Hashable:
-    """What makes two errors the same: the type, and the line that raised."""
-    return type(error), *((frame.filename, frame.lineno) for frame in traceback.extract_tb(error.__traceback__)[-1:])
