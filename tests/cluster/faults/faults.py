@@ -102,7 +102,7 @@ FAULTS = (
         (0, 40),
         "no page can be had: 502 or 504",
         way=Way.HEARTBEAT,
-        first=frozenset({"ScrapOperatorSourceDown/warning"}),
+        first=frozenset({"ScrapOperatorSourceDown/warning", "ScrapUpstreamFailing/warning"}),  # seconds apart
         companions=FAILING | {"ScrapSlackFailing/warning"},
     ),
     InjectedFault(
@@ -145,15 +145,7 @@ FAULTS = (
         companions=frozenset({"ScrapEventLoopLag/warning"}),
         prepared=breaking.idle,
     ),
-    InjectedFault(
-        "memory creeping to its limit",
-        breaking.memory_creeps,
-        "ScrapMemoryNearLimit",
-        "warning",
-        90,
-        r'^\{pod="POD"\} 0\.[1-4]\d*$',  # the service's own, beside the container's 0.9
-        together="operator, cache, disk and memory",
-    ),
+    # Before the disk is made nearly full, which would be its usual growth for two minutes.
     InjectedFault(
         "disk filling abnormally fast",
         breaking.disk_fills,
@@ -164,6 +156,15 @@ FAULTS = (
         first=frozenset({"ScrapNodeDiskGrowing/warning"}),
         prepared=breaking.usual,
         together="ServiceMonitor and disk",
+    ),
+    InjectedFault(
+        "memory creeping to its limit",
+        breaking.memory_creeps,
+        "ScrapMemoryNearLimit",
+        "warning",
+        90,
+        r'^\{pod="POD"\} 0\.[1-4]\d*$',  # the service's own, beside the container's 0.9
+        together="operator, cache, disk and memory",
     ),
     InjectedFault(
         "disk rather full and flat",
@@ -250,14 +251,14 @@ FAULTS = (
         companions=FAILING | BUDGETS | {"ScrapRejectingLoad/warning", "ScrapAtMaximum/warning"},
     ),
     InjectedFault(
-        "two of five pages fail",
+        "half of all pages fail",
         origins.origins_refuse_some,
         "ScrapUpstreamFailing",
         "warning",
         90,
         r'[1-9][0-9]* "reason":"upstream_status"',
-        (50, 70),
-        "two of five pages: 502",
+        (40, 60),
+        "half of all pages: 502",
     ),
     InjectedFault(
         "previews vanish with 200",

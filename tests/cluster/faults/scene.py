@@ -51,7 +51,7 @@ CONSENT = b'<!doctype html><html><head><title>Before you continue</title></head>
 def answer(path):
     mode = open("/tmp/mode").read().strip() if os.path.exists("/tmp/mode") else ""
     time.sleep(4 if mode == "slow" or path.startswith("/late/") else 0)
-    if mode == "refuse" and int(path.rpartition("/")[2]) % 5 < 2:
+    if mode == "refuse" and int(path.rpartition("/")[2]) % 2:
         return 403, {}, b""
     return 200, {}, CONSENT if mode == "consent" else PAGE
 """
