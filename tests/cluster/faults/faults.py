@@ -102,7 +102,7 @@ FAULTS = (
         (0, 40),
         "no page can be had: 502 or 504",
         way=Way.HEARTBEAT,
-        first=frozenset({"ScrapOperatorSourceDown/warning", "ScrapUpstreamFailing/warning"}),  # seconds apart
+        first=frozenset({"ScrapOperatorSourceDown/warning", "ScrapUpstreamFailing/critical"}),  # seconds apart
         companions=FAILING | {"ScrapSlackFailing/warning"},
     ),
     InjectedFault(
@@ -353,7 +353,8 @@ FAULTS = (
         r"Exit Code: +137",
         (80, 100),
         "the calls in it have no response",
-        companions=frozenset({"ScrapTooFewHealthyPods/warning"}),
+        # In the chart it waits for ten minutes, which is longer than Kubernetes waits between two starts.
+        first=frozenset({"ScrapPodRestarting/warning", "ScrapTooFewHealthyPods/warning"}),
     ),
     InjectedFault(
         "a rollout that crashes beside healthy pods",
@@ -406,7 +407,7 @@ FAULTS = (
         75,
         r"no space left on device",
         around=monitoring.small_prometheus,
-        companions=frozenset({"ScrapOperatorDown/warning"}),
+        first=frozenset({"ScrapMonitoringRejected/warning", "ScrapOperatorDown/warning"}),  # seconds apart
     ),
     InjectedFault(
         "conntrack table of a node nearly full",

@@ -63,9 +63,9 @@ def short(intervals: Intervals) -> Object:
     alerts = {
         "ScrapNotMeasured": {"for": "10s"},
         "ScrapUpstreamFailing": {
-            "unusual": {"for": "15s"},
+            "unusual": {"for": "40s"},
             "many": {"for": "40s"},
-            "all": {"for": "15s"},
+            "all": {"for": "10s"},
             "overload": {"for": "5s"},
         },
         "ScrapPreviewsMissing": {"for": "15s"},
