@@ -14,7 +14,7 @@ class Way(Enum):
     """How a person is notified; what is written of it, where it is not Slack."""
 
     SLACK = "Slack"
-    SECOND = "nothing; the second way told it"
+    SECOND = "nothing; the second receiver was notified"
     HEARTBEAT = "nothing; the heartbeat stopped"
     NOBODY = "nothing, as it should: nobody has to act"
 
