@@ -69,7 +69,7 @@ def short(intervals: Intervals) -> Object:
             "overload": {"for": "5s"},
         },
         "ScrapPreviewsMissing": {"for": "15s"},
-        "ScrapPodOutlier": {"for": "10s"},
+        "ScrapPodOutlier": {"for": "20s"},  # a window, as in the chart: pods are not scraped at once
         "ScrapPodRestarting": {"window": intervals.duration(90)},
         "ScrapRolloutStuck": {"for": "20s"},
         "ScrapSlowerThanUsual": {"for": "40s"},
