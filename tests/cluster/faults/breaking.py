@@ -6,6 +6,7 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from typing import TypeAlias
+from urllib.parse import quote
 
 from scripts.alert_test import Trial
 from tests.cluster.alerts.scene import ALERTMANAGER, no_alertmanager
@@ -244,14 +245,14 @@ def disk_written(scene: Scene, write: Callable[[], None]) -> Iterator[Words]:
 
 
 def usual(scene: Scene) -> None:
-    """Waits until it is known what is usual of the small disk.
+    """Waits until it is known that the small disk does not grow, usually.
 
     Raises:
         CannotError: there is none.
     """
     assert scene.disk
-    known = "query?query=scrap:node_filesystem_fill:usual"
-    until("what is usual is known", lambda: bool(scene.stack.ask(known)["result"]), 120)
+    flat = f"query?query={quote('scrap:node_filesystem_fill:usual < 0.001')}"  # no other disk is measured
+    until("the disk is flat, usually", lambda: bool(scene.stack.ask(flat)["result"]), 240)
 
 
 @contextmanager

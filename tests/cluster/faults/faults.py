@@ -14,7 +14,7 @@ class Way(Enum):
     """How a person is notified; what is written of it, where it is not Slack."""
 
     SLACK = "Slack"
-    SECOND = "nothing; the second way told it"
+    SECOND = "nothing; the second receiver was notified"
     HEARTBEAT = "nothing; the heartbeat stopped"
     NOBODY = "nothing, as it should: nobody has to act"
 
@@ -102,7 +102,7 @@ FAULTS = (
         (0, 40),
         "no page can be had: 502 or 504",
         way=Way.HEARTBEAT,
-        first=frozenset({"ScrapOperatorSourceDown/warning"}),
+        first=frozenset({"ScrapOperatorSourceDown/warning", "ScrapUpstreamFailing/critical"}),  # seconds apart
         companions=FAILING | {"ScrapSlackFailing/warning"},
     ),
     InjectedFault(
@@ -145,15 +145,7 @@ FAULTS = (
         companions=frozenset({"ScrapEventLoopLag/warning"}),
         prepared=breaking.idle,
     ),
-    InjectedFault(
-        "memory creeping to its limit",
-        breaking.memory_creeps,
-        "ScrapMemoryNearLimit",
-        "warning",
-        90,
-        r'^\{pod="POD"\} 0\.[1-4]\d*$',  # the service's own, beside the container's 0.9
-        together="operator, cache, disk and memory",
-    ),
+    # Before the disk is made nearly full, which would be its usual growth for two minutes.
     InjectedFault(
         "disk filling abnormally fast",
         breaking.disk_fills,
@@ -164,6 +156,15 @@ FAULTS = (
         first=frozenset({"ScrapNodeDiskGrowing/warning"}),
         prepared=breaking.usual,
         together="ServiceMonitor and disk",
+    ),
+    InjectedFault(
+        "memory creeping to its limit",
+        breaking.memory_creeps,
+        "ScrapMemoryNearLimit",
+        "warning",
+        90,
+        r'^\{pod="POD"\} 0\.[1-4]\d*$',  # the service's own, beside the container's 0.9
+        together="operator, cache, disk and memory",
     ),
     InjectedFault(
         "disk rather full and flat",
@@ -250,14 +251,14 @@ FAULTS = (
         companions=FAILING | BUDGETS | {"ScrapRejectingLoad/warning", "ScrapAtMaximum/warning"},
     ),
     InjectedFault(
-        "two of five pages fail",
+        "half of all pages fail",
         origins.origins_refuse_some,
         "ScrapUpstreamFailing",
         "warning",
         90,
         r'[1-9][0-9]* "reason":"upstream_status"',
-        (50, 70),
-        "two of five pages: 502",
+        (40, 60),
+        "half of all pages: 502",
     ),
     InjectedFault(
         "previews vanish with 200",
@@ -352,7 +353,8 @@ FAULTS = (
         r"Exit Code: +137",
         (80, 100),
         "the calls in it have no response",
-        companions=frozenset({"ScrapTooFewHealthyPods/warning"}),
+        # In the chart it waits for ten minutes, which is longer than Kubernetes waits between two starts.
+        first=frozenset({"ScrapPodRestarting/warning", "ScrapTooFewHealthyPods/warning"}),
     ),
     InjectedFault(
         "a rollout that crashes beside healthy pods",
@@ -405,7 +407,7 @@ FAULTS = (
         75,
         r"no space left on device",
         around=monitoring.small_prometheus,
-        companions=frozenset({"ScrapOperatorDown/warning"}),
+        first=frozenset({"ScrapMonitoringRejected/warning", "ScrapOperatorDown/warning"}),  # seconds apart
     ),
     InjectedFault(
         "conntrack table of a node nearly full",

@@ -28,7 +28,7 @@ def origins_slow(scene: Scene) -> Broken:
 
 
 def origins_refuse_some(scene: Scene) -> Broken:
-    """Two of five pages are 403."""
+    """Half of the pages are 403."""
     return in_mode(scene, "refuse")
 
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass, fields
+from textwrap import fill
 from typing import Any
 
 import yaml
@@ -15,15 +16,17 @@ PAGE = ROOT / "docs" / "faults.md"
 HEAD = """\
 # The fault matrix
 
-Does monitoring find the point of failure? `make faults` injects one fault at a time into an idle cluster of two nodes, or
-some that do not touch one another, at {rate:g} requests per second, each for a different page. It waits for the alert and for the message in Slack, runs the commands
-under "How to check" of the alert's [runbook](runbooks/README.md) as they are printed there, removes the fault, and waits until
-every alert is resolved. The run fails if an alert is late, missing, unrelated or of another severity, and if no command names
-the cause. Where no alert is expected, it fails if one fires.
+Does monitoring find the point of failure? `make faults` injects one fault at a time, or some that do not touch one
+another, into an idle cluster of two nodes, at {rate:g} requests per second, each for a different page. It waits for the
+alert and for the message in Slack, runs the commands under "How to check" of the alert's
+[runbook](runbooks/README.md) as they are printed there, removes the fault, and waits until every alert is resolved. The
+run fails if an alert is late, missing, unrelated or of another severity, and if no command names the cause. Where no
+alert is expected, it fails if one fires.
 
-That run generates this page: {versions}. *After* counts from the injection. To finish within an hour the run uses shorter values than
-the chart: for every row {common}; for one alert those in its row. Messages to Slack wait for 1 s instead of 5 s (critical) or 2 min
-(warning). Queries of the runbooks are run with windows that are shortened alike.
+That run generates this page: {versions}. *After* counts from the injection. To finish within an hour the run uses
+shorter values than the chart; those for one alert are in its row, and these are for all: {common}. Messages to Slack
+wait for 1 s instead of 5 s (critical) or 2 min (warning). Queries of the runbooks are run with windows that are
+shortened alike.
 
 | fault | what clients noticed | first alert | after | what else fired | what Slack got | the runbook's command that named the cause, and its line | shortened | run |
 |---|---|---|---|---|---|---|---|---|
@@ -102,12 +105,18 @@ def shortened(values: Object, alert: str) -> str:
     return ", ".join(differences(values, f"alerts.{alert}.")) or "nothing of its own"
 
 
+def wrapped(text: str) -> str:
+    """Paragraphs of at most 120 columns; a table and a title stay as they are."""
+    lines = (part if part.startswith(("|", "#")) else fill(part, 120) for part in text.split("\n\n"))
+    return "\n\n".join(lines)
+
+
 def write(rows: dict[str, Row], values: Object, versions: str, rate: float) -> None:
     """Puts these rows into the page."""
     before = PAGE.read_text().splitlines() if PAGE.exists() else []
     lines = {line.removeprefix("| ").partition(" | ")[0]: line for line in before if line.startswith("| ")}
     lines |= {name: str(row) for name, row in rows.items()}
     common = ", ".join(line for line in differences(values, "") if not line.startswith(("alerts.", "selectors.")))
-    head = HEAD.format(rate=rate, versions=versions, common=common)
+    head = wrapped(HEAD.format(rate=rate, versions=versions, common=common))
     known = [fault.name for fault in FAULTS]
     PAGE.write_text(head + "".join(f"{lines[name]}\n" for name in known if name in lines) + FOOT)

@@ -51,7 +51,7 @@ CONSENT = b'<!doctype html><html><head><title>Before you continue</title></head>
 def answer(path):
     mode = open("/tmp/mode").read().strip() if os.path.exists("/tmp/mode") else ""
     time.sleep(4 if mode == "slow" or path.startswith("/late/") else 0)
-    if mode == "refuse" and int(path.rpartition("/")[2]) % 5 < 2:
+    if mode == "refuse" and int(path.rpartition("/")[2]) % 2:
         return 403, {}, b""
     return 200, {}, CONSENT if mode == "consent" else PAGE
 """
@@ -63,13 +63,13 @@ def short(intervals: Intervals) -> Object:
     alerts = {
         "ScrapNotMeasured": {"for": "10s"},
         "ScrapUpstreamFailing": {
-            "unusual": {"for": "15s"},
+            "unusual": {"for": "40s"},
             "many": {"for": "40s"},
-            "all": {"for": "15s"},
+            "all": {"for": "10s"},
             "overload": {"for": "5s"},
         },
         "ScrapPreviewsMissing": {"for": "15s"},
-        "ScrapPodOutlier": {"for": "10s"},
+        "ScrapPodOutlier": {"for": "20s"},  # a window, as in the chart: pods are not scraped at once
         "ScrapPodRestarting": {"window": intervals.duration(90)},
         "ScrapRolloutStuck": {"for": "20s"},
         "ScrapSlowerThanUsual": {"for": "40s"},

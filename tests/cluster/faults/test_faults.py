@@ -52,15 +52,16 @@ def versions(scene: Scene) -> str:
 def notification(scene: Scene, fault: InjectedFault, since: float) -> str:
     """Waits until a person is notified by the way that there is; what Slack got."""
 
-    def is_notified() -> bool:
-        firing = [message for message in scene.slack.about(fault.alert) if not message.resolved]
-        return any(message.channel == fault.severity for message in firing)
+    def firing() -> list[str]:
+        """The titles, without that of an earlier fault's end."""
+        found = [message for message in scene.slack.about(fault.alert) if not message.resolved]
+        return [message.title for message in found if message.channel == fault.severity]
 
     left = since + scene.intervals.patience(fault.seconds) + 30 - time.time()
     match fault.way:
         case Way.SLACK:
-            until(f"Slack's #{fault.severity} is notified", is_notified, left)
-            return f"#{fault.severity}, after {time.time() - since:.0f} s: {scene.slack.about(fault.alert)[0].title}"
+            until(f"Slack's #{fault.severity} is notified", lambda: bool(firing()), left)
+            return f"#{fault.severity}, after {time.time() - since:.0f} s: {firing()[0]}"
         case Way.SECOND:
             until("the second way notifies", lambda: scene.pager.received(fault.alert, since), left)
         case Way.HEARTBEAT:
