@@ -37,9 +37,9 @@ class Zlib:
 
     held = 0  # its window is 32 KiB
 
-    def __init__(self, step: int, members: int, *, gzip: bool) -> None:
-        self._step = step
-        self._members = members
+    def __init__(self, limits: FetchLimits, *, gzip: bool) -> None:
+        self._step = limits.inflate_step
+        self._members = limits.members
         self._gzip = gzip
         self._inflater = zlib.decompressobj(_GZIP)
         self._start = b"" if not gzip else None  # the first two bytes of deflate decide which it is
@@ -77,10 +77,10 @@ class Brotli:
     of it is taken at once, up to the page's limit, and beyond that the window is freed.
     """
 
-    def __init__(self, step: int, limit: int) -> None:
+    def __init__(self, limits: FetchLimits) -> None:
         self.held = 0
-        self._step = step
-        self._left = limit
+        self._step = limits.inflate_step
+        self._left = limits.decoded_bytes
         self.inflater: brotli.Decompressor | None = brotli.Decompressor()
 
     @property
@@ -104,10 +104,10 @@ class Brotli:
 class Zstd:
     """zstd (RFC 8878), several frames, windows up to 8 MiB."""
 
-    def __init__(self, step: int, members: int) -> None:
+    def __init__(self, limits: FetchLimits) -> None:
         self.held = 0
-        self._step = step
-        self._members = members
+        self._step = limits.inflate_step
+        self._members = limits.members
         self._inflater = zstd.ZstdDecompressor(options=_ZSTD)
 
     @property
@@ -145,17 +145,16 @@ def codings(content_encoding: str, limits: FetchLimits) -> list[Coding]:
     Raises UpstreamError (BODY_UNREADABLE) where they are too many, or one is not ours to undo.
     """
     made: list[Coding] = []
-    step, members = limits.inflate_step, limits.members
     for word in reversed(content_encoding.lower().split(",")):
         match word.strip():
             case "gzip" | "x-gzip":
-                made.append(Zlib(step, members, gzip=True))
+                made.append(Zlib(limits, gzip=True))
             case "deflate":
-                made.append(Zlib(step, members, gzip=False))
+                made.append(Zlib(limits, gzip=False))
             case "br":
-                made.append(Brotli(step, limits.decoded_bytes))
+                made.append(Brotli(limits))
             case "zstd":
-                made.append(Zstd(step, members))
+                made.append(Zstd(limits))
             case name if name in _REFUSED:
                 raise UpstreamError(Reason.BODY_UNREADABLE, f"coding {name}")
         if len(made) > limits.codings:

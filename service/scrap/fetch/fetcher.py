@@ -63,10 +63,8 @@ class Fetcher:
             summary: hops and timings are added to it, also where the fetch fails; the content's when the page ends.
             deadline: the context that this is called in; the phases of each hop are limited by it as well.
 
-        Raises:
-            Blocked: the guard blocks the target, or a redirect's.
-            UpstreamError: the page cannot be fetched.
-            Overloaded: FULL, too many wait for this host, or EXHAUSTED.
+        Raises Blocked (the target or a redirect's), UpstreamError where the page cannot be fetched, and Overloaded
+        (FULL: too many wait for this host; EXHAUSTED).
         """
         return self.follow(target, Navigation(summary, deadline, Jar(self._limits)))
 

@@ -121,10 +121,15 @@ class UpstreamResponse(SocketReader):
         self._wire_bytes += len(data)
         try:
             body = bytes(data) if self._has_head else self._receive_header(data)
-            if body and not self._ended:
-                self._receive_body(body)
+            if body and self._parser is not None:
+                self._parser.feed_data(body)
+            elif body:
+                self.on_body(body)
         except UpstreamError as error:
             self.fail(error.reason, error.internal)
+        except (httptools.HttpParserError, httptools.HttpParserUpgrade) as error:
+            if not self._ended:  # what comes after the end of the response does not matter
+                self.fail(Reason.PROTOCOL_ERROR, f"{type(error).__name__}: {error}")
         if (self._wire_bytes > self._limits.wire_bytes or self._chunks > self._limits.chunks) and not self._ended:
             self.cut = True
             self._end()
@@ -151,14 +156,18 @@ class UpstreamResponse(SocketReader):
             self._end()
         self._notify()
 
-    # What the parser of chunks calls.
+    # What the parser of chunks calls, and what a body without chunks is given to.
 
     def on_body(self, data: bytes) -> None:
         if self._ended:
             return
+        if self._length is not None:
+            data = data[: self._length - self.body_bytes]
         self.body_bytes += len(data)
         self._chunks += 1
         self._body.append(data)
+        if self.body_bytes == self._length:
+            self._end()
 
     def on_message_complete(self) -> None:
         self._end()
@@ -202,18 +211,6 @@ class UpstreamResponse(SocketReader):
                 lenient_headers=True, lenient_optional_cr_before_lf=True, lenient_spaces_after_chunk_size=True
             )
             self._parser.feed_data(_CHUNKED)
-
-    def _receive_body(self, data: bytes) -> None:
-        if self._parser is None:
-            self.on_body(data if self._length is None else data[: self._length - self.body_bytes])
-            if self.body_bytes == self._length:
-                self._end()
-            return
-        try:
-            self._parser.feed_data(data)
-        except (httptools.HttpParserError, httptools.HttpParserUpgrade) as error:
-            if not self._ended:  # what comes after the end of the response does not matter
-                raise UpstreamError(Reason.PROTOCOL_ERROR, f"{type(error).__name__}: {error}") from None
 
     def _notify(self) -> None:
         if self.on_data is not None:

@@ -110,19 +110,18 @@ class TLSConnection(SocketReader, asyncio.Transport):
 
     def _read(self) -> None:
         """Decrypts what there is; the response receives it by the buffer, not by the record."""
-        filled, is_over = 0, False
+        filled, count = 0, -1
         try:
-            while not is_over and (self._incoming.pending or self._tls.pending()):
+            while count and (self._incoming.pending or self._tls.pending()):
                 if len(self._plain) - filled < _RECORD:
                     self._pass_on(filled)
                     filled = 0
                 count = cast("int", self._tls.read(_RECORD, self._plain[filled:]))  # with a buffer: how many
-                is_over = not count  # close_notify
                 filled += count
         finally:
             if filled:
                 self._pass_on(filled)
-        if is_over:
+        if not count:  # close_notify
             self._lose(None)
 
     def _pass_on(self, size: int) -> None:
