@@ -304,9 +304,8 @@ class Scanner:
                 self._at = tag.end()
                 looked_at += len(tag[0])
                 name, written, closed = tag.groups()
-                if not closed or not markup.COMPLETE.fullmatch(written) or looked_at > _LONG:
-                    return True
-                if self._counts(name.lower(), markup.attributes(written)):
+                is_tag = closed and markup.COMPLETE.fullmatch(written) and looked_at <= _LONG
+                if not is_tag or self._counts(name.lower(), markup.attributes(written)):
                     return True
             yield
         return False
