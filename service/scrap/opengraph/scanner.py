@@ -15,6 +15,7 @@ import re
 import sys
 from collections.abc import Callable, Generator, Iterator
 from functools import lru_cache
+from operator import methodcaller
 
 from scrap.opengraph import charset as charsets
 from scrap.opengraph import markup
@@ -35,8 +36,8 @@ _DECLARING = {name.encode() for name in markup.DECLARING}
 # limits of its own, and runs in a thread.
 _LONG = 16 * 1024
 _TOKENS = 192  # that matter, in one step: the slowest, metas with references, take 20 µs each
-_DONE = object()
 
+_latin_1: Callable[[bytes], str] = methodcaller("decode", "latin-1")
 Names = tuple[str, ...]
 Key = Names | bytes  # as bytes, where the names depend on the charset, or take much memory
 _USUAL_KEY = 64  # bytes; the names of a longer key are not remembered
@@ -95,7 +96,7 @@ class Scanner:
         if is_last and self._ending is None:
             self._ending = self._end()
         if self._ending is not None:
-            self.is_behind = next(self._ending, _DONE) is not _DONE
+            self.is_behind = next(self._ending, "over") is None
         elif not self.enough and len(self.data) >= self._next_size:
             self._step()
 
@@ -273,7 +274,7 @@ class Scanner:
         names = _usual_names(key) if is_usual else _names(key)
         if not names:
             return
-        if len(key) > _LONG or (content and len(content) > _LONG and b"&" in content):
+        if content and len(content) > _LONG and b"&" in content:
             self._fallback = self._fallback or FallbackReason.LENGTH
         elif len(self._found) <= self._limits.properties:  # one more than is read, so that `limited` sees it
             self._found.append((names if is_usual else key, content))
@@ -340,10 +341,6 @@ def _refresh(attributes: dict[bytes, bytes]) -> bytes | None:
     if not content or _value(attributes.get(b"http-equiv", b""), _latin_1).lower() != "refresh":
         return None
     return content if parse_refresh(_value(content, _latin_1)) else None
-
-
-def _latin_1(data: bytes) -> str:
-    return data.decode("latin-1")
 
 
 def _names(key: bytes, decode: Callable[[bytes], str] = _latin_1) -> Names:
