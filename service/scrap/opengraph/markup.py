@@ -167,11 +167,11 @@ _ATTRIBUTE = _compile(rf"""
 """)
 # Namespaces under their own names; what nearly all pages declare that declare anything. Only where there is no single
 # quote: then a double one begins or ends a value and is never part of one, so the name that is seen is the whole name.
-_NAMES = f"(?:{'|'.join(sorted(NAMESPACES))})"
-_OF_OGP = r"https?://(?:ogp\.me/ns|opengraphprotocol\.org/schema)"
 _OWN_NAME = _compile(rf"""
-    (?<![^{_S}"]) (?: {_NAMES}:[{_S}]++{_OF_OGP} | fb:[{_S}]++https?://ogp\.me/ns/fb )
-    | (?<=[{_S}]xmlns:) (?: {_NAMES}="{_OF_OGP} | fb="https?://ogp\.me/ns/fb )
+    (?<![^{_S}"]) (?:
+        (?:{"|".join(sorted(NAMESPACES))}):[{_S}]++https?://(?:ogp\.me/ns|opengraphprotocol\.org/schema)
+        | fb:[{_S}]++https?://ogp\.me/ns/fb
+    )
 """)
 
 

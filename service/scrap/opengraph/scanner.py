@@ -59,6 +59,7 @@ class Scanner:
         self.data = bytearray()  # what it was fed; once it is closed, nothing beyond the place to stop
         self.enough = False  # that place was reached
         self.is_behind = False  # there is a step to do that needs no more bytes
+        self.has_ended = False
         self.charset: Charset | None = None  # unless it was set: the first that a meta declares, or what the end shows
         self.charset_source = "meta"  # unless it was set: "meta", "xml", or "content" where nothing declares it
         self.weight = 0  # bytes that count: how much work it will be to make a document of them
@@ -79,11 +80,7 @@ class Scanner:
         self._diverging: FallbackReason | None = None
         self._diverging_at = 0
         self._fallback: FallbackReason | None = None
-        self._ending: Iterator[None] | None = None  # the steps that are left, once no more bytes come
-
-    @property
-    def has_ended(self) -> bool:
-        return self._ending is not None
+        self._ending: Iterator[None] = iter(())  # the steps that are left, once no more bytes come
 
     @property
     def is_useful(self) -> bool:
@@ -93,9 +90,9 @@ class Scanner:
     def feed(self, data: bytes = b"", is_last: bool = False) -> None:
         if not self.enough:
             self.data += data
-        if is_last and self._ending is None:
-            self._ending = self._end()
-        if self._ending is not None:
+        if is_last and not self.has_ended:
+            self.has_ended, self._ending = True, self._end()
+        if self.has_ended:
             self.is_behind = next(self._ending, "over") is None
         elif not self.enough and len(self.data) >= self._next_size:
             self._step()
