@@ -237,7 +237,7 @@ class Previewer:
         parse = PageParse(reader, page.target.href, self.parsing)
         parsed = await self._step(parse.by_fast_path, timings) if reader.is_light else None
         if parsed is None:
-            parsed = await self._in_thread(parse.by_either, page.target.host, reader.size, timings)
+            parsed = await self._in_thread(parse.by_either, page.target.host, reader.held, timings)
         if parsed.error:
             self._parser_failed(page.target.host, parsed.error)
         parser, reason = "reference" if parsed.fallback_reason else "fast", parsed.fallback_reason

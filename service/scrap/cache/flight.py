@@ -119,7 +119,8 @@ class Flights(Generic[T]):
                     waiter.set_result(result)
             return result
         finally:
-            self._forget(key, flight)
+            if not flight.is_abandoned:
+                del self._flights[key]
             self._tasks.discard(task)
             if flight.lingering is not None:
                 flight.lingering.cancel()
@@ -142,10 +143,6 @@ class Flights(Generic[T]):
 
     def _abandon(self, key: str, flight: _Flight[T]) -> None:
         """Cancels work that no client waits for; a request that comes from now on starts anew."""
-        self._forget(key, flight)
+        del self._flights[key]
         flight.is_abandoned = True
         flight.task.cancel()
-
-    def _forget(self, key: str, flight: _Flight[T]) -> None:
-        if self._flights.get(key) is flight:
-            del self._flights[key]

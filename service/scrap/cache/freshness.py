@@ -13,8 +13,7 @@ from typing import NamedTuple
 
 from scrap.errors import Outcome, Reason
 
-Fields = Mapping[bytes, Sequence[bytes]]
-"""Header fields by name, in lower case: the values in order."""
+Fields = Mapping[bytes, Sequence[bytes]]  # header fields by name, in lower case: the values in order
 
 _MAX_DATE = 64  # bytes; what is read is remembered
 _LONGEST = 2**31  # seconds: what a delta-seconds too large to hold means (RFC 9111, section 1.2.2)

@@ -1,8 +1,4 @@
-"""The second level: a Valkey or Redis server that all replicas share.
-
-It may be slow, down, out of memory, or hold foreign values: a look-up is a miss after `Remote.timeout` seconds at the
-latest, and nothing is raised. The first failure takes the level out of use; a task tries until the server responds, so
-no request waits for that.
+"""The second level: a Valkey or Redis server that all replicas share; docs/caching.md has what happens where it fails.
 
 Look-ups that come while others are under way are sent together as one pipeline, and so are writes: redis-py's asyncio
 client costs several times more per command than per pipelined command. No request's cancellation reaches the client:

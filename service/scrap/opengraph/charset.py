@@ -7,9 +7,9 @@ Firefox's (encoding_rs); Python's know fewer characters and replace other bytes.
 
 import codecs
 import re
-from collections.abc import Generator, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Generator, Mapping
 from functools import cache
+from typing import NamedTuple
 
 import endec
 import webencodings
@@ -34,7 +34,7 @@ LONGEST_MARK = 6
 
 # In these, the bytes of a tag may mean something else. In all others the bytes of HTML's grammar (ASCII but for
 # letters, digits and @[\]^_`{|}~) are never part of another character, so a page can be scanned as bytes.
-_OPAQUE = {
+_OPAQUE: dict[str, Callable[[str], codecs.IncrementalDecoder]] = {
     "utf-16be": codecs.getincrementaldecoder("utf-16be"),
     "utf-16le": codecs.getincrementaldecoder("utf-16le"),
     "iso-2022-jp": Iso2022JpDecoder,
@@ -54,29 +54,24 @@ _IN_CONTENT = re.compile(
 _IN_XML = re.compile(rb"""[\0-\x20]*=[\0-\x20]*(?:"([^"\0-\x20]*)"|'([^'\0-\x20]*)')""")
 
 
-@dataclass(frozen=True, slots=True)
-class Charset:
+class Charset(NamedTuple):
     name: str  # the standard's, in lower case
-    opaque: bool  # text must be decoded before tags can be found in it
+    decoder: Callable[[str], codecs.IncrementalDecoder] | None  # where tags cannot be found in the bytes themselves
 
     def decode(self, data: bytes | bytearray) -> str:
         """Decodes; what is malformed becomes U+FFFD. Other threads may run after every 16 KiB or so."""
         if self.name == "utf-8" and len(data) <= _PIECE:
             return data.decode(errors="replace")  # alike, in half of the time
         pieces, at = [], 0
-        while len(data) - at > _PIECE and not self.opaque and (cut := _GRAMMAR.search(data, at + _PIECE)):
+        while len(data) - at > _PIECE and not self.decoder and (cut := _GRAMMAR.search(data, at + _PIECE)):
             pieces.append(endec.decode(bytes(data[at : cut.end()]), self.name, "replace", bom="ignore"))
             at = cut.end()  # and not its start: a character that is cut off by it is malformed, not incomplete
         return "".join([*pieces, endec.decode(bytes(data[at:]), self.name, "replace", bom="ignore")])
 
-    def decoder(self) -> codecs.IncrementalDecoder:
-        """Makes a decoder for what comes in pieces, where it is opaque."""
-        return _OPAQUE[self.name]("replace")
-
 
 @cache  # by the standard's names: some forty
 def _charset(name: str) -> Charset:
-    return Charset(name, name in _OPAQUE)
+    return Charset(name, _OPAQUE.get(name))
 
 
 UTF_8 = _charset("utf-8")
@@ -137,13 +132,11 @@ def undeclared(data: bytearray) -> Generator[None, None, Charset]:
         first = at + error.start
     else:
         first = data.find(b"\x1b") if chardetng else -1  # of ISO-2022-JP
-    return UTF_8 if first < 0 else (yield from _detected(data, first))
-
-
-def _detected(data: bytearray, first: int) -> Generator[None, None, Charset]:
-    """Asks chardetng, Firefox's detector, which takes 0.5 µs a byte: it gets those around the first beyond ASCII."""
+    if first < 0:
+        return UTF_8
     if chardetng is None:
         return WINDOWS_1252
+    # Firefox's detector takes 0.5 µs a byte: it is given those around the first beyond ASCII.
     detector = chardetng.EncodingDetector()
     start = max(0, first - _BEFORE)
     for at in range(start, min(len(data), start + _DETECTED), _DETECTED_AT_ONCE):

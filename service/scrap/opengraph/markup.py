@@ -81,16 +81,15 @@ _IRRELEVANT = rf"""{_MANY}
 {_DONE} [^<]*+"""
 
 
-def _usual_meta(key: str) -> str:
-    return rf"""
-        {_names("meta")} [{_S}]++ (?> (?: (?:data-[a-z-]++|itemprop|id|class)="[^"]*+" [{_S}]++ )? )
-        {_NAMED(key)} [{_S}]++ content="([^"]*+)" [{_S}/]*+ >
-    """
-
+# Most metas that may count. The key has no reference, and is not so long that it is slow to read.
+_USUAL_META = rf"""
+    {_names("meta")} [{_S}]++ (?> (?: (?:data-[a-z-]++|itemprop|id|class)="[^"]*+" [{_S}]++ )? )
+    {_NAMED('([^"&]{0,1024}+)')} [{_S}]++ content="([^"]*+)" [{_S}/]*+ >
+"""
 
 # What matters, once all of it is there; else nothing. `lastindex` is its kind.
 TOKEN = _compile(rf"""{_IRRELEVANT} (?> (?: <(?:
-    {_usual_meta('([^"&]*+)')}
+    {_USUAL_META}
     | (/{_names("head")} | {_SPECIAL}) ({_ATTRIBUTES}) >
     | (!--) (?= -?+[^\0-] | -- )
     | (!---?+\0)
@@ -115,47 +114,44 @@ _WHOLE_ATTRIBUTE = rf"""
 
 # The states between tags, in text without tags and in long tags: the first byte of what ends it, if there is one (to
 # get there fast); that; and for each group of that the next state (None: the text or the tag has ended).
+State = tuple[bytes, re.Pattern[bytes], tuple[bytes | None, ...]]
 END_TAG = b"end tag"  # is read again among tags, for its attributes
 _SCRIPT = _any_case("script")
-STATES: dict[bytes, tuple[bytes, re.Pattern[bytes], tuple[bytes | None, ...]]] = {
-    **{name.encode(): (b"<", _compile(rf"<(?=(/){_names(name)})"), (END_TAG,)) for name in RAW_TEXT},
-    b"comment": (b"-", _compile(r"(--)!?>"), (None,)),
+
+
+def _state(pattern: str, *nexts: bytes | None, first: bytes = b"") -> State:
+    return first, _compile(pattern), nexts
+
+
+STATES = {
+    **{name.encode(): _state(rf"<(?=(/){_names(name)})", END_TAG, first=b"<") for name in RAW_TEXT},
+    b"comment": _state(r"(--)!?>", None, first=b"-"),
     # The script data states (HTML, section 13.2.5.4 and 13.2.5.18 following): a comment hides the tags of a script.
-    b"script": (b"<", _compile(rf"<(?: (?=(/){_names('script')}) | (!)(?=--) )"), (END_TAG, b"script escaped")),
-    b"script escaped": (
-        b"",
-        _compile(rf"(--)> | <(?: (?=(/){_names('script')}) | ({_SCRIPT})[{_S}/>] )"),
-        (b"script", END_TAG, b"script in script"),
+    b"script": _state(rf"<(?: (?=(/){_names('script')}) | (!)(?=--) )", END_TAG, b"script escaped", first=b"<"),
+    b"script escaped": _state(
+        rf"(--)> | <(?: (?=(/){_names('script')}) | ({_SCRIPT})[{_S}/>] )", b"script", END_TAG, b"script in script"
     ),
-    b"script in script": (b"", _compile(rf"(--)> | <(/){_SCRIPT}[{_S}/>]"), (b"script", b"script escaped")),
-    # Of a long tag, what belongs to the state as well.
-    b"tag name": (b"", _compile(rf"[^{_S}/>]*+ ((?=[{_S}/>]))?"), (b"attributes",)),
-    b"attributes": (
-        b"",
-        _compile(rf"{_MANY} {_WHOLE_ATTRIBUTE} {_DONE} [{_S}/]*+ (?: (>) | ([^{_S}/>]) )?"),
-        (None, b"attribute name"),
+    b"script in script": _state(rf"(--)> | <(/){_SCRIPT}[{_S}/>]", b"script", b"script escaped"),
+    # Of a long tag: what belongs to the state as well. Where a name is left among the spaces behind it, the next name
+    # is read as if it were part of that one.
+    b"tag name": _state(rf"[^{_S}/>]*+ ((?=[{_S}/>]))?", b"attributes"),
+    b"attributes": _state(
+        rf"{_MANY} {_WHOLE_ATTRIBUTE} {_DONE} [{_S}/]*+ (?: (>) | ([^{_S}/>]) )?", None, b"attribute name"
     ),
-    # Where it is left among the spaces behind a name, the next name is read as if it were part of that one.
-    b"attribute name": (
-        b"",
-        _compile(rf"[^{_S}/>=]*+ [{_S}]*+ (?: (=) | ((?=[^{_S}=])) )?"),
-        (b"value", b"attributes"),
+    b"attribute name": _state(rf"[^{_S}/>=]*+ [{_S}]*+ (?: (=) | ((?=[^{_S}=])) )?", b"value", b"attributes"),
+    b"value": _state(
+        rf"""[{_S}]*+ (?: (>) | (") | (') | ([^{_S}>"']) )?""", None, b"double-quoted", b"single-quoted", b"unquoted"
     ),
-    b"value": (
-        b"",
-        _compile(rf"""[{_S}]*+ (?: (>) | (") | (') | ([^{_S}>"']) )?"""),
-        (None, b"double-quoted", b"single-quoted", b"unquoted"),
-    ),
-    b"double-quoted": (b"", _compile('[^"]*+ (")?'), (b"attributes",)),
-    b"single-quoted": (b"", _compile("[^']*+ (')?"), (b"attributes",)),
-    b"unquoted": (b"", _compile(rf"[^{_S}>]*+ (?: ([{_S}]) | (>) )?"), (b"attributes", None)),
-    b"bogus comment": (b"", _compile("[^>]*+ (>)?"), (None,)),
+    b"double-quoted": _state('[^"]*+ (")?', b"attributes"),
+    b"single-quoted": _state("[^']*+ (')?", b"attributes"),
+    b"unquoted": _state(rf"[^{_S}>]*+ (?: ([{_S}]) | (>) )?", b"attributes", None),
+    b"bogus comment": _state("[^>]*+ (>)?", None),
 }
 LONGEST_END = len("</textarea ")  # so much of a text is looked at again when there is more of it
 
 # The long metas that need no reading of attributes: (property or name, and content), or none, for they do not count.
 LONG_META = _compile(rf"""
-    < (?: {_usual_meta('([^"&]{0,1024}+)')} | {_names("meta")} (?> (?: {_IRRELEVANT_ATTRIBUTE} ){{1,16}} ) [{_S}/]*+ > )
+    < (?: {_USUAL_META} | {_names("meta")} (?> (?: {_IRRELEVANT_ATTRIBUTE} ){{1,16}} ) [{_S}/]*+ > )
 """)
 
 # What may count behind the head, wherever it stands: where nothing looks like this, be it tag, text or value, nothing
@@ -171,11 +167,11 @@ _ATTRIBUTE = _compile(rf"""
 """)
 # Namespaces under their own names; what nearly all pages declare that declare anything. Only where there is no single
 # quote: then a double one begins or ends a value and is never part of one, so the name that is seen is the whole name.
-_NAMES = f"(?:{'|'.join(sorted(NAMESPACES))})"
-_OF_OGP = r"https?://(?:ogp\.me/ns|opengraphprotocol\.org/schema)"
 _OWN_NAME = _compile(rf"""
-    (?<![^{_S}"]) (?: {_NAMES}:[{_S}]++{_OF_OGP} | fb:[{_S}]++https?://ogp\.me/ns/fb )
-    | (?<=[{_S}]xmlns:) (?: {_NAMES}="{_OF_OGP} | fb="https?://ogp\.me/ns/fb )
+    (?<![^{_S}"]) (?:
+        (?:{"|".join(sorted(NAMESPACES))}):[{_S}]++https?://(?:ogp\.me/ns|opengraphprotocol\.org/schema)
+        | fb:[{_S}]++https?://ogp\.me/ns/fb
+    )
 """)
 
 

@@ -85,9 +85,8 @@ class _Graph:
     def fields(self) -> dict[str, Any]:
         """The fields, in the order of docs/json.md; none that is empty."""
         for plural in _MEDIA.values():
-            if plural in self._fields:
-                self._fields[plural] = list(filter(None, self._fields[plural]))
-        links = (item.get("url") or item.get("secure_url") for item in self._fields.get("images", ()))
+            self._fields[plural] = list(filter(None, self._fields.get(plural, ())))
+        links = (item.get("url") or item.get("secure_url") for item in self._fields["images"])
         self._fields["image"] = next(filter(None, links), None)
         return {key: value for key in FIELDS if (value := self._fields.get(key))}
 

@@ -70,8 +70,8 @@ class PageReader:
             if self._decoder is not None:
                 data, is_last = self._decoded(data, self._decoder)
             self._scanner.feed(data, is_last)
-            if (charset := self._scanner.charset) and charset.opaque:
-                self._decode_as(charset)  # a meta declares it
+            if (charset := self._scanner.charset) and charset.decoder:
+                self._decode(charset, charset.decoder("replace"))  # a meta declares it
         except Exception as error:  # noqa: BLE001 - no page may cause an error; the reference parser reads what is here
             self._error, self.is_behind = error, False
             return True
@@ -102,11 +102,6 @@ class PageReader:
         scanner = self._scanner
         return len(scanner.data) + scanner.held + len(self._encoded) + len(self._beginning or b"")
 
-    @property
-    def size(self) -> int:
-        """Bytes that were read."""
-        return self.held - self._scanner.held
-
     def close(self) -> Reading:
         """Returns what was found, once no more bytes come and it is not behind."""
         assert self._has_ended and not self.is_behind  # noqa: PT018, S101 - else it would be wrong
@@ -132,15 +127,14 @@ class PageReader:
         charset, length = charsets.marked(data) or (None, 0)
         if charset and (length or self._charset is None):
             self._charset, self._source = charset, "mark"
-        if self._charset and self._charset.opaque:
-            self._decode_as(self._charset)
-        else:
-            self._scanner.charset = self._charset
+        self._scanner.charset = charset = self._charset
+        if charset and charset.decoder:
+            self._decode(charset, charset.decoder("replace"))
         return data[length:]
 
-    def _decode_as(self, charset: Charset) -> None:
+    def _decode(self, charset: Charset, decoder: codecs.IncrementalDecoder) -> None:
         """Begins, perhaps again, in a charset in which tags cannot be found in the bytes themselves."""
-        self._charset, self._decoder = charset, charset.decoder()
+        self._charset, self._decoder = charset, decoder
         self._encoded, self._scanner = self._scanner.data, Scanner(self._limits)
         self._scanner.charset = charsets.UTF_8
 

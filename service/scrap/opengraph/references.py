@@ -15,18 +15,13 @@ def unescape(value: str) -> str:
 
 def _character(match: re.Match[str]) -> str:
     hexadecimal, decimal, name, equals = match.groups()
-    if name is None:
-        digits, base = (hexadecimal, 16) if hexadecimal else (decimal, 10)
-        # Eight digits say enough: no character has more, and int() need not see a million of them.
-        return _numbered(int(digits.lstrip("0")[:8] or "0", base))
-    if name.endswith(";") or not equals:  # the name is greedy: what follows is no letter and no digit
-        return html5.get(name, "&" + name) + equals
-    return match[0]
-
-
-def _numbered(number: int) -> str:
-    if number == 0 or number > 0x10FFFF or 0xD800 <= number <= 0xDFFF:
-        return "\ufffd"
+    if name is not None:
+        # The name is greedy: what follows is no letter and no digit.
+        return html5.get(name, "&" + name) + equals if name.endswith(";") or not equals else match[0]
+    digits, base = (hexadecimal, 16) if hexadecimal else (decimal, 10)
+    # Eight digits say enough: no character has more, and int() need not see a million of them.
+    number = int(digits.lstrip("0")[:8] or "0", base)
     if 0x80 <= number <= 0x9F:  # written by those who meant windows-1252
         return bytes([number]).decode("cp1252", "ignore") or chr(number)
-    return chr(number)
+    is_character = 0 < number < 0xD800 or 0xDFFF < number <= 0x10FFFF
+    return chr(number) if is_character else "\ufffd"

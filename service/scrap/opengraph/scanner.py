@@ -15,6 +15,7 @@ import re
 import sys
 from collections.abc import Callable, Generator, Iterator
 from functools import lru_cache
+from operator import methodcaller
 
 from scrap.opengraph import charset as charsets
 from scrap.opengraph import markup
@@ -35,8 +36,8 @@ _DECLARING = {name.encode() for name in markup.DECLARING}
 # limits of its own, and runs in a thread.
 _LONG = 16 * 1024
 _TOKENS = 192  # that matter, in one step: the slowest, metas with references, take 20 µs each
-_DONE = object()
 
+_latin_1: Callable[[bytes], str] = methodcaller("decode", "latin-1")
 Names = tuple[str, ...]
 Key = Names | bytes  # as bytes, where the names depend on the charset, or take much memory
 _USUAL_KEY = 64  # bytes; the names of a longer key are not remembered
@@ -58,6 +59,7 @@ class Scanner:
         self.data = bytearray()  # what it was fed; once it is closed, nothing beyond the place to stop
         self.enough = False  # that place was reached
         self.is_behind = False  # there is a step to do that needs no more bytes
+        self.has_ended = False
         self.charset: Charset | None = None  # unless it was set: the first that a meta declares, or what the end shows
         self.charset_source = "meta"  # unless it was set: "meta", "xml", or "content" where nothing declares it
         self.weight = 0  # bytes that count: how much work it will be to make a document of them
@@ -78,11 +80,7 @@ class Scanner:
         self._diverging: FallbackReason | None = None
         self._diverging_at = 0
         self._fallback: FallbackReason | None = None
-        self._ending: Iterator[None] | None = None  # the steps that are left, once no more bytes come
-
-    @property
-    def has_ended(self) -> bool:
-        return self._ending is not None
+        self._ending: Iterator[None] = iter(())  # the steps that are left, once no more bytes come
 
     @property
     def is_useful(self) -> bool:
@@ -92,10 +90,10 @@ class Scanner:
     def feed(self, data: bytes = b"", is_last: bool = False) -> None:
         if not self.enough:
             self.data += data
-        if is_last and self._ending is None:
-            self._ending = self._end()
-        if self._ending is not None:
-            self.is_behind = next(self._ending, _DONE) is not _DONE
+        if is_last and not self.has_ended:
+            self.has_ended, self._ending = True, self._end()
+        if self.has_ended:
+            self.is_behind = next(self._ending, "over") is None
         elif not self.enough and len(self.data) >= self._next_size:
             self._step()
 
@@ -273,7 +271,7 @@ class Scanner:
         names = _usual_names(key) if is_usual else _names(key)
         if not names:
             return
-        if len(key) > _LONG or (content and len(content) > _LONG and b"&" in content):
+        if content and len(content) > _LONG and b"&" in content:
             self._fallback = self._fallback or FallbackReason.LENGTH
         elif len(self._found) <= self._limits.properties:  # one more than is read, so that `limited` sees it
             self._found.append((names if is_usual else key, content))
@@ -304,9 +302,8 @@ class Scanner:
                 self._at = tag.end()
                 looked_at += len(tag[0])
                 name, written, closed = tag.groups()
-                if not closed or not markup.COMPLETE.fullmatch(written) or looked_at > _LONG:
-                    return True
-                if self._counts(name.lower(), markup.attributes(written)):
+                is_tag = closed and markup.COMPLETE.fullmatch(written) and looked_at <= _LONG
+                if not is_tag or self._counts(name.lower(), markup.attributes(written)):
                     return True
             yield
         return False
@@ -341,10 +338,6 @@ def _refresh(attributes: dict[bytes, bytes]) -> bytes | None:
     if not content or _value(attributes.get(b"http-equiv", b""), _latin_1).lower() != "refresh":
         return None
     return content if parse_refresh(_value(content, _latin_1)) else None
-
-
-def _latin_1(data: bytes) -> str:
-    return data.decode("latin-1")
 
 
 def _names(key: bytes, decode: Callable[[bytes], str] = _latin_1) -> Names:

@@ -22,8 +22,7 @@ _TreeBuilder: Any = getTreeBuilder("etree")
 
 
 class _Reached(Exception):
-    def __init__(self, bound: Bound) -> None:
-        self.bound = bound
+    """Ends the parse; its argument is the limit."""
 
 
 class _Tokens(HTMLTokenizer):
@@ -104,7 +103,7 @@ def read_with_html5lib(text: str, limits: ParseLimits = ParseLimits()) -> Docume
         parser.reset()
         parser.mainLoop()
     except _Reached as reached:
-        bound = reached.bound
+        bound = reached.args[0]
     except Exception:  # noqa: BLE001 - html5lib's assertions and int() fail on pages that are odd enough
         bound = Bound.CRASH
     root = parser.tree.getDocument()
