@@ -2,6 +2,7 @@
 
 import http.client
 import json
+import socket
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import quote, urlsplit
@@ -19,6 +20,12 @@ class ServiceResponse:
     def json(self) -> Any:
         """The body, read as JSON."""
         return json.loads(self.body)
+
+
+def connect(base: str) -> socket.socket:
+    """A connection that fails a test rather than hang it."""
+    split = urlsplit(base)
+    return socket.create_connection((split.hostname, split.port), timeout=30)
 
 
 def request(base: str, path: str, *, method: str = "GET", headers: dict[str, str] | None = None) -> ServiceResponse:

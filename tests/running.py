@@ -11,6 +11,7 @@ import threading
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 PAGES = Path(__file__).parent / "pages"
 _PATIENCE = 30.0  # seconds for the service to say where it serves
@@ -148,3 +149,25 @@ def origin(
         finally:
             server.shutdown()
             thread.join()
+
+
+class HeldOrigin(NamedTuple):
+    url: str
+    arrived: threading.Semaphore  # released by each request
+    released: threading.Event  # set by the test: then requests get their response
+
+
+@contextlib.contextmanager
+def held_origin() -> Iterator[HeldOrigin]:
+    """Runs a web server that has one page, and responds when the test lets it, or ends."""
+    arrived, released = threading.Semaphore(0), threading.Event()
+
+    class Held(Answer):
+        def do_GET(self) -> None:
+            arrived.release()
+            assert released.wait(_PATIENCE)
+            self.answer(200, b'<meta property="og:title" content="Late">', {"Content-Type": "text/html"})
+
+    with origin(Held) as server:
+        yield HeldOrigin(server.url, arrived, released)
+        released.set()

@@ -31,13 +31,13 @@ WARNINGS = {
     "url_unusable": "This is no http or https address; it is ignored.",
     "duplicate_ignored": "Only the first value of this property counts; this one is ignored.",
     "charset_undeclared": "The page does not declare its charset; it was found from its content.",
-    "page_too_long": "The page is longer than the limit; tags beyond it do not count.",
-    "page_cut": "The page ended early; tags after that point are missing.",
+    "page_too_long": "Tags behind the first {bytes:,} bytes of the page are not read: put all Open Graph before them.",
+    "page_cut": "The page was not read to its end; tags after that point are missing.",
     "limit_exceeded": "The page exceeds a limit; a part of its Open Graph is omitted.",
 }
 WHY = {
     "not_html": "The page is not HTML; only HTML has Open Graph.",
-    "no_properties": "The page has no Open Graph: no meta with a property such as og:title.",
+    "no_properties": "No Open Graph was found: no meta with a property such as og:title.",
 }
 _ONCE = frozenset(f"og:{name}" for name in ("title", "type", "url", "description", "site_name", "locale", "determiner"))
 _LINKS = re.compile(r"og:(?:url|(?:image|video|audio)(?::url|:secure_url)?)")
@@ -94,7 +94,8 @@ class Explainer:
             for code, number in (*_of_page(document, self._page_bytes), *_of_graph(document["open_graph"])):
                 found.setdefault(code, []).extend([] if number is None else [number])
             document["warnings"] = [
-                {"code": code, "detail": WARNINGS[code], "properties": found[code]} for code in found
+                {"code": code, "detail": WARNINGS[code].format(bytes=self._page_bytes), "properties": numbers}
+                for code, numbers in found.items()
             ]
         if document["open_graph"]:
             document["instead"] = None  # html5lib had to find it
@@ -102,6 +103,11 @@ class Explainer:
             why = "no_properties" if page["content"]["is_html"] else "not_html"
             document["why"] = {"code": why, "detail": WHY[why]}
         return study.preview, _present(**document)
+
+
+def image_of(graph: Object) -> Object:
+    """The image that a card shows: the first that has a URL."""
+    return next((image for image in graph.get("images", ()) if {"url", "secure_url"} & image.keys()), {})
 
 
 def _document(study: Study) -> Object:
@@ -144,8 +150,7 @@ def _of_page(document: Object, page_bytes: int) -> Iterator[Found]:
 def _of_graph(graph: Object) -> Iterator[Found]:
     if not graph:
         return
-    title, image = graph.get("title", ""), graph.get("image", "")
-    first: Object = next((one for one in graph.get("images", ()) if {"url", "secure_url"} & one.keys()), {})
+    title, image, first = graph.get("title", ""), graph.get("image", ""), image_of(graph)
     if not title:
         yield "title_missing", None
     elif len(title) > LONGEST_TITLE:

@@ -28,6 +28,7 @@ PAGES: dict[str, tuple[str, str]] = {
     "/untitled": ("text/html; charset=utf-8", CARD.replace("og:title", "og:type") + SIZE),
     "/undeclared": ("text/html", CARD + SIZE),
     "/behind": ("text/html; charset=utf-8", f"<p>{'a' * MIB}</p>{CARD}{SIZE}"),
+    "/before": ("text/html; charset=utf-8", f"<head>{CARD}{SIZE}</head><p>{'a' * MIB}</p>"),
     "/many": ("text/html; charset=utf-8", CARD + SIZE + '<meta property="og:x" content="1">' * 1025),
     "/heavy": ("text/html; charset=utf-8", CARD + '<meta property="og:image" content="/&quot;">' * 9000),
     "/verbose": ("text/html; charset=utf-8", CARD + f'<meta property="og:x" content="{"&quot;" * 900}">' * 150),
@@ -110,6 +111,7 @@ def test_the_open_graph_is_that_of_the_other_path(service: running.Service, orig
         ("/untitled", ["title_missing"]),
         ("/undeclared", ["charset_undeclared"]),
         ("/behind", ["page_too_long"]),
+        ("/before", []),  # no more of it needs to be read
         ("/early", ["page_cut"]),
         ("/many", ["limit_exceeded"]),
         ("/nothing", []),
@@ -123,6 +125,16 @@ def test_what_its_owner_should_know(service: running.Service, pages: str, path: 
         assert warning["detail"].endswith(".")
         names = [explanation["open_graph"]["properties"][number][0] for number in warning["properties"]]
         assert names in ([], ["og:image"], ["og:title"])
+
+
+def test_the_owner_of_a_long_page_learns_how_much_of_it_is_read(pages: str) -> None:
+    with running.service({"SCRAP_MAX_PAGE_BYTES": "4096"}) as service:
+        (warning,) = explain(service, f"{pages}/behind")["warnings"]
+        shown = client.request(
+            service.url, f"/?url={quote(pages, safe='')}/behind", headers={"Accept-Language": "ko"}
+        ).body.decode()
+    assert warning["detail"].startswith("Tags behind the first 4,096 bytes of the page are not read: put ")
+    assert "처음 4,096바이트 뒤에 있는 태그는 읽지 않습니다" in shown
 
 
 @pytest.mark.parametrize(

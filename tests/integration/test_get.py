@@ -23,13 +23,18 @@ PATIENCE = 30.0  # seconds
 def environment(**variables: str) -> dict[str, str]:
     """This process's, without what decides on colours; loopback may be fetched."""
     ours = {name: value for name, value in os.environ.items() if name not in {"NO_COLOR", "FORCE_COLOR", "COLUMNS"}}
-    return {**ours, "TERM": "xterm-256color", **OPEN, **variables}
+    return {**ours, "SCRAP": str(SCRAP), "TERM": "xterm-256color", **OPEN, **variables}
 
 
 def get(*arguments: str, stdin: str | bytes = "", **variables: str) -> subprocess.CompletedProcess[str]:
     """Runs `scrap get` with pipes."""
+    return piped('exec "$SCRAP" get "$@"', *arguments, stdin=stdin, **variables)
+
+
+def piped(command: str, *arguments: str, stdin: str | bytes = "", **variables: str) -> subprocess.CompletedProcess[str]:
+    """Runs a command line of bash with pipes; $SCRAP is `scrap`, $1… are the arguments."""
     done = subprocess.run(
-        [SCRAP, "get", *arguments],
+        ["bash", "-ec", command, "bash", *arguments],
         input=stdin.encode() if isinstance(stdin, str) else stdin,
         capture_output=True,
         env=environment(**variables),
@@ -40,11 +45,11 @@ def get(*arguments: str, stdin: str | bytes = "", **variables: str) -> subproces
 
 
 def shell(command: str, *arguments: str, **variables: str) -> "pexpect.spawn[str]":
-    """Runs a command line of bash on a terminal of its own; $SCRAP is `scrap`, $1… are the arguments."""
+    """Runs one likewise, on a terminal of its own."""
     return pexpect.spawn(
         "bash",
         ["-c", command, "bash", *arguments],
-        env=environment(SCRAP=str(SCRAP), **variables),
+        env=environment(**variables),
         encoding="utf-8",
         timeout=PATIENCE,
         dimensions=(40, 100),
@@ -233,15 +238,7 @@ class TestSeveral:
 class TestEnds:
     def test_a_reader_that_leaves(self, titled: str) -> None:
         urls = "".join(f"{titled}/{n}\n" for n in range(300))
-        line = "set -o pipefail; $SCRAP get --format ndjson - | head -1"
-        done = subprocess.run(
-            ["bash", "-c", line],
-            input=urls,
-            capture_output=True,
-            env=environment(SCRAP=str(SCRAP)),
-            text=True,
-            check=False,
-        )
+        done = piped("set -o pipefail; $SCRAP get --format ndjson - | head -1", stdin=urls)
         assert (titles(done.stdout), done.stderr, done.returncode) == (["/0"], "", 1)
 
     @pytest.mark.parametrize("arguments", ["$1/hold $1/b", "-"])
@@ -257,9 +254,19 @@ class TestEnds:
         terminal.sendintr()
         rest = terminal.read()
         terminal.close()
-        assert terminal.exitstatus == 130
+        assert terminal.exitstatus == 130, rest
         assert not re.search("Traceback|Error|Aborted|Exception", rest)
         assert rest.count("\x1b[?25l") <= rest.count("\x1b[?25h")  # the cursor is shown again
+
+    def test_control_c_while_the_bar_begins(self) -> None:
+        code = (
+            "import signal; from rich.live import Live; from scrap import cli; "
+            "Live.refresh = lambda _: signal.raise_signal(signal.SIGINT); cli.main(['get', 'a', 'b'])"
+        )
+        terminal = shell('exec "$1" -c "$2"', sys.executable, code)
+        rest = terminal.read()
+        terminal.close()
+        assert (terminal.exitstatus, rest.count("\x1b[?25l"), rest.count("\x1b[?25h")) == (130, 1, 1), rest
 
     @pytest.mark.parametrize(
         ("command", "code", "words"),
@@ -269,27 +276,13 @@ class TestEnds:
         ],
     )
     def test_a_stream_that_fails_is_said_in_a_line(self, titled: str, command: str, code: int, words: str) -> None:
-        done = subprocess.run(
-            ["bash", "-c", command, "bash", titled],
-            capture_output=True,
-            env=environment(SCRAP=str(SCRAP)),
-            text=True,
-            check=False,
-        )
+        done = piped(command, titled)
         assert (done.returncode, done.stdout, done.stderr.count("\n")) == (code, "", 1)
         assert words in done.stderr
 
     @pytest.mark.parametrize(("closed", "code"), [("<&-", 0), (">&-", 0), ("2>&-", 0), ("<&- >&- 2>&-", 0)])
     def test_streams_that_are_closed(self, titled: str, closed: str, code: int) -> None:
-        line = f"$SCRAP get $1/a - {closed}"
-        done = subprocess.run(
-            ["bash", "-c", line, "bash", titled],
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            env=environment(SCRAP=str(SCRAP)),
-            text=True,
-            check=False,
-        )
+        done = piped(f"$SCRAP get $1/a - {closed}", titled)
         assert (done.returncode, done.stderr) == (code, "")
 
 
@@ -371,14 +364,7 @@ class TestExamples:
         (tmp_path / "urls.txt").write_text(f"{titled}/a\n{titled}/b\n")
         for example in self.examples():
             line = re.sub(r"https://[a-z.]+", titled, example).replace("jq -r .open_graph.title", "cat")
-            done = subprocess.run(
-                ["bash", "-ec", line],
-                cwd=tmp_path,
-                capture_output=True,
-                env=environment(PATH=f"{SCRAP.parent}:{os.environ['PATH']}"),
-                text=True,
-                check=False,
-            )
+            done = piped(f"cd $1; {line}", str(tmp_path), PATH=f"{SCRAP.parent}:{os.environ['PATH']}")
             assert (done.returncode, done.stderr) == (0, ""), line
             assert "/" in done.stdout
 

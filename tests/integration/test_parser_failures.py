@@ -36,8 +36,7 @@ PARSED = b'{"title":"T","type":"website","properties":[["og:title","T"],["og:typ
 FAULTS = {
     "scanning": (scanner.Scanner, "_step"),
     "the last step": (scanner.Scanner, "_end"),
-    "making the document": (scanner.Scanner, "_document"),
-    "the end": (scanner.Scanner, "end"),
+    "making the document": (scanner.Scanner, "_metas"),
 }
 
 

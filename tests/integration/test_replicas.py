@@ -10,7 +10,7 @@ import orjson
 import pytest
 
 from scrap import urls
-from scrap.cache import entry, etag
+from scrap.cache import entry
 from scrap.cache.freshness import Freshness
 from scrap.cache.shared import _name
 from scrap.errors import Outcome
@@ -162,9 +162,8 @@ async def test_a_saturated_service_asks_nobody_before_it_rejects() -> None:
 def forged(key: str, change: dict[int, object], body: bytes = b'{"title":"forged"}') -> bytes:
     """An entry with the right seal, which anybody can compute, and some words of its head changed."""
     made = entry.preview(body, Outcome.OK, Freshness(100, 50, 500), now=time.time())
-    head = orjson.loads(entry.encode(key, made)[20:].removesuffix(body))
-    written = orjson.dumps([change.get(index, word) for index, word in enumerate(head)])
-    payload = len(written).to_bytes(4, "big") + written + body
+    head = orjson.loads(entry.encode(key, made)[16:].removesuffix(body))
+    payload = orjson.dumps([change.get(index, word) for index, word in enumerate(head)]) + b"\n" + body
     return blake2b(payload + key.encode(), digest_size=16, person=b"scrap entry %d" % entry.VERSION).digest() + payload
 
 
@@ -173,23 +172,16 @@ BAD_TIMES: tuple[object, ...] = (None, True, "1", [], -1, 1e300, 10**18)
 
 def test_a_forged_entry_is_a_miss(shared: RedisServer, origin: running.Origin) -> None:
     forgeries: list[dict[int, object]] = [
-        {0: "upstream_error"},
-        {0: "no_open_graph"},
-        {1: "upstream_status"},
-        {1: "a newer release's"},
-        {0: "upstream_error", 1: "upstream_status"},  # with a body
-        {0: "internal_error", 1: "internal"},
-        {0: "blocked", 1: "dns_failed"},
-        {2: 'x\r\nSet-Cookie: a="b"'},
-        {2: '"x"'},
-        {2: "\u20ac"},
-        {3: "200"},
-        {3: 10**18},
-        {4: 1e300},
-        {5: -1e300},
-        {10: "https://example.com/\r\nSet-Cookie: a=b"},
-        {10: 1},
-        *({index: time} for index in range(5, 10) for time in BAD_TIMES),
+        {0: "upstream_status"},  # with a body
+        {0: "a newer release's"},
+        {0: "internal"},
+        {1: "200"},
+        {1: 10**18},
+        {2: 1e300},
+        {3: "https://example.com/\r\nSet-Cookie: a=b"},
+        {3: 1},
+        {4: -1e300},
+        *({index: time} for index in range(4, 9) for time in BAD_TIMES),
     ]
     with running.service({"SCRAP_CACHE_URL": shared.url}) as service:
         until_up(service)
@@ -204,7 +196,7 @@ def test_a_forged_entry_is_a_miss(shared: RedisServer, origin: running.Origin) -
             assert (answer.status, answer.json["title"], answer.headers["Set-Cookie"]) == (200, title, None), change
         for body in (b"", b"[]", b"{", b"\xff", b'{"title":"' + b"x" * 300_000 + b'"}'):
             url = f"{origin.url}/card.html?body={len(body)}{body[:1].hex()}"
-            shared.admin.set(_name(url), forged(url, {2: etag.of(body)}, body))
+            shared.admin.set(_name(url), forged(url, {}, body))
             assert client.scrap(service.url, url).json["title"] == title
         assert figure(service, 'scrap_cache_shared_failures_total{kind="entry"}') == len(forgeries) + 5
         assert figure(service, "scrap_cache_shared_up") == 1

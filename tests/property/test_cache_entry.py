@@ -53,31 +53,29 @@ rubbish: st.SearchStrategy[object] = (
     st.none() | st.booleans() | st.integers(-(2**63), 2**64 - 1) | st.floats() | st.text() | st.just([]) | st.just({})
 )
 heads = st.tuples(
-    st.sampled_from([*Outcome]) | rubbish,
     st.none() | st.sampled_from([*Reason]) | rubbish,
-    st.just("right") | rubbish | st.just('"x"\r\nSet-Cookie: a=b'),
     statuses | rubbish,
     st.none() | ages | rubbish,
+    st.sampled_from(["", "https://example.com/", "https://example.com/\r\nSet-Cookie: a=b"]) | rubbish,
     times | rubbish,
     times | rubbish,
     times | rubbish,
     times | rubbish,
     st.just(0) | times | rubbish,
-    st.sampled_from(["", "https://example.com/", "https://example.com/\r\nSet-Cookie: a=b"]) | rubbish,
 )
 bodies = st.sampled_from([b"", b"{}", b'{"title":"x"}', b"[]", b"null", b'{"a":1']) | st.binary(max_size=20)
 
 
-@given(heads, bodies, entries, st.sets(st.integers(0, 10)), ages)
+@given(heads, st.none() | bodies, entries, st.sets(st.integers(0, 8)), ages)
 def test_a_forged_entry_is_nothing_or_clean(
-    head: tuple[object, ...], body: bytes, real: Entry, forged: set[int], later: float
+    head: tuple[object, ...], body: bytes | None, real: Entry, forged: set[int], later: float
 ) -> None:
-    words: list[object] = orjson.loads(encode("key", real)[20:].removesuffix(real.body))
+    words: list[object] = orjson.loads(encode("key", real)[16:].removesuffix(real.body))
     for index in forged:
-        words[index] = head[index] if head[index] != "right" else etag.of(body)
+        words[index] = head[index]
     written = orjson.dumps(words, option=orjson.OPT_PASSTHROUGH_SUBCLASS, default=str)
-    payload = len(written).to_bytes(4, "big") + written + (body if 2 in forged else real.body)
-    seal = blake2b(payload + b"key", digest_size=16, person=b"scrap entry 2").digest()
+    payload = written + b"\n" + (real.body if body is None else body)
+    seal = blake2b(payload + b"key", digest_size=16, person=b"scrap entry 3").digest()
     read = decode("key", seal + payload)
     if read is None:
         return

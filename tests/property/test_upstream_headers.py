@@ -20,8 +20,9 @@ from scrap import urls
 from scrap.errors import Reason, UpstreamError
 from scrap.fetch import FetchLimits, redirects, response, response_head
 from scrap.fetch.cookies import Jar, read_cookie, read_date
-from scrap.fetch.response import READ_BYTES, TLSNotClosed, TLSOverheadExceeded, UpstreamResponse
+from scrap.fetch.response import TLSNotClosed, TLSOverheadExceeded, UpstreamResponse
 from scrap.fetch.response_head import read_head
+from scrap.fetch.socket_reader import ConnectionResources
 from scrap.turns import Turns
 
 _TIMES = int(os.environ.get("SCRAP_FUZZ", "1"))
@@ -127,7 +128,7 @@ class DeafTransport(asyncio.Transport):
     ],
 )
 def test_a_body_without_a_length_is_broken_by_an_error_of_its_connection(error: Exception | None, broken: bool) -> None:
-    upstream = UpstreamResponse(HERE, b"", LIMITS, memoryview(bytearray(READ_BYTES)), Turns(), eager=True)
+    upstream = UpstreamResponse(HERE, ConnectionResources(LIMITS, Turns()))
     upstream.connection_made(DeafTransport())
     upstream.receive(memoryview(b"HTTP/1.1 200 OK\r\n\r\n<p"))
     upstream.connection_lost(error)
@@ -140,7 +141,7 @@ Read = tuple[int, dict[bytes, list[bytes]], bytes, bool, Reason | None]
 
 def received(*parts: bytes) -> Read:
     """What is read of a response in these parts: status, fields, body, whether it is cut, why it failed."""
-    upstream = UpstreamResponse(HERE, b"", LIMITS, memoryview(bytearray(READ_BYTES)), Turns(), eager=True)
+    upstream = UpstreamResponse(HERE, ConnectionResources(LIMITS, Turns()))
     upstream.connection_made(DeafTransport())
     for part in parts:
         upstream.receive(memoryview(part))
@@ -338,9 +339,9 @@ class CountingPattern:
         self._pattern = pattern
         self.searched = 0
 
-    def search(self, text: bytearray, start: int) -> re.Match[bytes] | None:
-        self.searched += len(text) - start
-        return self._pattern.search(text, start)
+    def search(self, text: bytearray, start: int, end: int) -> re.Match[bytes] | None:
+        self.searched += end - start
+        return self._pattern.search(text, start, end)
 
 
 def test_a_header_that_drips_is_searched_once(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -11,6 +11,7 @@ import yaml
 from scrap import explanation
 from scrap.cli.get_command import EXIT_CODES
 from scrap.errors import Outcome, Reason
+from scrap.fetch import FetchLimits
 from scrap.settings import SETTINGS
 from scripts import problem_types, settings_table
 
@@ -184,4 +185,5 @@ def test_private_names_of_libraries_are_listed() -> None:
 
 def test_every_warning_of_an_explanation_is_documented() -> None:
     documented = [row for row in rows("docs/explain.md") if row[0] in explanation.WARNINGS]
-    assert documented == [[code, detail] for code, detail in explanation.WARNINGS.items()]
+    sentences = {code: text.format(bytes=FetchLimits().decoded_bytes) for code, text in explanation.WARNINGS.items()}
+    assert documented == [list(row) for row in sentences.items()]

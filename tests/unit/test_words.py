@@ -73,7 +73,7 @@ def texts() -> dict[str, str]:
     modules = (path for package in ("scrap", "scrap_operator") for path in (ROOT / "service" / package).rglob("*.py"))
     return {
         **{f"reason {reason}": reason.sentence for reason in Reason},
-        **{f"title of {reason}": problem.title_of(reason) for reason in Reason},
+        **{f"title of {reason}": problem.members_of(reason)["title"] for reason in Reason},
         **{f"setting {setting.name}": setting.help for setting in SETTINGS},
         **help_of(observed(Metrics(version="1")).registry.collect()),
         **{f"metric {line.split()[2]}": line for line in operator if line.startswith("# HELP ")},

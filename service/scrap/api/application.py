@@ -37,9 +37,8 @@ class ExactRoute(Route):
     def matches(self, scope: Scope) -> tuple[Match, Scope]:
         if scope["path"] != self.path:
             return Match.NONE, {}
-        is_full = self.methods is None or scope["method"] in self.methods
-        child_scope = {"endpoint": self.endpoint, "path_params": {}, "template": self.template}
-        return Match.FULL if is_full else Match.PARTIAL, child_scope
+        match = Match.FULL if scope["method"] in {"GET", "HEAD"} else Match.PARTIAL
+        return match, {"endpoint": self.endpoint, "path_params": {}, "template": self.template}
 
 
 def public_app(
@@ -97,8 +96,10 @@ async def _without_slash(request: Request) -> Response:
     """Redirects to the path without its final slash.
 
     Starlette's redirect has the client's Host in it. A relative reference (RFC 3986, section 4.2) has neither that nor
-    the prefix of a proxy.
+    the prefix of a proxy. It cannot remove a slash that is percent-encoded: 404.
     """
+    if b"%" in request.scope["raw_path"]:
+        raise HTTPException(HTTPStatus.NOT_FOUND)
     query = request.scope["query_string"].decode("latin-1")
     location = f"../{request.scope['path'].split('/')[-2]}" + (f"?{query}" if query else "")
     return Response(status_code=HTTPStatus.PERMANENT_REDIRECT, headers={"Location": location})

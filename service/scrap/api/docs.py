@@ -34,8 +34,6 @@ def endpoints() -> Iterator[tuple[str, Endpoint]]:
 
 
 def endpoint(files: StaticFiles, name: str) -> Endpoint:
-    """The endpoint of one file."""
-
     async def send_file(request: Request) -> Response:
         # No ranges, which HTTP leaves to a server: Starlette's errors of them are no problems (RFC 9110, section 14.2).
         request.scope["headers"] = [field for field in request.scope["headers"] if field[0] != b"range"]

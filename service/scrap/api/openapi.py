@@ -9,7 +9,7 @@ import orjson
 from scrap import opengraph
 from scrap.api import explain, problem, scrap
 from scrap.api.docs import PAGES
-from scrap.errors import Fault, Reason
+from scrap.errors import Reason
 
 PATH = "/openapi.json"
 CACHE_CONTROL = "public, max-age=3600"  # it changes with our version alone
@@ -37,8 +37,10 @@ def render(version: str) -> bytes:
     for name, header in components["headers"].items():
         components["headers"][name] = {"schema": _STRING} | header
     components["schemas"]["OpenGraph"] = opengraph.SCHEMA
-    _fill(components["schemas"]["Problem"]["properties"])
-    components["responses"] = {_name(status): _response(status, reasons) for status, reasons in _problems().items()}
+    for name in ("type", "detail", "reason", "fault"):
+        components["schemas"]["Problem"]["properties"][name]["enum"] = sorted(problem.reasons_by(name))
+    by_status = sorted(problem.reasons_by("status").items())
+    components["responses"] = {_name(status): _response(status, reasons) for status, reasons in by_status}
     for path, item in document["paths"].items():
         get = item["get"]
         get["parameters"] = [_ref("parameters", name) for name in get["parameters"]]
@@ -58,22 +60,6 @@ def _ref(kind: str, name: str) -> dict[str, Any]:
 
 def _refs(kind: str, names: list[str]) -> dict[str, Any]:
     return {name: _ref(kind, name) for name in names}
-
-
-def _fill(properties: dict[str, dict[str, Any]]) -> None:
-    """Adds the values that the members of a problem may have."""
-    properties["type"]["enum"] = sorted({problem.type_of(reason) for reason in Reason})
-    properties["detail"]["enum"] = sorted(reason.sentence for reason in Reason)
-    properties["reason"]["enum"] = sorted(Reason)
-    properties["fault"]["enum"] = sorted(Fault)
-
-
-def _problems() -> dict[int, list[Reason]]:
-    """The reasons of each status."""
-    by_status: dict[int, list[Reason]] = {}
-    for reason in Reason:
-        by_status.setdefault(problem.status_of(reason), []).append(reason)
-    return dict(sorted(by_status.items()))
 
 
 def _name(status: int) -> str:

@@ -2,6 +2,7 @@
 
 from functools import cache
 from http import HTTPStatus
+from typing import Any
 
 import orjson
 from starlette.exceptions import HTTPException
@@ -14,9 +15,7 @@ from scrap.preview import MISS
 
 MEDIA_TYPE = "application/problem+json"
 _MEDIA = MEDIA_TYPE.encode()
-# Problem types are tag URIs (RFC 4151), which need no server; each has a page below this path as well.
-_TYPE_PREFIX = "tag:scrap.dev,2026:"
-HELP = "/problems/"
+HELP = "/problems/"  # of a page for each type
 
 # Status and title of a reason that is a problem type of its own.
 _OWN = {
@@ -41,31 +40,26 @@ def name_of(reason: Reason) -> str:
     return (reason if reason in _OWN else reason.outcome).replace("_", "-")
 
 
-def type_of(reason: Reason) -> str:
-    """The `type` of a reason's problem, a stable URI."""
-    return _TYPE_PREFIX + name_of(reason)
-
-
-def title_of(reason: Reason) -> str:
-    """The `title` of a reason's problem, the same for each of its type."""
-    return _OWN[reason][1] if reason in _OWN else _TITLES[reason.outcome]
-
-
-def status_of(reason: Reason) -> int:
-    return _OWN[reason][0] if reason in _OWN else reason.outcome.status
-
-
 @cache
-def members_of(reason: Reason) -> dict[str, object]:
+def members_of(reason: Reason) -> dict[str, Any]:
     """The members that every problem with this reason has."""
+    status, title = _OWN.get(reason) or (reason.outcome.status, _TITLES[reason.outcome])
     return {
-        "type": type_of(reason),
-        "title": title_of(reason),
-        "status": status_of(reason),
+        "type": f"tag:scrap.dev,2026:{name_of(reason)}",  # a tag URI (RFC 4151), which needs no server
+        "title": title,
+        "status": status,
         "detail": reason.sentence,
         "reason": reason.value,
         "fault": reason.fault.value,
     }
+
+
+def reasons_by(member: str) -> dict[Any, list[Reason]]:
+    """The reasons whose problems have the same value of a member, by that value."""
+    found: dict[Any, list[Reason]] = {}
+    for reason in Reason:
+        found.setdefault(members_of(reason)[member], []).append(reason)
+    return found
 
 
 @cache
@@ -87,17 +81,16 @@ class Problem(Response):
         upstream_status: int | None = None,
         retry_after: int | None = None,
     ) -> None:
-        summary.reason, summary.outcome, summary.status = reason, reason.outcome, status_of(reason)
-        summary.upstream_status = upstream_status
         members = {**members_of(reason), "instance": summary.request_id}
+        summary.reason, summary.outcome, summary.status = reason, reason.outcome, members["status"]
+        summary.upstream_status = upstream_status
         if upstream_status is not None:
             members["upstream_status"] = upstream_status
         self.background = None
         self.status_code = summary.status
         self.body = orjson.dumps(members)
-        length = b"%d" % len(self.body)
-        self.raw_headers = [(b"cache-control", b"no-store"), (b"content-type", _MEDIA), (b"content-length", length)]
-        self.raw_headers.append(_link(reason))
+        length = b"content-length", b"%d" % len(self.body)
+        self.raw_headers = [(b"cache-control", b"no-store"), (b"content-type", _MEDIA), length, _link(reason)]
         if summary.cache:  # a page was asked for
             self.raw_headers.append((b"server-timing", server_timing(summary)))
         if reason.outcome is Outcome.SHED:

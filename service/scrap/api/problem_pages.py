@@ -8,7 +8,7 @@ from starlette.responses import Response
 from starlette.staticfiles import StaticFiles
 
 from scrap.api.docs import HEADERS, PAGES, Endpoint, endpoint
-from scrap.api.problem import HELP, name_of, status_of, title_of, type_of
+from scrap.api.problem import HELP, members_of, name_of, reasons_by
 from scrap.errors import Reason
 
 TEMPLATE = f"{HELP}{{name}}"  # the route of them all, in metrics
@@ -16,35 +16,20 @@ TEMPLATE = f"{HELP}{{name}}"  # the route of them all, in metrics
 
 def endpoints() -> Iterator[tuple[str, Endpoint]]:
     """The path and the endpoint of each page, and of their style sheet."""
-    for name, reasons in by_name().items():
-        yield HELP + name, _page(render("problem.html", name, reasons), render("problem.md", name, reasons))
+    for reasons in reasons_by("type").values():
+        yield HELP + name_of(reasons[0]), _page(render("problem.html", reasons), render("problem.md", reasons))
     yield f"{HELP}problem.css", endpoint(StaticFiles(directory=PAGES), "problem.css")
 
 
-def by_name() -> dict[str, list[Reason]]:
-    """The reasons of each type, by its name."""
-    found: dict[str, list[Reason]] = {}
-    for reason in Reason:
-        found.setdefault(name_of(reason), []).append(reason)
-    return found
-
-
-def render(template: str, name: str, reasons: list[Reason]) -> str:
-    """The text of a type, in a template's format."""
+def render(template: str, reasons: list[Reason]) -> str:
+    """The text of the type that these reasons have, in a template's format."""
     from jinja2 import Environment, FileSystemLoader, select_autoescape  # noqa: PLC0415 - only a server has use for it
 
-    first = reasons[0]
-    texts = tomllib.loads((PAGES / "problems.toml").read_text())
+    name = name_of(reasons[0])
+    text = " ".join(tomllib.loads((PAGES / "problems.toml").read_text())[name].split())
     environment = Environment(loader=FileSystemLoader(PAGES), autoescape=select_autoescape(), trim_blocks=True)
-    return environment.get_template(template).render(
-        name=name,
-        type=type_of(first),
-        title=title_of(first),
-        status=status_of(first),
-        fault=first.fault,
-        text=" ".join(texts[name].split()),
-        reasons=reasons,
-    )
+    members = members_of(reasons[0])
+    return environment.get_template(template).render(members, name=name, text=text, reasons=reasons)
 
 
 def _page(html: str, markdown: str) -> Endpoint:

@@ -8,15 +8,12 @@ import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from itertools import product
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
 from scrap.cache.entry import Entry, EntryState, failed_or_stale
 from scrap.cache.memory import Memory
 from scrap.cache.remote import Remote
 from scrap.events import Emit
-
-if TYPE_CHECKING:
-    from scrap.cache.shared import Shared
 
 # The label value of each state.
 _STATES = {EntryState.FRESH: "fresh", EntryState.STALE: "stale", EntryState.HELD: "stale", None: "miss"}
@@ -24,8 +21,6 @@ _STATES = {EntryState.FRESH: "fresh", EntryState.STALE: "stale", EntryState.HELD
 
 @dataclass(frozen=True, slots=True)
 class CacheLimits:
-    """How much is kept in this process."""
-
     # Bytes of memory, overhead included. A preview takes about 2 KB; more: fewer fetches, a larger process.
     memory: int = 32 * 1024 * 1024
 
@@ -44,7 +39,13 @@ class Cache:
         self, limits: CacheLimits, remote: Remote, *, emit: Emit, clock: Callable[[], float] = time.time
     ) -> None:
         self.memory = Memory(limits.memory)
-        self._shared = _connect(remote, emit) if remote.url else None
+        self._shared = None
+        if remote.url:
+            from scrap.cache.shared import Shared  # noqa: PLC0415 - redis-py slows down no start without a shared level
+
+            self._shared = Shared(remote, emit=emit)
+        # How many entries were sent to the shared level, by result.
+        self.shared_writes: Mapping[tuple[str, ...], int] = self._shared.writes if self._shared else {}
         self._clock = clock
         # How many there were, by level and result. Every hit would emit an event otherwise.
         self.lookups: dict[tuple[str, ...], int] = dict.fromkeys(product(("memory", "shared"), _STATES.values()), 0)
@@ -53,11 +54,6 @@ class Cache:
     def shared_up(self) -> bool | None:
         """Whether the shared level is in use; None where there is none."""
         return None if self._shared is None else self._shared.up
-
-    @property
-    def shared_writes(self) -> Mapping[tuple[str, ...], int]:
-        """How many entries were sent to the shared level, by result; nothing where there is none."""
-        return {} if self._shared is None else self._shared.writes
 
     def start(self) -> None:
         if self._shared is not None:
@@ -112,9 +108,3 @@ class Cache:
         if now < failed.fresh_until:
             self.put(key, entry)
         return entry
-
-
-def _connect(remote: Remote, emit: Emit) -> "Shared":
-    from scrap.cache.shared import Shared  # noqa: PLC0415 - redis-py slows down no start without a shared level
-
-    return Shared(remote, emit=emit)

@@ -2,7 +2,6 @@
 
 import math
 import re
-import struct
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from hashlib import blake2b
@@ -14,15 +13,13 @@ from scrap.cache import etag
 from scrap.cache.freshness import Freshness, FreshnessPolicy, of_failure, passing
 from scrap.errors import Outcome, Reason, ScrapError, UpstreamError
 
-VERSION = 2  # of the encoding below; a new one is a new name space in the shared level
+VERSION = 3  # of the encoding below; a new one is a new name space in the shared level
 OVERHEAD = 800  # bytes that an entry costs beside its key and body, measured on CPython 3.11; a test compares
 
-_DIGEST = 16  # bytes before the payload
-_HEAD_LENGTH = struct.Struct(">I")
+_DIGEST = 16  # bytes before the head
+_HEAD = ("reason", "upstream_status", "retry_after", "location")
 _TIMES = ("stored", "fresh_until", "swr_until", "sie_until", "held_until")
-_HEAD = ("outcome", "reason", "etag", "upstream_status", "retry_after", *_TIMES, "location")
 _PERSON = b"scrap entry %d" % VERSION
-_OUTCOMES = {outcome.value: outcome for outcome in Outcome}
 _REASONS = {reason.value: reason for reason in Reason}
 _KEPT = frozenset({Outcome.BLOCKED, Outcome.UPSTREAM_ERROR, Outcome.TIMEOUT})  # what `freshness.of_failure` keeps
 _VARY = (b"vary", b"accept-language")
@@ -60,24 +57,17 @@ class Entry:
     headers: tuple[tuple[bytes, bytes], ...] = field(init=False, compare=False, repr=False)
 
     def __post_init__(self) -> None:
-        fields: list[tuple[bytes, bytes]]
-        fields = [(b"cache-control", self.cache_control.encode()), (b"etag", self.etag.encode()), _VARY]
+        # Less Age, it is what is left (RFC 9111, section 5.2.2; RFC 5861). It never changes while an entry lives, a
+        # stale one included: its Age has then passed max-age.
+        control = f"public, max-age={int(self.fresh_until - self.stored)}"
+        if self.swr_until > self.fresh_until:
+            control += f", stale-while-revalidate={int(self.swr_until - self.fresh_until)}"
+        if self.sie_until > self.fresh_until:
+            control += f", stale-if-error={int(self.sie_until - self.fresh_until)}"
+        fields = [(b"cache-control", control.encode()), (b"etag", self.etag.encode()), _VARY]
         if self.location:
             fields.append((b"content-location", self.location.encode()))
         object.__setattr__(self, "headers", tuple(fields))
-
-    @property
-    def cache_control(self) -> str:
-        """Cache-Control; less `age`, it is what is left (RFC 9111, section 5.2.2; RFC 5861).
-
-        It never changes while an entry lives, a stale one included: its Age has then passed max-age.
-        """
-        value = f"public, max-age={int(self.fresh_until - self.stored)}"
-        if self.swr_until > self.fresh_until:
-            value += f", stale-while-revalidate={int(self.swr_until - self.fresh_until)}"
-        if self.sie_until > self.fresh_until:
-            value += f", stale-if-error={int(self.sie_until - self.fresh_until)}"
-        return value
 
     @property
     def size(self) -> int:
@@ -148,9 +138,8 @@ def failed_or_stale(failed: Entry, stale: Entry | None, now: float, *, hold: flo
 
 
 def encode(key: str, entry: Entry) -> bytes:
-    """Writes an entry for the shared level: a digest, a head's length, the head in JSON, the body."""
-    head = orjson.dumps([getattr(entry, name) for name in _HEAD])
-    payload = _HEAD_LENGTH.pack(len(head)) + head + entry.body
+    """Writes an entry for the shared level: a digest, a line of JSON, the body. Outcome and etag follow from these."""
+    payload = orjson.dumps([getattr(entry, name) for name in (*_HEAD, *_TIMES)]) + b"\n" + entry.body
     return _digest(key, payload) + payload
 
 
@@ -162,34 +151,37 @@ def decode(key: str, data: bytes) -> Entry | None:
     payload = data[_DIGEST:]
     if data[:_DIGEST] != _digest(key, payload):
         return None
+    head, _, body = payload.partition(b"\n")
     try:
-        (length,) = _HEAD_LENGTH.unpack_from(payload)
-        start = _HEAD_LENGTH.size
-        return _read(orjson.loads(payload[start : start + length]), payload[start + length :])
-    except (ValueError, TypeError, LookupError, struct.error):
+        return _read(body, *orjson.loads(head))
+    except (ValueError, TypeError, LookupError):
         return None
 
 
-def _read(head: list[Any], body: bytes) -> Entry:
-    """The entry with this head and body; raises ValueError, TypeError or LookupError where it is none."""
-    outcome, reason, tag, status, retry_after, *times, location = head
-    entry = Entry(
-        outcome=_OUTCOMES[outcome],
-        reason=None if reason is None else _REASONS[reason],
-        body=body,
-        etag=str(tag),
-        location=str(location),
-        upstream_status=None if status is None else int(_number(status, 100, 599)),
-        retry_after=None if retry_after is None else _number(retry_after, 0, _LONGEST),
-        **{name: _number(time, 0, _LATEST) for name, time in zip(_TIMES, times, strict=True)},
-    )
-    first, last = sorted((entry.swr_until, entry.sie_until))
-    if not entry.stored <= entry.fresh_until <= first <= last <= entry.stored + _LONGEST:
+def _read(body: bytes, reason: Any, status: Any, retry_after: Any, location: Any, *times: Any) -> Entry:
+    """The entry with this body and head; raises ValueError, TypeError or LookupError where it is none."""
+    known: dict[str, Any] = {name: _number(time, 0, _LATEST) for name, time in zip(_TIMES, times, strict=True)}
+    stored, fresh_until, swr_until, sie_until, held_until = known.values()
+    first, last = sorted((swr_until, sie_until))
+    if not (stored <= fresh_until <= first <= last <= stored + _LONGEST and held_until <= sie_until):
         raise ValueError("times out of order")
-    if entry.held_until > entry.sie_until:
-        raise ValueError("held for longer than it is kept")
-    (_check_preview if reason is None else _check_failure)(entry)
-    return entry
+    if reason is None:
+        graph = orjson.loads(body)
+        if not isinstance(graph, dict) or (status, retry_after) != (None, None):
+            raise ValueError("no preview")
+        if location != "" and (len(location) > _LONGEST_LOCATION or not _LOCATION.fullmatch(location)):
+            raise ValueError("no URL")
+        outcome = Outcome.OK if graph else Outcome.NO_OPEN_GRAPH
+        return Entry(outcome=outcome, body=body, etag=etag.of(body), location=location, **known)
+    reason = _REASONS[reason]
+    has_response = (status, retry_after) != (None, None)
+    if reason.outcome not in _KEPT or (has_response and reason.outcome is not Outcome.UPSTREAM_ERROR):
+        raise ValueError("no failure that is kept")
+    if (body, location, held_until) != (b"", "", 0) or not fresh_until == first == last:
+        raise ValueError("a failure with a preview's head")
+    status = None if status is None else int(_number(status, 100, 599))
+    retry_after = None if retry_after is None else _number(retry_after, 0, _LONGEST)
+    return Entry(outcome=reason.outcome, reason=reason, upstream_status=status, retry_after=retry_after, **known)
 
 
 def _number(value: object, least: float, most: float) -> float:
@@ -197,28 +189,6 @@ def _number(value: object, least: float, most: float) -> float:
     if type(value) not in {int, float} or not least <= value <= most:  # type: ignore[operator]  # bool is no number
         raise ValueError(f"{value!r} is no number from {least} to {most}")
     return float(value)  # type: ignore[arg-type]
-
-
-def _check_preview(entry: Entry) -> None:
-    graph = orjson.loads(entry.body)
-    if not isinstance(graph, dict) or entry.outcome is not (Outcome.OK if graph else Outcome.NO_OPEN_GRAPH):
-        raise ValueError("no Open Graph")
-    if entry.etag != etag.of(entry.body) or entry.retry_after is not None:
-        raise ValueError("no preview's head")
-    if entry.location and (len(entry.location) > _LONGEST_LOCATION or not _LOCATION.fullmatch(entry.location)):
-        raise ValueError("no URL")
-
-
-def _check_failure(entry: Entry) -> None:
-    assert entry.reason is not None  # noqa: S101 - it is checked
-    if entry.outcome is not entry.reason.outcome or entry.outcome not in _KEPT:
-        raise ValueError("no failure that is kept")
-    if entry.outcome is not Outcome.UPSTREAM_ERROR and (entry.upstream_status, entry.retry_after) != (None, None):
-        raise ValueError("a status without a response")
-    if entry.body or entry.etag or entry.location or entry.held_until:
-        raise ValueError("a failure with a preview's head")
-    if not entry.fresh_until == entry.swr_until == entry.sie_until:
-        raise ValueError("no failure's head")
 
 
 def _digest(key: str, payload: bytes) -> bytes:

@@ -18,7 +18,7 @@ class _Flight(Generic[T]):
     """One piece of work, the task that does it, and the requests that joined."""
 
     task: asyncio.Task[Any]
-    is_wanted = True  # even without waiters
+    clients = 1  # that wait for it; a task of the service's own counts as one
     is_abandoned = False
     lingering: asyncio.TimerHandle | None = None
 
@@ -52,8 +52,8 @@ class Flights(Generic[T]):
         disconnect = disconnect or Disconnect()
         try:
             if not disconnect.happened:
-                if key in self._flights:
-                    result = await self._join(key, self._flights[key], disconnect)
+                if flight := self._flights.get(key):
+                    result = await self._join(key, flight, disconnect)
                 else:
                     flight = self._flights[key] = _Flight()
                     disconnect.callback = partial(self._leave, key, flight)
@@ -78,24 +78,23 @@ class Flights(Generic[T]):
             self._tasks.add(asyncio.create_task(self._fly_alone(key, flight, make), name=f"flight {key}"))
 
     async def aclose(self) -> None:
-        """Cancels all work and waits until it is over."""
         for task in (tasks := list(self._tasks)):
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
 
     async def _join(self, key: str, flight: _Flight[T], disconnect: Disconnect) -> T:
-        """Waits for another task's work."""
         self._emit(_JOINED)
         waiter: asyncio.Future[T] = asyncio.get_running_loop().create_future()
         disconnect.callback = waiter.cancel
         flight.waiters.add(waiter)
+        flight.clients += 1
         if flight.lingering is not None:
             flight.lingering.cancel()
         try:
             return await waiter
         finally:
             flight.waiters.discard(waiter)
-            self._linger_unwanted(key, flight)
+            self._leave(key, flight)
 
     async def _fly(self, key: str, flight: _Flight[T], make: Make[T]) -> T:
         """Does the work; its result or failure is that of the requests that joined, too."""
@@ -137,12 +136,8 @@ class Flights(Generic[T]):
                 flight.task.get_loop().call_exception_handler(context)
 
     def _leave(self, key: str, flight: _Flight[T]) -> None:
-        """The client of the request that does the work has left."""
-        flight.is_wanted = False
-        self._linger_unwanted(key, flight)
-
-    def _linger_unwanted(self, key: str, flight: _Flight[T]) -> None:
-        if not (flight.waiters or flight.is_wanted or flight.task not in self._tasks):
+        flight.clients -= 1
+        if not flight.clients and flight.task in self._tasks:
             flight.lingering = flight.task.get_loop().call_later(self._linger, self._abandon, key, flight)
 
     def _abandon(self, key: str, flight: _Flight[T]) -> None:

@@ -69,7 +69,10 @@ def of_page(fields: Fields, *, now: float, delay: float = 0.0, policy: Freshness
     Its header fields came at `now`, in seconds since the epoch, `delay` seconds after the request.
     """
     directives = directives_of(b", ".join(fields.get(b"cache-control", ())))
-    if _unstorable(directives):
+    # Not to be kept, or not to be shown unasked (sections 5.2.2.3, .4 and .7); `private="Set-Cookie"` and
+    # `no-cache="…"` are of single fields, none of which a preview holds.
+    not_kept = "no-store" in directives and "must-understand" not in directives
+    if not_kept or directives.get("no-cache", "") is None or directives.get("private", "") is None:
         return Freshness(policy.minimum)
     generated = _date(fields[b"date"][0][:_MAX_DATE]) if b"date" in fields else None
     promised = _promised(directives, fields, now if generated is None else generated)
@@ -89,9 +92,7 @@ def of_failure(reason: Reason, *, retry_after: float | None = None, policy: Fres
         return policy.blocked
     if outcome not in {Outcome.UPSTREAM_ERROR, Outcome.TIMEOUT}:
         return 0.0
-    if retry_after is None:
-        return policy.negative
-    return max(1.0, retry_after)
+    return policy.negative if retry_after is None else max(1.0, retry_after)
 
 
 def passing(reason: Reason, status: int | None) -> bool:
@@ -112,16 +113,6 @@ def directives_of(cache_control: bytes) -> dict[str, str | None]:
         name, quoted, token = match.groups()
         directives.setdefault(name.lower(), quoted if quoted is not None else token)
     return directives
-
-
-def _unstorable(directives: Mapping[str, str | None]) -> bool:
-    """Whether the page asks not to be kept, or not to be shown unasked (RFC 9111, sections 5.2.2.3, .4 and .7).
-
-    `private="Set-Cookie"` and `no-cache="…"` are of single fields, none of which a preview holds.
-    """
-    if "no-store" in directives and "must-understand" not in directives:
-        return True
-    return directives.get("no-cache", "") is None or directives.get("private", "") is None
 
 
 def _promised(directives: Mapping[str, str | None], fields: Fields, generated: float) -> float | None:
@@ -159,8 +150,7 @@ def _seconds(text: str | None) -> int | None:
     """Reads a delta-seconds (RFC 9111, section 1.2.2); None where it is none."""
     if text is None or not (text.isascii() and text.isdigit()):
         return None
-    digits = text.lstrip("0") or "0"
-    return min(int(digits), _LONGEST) if len(digits) <= 10 else _LONGEST
+    return min(int(text.lstrip("0")[:11] or 0), _LONGEST)  # more digits say no more
 
 
 @lru_cache(1024)  # Date is the same text for all pages of a second, and takes 25 µs to read

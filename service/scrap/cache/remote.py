@@ -25,8 +25,6 @@ class Remote:
 
 
 class SharedCacheErrorKind(StrEnum):
-    """What failed at the shared level."""
-
     TIMEOUT = "timeout"  # no reply in time
     CONNECTION = "connection"  # refused, reset, closed, or still loading its data
     AUTH = "auth"  # the password or its permissions

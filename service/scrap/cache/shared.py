@@ -13,21 +13,12 @@ import asyncio
 import random
 from base64 import urlsafe_b64encode
 from hashlib import blake2b
-from typing import Any, NamedTuple, TypeVar
+from typing import Any, TypeVar
 
+from redis import exceptions as redis_errors
 from redis.asyncio import Redis
 from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
-from redis.exceptions import (
-    AuthenticationError,
-    AuthorizationError,
-    NoPermissionError,
-    OutOfMemoryError,
-    ReadOnlyError,
-    ResponseError,
-)
-from redis.exceptions import ConnectionError as RedisConnectionError
-from redis.exceptions import TimeoutError as RedisTimeoutError
 
 from scrap.cache.entry import VERSION, Entry, decode, encode
 from scrap.cache.remote import Remote, SharedCacheErrorKind
@@ -35,18 +26,16 @@ from scrap.events import Emit, SharedCacheFailed
 
 T = TypeVar("T")
 _STORED = "stored"
+_KINDS: dict[tuple[type[Exception], ...], SharedCacheErrorKind] = {  # the first that is one of these counts
+    (TimeoutError, redis_errors.TimeoutError): SharedCacheErrorKind.TIMEOUT,
+    (redis_errors.AuthenticationError, redis_errors.AuthorizationError): SharedCacheErrorKind.AUTH,
+    (redis_errors.NoPermissionError,): SharedCacheErrorKind.AUTH,
+    (redis_errors.OutOfMemoryError,): SharedCacheErrorKind.OUT_OF_MEMORY,
+    (redis_errors.ReadOnlyError,): SharedCacheErrorKind.READ_ONLY,
+    (redis_errors.ResponseError,): SharedCacheErrorKind.REFUSED,
+    (redis_errors.ConnectionError, OSError): SharedCacheErrorKind.CONNECTION,
+}
 _BATCH = 64  # commands in one pipeline: enough to share its cost, few enough for the timeout
-
-
-class _Read(NamedTuple):
-    name: str
-    value: asyncio.Future[bytes]
-
-
-class _Write(NamedTuple):
-    key: str
-    entry: Entry
-    ttl: float
 
 
 class Shared:
@@ -70,8 +59,8 @@ class Shared:
             protocol=2,  # no handshake; proxies and old servers speak it, too
             driver_info=None,
         )
-        self._reads: asyncio.Queue[_Read] = asyncio.Queue(remote.backlog)
-        self._writes: asyncio.Queue[_Write] = asyncio.Queue(remote.backlog)
+        self._reads: asyncio.Queue[tuple[str, asyncio.Future[bytes]]] = asyncio.Queue(remote.backlog)
+        self._writes: asyncio.Queue[tuple[str, Entry, float]] = asyncio.Queue(remote.backlog)
         self._down = asyncio.Event()
         self._down.set()
         self._pause = 0.0  # until the next try
@@ -89,11 +78,11 @@ class Shared:
 
     async def get(self, key: str) -> Entry | None:
         """The entry that some replica stored, or None; while the level is not `up`, after all of `Remote.timeout`."""
-        read = _Read(_name(key), asyncio.get_running_loop().create_future())
+        value: asyncio.Future[bytes] = asyncio.get_running_loop().create_future()
         try:
-            self._reads.put_nowait(read)
+            self._reads.put_nowait((_name(key), value))
             async with asyncio.timeout(self._remote.timeout):
-                data = await read.value
+                data = await value
         except asyncio.QueueFull:
             self._report(SharedCacheErrorKind.BACKLOG)
             return None
@@ -110,7 +99,7 @@ class Shared:
         if not self.up or entry.size > self._remote.value_bytes:
             return
         try:
-            self._writes.put_nowait(_Write(key, entry, ttl))
+            self._writes.put_nowait((key, entry, ttl))
         except asyncio.QueueFull:
             self._report(SharedCacheErrorKind.BACKLOG)
             self.writes[(SharedCacheErrorKind.BACKLOG,)] += 1
@@ -119,10 +108,10 @@ class Shared:
         while True:
             reads = await _batch(self._reads)
             end = self._remote.value_bytes  # a byte more than an entry; a foreign value may be half a gigabyte
-            values = await self._execute([("GETRANGE", read.name, 0, end) for read in reads])
-            for read, value in zip(reads, values, strict=True):
-                if not read.value.done():
-                    read.value.set_result(value if isinstance(value, bytes) else b"")
+            replies = await self._execute([("GETRANGE", name, 0, end) for name, _ in reads])
+            for (_, value), reply in zip(reads, replies, strict=True):
+                if not value.done():
+                    value.set_result(reply if isinstance(reply, bytes) else b"")
 
     async def _write(self) -> None:
         while True:
@@ -133,14 +122,18 @@ class Shared:
             for reply in replies:
                 self.writes[(reply if isinstance(reply, SharedCacheErrorKind) else _STORED,)] += 1
 
-    async def _execute(self, commands: list[tuple[str | bytes | int, ...]]) -> list[Any]:
-        """Sends commands together; returns each reply, or the kind of its failure."""
+    async def _send(self, commands: list[tuple[str | bytes | int, ...]]) -> list[Any]:
+        """Sends commands together; returns each reply, or its error. Raises where they have none."""
         pipeline = self._client.pipeline(transaction=False)
         for command in commands:
             pipeline.execute_command(*command)
+        async with asyncio.timeout(self._remote.timeout):
+            return await pipeline.execute(raise_on_error=False)
+
+    async def _execute(self, commands: list[tuple[str | bytes | int, ...]]) -> list[Any]:
+        """Sends commands together; returns each reply, or the kind of its failure."""
         try:
-            async with asyncio.timeout(self._remote.timeout):
-                replies = await pipeline.execute(raise_on_error=False)
+            replies = await self._send(commands)
         except Exception as error:  # noqa: BLE001 - whatever it is, it is counted by its kind
             self._fail(kind := _kind(error))
             return [kind] * len(commands)
@@ -152,29 +145,24 @@ class Shared:
         return replies
 
     async def _watch(self) -> None:
-        """Takes the level into use when the server responds, at the start and after every failure."""
+        """Takes the level into use when the server responds, at the start and after every failure.
+
+        It is tried by a real read, for a PING may be quick where that is not.
+        """
         while True:
             await self._down.wait()
             await asyncio.sleep(self._pause * random.uniform(0.8, 1.2))  # noqa: S311 - replicas do not return at once
             self._pause = min(max(self._remote.retry_first, 2 * self._pause), self._remote.retry_last)
-            if await self._responds():
+            try:
+                replies = await self._send([("PING",), ("GETRANGE", _name(""), 0, 0)])
+            except Exception as error:  # noqa: BLE001 - as above
+                replies = [error]
+            errors = [reply for reply in replies if isinstance(reply, Exception)]
+            if errors or replies[0] is not True:
+                self._report(_kind(errors[0]) if errors else SharedCacheErrorKind.PROTOCOL)
+            else:
                 self._down.clear()
                 self.up = True
-
-    async def _responds(self) -> bool:
-        """Whether the server does what requests need: a real read, for a PING may be quick where that is not."""
-        try:
-            async with asyncio.timeout(self._remote.timeout):
-                pipeline = self._client.pipeline(transaction=False)
-                pipeline.ping()
-                pipeline.getrange(_name(""), 0, 0)
-                known, _ = await pipeline.execute()
-        except Exception as error:  # noqa: BLE001 - as above
-            self._report(_kind(error))
-            return False
-        if known is not True:
-            self._report(SharedCacheErrorKind.PROTOCOL)
-        return known is True
 
     def _fail(self, kind: SharedCacheErrorKind) -> None:
         """Takes the level out of use; many look-ups may fail of one cause, which is one failure."""
@@ -188,16 +176,15 @@ class Shared:
         while not self._writes.empty():
             self._writes.get_nowait()
         while not self._reads.empty():
-            read = self._reads.get_nowait()
-            if not read.value.done():
-                read.value.set_result(b"")
+            _, value = self._reads.get_nowait()
+            if not value.done():
+                value.set_result(b"")
 
     def _report(self, kind: SharedCacheErrorKind) -> None:
         self._emit(SharedCacheFailed(kind))
 
 
 async def _batch(queue: asyncio.Queue[T]) -> list[T]:
-    """What waits in the queue, at least one."""
     batch = [await queue.get()]
     while len(batch) < _BATCH and not queue.empty():
         batch.append(queue.get_nowait())
@@ -211,19 +198,5 @@ def _name(key: str) -> str:
 
 
 def _kind(error: Exception) -> SharedCacheErrorKind:
-    """The kind of a redis-py error; nothing else reads them."""
-    match error:
-        case TimeoutError() | RedisTimeoutError():
-            return SharedCacheErrorKind.TIMEOUT
-        case AuthenticationError() | AuthorizationError() | NoPermissionError():
-            return SharedCacheErrorKind.AUTH
-        case OutOfMemoryError():
-            return SharedCacheErrorKind.OUT_OF_MEMORY
-        case ReadOnlyError():
-            return SharedCacheErrorKind.READ_ONLY
-        case ResponseError():
-            return SharedCacheErrorKind.REFUSED
-        case RedisConnectionError() | OSError():
-            return SharedCacheErrorKind.CONNECTION
-        case _:
-            return SharedCacheErrorKind.PROTOCOL
+    kinds = (kind for errors, kind in _KINDS.items() if isinstance(error, errors))
+    return next(kinds, SharedCacheErrorKind.PROTOCOL)

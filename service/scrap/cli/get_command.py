@@ -67,8 +67,11 @@ def get(given: tuple[str, ...], form: str, verbose: bool, **values: Any) -> None
 
     output = Output(given, form)
     try:
-        with output.bar:
+        try:
+            output.bar.start()
             uvloop.run(_each(_addresses(given), Settings(values), verbose, output.add))
+        finally:
+            output.bar.stop()  # after a Ctrl-C in `start` as well, which has hidden the cursor
         output.end()
     except SettingError as error:
         raise click.UsageError(str(error)) from None

@@ -7,17 +7,12 @@ multicast, fec0::1 and 168.63.129.16.
 from bisect import bisect_right
 from collections.abc import Iterator
 from ipaddress import IPv4Address, IPv6Address
+from operator import itemgetter
 
 from scrap.fetch import iana
 from scrap.fetch.verdict import GuardVerdict
 
 Address = IPv4Address | IPv6Address
-
-_Range = tuple[int, int, GuardVerdict]
-_V4: list[_Range] = [(first, last, GuardVerdict(word)) for first, last, word in iana.V4]
-_V6: list[_Range] = [(first, last, GuardVerdict(word)) for first, last, word in iana.V6]
-_V4_FIRSTS = [first for first, _, _ in _V4]
-_V6_FIRSTS = [first for first, _, _ in _V6]
 
 _V4_MAPPED = 0xFFFF  # ::ffff:0:0/96, the upper 96 bits
 _ISATAP = {0x0000_5EFE, 0x0200_5EFE}  # bits 64 to 95 of an interface identifier (RFC 5214, section 6.1)
@@ -29,26 +24,22 @@ def classify(address: Address) -> GuardVerdict:
     An IPv6 address that carries IPv4 addresses is as public as each of them is, and as its own block is.
     """
     if isinstance(address, IPv4Address):
-        return _look_up(int(address), _V4, _V4_FIRSTS)
+        return _look_up(int(address), iana.V4)
     if address.scope_id is not None:
         return GuardVerdict.ZONE
     number = int(address)
     for inner in _embedded(number):
-        verdict = _look_up(inner, _V4, _V4_FIRSTS)
+        verdict = _look_up(inner, iana.V4)
         if verdict is not GuardVerdict.PUBLIC:
             return verdict
     if number >> 32 == _V4_MAPPED:  # the kernel connects by IPv4: nothing but the inner address counts
         return GuardVerdict.PUBLIC
-    return _look_up(number, _V6, _V6_FIRSTS)
+    return _look_up(number, iana.V6)
 
 
-def _look_up(number: int, table: list[_Range], firsts: list[int]) -> GuardVerdict:
-    index = bisect_right(firsts, number) - 1
-    if index >= 0:
-        _, last, verdict = table[index]
-        if number <= last:
-            return verdict
-    return GuardVerdict.PUBLIC
+def _look_up(number: int, table: tuple[tuple[int, int, str], ...]) -> GuardVerdict:
+    _, last, verdict = table[bisect_right(table, number, key=itemgetter(0)) - 1]  # 0 is in the first range
+    return GuardVerdict(verdict) if number <= last else GuardVerdict.PUBLIC
 
 
 def _embedded(number: int) -> Iterator[int]:

@@ -1,6 +1,6 @@
 """Content codings undone in bounded steps (RFC 9110, section 8.4).
 
-A decoder gives what it has in pieces of at most one step, lazily: a consumer that takes no more stops the inflating.
+A decoder gives pieces of at most one step, lazily: a consumer that takes no more stops the inflating.
 No layer of a stacked coding gives more than the page's limit, so nothing is inflated in order to be thrown away.
 """
 
@@ -42,37 +42,32 @@ class Zlib:
         self._members = members
         self._gzip = gzip
         self._inflater = zlib.decompressobj(_GZIP)
-        self._begun = gzip  # deflate: the first two bytes decide which
-        self._start = b""
-        self._over = False
+        self._start = b"" if not gzip else None  # the first two bytes of deflate decide which it is
 
     @property
     def finished(self) -> bool:
         return self._inflater.eof
 
     def feed(self, data: bytes) -> Iterator[bytes]:
-        if not self._begun:
+        if self._start is not None:
             data = self._start = self._start + data
             if len(data) < 2:
                 return
             is_zlib = data[0] & 0x0F == 8 and (data[0] << 8 | data[1]) % 31 == 0  # RFC 1950's check bits; else RFC 1951
             self._inflater = zlib.decompressobj(zlib.MAX_WBITS if is_zlib else -zlib.MAX_WBITS)
-            self._begun = True
-        while data and not self._over:
-            if self._inflater.eof:
-                self._over = not (self._gzip and data.startswith(b"\x1f"))
-                if not self._over:
-                    self._members = _next_member(self._members)
-                    self._inflater = zlib.decompressobj(_GZIP)
-                continue
+            self._start = None
+        piece = b""
+        while data or len(piece) == self._step:  # a full piece: it may hold something back
+            if self._inflater.eof and data:
+                self._gzip = self._gzip and data.startswith(b"\x1f")
+                if not self._gzip:
+                    return
+                self._members = _next_member(self._members)
+                self._inflater = zlib.decompressobj(_GZIP)
             piece = self._inflater.decompress(data, self._step)
+            data = self._inflater.unused_data or self._inflater.unconsumed_tail
             if piece:
                 yield piece
-            data = self._inflater.unused_data if self._inflater.eof else self._inflater.unconsumed_tail
-            while not data and len(piece) == self._step:  # its last step was full: it may hold something back
-                piece = self._inflater.decompress(b"", self._step)
-                if piece:
-                    yield piece
 
 
 class Brotli:
@@ -145,13 +140,9 @@ CODING_ERRORS = (zlib.error, brotli.error, zstd.ZstdError)
 
 
 def codings(content_encoding: str, limits: FetchLimits) -> list[Coding]:
-    """Reads a Content-Encoding header.
+    """Makes what undoes each coding of a Content-Encoding header, outermost first.
 
-    Returns:
-        What undoes each coding, outermost first; empty where there is nothing to undo.
-
-    Raises:
-        UpstreamError: BODY_UNREADABLE; the codings are too many or one is not ours to undo.
+    Raises UpstreamError (BODY_UNREADABLE) where they are too many, or one is not ours to undo.
     """
     made: list[Coding] = []
     step, members = limits.inflate_step, limits.members
@@ -173,36 +164,29 @@ def codings(content_encoding: str, limits: FetchLimits) -> list[Coding]:
 
 
 class ContentDecoder:
-    """Undoes all codings of a body, those of `codings`.
-
-    Attributes:
-        overflowed: a layer reached the limit; the body ends here.
-    """
+    """Undoes all codings of a body; `finished` and `held` are those of `Coding`, of all together."""
 
     def __init__(self, content_encoding: str, limits: FetchLimits) -> None:
+        self.overflowed = False  # a layer reached the limit; the body ends here
         self._encoding = content_encoding
         self._limits = limits
         self._stack = codings(content_encoding, limits)
         self._left = [limits.decoded_bytes] * len(self._stack)
         self._received = bytearray()  # up to _KEPT bytes
         self._given = 0
-        self.overflowed = False
 
     @property
     def finished(self) -> bool:
-        """Every coded stream is whole as far as it is here."""
         return all(coding.finished for coding in self._stack)
 
     @property
     def held(self) -> int:
-        """Bytes of memory that the codings hold."""
         return sum(coding.held for coding in self._stack)
 
     def feed(self, data: bytes) -> Iterator[bytes]:
         """Yields what the data decodes to, piece by piece, none longer than a step.
 
-        Raises:
-            UpstreamError: BODY_UNREADABLE, after all that came before the damage (within `_KEPT`).
+        Raises UpstreamError (BODY_UNREADABLE) after all that came before the damage (within `_KEPT`).
         """
         if len(self._received) <= _KEPT:
             self._received += data
@@ -225,8 +209,8 @@ class ContentDecoder:
         self._stack.clear()  # it is of no more use, and a window of brotli takes 16 MiB
         for size in (1024, 32, 1):
             again = ContentDecoder(self._encoding, self._limits)
-            decoded = bytearray().join(again._layer(0, data[:good]))
-            with suppress(*CODING_ERRORS):
+            with suppress(*CODING_ERRORS):  # brotli may fail earlier where it is given more
+                decoded = bytearray().join(again._layer(0, data[:good]))
                 while good < len(data):
                     decoded += b"".join(again._layer(0, data[good : good + size]))
                     good += size

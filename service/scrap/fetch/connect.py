@@ -9,11 +9,10 @@ from typing import Any
 from scrap.errors import Overloaded, Reason, UpstreamError
 from scrap.fetch import exhaustion
 from scrap.fetch.addresses import Address
-from scrap.fetch.limits import FetchLimits
-from scrap.fetch.response import READ_BYTES, UpstreamResponse
+from scrap.fetch.response import UpstreamResponse
 from scrap.fetch.secure import TLSConnection
+from scrap.fetch.socket_reader import ConnectionResources
 from scrap.fetch.tls_sessions import TLSSessions
-from scrap.turns import Turns
 from scrap.urls import Target
 
 
@@ -21,28 +20,21 @@ from scrap.urls import Target
 class Connector:
     """Opens a connection of its own for every request: there is no pool that could mix two origins up."""
 
-    limits: FetchLimits
+    resources: ConnectionResources
     context: ssl.SSLContext  # verifies the host's name, whatever address was connected to
-    turns: Turns
     sessions: TLSSessions = field(default_factory=TLSSessions)
-    buffer: memoryview = field(default_factory=lambda: memoryview(bytearray(READ_BYTES)))
-    wire: memoryview = field(default_factory=lambda: memoryview(bytearray(READ_BYTES)))  # of what is TLS
 
     def send(
         self, request: bytes, target: Target, addresses: Sequence[Address]
     ) -> Coroutine[Any, Any, UpstreamResponse]:
         """Sends a request's head, once, to the first checked address of its target that accepts a connection.
 
-        The first `limits.addresses` are tried in order; while one does not answer, the next is tried beside it (RFC
-        8305).
-
-        Raises:
-            UpstreamError: CONNECT_FAILED or TLS_FAILED, for the last address that failed.
-            Overloaded: EXHAUSTED; there was no socket for one of them.
+        While one does not answer, the next is tried beside it (RFC 8305). Raises UpstreamError (CONNECT_FAILED or
+        TLS_FAILED) for the last one that failed, and Overloaded (EXHAUSTED) where there was no socket for one of them.
         """
         if len(addresses) == 1:
-            return self._connect(request, target, addresses[0], eager=True)
-        return self._race(request, target, addresses[: self.limits.addresses])
+            return self._connect(target, addresses[0], request)
+        return self._race(request, target, addresses[: self.resources.limits.addresses])
 
     async def _race(self, request: bytes, target: Target, addresses: Sequence[Address]) -> UpstreamResponse:
         waiting = list(reversed(addresses))
@@ -51,15 +43,15 @@ class Connector:
         try:
             while waiting or attempts:
                 if waiting:
-                    attempts.add(asyncio.create_task(self._connect(request, target, waiting.pop(), eager=False)))
-                patience = self.limits.address_delay if waiting else None
+                    attempts.add(asyncio.create_task(self._connect(target, waiting.pop())))
+                patience = self.resources.limits.address_delay if waiting else None
                 done, _ = await asyncio.wait(attempts, timeout=patience, return_when=asyncio.FIRST_COMPLETED)
                 for attempt in done:
                     attempts.discard(attempt)
                     failed = attempt.exception()
                     if failed is None:
                         response = attempt.result()
-                        response.begin()
+                        response.send(request)
                         return response
                     failure = failure if isinstance(failure, Overloaded) else failed
         finally:
@@ -68,13 +60,10 @@ class Connector:
                 attempt.cancel()
         raise failure or UpstreamError(Reason.CONNECT_FAILED, "no address")
 
-    async def _connect(self, request: bytes, target: Target, address: Address, *, eager: bool) -> UpstreamResponse:
-        response = UpstreamResponse(target, request, self.limits, self.buffer, self.turns, eager=eager)
-        tls: TLSConnection | None = None
-        if target.scheme == "https":
-            tls = TLSConnection(
-                response, self.context, self.sessions, self.limits, self.turns, wire=self.wire, plain=self.buffer
-            )
+    async def _connect(self, target: Target, address: Address, request: bytes = b"") -> UpstreamResponse:
+        response = UpstreamResponse(target, self.resources, request)
+        is_tls = target.scheme == "https"
+        tls = TLSConnection(response, self.context, self.sessions, self.resources) if is_tls else None
         try:
             await asyncio.get_running_loop().create_connection(lambda: tls or response, str(address), target.port)
             if tls is not None:

@@ -25,6 +25,7 @@ _CLOCK = re.compile(rb"([0-9]{1,2}):([0-9]{1,2}):([0-9]{1,2})(?![0-9])")
 _DAY = re.compile(rb"([0-9]{1,2})(?![0-9])")
 _YEAR = re.compile(rb"([0-9]{2,4})(?![0-9])")
 _MONTHS = b"jan feb mar apr may jun jul aug sep oct nov dec".split()
+_MONTH = re.compile(b"|".join(_MONTHS), re.IGNORECASE)
 
 
 class Cookie(NamedTuple):
@@ -79,34 +80,24 @@ class Jar:
 def read_cookie(line: bytes, target: Target, now: float) -> Cookie | None:
     """Reads a Set-Cookie header's value (RFC 6265, sections 5.2 and 5.3); None for what sets no cookie.
 
-    Args:
-        target: the request whose response has it.
-        now: seconds since the epoch.
+    `target` is the request whose response has it, `now` seconds since the epoch.
     """
     first, *attributes = line.split(b";", _MAX_ATTRIBUTES + 1)[: _MAX_ATTRIBUTES + 1]
     name, equals, value = first.partition(b"=")
     name, value = (name.strip(b" \t"), value.strip(b" \t")) if equals else (b"", first.strip(b" \t"))
     if _CONTROL.search(line) or not (name or value) or len(name) + len(value) > _MAX_PAIR:
         return None
-    domain, path, secure = "", b"", False
-    max_age: int | None = None
-    dates: list[bytes] = []
-    for attribute in attributes:  # the last one of a kind that can be read counts
-        key, _, text = attribute.partition(b"=")
-        text = text.strip(b" \t")
-        if len(text) > _MAX_ATTRIBUTE:
-            continue
-        match key.strip(b" \t").lower():
-            case b"domain":
-                domain = text.removeprefix(b".").decode("latin-1").lower()
-            case b"path":
-                path = text
-            case b"secure":
-                secure = True
-            case b"max-age" if _MAX_AGE.fullmatch(text):
-                max_age = int(text)
-            case b"expires":
-                dates.append(text)
+    found: dict[bytes, list[bytes]] = {}
+    for attribute in attributes:
+        key, _, text = (part.strip(b" \t") for part in attribute.partition(b"="))
+        if len(text) <= _MAX_ATTRIBUTE:
+            found.setdefault(key.lower(), []).append(text)
+    # The last one of a kind that can be read counts; Max-Age before Expires.
+    domain = found.get(b"domain", [b""])[-1].removeprefix(b".").decode("latin-1").lower()
+    path, secure = found.get(b"path", [b""])[-1], b"secure" in found
+    ages = [int(text) for text in found.get(b"max-age", []) if _MAX_AGE.fullmatch(text)]
+    dates = [date - now for text in found.get(b"expires", [])[-2:] if (date := read_date(text)) is not None]
+    expired = (ages or dates or [1])[-1] <= 0
     if domain and domain != target.host and (not _is_below(target.host, domain) or _PUBLIC_SUFFIXES.is_public(domain)):
         return None
     host_only = not domain or _PUBLIC_SUFFIXES.is_public(domain)
@@ -120,34 +111,23 @@ def read_cookie(line: bytes, target: Target, now: float) -> Cookie | None:
     if not path.startswith(b"/"):  # the default path (section 5.1.4)
         path = _path(target).rpartition(b"/")[0] or b"/"
     pair = b"%b=%b" % (name, value) if name else value
-    if max_age is not None:
-        expired = max_age <= 0
-    else:
-        expires = (date for text in reversed(dates[-2:]) if (date := read_date(text)) is not None)
-        expired = next(expires, now + 1) <= now
     return Cookie(name, domain or target.host, host_only, path, pair, secure, expired)
 
 
 def read_date(text: bytes) -> float | None:
     """Reads a date as browsers do, its parts in any order (RFC 6265, section 5.1.1): seconds since the epoch."""
-    clock: list[int] = []
-    day, month, year = -1, 0, 0
-    for token in (found[0] for found in islice(_DATE_TOKEN.finditer(text), _MAX_TOKENS)):
-        if not clock and (found := _CLOCK.match(token)):
-            clock = [int(part) for part in found.groups()]
-        elif day < 0 and (found := _DAY.match(token)):
-            day = int(found[1])
-        elif not month and token[:3].lower() in _MONTHS:
-            month = _MONTHS.index(token[:3].lower()) + 1
-        elif not year and (found := _YEAR.match(token)):
-            year = int(found[1])
-            year += 1900 if 70 <= year <= 99 else 2000 if year <= 69 else 0
-    if not clock or year < 1601:
-        return None
-    hour, minute, second = clock
+    parts: dict[re.Pattern[bytes], re.Match[bytes]] = {}
+    for token in islice(_DATE_TOKEN.finditer(text), _MAX_TOKENS):
+        for part in (_CLOCK, _DAY, _MONTH, _YEAR):
+            if part not in parts and (found := part.match(token[0])):
+                parts[part] = found
+                break
     try:
-        return datetime(year, month, day, hour, minute, second, tzinfo=UTC).timestamp()
-    except ValueError:
+        hour, minute, second = map(int, parts[_CLOCK].groups())
+        day, month, year = int(parts[_DAY][1]), _MONTHS.index(parts[_MONTH][0].lower()) + 1, int(parts[_YEAR][1])
+        year += 1900 if 70 <= year <= 99 else 2000 if year <= 69 else 0
+        return datetime(year, month, day, hour, minute, second, tzinfo=UTC).timestamp() if year >= 1601 else None
+    except (KeyError, ValueError):
         return None
 
 

@@ -2,7 +2,6 @@
 
 import asyncio
 from collections.abc import Callable
-from types import TracebackType
 
 from scrap.errors import DeadlineExceeded, Reason
 
@@ -35,15 +34,10 @@ class Deadline:
         self._timer = self._loop.call_at(self._armed, self._expire)
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, _: TracebackType | None) -> None:
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
         self._timer.cancel()
         if self.exceeded and self._task.uncancel() <= self._cancelling and kind is asyncio.CancelledError:
             raise DeadlineExceeded(self.exceeded) from None
-
-    @property
-    def exceeded_phase(self) -> Reason | None:
-        """The phase whose limit was exceeded, if it was one."""
-        return None if self.exceeded is Reason.TIMEOUT_TOTAL else self.exceeded
 
     def begin(self, reason: Reason, seconds: float) -> None:
         """Begins a phase that has so many seconds; it ends with the next one, or with `end_phase`."""

@@ -1,6 +1,6 @@
 """Whose fault is it that a look-up or a connection failed: the host's, or this machine's, which had nothing left?
 
-The kernel and the resolver report both by the same exceptions. What is ours must not be blamed on the page, nor kept.
+The same exceptions report both. What is ours must not be blamed on the page, nor kept.
 """
 
 import errno
@@ -20,7 +20,7 @@ def blame(error: OSError, reason: Reason, internal: str, address: Address | None
     return Overloaded(Reason.EXHAUSTED, internal) if is_ours(error, address) else UpstreamError(reason, internal)
 
 
-def is_ours(error: Exception, address: Address | None = None) -> bool:
+def is_ours(error: Exception | None, address: Address | None = None) -> bool:
     """Whether a failure comes from this machine's own exhaustion; `address` is what was being connected to."""
     if isinstance(error, socket.gaierror):  # its errno is an EAI code; Python raises EAI_SYSTEM as the OSError it is
         return error.errno == socket.EAI_MEMORY

@@ -2,20 +2,23 @@
 
 import ssl
 from collections.abc import Coroutine
+from time import perf_counter, time
 from typing import Any
 
-from scrap.errors import Reason, UpstreamError
-from scrap.events import Emit, FetchEnded
+from scrap.errors import Blocked, Reason, ScrapError, UpstreamError
+from scrap.events import Emit, FetchEnded, Hop
 from scrap.fetch import redirects, tls
-from scrap.fetch.client import HTTPClient
+from scrap.fetch.connect import Connector
 from scrap.fetch.cookies import Jar
 from scrap.fetch.deadline import Deadline
 from scrap.fetch.egress_policy import EgressPolicy
-from scrap.fetch.host_limits import Refusals
+from scrap.fetch.host_limits import HostSlots, Refusals
 from scrap.fetch.limits import FetchLimits
+from scrap.fetch.lookup import AddressLookup
 from scrap.fetch.page import FetchedPage, Navigation
 from scrap.fetch.resolver import Resolve, Resolver
 from scrap.fetch.response import UpstreamResponse
+from scrap.fetch.socket_reader import ConnectionResources
 from scrap.turns import Turns
 from scrap.urls import Target
 
@@ -45,18 +48,13 @@ class Fetcher:
     ) -> None:
         self._limits = limits
         self._turns = turns or Turns()
-        self._own_resolver = None
-        if resolve is None:
-            resolve = self._own_resolver = Resolver(limits.resolver_threads, policy.hosts)
-        self._client = HTTPClient(
-            limits=limits,
-            policy=policy,
-            emit=emit,
-            turns=self._turns,
-            resolve=resolve,
-            ssl_context=ssl_context or tls.context(),
-        )
+        self._own_resolver = Resolver(limits.resolver_threads, policy.hosts)
+        self._lookup = AddressLookup(policy, emit, resolve or self._own_resolver)
+        self._connector = Connector(ConnectionResources(limits, self._turns), ssl_context or tls.context())
+        self._slots = HostSlots(limits)
         self._refusals = Refusals(limits)
+        self._languages = policy.accept_language
+        self._fields = policy.request_fields()
 
     def open(self, target: Target, summary: FetchEnded, deadline: Deadline) -> Coroutine[Any, Any, FetchedPage]:
         """Fetches a page up to its head. The page is a context manager, whose end ends the connection at once.
@@ -82,10 +80,17 @@ class Fetcher:
                 raise UpstreamError(Reason.REDIRECT_LOOP, target.href)
             navigation.seen.add((target.href, cookie))
             self._refusals.check(target.host)
-            response = await self._client.get(target, cookie, navigation.summary, navigation.deadline)
-            if 200 <= response.status < 300:
-                return await self._page(response, navigation)
-            self._client.close(response)
+            response = await self._get(target, cookie, navigation)
+            try:
+                if 200 <= response.status < 300:
+                    page = FetchedPage(response, self._slots, self._limits, self._turns, navigation)
+                    if page.is_unknown:
+                        await page.look()
+                    return page
+            except BaseException:
+                self._close(response)
+                raise
+            self._close(response)
             navigation.jar.keep(target, response.fields)
             location = redirects.location_of(response.status, response.fields)
             if location is None:
@@ -96,15 +101,58 @@ class Fetcher:
 
     async def aclose(self) -> None:
         """Gives back what outlives a fetch: the resolver's threads."""
-        if self._own_resolver is not None:
-            self._own_resolver.close()
+        self._own_resolver.close()
 
-    async def _page(self, response: UpstreamResponse, navigation: Navigation) -> FetchedPage:
+    async def _get(self, target: Target, cookie: bytes, navigation: Navigation) -> UpstreamResponse:
+        """Sends one GET and returns its response as soon as the head is there. It must be given to `_close`."""
+        summary, deadline = navigation.summary, navigation.deadline
+        timings, started = summary.timings, perf_counter()
         try:
-            page = FetchedPage(response, self._client, self._limits, self._turns, navigation)
-            if page.is_unknown:
-                await page.look()
-        except BaseException:
-            self._client.close(response)
+            await self._slots.take(target.host)
+        finally:
+            timings.wait += perf_counter() - started
+        hop = Hop(target.host, target.port, target.href, time())
+        response: UpstreamResponse | None = None
+        summary.hops.append(hop)
+        began, resolved, connected = perf_counter(), 0.0, 0.0
+        try:
+            deadline.begin(Reason.TIMEOUT_CONNECT, self._limits.connect_seconds)
+            addresses = await self._lookup.addresses(target, hop)
+            resolved = perf_counter()
+            response = await self._connector.send(self._head(target, cookie), target, addresses)
+            connected = perf_counter()
+            deadline.begin(Reason.TIMEOUT_FIRST_BYTE, self._limits.first_byte_seconds)
+            await response.head()
+            deadline.end_phase()
+            hop.status = response.status
+            return response
+        except BaseException as error:
+            if response is not None:
+                response.abort()
+            self._slots.give_back(target.host)
+            phase = None if deadline.exceeded is Reason.TIMEOUT_TOTAL else deadline.exceeded
+            hop.reason = error.reason if isinstance(error, ScrapError) else phase
+            if isinstance(error, Blocked):
+                summary.hops.pop()
             raise
-        return page
+        finally:
+            ended = perf_counter()
+            hop.seconds = ended - began
+            if resolved:
+                hop.connect = (connected or ended) - resolved
+            if response is not None:
+                hop.first_byte = response.first_byte or ended - connected
+            timings.dns += hop.dns
+            timings.connect += hop.connect
+            timings.first_byte += hop.first_byte
+
+    def _head(self, target: Target, cookie: bytes) -> bytes:
+        """Writes a request's head (RFC 9112, section 3)."""
+        languages = target.languages or self._languages
+        first = f"GET {target.path} HTTP/1.1\r\nHost: {target.authority}\r\nAccept-Language: {languages}\r\n"
+        return first.encode("ascii") + self._fields + (b"Cookie: %b\r\n\r\n" % cookie if cookie else b"\r\n")
+
+    def _close(self, response: UpstreamResponse) -> None:
+        """Ends a response's connection at once, and gives the host's slot back."""
+        response.abort()
+        self._slots.give_back(response.target.host)

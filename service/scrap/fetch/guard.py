@@ -1,7 +1,6 @@
 """May this target be fetched? Decided here, without I/O, for every hop; acted on where connections are opened."""
 
 import re
-from collections.abc import Iterator
 from ipaddress import IPv4Address, IPv6Address, ip_address
 
 from scrap.fetch.addresses import Address, classify
@@ -36,11 +35,9 @@ def judge_name(host: str, policy: EgressPolicy) -> GuardVerdict:
         return GuardVerdict.NAME
     if names(policy.hosts, host):
         return GuardVerdict.ALLOWED
-    if "." not in name or f".{name}".endswith(_REFUSED_SUFFIXES):
-        return GuardVerdict.NAME
-    if not _TOP_LEVEL.fullmatch(name.rpartition(".")[2]):
-        return GuardVerdict.NAME
-    return GuardVerdict.PUBLIC
+    _, dot, last = name.rpartition(".")
+    is_public = dot and _TOP_LEVEL.fullmatch(last) and not f".{name}".endswith(_REFUSED_SUFFIXES)
+    return GuardVerdict.PUBLIC if is_public else GuardVerdict.NAME
 
 
 def judge_address(address: Address, policy: EgressPolicy) -> GuardVerdict:
@@ -51,23 +48,12 @@ def judge_address(address: Address, policy: EgressPolicy) -> GuardVerdict:
     verdict = classify(address)
     if verdict is GuardVerdict.PUBLIC or verdict is GuardVerdict.ZONE:
         return verdict
-    is_allowed = any(form in network for form in _forms(address) for network in policy.networks)
+    other = IPv6Address(0xFFFF << 32 | int(address)) if isinstance(address, IPv4Address) else address.ipv4_mapped
+    is_allowed = any(address in network or (other and other in network) for network in policy.networks)
     return GuardVerdict.ALLOWED if is_allowed else verdict
 
 
-def _forms(address: Address) -> Iterator[Address]:
-    yield address
-    if isinstance(address, IPv4Address):
-        yield IPv6Address(0xFFFF << 32 | int(address))
-    elif address.ipv4_mapped is not None:
-        yield address.ipv4_mapped
-
-
 def names(hosts: tuple[str, ...], host: str) -> bool:
-    """Whether a list of names (`example.org`, or `.example.org` for every name below) has a host."""
+    """Whether a list of names (`EgressPolicy.hosts`) has a host."""
     name = host.lower()
-    return any(name.endswith(entry) if entry.startswith(".") else name == entry for entry in _plain(hosts))
-
-
-def _plain(hosts: tuple[str, ...]) -> tuple[str, ...]:
-    return tuple(host.rstrip(".").lower() for host in hosts)
+    return any(name.endswith(entry) if entry.startswith(".") else name == entry for entry in hosts)

@@ -16,16 +16,14 @@ class FetchLimits:
     first_byte_seconds: float = 6.0
     # Bytes of one response's head, interim (1xx) heads included; then HEADERS_TOO_LARGE. Browsers: 256 KiB, Node: 16.
     header_bytes: int = 64 * KIB
-    # Lines of one response's head; then HEADERS_TOO_LARGE. Real pages have fewer than 100. Each is an object of 200
-    # bytes, however short it is.
+    # Lines of one response's head, 200 bytes of memory each; then HEADERS_TOO_LARGE. Real pages have fewer than 100.
     header_fields: int = 512
     # Bytes read from one connection, framing included; then the page is cut there and `truncated`. Bounds what decodes
     # to nothing: chunk extensions, trailers.
     wire_bytes: int = 4 * MIB
     # Bytes that TLS itself takes of one connection: the handshake, tickets and keys, 22 bytes or so of each record.
-    # Then the page is cut there and `truncated`, and what has no head yet is TLS_FAILED. A record of one byte costs
-    # 1 µs, a ticket of 20 bytes 8 µs. Lower loses hosts with many certificates (30 KiB), and pages that are sent in
-    # driblets.
+    # Then the page is cut there and `truncated`, and what has no head yet is TLS_FAILED. Lower loses hosts with many
+    # certificates (30 KiB), and pages that are sent in driblets.
     tls_overhead_bytes: int = 256 * KIB
     # Chunks of one body, counted as they are read; then the page is cut there and `truncated`. Each costs about 1 µs,
     # whatever it holds. Lower loses the ends of pages that are sent in driblets.

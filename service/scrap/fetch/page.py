@@ -5,16 +5,17 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from enum import Enum, auto
 from functools import partial
+from itertools import chain
 from time import perf_counter, time
 
 from scrap import urls
 from scrap.errors import DeadlineExceeded, Reason, ScrapError, UpstreamError
 from scrap.events import Content, FetchEnded
 from scrap.fetch import media
-from scrap.fetch.client import HTTPClient
 from scrap.fetch.coding import ContentDecoder
 from scrap.fetch.cookies import Jar
 from scrap.fetch.deadline import Deadline
+from scrap.fetch.host_limits import HostSlots
 from scrap.fetch.limits import FetchLimits
 from scrap.fetch.redirects import refreshed
 from scrap.fetch.response import UpstreamResponse
@@ -51,7 +52,7 @@ class FetchedPage:
     """
 
     def __init__(
-        self, response: UpstreamResponse, client: HTTPClient, limits: FetchLimits, turns: Turns, navigation: Navigation
+        self, response: UpstreamResponse, slots: HostSlots, limits: FetchLimits, turns: Turns, navigation: Navigation
     ) -> None:
         header = media.read(response.fields.get(b"content-type", ()))
         self.target = response.target  # where it was found, after all redirects
@@ -61,26 +62,19 @@ class FetchedPage:
         self.is_unknown = header.is_html is None  # its beginning says what it is: see `look`
         self.charset = header.charset  # the label in Content-Type
         self.truncated = False  # there was more than was read: the limit was reached, or it ended early
-        self.failure: Callable[[], ScrapError] | None = (
-            None  # makes the error of a page that ended early and is of no use
-        )
+        self.failure: Callable[[], ScrapError] | None = None  # makes the error of a page that ended early
         self.navigation = navigation
         self._response = response
-        self._client = client
+        self._slots = slots
         self._turns = turns
-        self._limit = limits.decoded_bytes
         encoding = b", ".join(response.fields.get(b"content-encoding", ())).decode("latin-1")
         self._decoder = ContentDecoder(encoding, limits) if encoding else None
-        self._pieces: Iterator[bytes] = iter(())  # that the decoder makes of what was received
-        self._beginning: list[bytes] = []  # was read to find out what it is, and not yet fed
-        self._ended = False
+        self._content = self._decoded(limits.decoded_bytes)
         self._decoded_bytes = 0
         self._feed: Feed | None = None  # while it is being read
         self._done: asyncio.Future[None] | None = None
         self._is_behind = False  # the consumer wants a turn
         self._asked = 0.0  # when it began to wait for a turn; 0.0 while it does not
-        self._waited = 0.0  # seconds for turns, in this reading
-        self._fed = 0.0  # seconds in `feed`, in this reading
         self._seconds = 0.0  # of waiting for content and decoding it
 
     def __enter__(self) -> "FetchedPage":
@@ -88,7 +82,9 @@ class FetchedPage:
 
     def __exit__(self, *_: object) -> None:
         response, summary = self._response, self.navigation.summary
-        self._client.close(response)
+        self._content = iter(())  # the other one holds us
+        response.abort()
+        self._slots.give_back(self.target.host)
         summary.timings.body += self._seconds
         summary.content = Content(response.body_bytes, self._decoded_bytes, self._seconds, self.truncated, time())
 
@@ -117,7 +113,7 @@ class FetchedPage:
             return Wants.MORE if sum(map(len, beginning)) < media.SNIFFED_BYTES else Wants.NOTHING
 
         await self.read(collect)
-        self._beginning = beginning
+        self._content = chain(beginning, self._content)
         self.is_html = media.sniff(b"".join(beginning)[: media.SNIFFED_BYTES])
         if not self.is_html and self.failure:
             raise self.failure()
@@ -126,14 +122,11 @@ class FetchedPage:
         """Feeds its decoded content, piece by piece as it arrives.
 
         It ends with the content, early or not, or when `feed` wants nothing more. `feed` is called when it is its turn,
-        and its seconds count as parsing.
-
-        Raises:
-            UpstreamError: PROTOCOL_ERROR; the framing is broken.
-            Overloaded: EXHAUSTED.
-            Exception: what `feed` raises.
+        and its seconds count as parsing. Raises what `feed` raises, UpstreamError (PROTOCOL_ERROR: the framing is
+        broken) and Overloaded (EXHAUSTED).
         """
-        started, self._fed, self._waited = perf_counter(), 0.0, 0.0
+        timings = self.navigation.summary.timings
+        started, before = perf_counter(), timings.wait + timings.parse
         self._feed = feed
         self._done = asyncio.get_running_loop().create_future()
         self._response.on_data = self._pump
@@ -141,15 +134,15 @@ class FetchedPage:
         try:
             self._pump()
             await self._done
+        except BaseException:
+            self._content = iter(())  # likewise
+            raise
         finally:
             self._feed = self._done = self._response.on_data = self.navigation.deadline.stop = None
             ended = perf_counter()
             if self._asked:
-                self._waited += ended - self._asked
-            timings = self.navigation.summary.timings
-            timings.wait += self._waited
-            timings.parse += self._fed
-            self._seconds += ended - started - self._fed - self._waited
+                timings.wait += ended - self._asked
+            self._seconds += ended - started - (timings.wait + timings.parse - before)
 
     def _pump(self, *, is_turn: bool = False) -> None:
         """Feeds what is here, as long as it is its turn."""
@@ -160,28 +153,36 @@ class FetchedPage:
                     self._turns.call_soon(self._on_turn)
                     return
                 is_turn = False
-                piece = b"" if self._is_behind else self._next()
-                if piece is None:
+                if not self._step(self._feed):
                     return
-                wants = self._step(piece, self._feed) if piece or self._is_behind else Wants.NOTHING
-                if wants is Wants.NOTHING:
-                    self._finish()
-                self._is_behind = wants is Wants.TURN
         except Exception as error:  # noqa: BLE001 - it is the reading task's
             self._finish(error)
 
-    def _step(self, piece: bytes, feed: Feed) -> Wants:
+    def _step(self, feed: Feed) -> bool:
+        """Decodes a piece and feeds it; False where there is none, or none yet."""
         started = perf_counter()
+        piece = b"" if self._is_behind else next(self._content, b"")
+        decoded = perf_counter()
+        if not (piece or self._is_behind):
+            if self._decoder is not None:
+                self._turns.spend(decoded - started)
+            if piece is not None:
+                self._finish()
+            return False
         try:
-            return feed(piece)
+            wants = feed(piece or b"")
         finally:
-            seconds = perf_counter() - started
-            self._fed += seconds
-            self._turns.spend(seconds)
+            ended = perf_counter()
+            self.navigation.summary.timings.parse += ended - decoded
+            self._turns.spend(ended - started)
+        self._is_behind = wants is Wants.TURN
+        if wants is Wants.NOTHING:
+            self._finish()
+        return True
 
     def _on_turn(self) -> None:
         if self._feed is not None:
-            self._waited += perf_counter() - self._asked
+            self.navigation.summary.timings.wait += perf_counter() - self._asked
             self._asked = 0.0
             self._pump(is_turn=True)
 
@@ -190,55 +191,39 @@ class FetchedPage:
         if self._done and not self._done.done():
             self._done.set_exception(error) if error else self._done.set_result(None)
 
-    def _next(self) -> bytes | None:
-        """Returns the next piece of decoded content; b"" at its end, None where more may come."""
-        if self._beginning:
-            return self._beginning.pop(0)
-        while not self._ended:
-            if self._decoder is not None:
-                if piece := self._decoded():
-                    return self._count(piece)
-                if self._decoder.overflowed or self._ended:
-                    self.truncated = self._ended = True
-                    break
-            data = self._response.take()
+    def _decoded(self, limit: int) -> Iterator[bytes | None]:
+        """Yields its content up to the limit; None where more may come."""
+        response, decoder = self._response, self._decoder
+        while (data := response.take()) != b"":
             if data is None:
-                return None
-            if not data:
-                self.truncated, self._ended = self._response.cut, True
-                if self._response.broken:
-                    self._fail(UpstreamError, Reason.PROTOCOL_ERROR, "the connection ended early")
-                elif self._decoder and self._response.body_bytes and not self._decoder.finished:
-                    self._fail(UpstreamError, Reason.BODY_UNREADABLE, "the coded stream ended early")
-            elif self._decoder is None:
-                return self._count(data)
-            else:
-                self._pieces = self._decoder.feed(data)
-        return b""
-
-    def _decoded(self) -> bytes:
-        started = perf_counter()
-        piece = b""
-        try:
-            piece = next(filter(None, self._pieces), b"")
-        except UpstreamError as error:
-            self._fail(UpstreamError, error.reason, error.internal)
-        self._turns.spend(perf_counter() - started)
-        return piece
+                yield None
+                continue
+            try:
+                for piece in filter(None, decoder.feed(data)) if decoder else (data,):
+                    kept = piece[: limit - self._decoded_bytes]
+                    self._decoded_bytes += len(kept)
+                    self.truncated = len(kept) < len(piece)
+                    yield kept
+                    if self.truncated:
+                        return
+            except UpstreamError as error:
+                self._fail(UpstreamError, error.reason, error.internal)
+                return
+            if decoder and decoder.overflowed:
+                self.truncated = True
+                return
+        self.truncated = response.cut
+        if response.broken:
+            self._fail(UpstreamError, Reason.PROTOCOL_ERROR, "the connection ended early")
+        elif decoder and response.body_bytes and not decoder.finished:
+            self._fail(UpstreamError, Reason.BODY_UNREADABLE, "the coded stream ended early")
 
     def _fail(self, kind: type[ScrapError], reason: Reason, internal: str = "") -> None:
         """Ends the content early."""
-        self.truncated = self._ended = True
+        self.truncated = True
         self.failure = partial(kind, reason, internal)
 
     def _stop(self) -> None:
         self._fail(DeadlineExceeded, Reason.TIMEOUT_TOTAL)
+        self._content = iter(())
         self._finish()
-
-    def _count(self, piece: bytes) -> bytes:
-        left = self._limit - self._decoded_bytes
-        if len(piece) > left:
-            self.truncated = self._ended = True
-            piece = piece[:left]
-        self._decoded_bytes += len(piece)
-        return piece

@@ -1,18 +1,14 @@
-"""Names to addresses, on threads of our own.
+"""Names to addresses, on threads of our own (decision 0011).
 
-The event loop's own threads will not do: asyncio's default executor has `cpus + 4`, uvloop's has four, and a name whose
-servers do not answer holds one for seconds, also when no fetch waits for it any more. So there are more than fetches
-may be under way, and there is no queue: a healthy name would wait behind silent ones, and be blamed for it.
-
-`concurrent.futures.ThreadPoolExecutor` will not do either: where a thread cannot be started, `submit` raises and leaves
-its work in a queue that no thread reads; and the interpreter waits for its threads at exit.
+They are more than fetches may be under way, and there is no queue: a healthy name would wait behind silent ones, and be
+blamed for it.
 """
 
 import asyncio
 import socket
 import threading
 from collections.abc import Awaitable, Callable, Sequence
-from concurrent.futures import Future
+from contextlib import suppress
 from queue import SimpleQueue
 
 from scrap.errors import Overloaded, Reason
@@ -24,11 +20,11 @@ Resolve = Callable[[str], Awaitable[Sequence[str]]]
 Raises OSError where it has none, and Overloaded where it could not ask.
 """
 
-_Found = Future[list[str]]
+_Found = asyncio.Future[list[str]]
 
 
 class Resolver:
-    """The system's resolver (getaddrinfo: /etc/hosts, DNS, RFC 6724 order).
+    """The system's resolver (getaddrinfo: /etc/hosts, DNS, RFC 6724 order), for one event loop.
 
     Args:
         threads: look-ups at once.
@@ -39,58 +35,54 @@ class Resolver:
 
     def __init__(self, threads: int, relative: tuple[str, ...] = ()) -> None:
         self._relative = relative
-        self._permits = threading.Semaphore(threads)
-        self._idle = threading.Semaphore(0)  # threads that wait for a name
+        self._free = threads  # look-ups that may begin
+        self._idle = 0  # threads that wait for a name
         self._names: SimpleQueue[tuple[bytes, _Found] | None] = SimpleQueue()
 
     async def __call__(self, host: str) -> list[str]:
         """See `Resolve`; Overloaded is FULL, every thread is taken, or EXHAUSTED, none has what it needs."""
-        name = host if guard.names(self._relative, host) else host + "."
-        if not self._permits.acquire(blocking=False):
+        name = (host if guard.names(self._relative, host) else host + ".").encode("ascii")
+        if not self._free:
             raise Overloaded(Reason.FULL, "every thread for look-ups is taken")
-        try:
-            found = self._ask(name.encode("ascii"))
-        except BaseException as error:
-            self._permits.release()
-            if isinstance(error, RuntimeError | MemoryError):  # "can't start new thread"
+        if self._idle:
+            self._idle -= 1
+        else:
+            try:
+                threading.Thread(target=self._work, name="resolver", daemon=True).start()
+            except (RuntimeError, MemoryError) as error:  # "can't start new thread"
                 raise Overloaded(Reason.EXHAUSTED, str(error)) from None
-            raise
-        return await asyncio.wrap_future(found)
+        self._free -= 1
+        found: _Found = asyncio.get_running_loop().create_future()
+        self._names.put((name, found))
+        return await found
 
     def close(self) -> None:
         """Does not wait: a look-up that is under way ends by its own time limit, or with the process."""
         self._names.put(None)
 
-    def _ask(self, name: bytes) -> _Found:
-        """Gives a name to a thread that is idle, or to a new one; with it goes the permit."""
-        found: _Found = Future()
-        if not self._idle.acquire(blocking=False):
-            threading.Thread(target=self._work, name="resolver", daemon=True).start()
-        self._names.put((name, found))
-        return found
-
     def _work(self) -> None:
-        """Looks names up until there will be no more."""
+        """Looks names up, in a thread, until there will be no more."""
         while asked := self._names.get():
             name, found = asked
+            result: list[str] | BaseException
             try:
-                result = _result(name) if found.set_running_or_notify_cancel() else None
-                self._idle.release()
-            finally:
-                self._permits.release()  # before the result is there, after which the next name may be asked for
-            if isinstance(result, list):
-                found.set_result(result)
-            elif result is not None:
-                found.set_exception(result)
+                result = _addresses(name)
+            except BaseException as error:  # noqa: BLE001 - whoever waits for the name raises it
+                result = error
+            with suppress(RuntimeError):  # the event loop is closed
+                found.get_loop().call_soon_threadsafe(self._end, found, result)
             del asked, found, result  # not held while there is nothing to do
         self._names.put(None)  # for the next thread
 
-
-def _result(name: bytes) -> list[str] | BaseException:
-    try:
-        return _addresses(name)
-    except BaseException as error:  # noqa: BLE001 - whoever waits for the name raises it
-        return error
+    def _end(self, found: _Found, result: list[str] | BaseException) -> None:
+        self._free += 1
+        self._idle += 1
+        if found.done():  # nobody waits any more
+            return
+        if isinstance(result, list):
+            found.set_result(result)
+        else:
+            found.set_exception(result)
 
 
 def _addresses(name: bytes) -> list[str]:

@@ -10,14 +10,11 @@ import httptools
 
 from scrap.errors import Overloaded, Reason, ScrapError, UpstreamError
 from scrap.fetch import exhaustion
-from scrap.fetch.limits import KIB, FetchLimits
 from scrap.fetch.response_head import HEAD_END, Fields, read_head
-from scrap.turns import Turns
+from scrap.fetch.socket_reader import ConnectionResources, SocketReader
 from scrap.urls import Target
 
 _CHUNKED = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"
-READ_BYTES = 32 * KIB
-"""What one read of a socket takes; while any of it waits to be taken from here, the socket is paused."""
 
 
 class TLSNotClosed(ConnectionError):
@@ -28,21 +25,18 @@ class TLSOverheadExceeded(ssl.SSLError):
     """TLS took more bytes beside content than its limit."""
 
 
-class UpstreamResponse(asyncio.BufferedProtocol):
+class UpstreamResponse(SocketReader):
     """Sends a request once and holds what comes back, never more than its limits.
 
-    A body that ends before its framing says so is cut, not failed: what is held has the page's head, mostly.
+    A body that ends before its framing says so is cut, not failed: what is held has the page's head, mostly. While any
+    of it waits to be taken from here, the socket is paused.
 
     Args:
-        buffer: what sockets are read into, at least READ_BYTES long. All responses of an event loop share it: between
-            its filling and its reading nothing else runs.
-        turns: the event loop's time; what is read is parsed when it is its turn.
-        eager: send the request as soon as there is a connection; else `begin` sends it.
+        request: sent as soon as there is a connection; where there is none, `send` sends it.
     """
 
-    def __init__(
-        self, target: Target, request: bytes, limits: FetchLimits, buffer: memoryview, turns: Turns, *, eager: bool
-    ) -> None:
+    def __init__(self, target: Target, resources: ConnectionResources, request: bytes = b"") -> None:
+        super().__init__(resources)
         self.target = target
         self.status = 0  # before the head is there
         self.fields: Fields = {}
@@ -52,32 +46,25 @@ class UpstreamResponse(asyncio.BufferedProtocol):
         self.broken = False  # it is cut, and not at a limit
         self.on_data: Callable[[], None] | None = None  # called when there is something to `take`, or nothing more
         self._request = request
-        self._limits = limits
-        self._buffer = buffer
-        self._turns = turns
-        self._eager = eager
-        self._transport: asyncio.Transport | None = None
+        self._limits = resources.limits
         self._block = bytearray()  # of the header, as far as it is here
         self._has_head = False
         self._parser: httptools.HttpResponseParser | None = None  # of a body in chunks
-        self._left: int | None = None  # bytes of a body that is framed by its length
+        self._length: int | None = None  # of a body that is framed by it
         self._wire_bytes = 0
         self._sent = 0.0
         self._body: list[bytes] = []
         self._chunks = 0
-        self._paused = False
-        self._rest = b""  # read, and waiting for its turn; the socket is paused
         self._waiter: asyncio.Future[None] | None = None  # for the head
-        self._ended = False  # the body is over
         # Why, where it cannot go on. No exception: that has a traceback, which has our frames, which have us, and with
         # us all of the page in a cycle that only the garbage collector would find.
         self._failure: tuple[Reason, str] | None = None
 
-    def begin(self) -> None:
-        """Sends the request."""
+    def send(self, request: bytes) -> None:
+        """Sends the request, once."""
         self._sent = perf_counter()
         if self._transport is not None:
-            self._transport.write(self._request)
+            self._transport.write(request)
 
     async def head(self) -> None:
         """Waits for the response's head; raises UpstreamError (PROTOCOL_ERROR, HEADERS_TOO_LARGE) or Overloaded."""
@@ -85,7 +72,7 @@ class UpstreamResponse(asyncio.BufferedProtocol):
             self._waiter = asyncio.get_running_loop().create_future()
             await self._waiter
         if not self._has_head:
-            raise self._error()
+            raise self.error()
 
     def take(self) -> bytes | None:
         """Returns the bytes of the body that are here; b"" at its end, None where more may come.
@@ -97,13 +84,11 @@ class UpstreamResponse(asyncio.BufferedProtocol):
             self._body.clear()
             return data
         if self._failure:
-            raise self._error()
+            raise self.error()
         if self._ended:
             return b""
         if self._paused:
-            self._paused = False
-            if self._transport is not None and not self._rest:
-                self._transport.resume_reading()
+            self.resume_reading()
         return None
 
     def abort(self) -> None:
@@ -112,54 +97,40 @@ class UpstreamResponse(asyncio.BufferedProtocol):
         self._body.clear()
         self._end()
 
+    def fail(self, reason: Reason, internal: str) -> None:
+        """Ends it, for a reason that whoever waits for it raises."""
+        self._failure = reason, internal
+        self._end()
+
+    def error(self) -> ScrapError:
+        """Makes the exception of a response that failed."""
+        reason, internal = self._failure or (Reason.PROTOCOL_ERROR, "aborted")
+        return Overloaded(reason, internal) if reason is Reason.EXHAUSTED else UpstreamError(reason, internal)
+
     # What the event loop calls.
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._transport = cast("asyncio.Transport", transport)
-        if self._eager:
-            self.begin()
-
-    def get_buffer(self, sizehint: int) -> memoryview:
-        return self._buffer
-
-    def buffer_updated(self, nbytes: int) -> None:
-        if self._turns.is_free and not self._rest:
-            self._receive_in_turn(self._buffer[:nbytes])
-        elif self._transport is not None:
-            if not self._rest:
-                self._turns.call_soon(self._receive_rest)
-            self._rest += bytes(self._buffer[:nbytes])
-            self._transport.pause_reading()
-
-    def _receive_rest(self) -> None:
-        rest, self._rest = self._rest, b""
-        self._receive_in_turn(memoryview(rest))
-        if self._transport is not None and not self._paused:
-            self._transport.resume_reading()
-
-    def _receive_in_turn(self, data: memoryview) -> None:
-        started, spent = perf_counter(), self._turns.spent
-        self.receive(data)
-        self._turns.spend(perf_counter() - started - (self._turns.spent - spent))
+        if self._request:
+            self.send(self._request)
 
     def receive(self, data: memoryview) -> None:
         """Parses what was read."""
         if self._ended:
             return
         self._wire_bytes += len(data)
-        body = bytes(data) if self._has_head else self._receive_header(data)
-        if body and not self._ended:
-            self._receive_body(body)
+        try:
+            body = bytes(data) if self._has_head else self._receive_header(data)
+            if body and not self._ended:
+                self._receive_body(body)
+        except UpstreamError as error:
+            self.fail(error.reason, error.internal)
         if (self._wire_bytes > self._limits.wire_bytes or self._chunks > self._limits.chunks) and not self._ended:
             self.cut = True
             self._end()
         self._notify()
         if self._body and self._transport is not None and not self._paused:
-            self._paused = True
-            self._transport.pause_reading()
-
-    def eof_received(self) -> None:
-        """Lets the connection be closed: no server responds to half of one."""
+            self.pause_reading()
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._transport = None
@@ -167,14 +138,14 @@ class UpstreamResponse(asyncio.BufferedProtocol):
             self._receive_rest()
         if self._ended:
             return
-        if exc is not None and exhaustion.is_ours(exc):
-            self._fail(Reason.EXHAUSTED, str(exc))  # not the page's fault: no page is cut for it
+        if exhaustion.is_ours(exc):
+            self.fail(Reason.EXHAUSTED, str(exc))  # not the page's fault: no page is cut for it
         elif not self._has_head:
             reason = Reason.TLS_FAILED if isinstance(exc, ssl.SSLError) else Reason.PROTOCOL_ERROR
-            self._fail(reason, f"closed before the end of the head: {exc or 'end of stream'}")
+            self.fail(reason, f"closed before the end of the head: {exc or 'end of stream'}")
         else:
             is_damaged = exc is not None and not isinstance(exc, TLSNotClosed)
-            is_framed = self._parser is not None or self._left is not None  # else its end is the connection's
+            is_framed = self._parser is not None or self._length is not None  # else its end is the connection's
             self.broken = not isinstance(exc, TLSOverheadExceeded) and (is_damaged or is_framed)
             self.cut = exc is not None or self.broken
             self._end()
@@ -196,36 +167,31 @@ class UpstreamResponse(asyncio.BufferedProtocol):
 
     def _receive_header(self, data: memoryview) -> bytes:
         """Reads header blocks up to one that is not interim (RFC 9110, section 15.2); returns what follows it."""
-        left = self._limits.header_bytes - (self._wire_bytes - len(data))
         start, searched = 0, max(len(self._block) - 2, 0)
-        block: bytearray | memoryview = data[:left]
+        block: bytearray | memoryview = data
         if self._block:
-            self._block += block
+            self._block += data
             block = self._block
-        while not self._ended and (found := HEAD_END.search(block, searched)):
+        excess = max(self._wire_bytes - self._limits.header_bytes, 0)  # bytes at the end that no header may have
+        while found := HEAD_END.search(block, searched, len(block) - excess):
             self._read_head(bytes(block[start : found.end()]))
             start = searched = found.end()
             if self._has_head:
                 self._block = bytearray()
-                return bytes(block[start:]) + data[left:]
-        if self._ended:
-            return b""
-        self._block = block = bytearray(block[start:]) if start or not self._block else self._block
-        if not b"HTTP/".startswith(block[:5].lstrip(b"\r\n")):
-            self._fail(Reason.PROTOCOL_ERROR, f"no HTTP: {bytes(block[:100])!r}")
-        elif len(data) > left:
-            self._fail(Reason.HEADERS_TOO_LARGE, f"more than {self._limits.header_bytes} bytes")
+                return bytes(block[start:])
+        if start or block is data:
+            self._block = bytearray(block[start:])
+        if not b"HTTP/".startswith(self._block[:5].lstrip(b"\r\n")):
+            raise UpstreamError(Reason.PROTOCOL_ERROR, f"no HTTP: {bytes(self._block[:100])!r}")
+        if excess:
+            raise UpstreamError(Reason.HEADERS_TOO_LARGE, f"more than {self._limits.header_bytes} bytes")
         return b""
 
     def _read_head(self, block: bytes) -> None:
-        try:
-            head = read_head(block, self._limits.header_fields)
-        except UpstreamError as error:
-            self._fail(error.reason, error.internal)
-            return
+        head = read_head(block, self._limits.header_fields)
         if head.status < 200:
             return
-        self._has_head, self.status, self.fields, self._left = True, head.status, head.fields, head.length
+        self._has_head, self.status, self.fields, self._length = True, head.status, head.fields, head.length
         self.first_byte = perf_counter() - self._sent
         if head.length == 0:
             self._end()
@@ -239,31 +205,15 @@ class UpstreamResponse(asyncio.BufferedProtocol):
 
     def _receive_body(self, data: bytes) -> None:
         if self._parser is None:
-            self.on_body(data[: self._left])
-            if self._left is not None:
-                self._left -= len(data)
-                if self._left <= 0:
-                    self._end()
+            self.on_body(data if self._length is None else data[: self._length - self.body_bytes])
+            if self.body_bytes == self._length:
+                self._end()
             return
         try:
             self._parser.feed_data(data)
         except (httptools.HttpParserError, httptools.HttpParserUpgrade) as error:
             if not self._ended:  # what comes after the end of the response does not matter
-                self._fail(Reason.PROTOCOL_ERROR, f"{type(error).__name__}: {error}")
-
-    def _fail(self, reason: Reason, internal: str) -> None:
-        self._failure = reason, internal
-        self._end()
-
-    def _error(self) -> ScrapError:
-        reason, internal = self._failure or (Reason.PROTOCOL_ERROR, "aborted")
-        return Overloaded(reason, internal) if reason is Reason.EXHAUSTED else UpstreamError(reason, internal)
-
-    def _end(self) -> None:
-        self._ended = True
-        transport, self._transport = self._transport, None
-        if transport is not None:
-            transport.abort()
+                raise UpstreamError(Reason.PROTOCOL_ERROR, f"{type(error).__name__}: {error}") from None
 
     def _notify(self) -> None:
         if self.on_data is not None:

@@ -56,8 +56,6 @@ _IN_XML = re.compile(rb"""[\0-\x20]*=[\0-\x20]*(?:"([^"\0-\x20]*)"|'([^'\0-\x20]
 
 @dataclass(frozen=True, slots=True)
 class Charset:
-    """A charset of the WHATWG table."""
-
     name: str  # the standard's, in lower case
     opaque: bool  # text must be decoded before tags can be found in it
 
@@ -102,14 +100,10 @@ def marked(data: bytes) -> tuple[Charset, int] | None:
 def declared(attributes: Mapping[bytes, bytes]) -> Charset | None:
     """Reads the charset that a meta declares (HTML, section 13.2.3.2), if its label is known."""
     label = attributes.get(b"charset")
-    if label is None:
-        if attributes.get(b"http-equiv", b"").lower() != b"content-type":
-            return None
+    if label is None and attributes.get(b"http-equiv", b"").lower() == b"content-type":
         named = _IN_CONTENT.search(attributes.get(b"content", b""))
-        if not named:
-            return None
-        label = named[1] or named[2] or named[3] or b""
-    charset = _readable(label)
+        label = b"".join(named.groups(b"")) if named else None
+    charset = None if label is None else _readable(label)
     return WINDOWS_1252 if charset and charset.name == "x-user-defined" else charset
 
 
@@ -125,29 +119,25 @@ def in_xml_declaration(data: bytearray) -> Charset | None:
         return None
     _, _, rest = data[: data.find(b">") + 1].partition(b"encoding")
     named = _IN_XML.match(rest)
-    return _readable(named[1] or named[2] or b"") if named else None
+    return _readable(b"".join(named.groups(b""))) if named else None
 
 
 def undeclared(data: bytearray) -> Generator[None, None, Charset]:
-    """Finds the charset of a page that no meta declares, in steps of 2 ms.
+    """Finds the charset of a page that declares none, in steps of 2 ms.
 
     It is UTF-8 if all of it is, but for a character cut at the end.
     """
-    charset = in_xml_declaration(data)
-    if charset:
-        return charset
     at = 0
     try:
-        while True:
-            read = codecs.utf_8_decode(data[at : at + _TRIED], "strict", False)[1]
-            if at + _TRIED >= len(data):
-                break
-            at += read
+        while at + _TRIED < len(data):
+            at += codecs.utf_8_decode(data[at : at + _TRIED])[1]
             yield
+        codecs.utf_8_decode(data[at:])
     except UnicodeDecodeError as error:
-        return (yield from _detected(data, at + error.start))
-    escape = data.find(b"\x1b") if chardetng else -1  # of ISO-2022-JP
-    return UTF_8 if escape < 0 else (yield from _detected(data, escape))
+        first = at + error.start
+    else:
+        first = data.find(b"\x1b") if chardetng else -1  # of ISO-2022-JP
+    return UTF_8 if first < 0 else (yield from _detected(data, first))
 
 
 def _detected(data: bytearray, first: int) -> Generator[None, None, Charset]:

@@ -16,14 +16,11 @@ _ANYTHING = b"\x80"  # one character, whatever the state
 class Iso2022JpDecoder(codecs.IncrementalDecoder):
     """Decodes ISO-2022-JP in pieces; what is malformed becomes U+FFFD, and nothing raises."""
 
-    def __init__(self, errors: str = "replace") -> None:
-        super().__init__(errors)
-        self._left = b""  # of an escape or a pair that was cut off
-        self._state = b"\x1b(B"  # the last escape
-        self._has_text = True  # since then: two escapes with nothing between are an error
+    _left = b""  # of an escape or a pair that was cut off
+    _state = b"\x1b(B"  # the last escape
+    _has_text = True  # since then: two escapes with nothing between are an error
 
     def decode(self, data: bytes, final: bool = False) -> str:  # type: ignore[override]
-        """Decodes the next bytes."""
         data = self._left + data
         before, had_text = self._state, self._has_text
         start = 0

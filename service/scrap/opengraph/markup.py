@@ -7,7 +7,6 @@ this way none of its bytes is part of another character.
 
 import re
 import sys
-from string import ascii_lowercase
 
 from scrap.opengraph.document import NAMESPACES
 
@@ -24,22 +23,14 @@ def _compile(pattern: str) -> re.Pattern[bytes]:
     return re.compile(pattern.encode(), re.VERBOSE)
 
 
-def _any_case(name: str) -> str:
-    return "".join(f"[{letter}{letter.upper()}]" for letter in name)  # faster than re.IGNORECASE
-
-
-def _choice(*names: str) -> str:
-    """One of some names; by first letter, so that most others fail on that."""
-    rests: dict[str, list[str]] = {}
-    for name in names:
-        rests.setdefault(name[0], []).append(_any_case(name[1:]))
-    choices = (f"{_any_case(first)}(?:{'|'.join(rest)})" for first, rest in rests.items())
-    return f"(?:{'|'.join(choices)})"
+def _any_case(*names: str) -> str:
+    """One of some names, in any case: faster than re.IGNORECASE."""
+    return f"(?:{'|'.join(re.sub('[a-z]', lambda a: f'[{a[0]}{a[0].upper()}]', name) for name in names)})"
 
 
 def _names(*names: str) -> str:
     """A tag's name, whole."""
-    return f"{_choice(*names)}(?=[{_S}/>])"
+    return f"{_any_case(*names)}(?=[{_S}/>])"
 
 
 _S = r"\t\n\f\r\x20"
@@ -53,7 +44,7 @@ _ATTRIBUTES = rf"""
     {_MANY} [{_S}/]*+ {_ATTRIBUTE_NAME} (?: ={_VALUE} | [{_S}]*+=[{_S}]*+(?:{_VALUE}|(?=>)) | (?![{_S}]*+=) ) {_DONE}
     [{_S}/]*+
 """
-_KNOWN = f"{_choice(*sorted(NAMESPACES))}:"
+_KNOWN = f"{_any_case(*sorted(NAMESPACES))}:"
 _NAMED = r'(?:property|name)="{}"'.format
 
 # A meta does not count if none of its attributes does. Most do not, and this skips them at once.
@@ -71,8 +62,7 @@ _SHORT_TEXT = "|".join(
     rf"{_names(name)} {_ATTRIBUTES} > [^<]{{0,1000}}+ </{_any_case(name)}>" for name in ("script", "style", "title")
 )
 
-_SPECIAL = ("meta", *RAW_TEXT, *DECLARING, *DIVERGING)
-_PLAIN = "".join(sorted(set(ascii_lowercase) - {name[0] for name in _SPECIAL}))  # letters that begin none of these
+_SPECIAL = _names("meta", *RAW_TEXT, *DECLARING, *DIVERGING)
 
 # Of html and head, only prefix and xmlns: matter.
 _IRRELEVANT_DECLARATION = rf"""{_names("html", "head")} {_MANY} \x20(?!prefix)[a-z-]++="[^"]*+" {_DONE} [{_S}/]*+"""
@@ -81,7 +71,7 @@ _IRRELEVANT_DECLARATION = rf"""{_names("html", "head")} {_MANY} \x20(?!prefix)[a
 _IRRELEVANT = rf"""{_MANY}
     [^<]*+ <(?:
         / (?!{_names("head")}) [a-zA-Z][^{_S}/>]*+ {_ATTRIBUTES} >
-        | (?: [{_PLAIN}] | (?!{_names(*_SPECIAL)}) [a-zA-Z] ) [^{_S}/>]*+ {_ATTRIBUTES} >
+        | (?!{_SPECIAL}) [a-zA-Z][^{_S}/>]*+ {_ATTRIBUTES} >
         | (?: {_IRRELEVANT_META} | {_IRRELEVANT_DECLARATION} ) >
         | {_SHORT_TEXT}
         | !-- (?: -?+> | (?!-?+\0) {_MANY} [^-]++ | -(?!-) {_DONE} --> )    # comments with no -- inside
@@ -91,93 +81,78 @@ _IRRELEVANT = rf"""{_MANY}
 {_DONE} [^<]*+"""
 
 
-def _usual_meta(key: str, content: str = '([^"]*+)') -> str:
+def _usual_meta(key: str) -> str:
     return rf"""
         {_names("meta")} [{_S}]++ (?> (?: (?:data-[a-z-]++|itemprop|id|class)="[^"]*+" [{_S}]++ )? )
-        {_NAMED(key)} [{_S}]++ content="{content}" [{_S}/]*+ >
+        {_NAMED(key)} [{_S}]++ content="([^"]*+)" [{_S}/]*+ >
     """
 
 
-_KNOWN_KEY = f'{_KNOWN}[^"&]*+'
-_KNOWN_META = f"""[{_S}]*+ <{_usual_meta(_KNOWN_KEY, '[^"]*+')}"""
-KNOWN_META = _compile(f"<{_usual_meta(f'({_KNOWN_KEY})')}")
-
-# What matters, once all of it is there; else nothing. `lastindex` is its kind. Most metas that count follow one
-# another: they are tried first, and all at once.
-TOKEN = _compile(rf"""({_KNOWN_META} {_MANY} {_KNOWN_META} {_DONE}) | {_IRRELEVANT} (?> (?: <(?:
+# What matters, once all of it is there; else nothing. `lastindex` is its kind.
+TOKEN = _compile(rf"""{_IRRELEVANT} (?> (?: <(?:
     {_usual_meta('([^"&]*+)')}
-    | {_names("meta")} ({_ATTRIBUTES}) >
-    | ({_names(*RAW_TEXT)}) {_ATTRIBUTES} >
+    | (/{_names("head")} | {_SPECIAL}) ({_ATTRIBUTES}) >
     | (!--) (?= -?+[^\0-] | -- )
-    | /{_names("head")} ({_ATTRIBUTES}) >
-    | ({_names(*DECLARING)}) ({_ATTRIBUTES}) >
-    | ({_names(*DIVERGING)}) {_ATTRIBUTES} >
     | (!---?+\0)
 ) )? )""")
-# Of a usual meta, the group before is its property or name.
-(KNOWN_METAS, _, USUAL_META, META, RAW, COMMENT, END_OF_HEAD, _, DECLARATION, DIVERGENCE, _) = range(1, 12)
-
-# Text without tags: the first byte of what to look for, if there is one (to get there fast); what to look for; and for
-# each group of that: the text to go on in (None: among tags), and how far from the match's end. An end tag is read
-# again among tags, for its attributes.
-Text = tuple[bytes, re.Pattern[bytes], tuple[tuple[bytes | None, int], ...]]
-_SCRIPT = _any_case("script")
-TEXTS: dict[bytes, Text] = {
-    **{name.encode(): (b"<", _compile(rf"<(?=(/){_names(name)})"), ((None, -1),)) for name in RAW_TEXT},
-    b"comment": (b"-", _compile(r"(--)!?>"), ((None, 0),)),
-    # The script data states (HTML, section 13.2.5.4 and 13.2.5.18 following): a comment hides the tags of a script.
-    b"script": (
-        b"<",
-        _compile(rf"<(?: (?=(/){_names('script')}) | (!)(?=--) )"),
-        ((None, -1), (b"script escaped", 0)),
-    ),
-    b"script escaped": (
-        b"",
-        _compile(rf"(--)> | <(?: (?=(/){_names('script')}) | ({_SCRIPT})[{_S}/>] )"),
-        ((b"script", 0), (None, -1), (b"script in script", 0)),
-    ),
-    b"script in script": (
-        b"",
-        _compile(rf"(--)> | <(/){_SCRIPT}[{_S}/>]"),
-        ((b"script", 0), (b"script escaped", 0)),
-    ),
-}
-LONGEST_END = len("</textarea ")  # so much of a text is looked at again when there is more of it
+# Of a usual meta, the group before is its property or name; of a special tag, its name, and what follows that.
+(_, USUAL_META, _, SPECIAL, COMMENT, COMMENT_WITH_NUL) = range(1, 7)
 
 # A tag (or a comment that is none) of more than LONGEST bytes is not matched as a whole, for C code holds everything
 # else up. It is read on from where it was left, in a state as the standard's tokenizer has them (HTML, section
 # 13.2.5.8 following). TOKEN is given no more than LONGEST bytes, so that the same tags are long in whatever pieces they
 # come; its slowest bytes take 0.1 µs each.
 LONGEST = 24 * 1024
-LONG_TAG = _compile(rf"<(?: ( /{_names('head')} | {_names(*_SPECIAL)} ) | /?[a-zA-Z] | ([!?/]) )")
-# What belongs to a state and what ends it; for each group of that: the next state (None: the tag has ended). A value
-# that is not quoted, or a name, is known to be whole by what follows it; there may be no more than one that is not.
+LONG_TAG = _compile(rf"<(?: ( /{_names('head')} | {_SPECIAL} ) | /?[a-zA-Z] | ([!?/]) )")
+# A value that is not quoted, or a name, is known to be whole by what follows it; there may be no more than one that is
+# not.
 _WHOLE_ATTRIBUTE = rf"""
     [{_S}/]*+ {_ATTRIBUTE_NAME} (?:
         [{_S}]*+ = [{_S}]*+ (?: "[^"]*+" | '[^']*+' | [^{_S}>"'][^{_S}>]*+ (?=[{_S}>]) | (?=>) )
         | [{_S}]*+ (?=[^{_S}=])
     )
 """
-TAG_STATES: dict[bytes, tuple[re.Pattern[bytes], tuple[bytes | None, ...]]] = {
-    b"tag name": (_compile(rf"[^{_S}/>]*+ ((?=[{_S}/>]))?"), (b"attributes",)),
+
+# The states between tags, in text without tags and in long tags: the first byte of what ends it, if there is one (to
+# get there fast); that; and for each group of that the next state (None: the text or the tag has ended).
+END_TAG = b"end tag"  # is read again among tags, for its attributes
+_SCRIPT = _any_case("script")
+STATES: dict[bytes, tuple[bytes, re.Pattern[bytes], tuple[bytes | None, ...]]] = {
+    **{name.encode(): (b"<", _compile(rf"<(?=(/){_names(name)})"), (END_TAG,)) for name in RAW_TEXT},
+    b"comment": (b"-", _compile(r"(--)!?>"), (None,)),
+    # The script data states (HTML, section 13.2.5.4 and 13.2.5.18 following): a comment hides the tags of a script.
+    b"script": (b"<", _compile(rf"<(?: (?=(/){_names('script')}) | (!)(?=--) )"), (END_TAG, b"script escaped")),
+    b"script escaped": (
+        b"",
+        _compile(rf"(--)> | <(?: (?=(/){_names('script')}) | ({_SCRIPT})[{_S}/>] )"),
+        (b"script", END_TAG, b"script in script"),
+    ),
+    b"script in script": (b"", _compile(rf"(--)> | <(/){_SCRIPT}[{_S}/>]"), (b"script", b"script escaped")),
+    # Of a long tag, what belongs to the state as well.
+    b"tag name": (b"", _compile(rf"[^{_S}/>]*+ ((?=[{_S}/>]))?"), (b"attributes",)),
     b"attributes": (
+        b"",
         _compile(rf"{_MANY} {_WHOLE_ATTRIBUTE} {_DONE} [{_S}/]*+ (?: (>) | ([^{_S}/>]) )?"),
         (None, b"attribute name"),
     ),
     # Where it is left among the spaces behind a name, the next name is read as if it were part of that one.
     b"attribute name": (
+        b"",
         _compile(rf"[^{_S}/>=]*+ [{_S}]*+ (?: (=) | ((?=[^{_S}=])) )?"),
         (b"value", b"attributes"),
     ),
     b"value": (
+        b"",
         _compile(rf"""[{_S}]*+ (?: (>) | (") | (') | ([^{_S}>"']) )?"""),
         (None, b"double-quoted", b"single-quoted", b"unquoted"),
     ),
-    b"double-quoted": (_compile('[^"]*+ (")?'), (b"attributes",)),
-    b"single-quoted": (_compile("[^']*+ (')?"), (b"attributes",)),
-    b"unquoted": (_compile(rf"[^{_S}>]*+ (?: ([{_S}]) | (>) )?"), (b"attributes", None)),
-    b"bogus comment": (_compile("[^>]*+ (>)?"), (None,)),
+    b"double-quoted": (b"", _compile('[^"]*+ (")?'), (b"attributes",)),
+    b"single-quoted": (b"", _compile("[^']*+ (')?"), (b"attributes",)),
+    b"unquoted": (b"", _compile(rf"[^{_S}>]*+ (?: ([{_S}]) | (>) )?"), (b"attributes", None)),
+    b"bogus comment": (b"", _compile("[^>]*+ (>)?"), (None,)),
 }
+LONGEST_END = len("</textarea ")  # so much of a text is looked at again when there is more of it
+
 # The long metas that need no reading of attributes: (property or name, and content), or none, for they do not count.
 LONG_META = _compile(rf"""
     < (?: {_usual_meta('([^"&]{0,1024}+)')} | {_names("meta")} (?> (?: {_IRRELEVANT_ATTRIBUTE} ){{1,16}} ) [{_S}/]*+ > )

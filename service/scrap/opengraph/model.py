@@ -35,8 +35,6 @@ _FRAME = orjson.dumps({**{field: [] for field in FIELDS}, "properties": []})  # 
 
 
 class OpenGraph(NamedTuple):
-    """What a page's Open Graph means."""
-
     fields: dict[str, Any]  # an object for JSON; empty where the page has no Open Graph
     bound: Bound | None  # the first limit that the page exceeded, so that something was left out
 

@@ -52,7 +52,7 @@ class PageReader:
         self._decoder: codecs.IncrementalDecoder | None = None  # where tags cannot be found in the bytes themselves
         self._encoded = bytearray()  # what it has not decoded yet
         self._has_ended = False
-        self._scanner = Scanner(self._charset, limits)
+        self._scanner = Scanner(limits)
         self._error: Exception | None = None
 
     def feed(self, data: bytes = b"") -> bool:
@@ -63,40 +63,28 @@ class PageReader:
         """
         if self._error is not None:
             return True
+        is_last = self._has_ended
         try:
-            enough = self._feed(data)
-            self.is_behind = self._scanner.is_behind or (
-                self._decoder is not None and (self._has_ended or (bool(self._encoded) and not enough))
-            )
+            if self._beginning is not None:
+                data = self._begin(data, self._beginning)
+            if self._decoder is not None:
+                data, is_last = self._decoded(data, self._decoder)
+            self._scanner.feed(data, is_last)
+            if (charset := self._scanner.charset) and charset.opaque:
+                self._decode_as(charset)  # a meta declares it
         except Exception as error:  # noqa: BLE001 - no page may cause an error; the reference parser reads what is here
-            self._error, self.is_behind, enough = error, False, True
-        return enough
+            self._error, self.is_behind = error, False
+            return True
+        scanner = self._scanner
+        self.is_behind = scanner.is_behind
+        if self._decoder is not None and not scanner.has_ended:
+            self.is_behind |= self._has_ended or (bool(self._encoded) and not scanner.enough)
+        return scanner.enough
 
     def end(self) -> None:
         """Takes the end of the page, or of what is read of it, and does a step."""
         self._has_ended = True
         self.feed()
-
-    def _feed(self, data: bytes) -> bool:
-        if self._beginning is not None:
-            self._beginning += data
-            if len(self._beginning) < charsets.LONGEST_MARK and not self._has_ended:
-                return False
-            data = self._begin(self._beginning)
-        scanner = self._scanner
-        if self._decoder is not None:
-            if not scanner.enough:
-                self._encoded += data
-            if scanner.is_behind:
-                scanner.feed()
-            else:
-                self._decode(self._decoder)
-        elif self._has_ended and not scanner.has_ended:
-            scanner.end(data)
-        else:
-            scanner.feed(data)
-        charset = scanner.charset
-        return scanner.enough if charset is None or not charset.opaque else self._begin_again(charset)
 
     @property
     def is_useful(self) -> bool:
@@ -122,53 +110,46 @@ class PageReader:
     def close(self) -> Reading:
         """Returns what was found, once no more bytes come and it is not behind."""
         assert self._has_ended and not self.is_behind  # noqa: PT018, S101 - else it would be wrong
+        scanner = self._scanner
         found: Document | FallbackReason = FallbackReason.ERROR
         if self._error is None:
             try:
-                found = self._scanner.close()
+                found = scanner.close()
             except Exception as error:  # noqa: BLE001 - likewise
                 self._error = error
-        encoding = self._scanner.charset or charsets.UTF_8
-        self.reading = Reading(
-            document=found if isinstance(found, Document) else None,
-            fallback_reason=found if isinstance(found, FallbackReason) else None,
-            charset=(self._charset or encoding).name,
-            charset_source=self._source or self._scanner.charset_source,
-            data=self._scanner.data,
-            encoding=encoding,
-            error=self._error,
-        )
+        document, reason = (found, None) if isinstance(found, Document) else (None, found)
+        encoding = scanner.charset or charsets.UTF_8
+        name, source = (self._charset or encoding).name, self._source or scanner.charset_source
+        self.reading = Reading(document, reason, name, source, scanner.data, encoding, self._error)
         return self.reading
 
-    def _begin(self, data: bytes) -> bytes:
-        """Begins to read; returns what follows the byte order mark."""
+    def _begin(self, data: bytes, beginning: bytes) -> bytes:
+        """Begins to read, if there is enough; returns what follows the byte order mark."""
+        self._beginning = data = beginning + data
+        if len(data) < charsets.LONGEST_MARK and not self._has_ended:
+            return b""
         self._beginning = None
-        mark = charsets.marked(data)
-        if mark and (mark[1] or self._charset is None):
-            self._charset, self._source = mark[0], "mark"
-            data = data[mark[1] :]
-        if mark or (self._charset and self._charset.opaque):
-            self._read_as(self._charset)
-        return data
+        charset, length = charsets.marked(data) or (None, 0)
+        if charset and (length or self._charset is None):
+            self._charset, self._source = charset, "mark"
+        if self._charset and self._charset.opaque:
+            self._decode_as(self._charset)
+        else:
+            self._scanner.charset = self._charset
+        return data[length:]
 
-    def _read_as(self, charset: Charset | None) -> None:
-        if charset and charset.opaque:
-            self._decoder = charset.decoder()
-            charset = charsets.UTF_8
-        self._scanner = Scanner(charset, self._limits)
+    def _decode_as(self, charset: Charset) -> None:
+        """Begins, perhaps again, in a charset in which tags cannot be found in the bytes themselves."""
+        self._charset, self._decoder = charset, charset.decoder()
+        self._encoded, self._scanner = self._scanner.data, Scanner(self._limits)
+        self._scanner.charset = charsets.UTF_8
 
-    def _decode(self, decoder: codecs.IncrementalDecoder) -> None:
-        if self._encoded and not self._scanner.enough:
-            data = bytes(self._encoded[:_DECODED])
-            del self._encoded[:_DECODED]
-            self._scanner.feed(decoder.decode(data).encode())
-        elif self._has_ended:
-            self._decoder = None
-            self._scanner.end(decoder.decode(b"", True).encode())
-
-    def _begin_again(self, charset: Charset) -> bool:
-        """Starts again in a charset that a meta declares and in which what was read may mean something else."""
-        self._charset = charset
-        self._encoded = self._scanner.data
-        self._read_as(charset)
-        return False
+    def _decoded(self, data: bytes, decoder: codecs.IncrementalDecoder) -> tuple[bytes, bool]:
+        """Decodes a part of what there is, for a scanner that is not behind; returns whether it is the last as well."""
+        self._encoded += data
+        if self._scanner.is_behind or self._scanner.has_ended:
+            return b"", False
+        part = bytes(self._encoded[:_DECODED])
+        del self._encoded[: None if self._scanner.enough else _DECODED]
+        is_last = self._has_ended and not self._encoded
+        return decoder.decode(part, is_last).encode(), is_last

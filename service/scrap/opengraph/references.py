@@ -10,7 +10,6 @@ _REFERENCE = re.compile(r"&(?:#(?:[xX]([0-9a-fA-F]+)|([0-9]+));?|([a-zA-Z][a-zA-
 
 
 def unescape(value: str) -> str:
-    """Decodes the character references of an attribute's value."""
     return _REFERENCE.sub(_character, value)
 
 

@@ -11,8 +11,9 @@ one cannot count, whichever tokens it has, and what comes before it is read as e
 541 have none behind it, and what is behind it is half of what is read.
 """
 
+import re
 import sys
-from collections.abc import Callable, Generator, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from functools import lru_cache
 
 from scrap.opengraph import charset as charsets
@@ -28,11 +29,12 @@ _DIVERGING = {
     for name in markup.DIVERGING
 }
 
+_DECLARING = {name.encode() for name in markup.DECLARING}
+
 # Bytes of attributes, or of apparent tags behind a diverging one, that are read at once: 4 ms at most. html5lib has
 # limits of its own, and runs in a thread.
 _LONG = 16 * 1024
 _TOKENS = 192  # that matter, in one step: the slowest, metas with references, take 20 µs each
-_AHEAD = 32 * 1024  # bytes that are searched for something that may count, in one step: 1 ms at most
 _DONE = object()
 
 Names = tuple[str, ...]
@@ -52,21 +54,19 @@ _USUAL_CHARSETS = {
 class Scanner:
     """Reads a page from bytes, as they come, in steps: each takes 4 ms at most."""
 
-    def __init__(self, charset: Charset | None, limits: ParseLimits) -> None:
+    def __init__(self, limits: ParseLimits) -> None:
         self.data = bytearray()  # what it was fed; once it is closed, nothing beyond the place to stop
         self.enough = False  # that place was reached
         self.is_behind = False  # there is a step to do that needs no more bytes
-        self.charset = charset  # where it is not known, the first that a meta declares; known once it is closed
+        self.charset: Charset | None = None  # unless it was set: the first that a meta declares, or what the end shows
+        self.charset_source = "meta"  # unless it was set: "meta", "xml", or "content" where nothing declares it
         self.weight = 0  # bytes that count: how much work it will be to make a document of them
         self.held = 0  # bytes of memory beside `data`: a copy of what was found
-        self.charset_source = "meta"  # unless it was given: "meta", "xml", or "content" where nothing declares it
-        self.has_ended = False
         self._limits = limits
         self._at = 0  # the tokens before were read
         self._next_size = 1  # of the data, at which there is a step to do
-        self._text: bytes | None = None  # the text that `_at` is in
-        self._tag: bytes | None = None  # the state in a long tag that `_at` is in
-        self._tag_at = 0  # where that tag begins
+        self._state: bytes | None = None  # that `_at` is in: a text, or a part of a long tag
+        self._opening: re.Match[bytes] | None = None  # where that tag begins
         self._in_head = True
         self._stop = sys.maxsize  # where the page may be enough
         self._apparent = -1  # behind the head: the next place that may count, if it is not before `_at`
@@ -78,34 +78,37 @@ class Scanner:
         self._diverging: FallbackReason | None = None
         self._diverging_at = 0
         self._fallback: FallbackReason | None = None
-        self._ending: Iterator[None] = iter(())  # the steps that are left, once no more bytes come
+        self._ending: Iterator[None] | None = None  # the steps that are left, once no more bytes come
+
+    @property
+    def has_ended(self) -> bool:
+        return self._ending is not None
 
     @property
     def is_useful(self) -> bool:
         """Whether og:title and another property of og: were found, or the head has ended; `<body>` ends it as well."""
         return self._card == _CARD or not self._in_head or b"<body" in self.data.lower()
 
-    def feed(self, data: bytes = b"") -> None:
-        """Takes the next bytes, if there are any, and does a step."""
-        if self.has_ended:
-            self.is_behind = next(self._ending, _DONE) is not _DONE
-        elif not self.enough:
-            self.data += data
-            if len(self.data) >= self._next_size:
-                self._step()
-
-    def end(self, data: bytes = b"") -> None:
-        """Takes the last bytes of the page, and does a step of what is left to do."""
+    def feed(self, data: bytes = b"", is_last: bool = False) -> None:
         if not self.enough:
             self.data += data
-        self.has_ended = True
-        self._ending = self._end()
-        self.feed()
+        if is_last and self._ending is None:
+            self._ending = self._end()
+        if self._ending is not None:
+            self.is_behind = next(self._ending, _DONE) is not _DONE
+        elif not self.enough and len(self.data) >= self._next_size:
+            self._step()
 
     def close(self) -> Document | FallbackReason:
-        """Returns what was found, after the last step."""
+        """Returns what was found, after the last step, or why that is not known."""
+        if self._fallback:
+            return self._fallback
         assert self.charset  # noqa: S101 - the last steps found it
-        return self._fallback or self._document(self.charset.decode)
+        decode = self.charset.decode
+        metas, bound = limited(self._metas(decode), self._limits)
+        base = None if self._base is None else _value(self._base, decode)
+        refresh = None if self._found or self._refresh is None else parse_refresh(_value(self._refresh, decode))
+        return Document(metas, base, bound=bound, refresh=refresh)
 
     def _end(self) -> Iterator[None]:
         if not self.enough:
@@ -116,9 +119,10 @@ class Scanner:
         if self.enough:
             del self.data[self._stop :]
         if self.charset is None:
-            self.charset_source = "xml" if charsets.in_xml_declaration(self.data) else "content"
-            self.charset = yield from charsets.undeclared(self.data)
-        if self._diverging and not self._fallback and (yield from self._may_count(self._diverging_at)):
+            self.charset, self.charset_source = charsets.in_xml_declaration(self.data), "xml"
+        if self.charset is None:
+            self.charset, self.charset_source = (yield from charsets.undeclared(self.data)), "content"
+        if self._diverging and not self._fallback and (yield from self._may_count()):
             self._fallback = self._diverging
 
     def _step(self) -> None:
@@ -138,18 +142,16 @@ class Scanner:
             How far it looked, and the size of the data at which there is more to read.
         """
         end = min(limit, self._at + markup.LONGEST)
-        if self._tag and not self._leave_tag(end):
-            return end, end + 1
         next_token, data = markup.TOKEN.match, self.data
         for _ in range(_TOKENS):
-            if not self._in_head:
+            if not self._in_head and not self._opening:
                 limit = min(limit, self._stop)
                 nothing = self._look_ahead(limit)
                 if nothing:
                     return nothing
                 end = min(end, limit)
-            if self._text is not None:
-                seen = self._leave_text(limit)
+            if self._state is not None:
+                seen = self._leave_state(limit)
                 if seen:
                     return seen, seen + 1
                 if self._at >= end:
@@ -165,25 +167,14 @@ class Scanner:
                     return end, 0
                 # There may be more of it already; else it is read again when twice as much is there, to stay linear.
                 return end, 0 if end < limit else min(end + (incomplete or 1), self._at + markup.LONGEST)
-            if kind == markup.KNOWN_METAS:
-                self._find(markup.KNOWN_META.findall(data, token.start(), self._at))
-            elif kind == markup.USUAL_META:
-                self._find([(token[kind - 1], token[kind])])
-            elif kind == markup.META:
-                self._meta(token[markup.META])
-            elif kind == markup.RAW:
-                self._text = token[markup.RAW].lower()
-            elif kind == markup.COMMENT:
-                self._text = b"comment"
-            elif kind == markup.END_OF_HEAD:
-                self._end_head()
-            elif kind == markup.DECLARATION:
-                self._declaration(token[markup.DECLARATION - 1].lower(), token[markup.DECLARATION])
-            elif kind == markup.DIVERGENCE:
-                self._diverge(_DIVERGING[token[markup.DIVERGENCE].lower()])
-            else:  # a comment that begins with NUL
-                self._diverge(FallbackReason.COMMENT)
-                self._text = b"comment"
+            if kind == markup.USUAL_META:
+                self._find(token[kind - 1], token[kind])
+            elif kind == markup.SPECIAL:
+                self._special(token[kind - 1].lower(), token[kind])
+            else:
+                self._state = b"comment"
+                if kind == markup.COMMENT_WITH_NUL:
+                    self._diverge(FallbackReason.COMMENT)
         return self._at, 0
 
     def _look_ahead(self, limit: int) -> tuple[int, int] | None:
@@ -191,7 +182,7 @@ class Scanner:
         if self._apparent >= self._at:
             return None
         start = max(self._at, self._ahead)
-        end = min(limit, start + _AHEAD)
+        end = min(limit, start + markup.LONGEST)
         for number, tag in enumerate(markup.APPARENT.finditer(self.data, start, end)):
             # It is judged by so many bytes, or all of the page, lest the pieces in which they come matter.
             at = self._ahead = tag.start()
@@ -205,70 +196,58 @@ class Scanner:
         self._ahead = max(start, end - markup.LONGEST_NAME)
         return end, end + 1
 
-    def _end_head(self) -> None:
-        if self._in_head:
-            self._in_head = False
-            self._stop = self._at + self._limits.after_head
-
-    def _enter_tag(self) -> None:
-        opening = markup.LONG_TAG.match(self.data, self._at)
-        assert opening  # noqa: S101 - else it would have been text, and read
-        self._tag_at = self._at
-        self._tag = b"bogus comment" if opening[2] else b"tag name"
-        self._at = opening.end()
-
-    def _leave_tag(self, end: int) -> bool:
-        while self._tag is not None:
-            pattern, nexts = markup.TAG_STATES[self._tag]
-            found = pattern.match(self.data, self._at, end)
-            assert found  # noqa: S101 - it matches always, if nothing
-            self._at = found.end()
-            if found.lastindex is None:
-                return False
-            self._tag = nexts[found.lastindex - 1]
-        self._long_tag()
-        return True
-
-    def _long_tag(self) -> None:
-        """Reads a long tag that has ended, as `_read` does the others."""
-        opening = markup.LONG_TAG.match(self.data, self._tag_at)
-        name = opening and opening[1]
-        if not opening or not name:
-            return
-        name = name.lower()
+    def _special(self, name: bytes, written: bytes) -> None:
         if name == b"meta":
-            self._long_meta(opening.end())
-        elif name == b"/head":
-            self._end_head()
+            self._meta(written)
         elif name in _DIVERGING:
             self._diverge(_DIVERGING[name])
-        elif name.decode() in markup.DECLARING:
+        elif name == b"/head":
+            if self._in_head:
+                self._in_head = False
+                self._stop = self._at + self._limits.after_head
+        elif name not in _DECLARING:
+            self._state = name
+        elif len(written) > _LONG:
             self._fallback = self._fallback or FallbackReason.LENGTH
-        else:
-            self._text = name
+        elif name == b"base":
+            if self._base is None:
+                self._base = markup.attributes(written).get(b"href")
+                self.weight += len(self._base or b"")
+        elif written and markup.may_declare(written) and _declares(markup.attributes(written)):
+            self._fallback = self._fallback or FallbackReason.PREFIX
 
-    def _long_meta(self, start: int) -> None:
-        known = markup.LONG_META.match(self.data, self._tag_at, self._at)
-        if not known:
-            self._meta(bytes(self.data[start : self._at - 1]))
-        elif known[1]:
-            self._find([(known[1], known[2])])
+    def _enter_tag(self) -> None:
+        self._opening = opening = markup.LONG_TAG.match(self.data, self._at)
+        assert opening  # noqa: S101 - else it would have been text, and read
+        self._state = b"bogus comment" if opening[2] else b"tag name"
+        self._at = opening.end()
 
-    def _leave_text(self, limit: int) -> int:
-        """Skips text that has no tags; returns how far it looked if the text may go on there."""
+    def _leave_state(self, limit: int) -> int:
+        """Skips text without tags, or reads on in a long tag; returns how far it looked if that may go on there."""
         end = 0
-        while self._text is not None:
-            first, pattern, nexts = markup.TEXTS[self._text]
+        while self._state is not None:
+            first, pattern, nexts = markup.STATES[self._state]
             start = self.data.find(first, self._at, limit)
             end = end or min(limit, start + markup.LONGEST)
             found = None if start < 0 else pattern.search(self.data, start, end)
-            if not found:
+            if not found or not found.lastindex:
                 seen = limit if start < 0 else end
-                self._at = max(self._at, seen - markup.LONGEST_END)
+                self._at = found.end() if found else max(self._at, seen - markup.LONGEST_END)
                 return seen
-            self._text, offset = nexts[(found.lastindex or 1) - 1]
-            self._at = found.end() + offset
+            self._state, self._at = nexts[found.lastindex - 1], found.end()
+            if self._state == markup.END_TAG:
+                self._state, self._at = None, self._at - 1
+            elif self._state is None and self._opening:
+                self._leave_tag(self._opening)
         return 0
+
+    def _leave_tag(self, opening: re.Match[bytes]) -> None:
+        self._opening = None
+        meta = markup.LONG_META.match(self.data, opening.start(), self._at)
+        if meta and meta[1]:
+            self._find(meta[1], meta[2])
+        elif not meta and opening[1]:
+            self._special(opening[1].lower(), bytes(self.data[opening.end() : self._at - 1]))
 
     def _meta(self, written: bytes) -> None:
         if self.charset is None:
@@ -283,39 +262,27 @@ class Scanner:
             self.charset = charsets.declared(attributes)
         key = _key(attributes)
         if key:
-            self._find([(key, attributes.get(b"content"))])
+            self._find(key, attributes.get(b"content"))
         elif self._refresh is None and not self._diverging:
             self._refresh = _refresh(attributes)
         if markup.may_declare(written) and _declares(attributes):
             self._fallback = self._fallback or FallbackReason.PREFIX
 
-    def _find(self, metas: Iterable[tuple[bytes, bytes | None]]) -> None:
-        """Keeps those metas, of a property or name and a content, that count."""
-        for key, content in metas:
-            is_usual = len(key) <= _USUAL_KEY and key.isascii()
-            names = _usual_names(key) if is_usual else _names(key)
-            if not names:
-                continue
-            if len(key) > _LONG or (content and len(content) > _LONG and b"&" in content):
-                self._fallback = self._fallback or FallbackReason.LENGTH
-            elif len(self._found) <= self._limits.properties:  # one more than is read, so that `limited` sees it
-                self._found.append((names if is_usual else key, content))
-                size = len(key) + len(content or b"")
-                self.weight += size
-                self.held += size + _OBJECTS
-                if self._card != _CARD:
-                    for name in names:
-                        self._card |= 1 if name == "og:title" else 2 * name.startswith("og:")
-
-    def _declaration(self, name: bytes, written: bytes) -> None:
-        if len(written) > _LONG:
+    def _find(self, key: bytes, content: bytes | None) -> None:
+        is_usual = len(key) <= _USUAL_KEY and key.isascii()
+        names = _usual_names(key) if is_usual else _names(key)
+        if not names:
+            return
+        if len(key) > _LONG or (content and len(content) > _LONG and b"&" in content):
             self._fallback = self._fallback or FallbackReason.LENGTH
-        elif name == b"base":
-            if self._base is None:
-                self._base = markup.attributes(written).get(b"href")
-                self.weight += len(self._base or b"")
-        elif written and markup.may_declare(written) and _declares(markup.attributes(written)):
-            self._fallback = self._fallback or FallbackReason.PREFIX
+        elif len(self._found) <= self._limits.properties:  # one more than is read, so that `limited` sees it
+            self._found.append((names if is_usual else key, content))
+            size = len(key) + len(content or b"")
+            self.weight += size
+            self.held += size + _OBJECTS
+            if self._card != _CARD:
+                for name in names:
+                    self._card |= 1 if name == "og:title" else 2 * name.startswith("og:")
 
     def _diverge(self, reason: FallbackReason) -> None:
         if reason is FallbackReason.FRAMESET:  # the only one that takes back what came before
@@ -323,28 +290,26 @@ class Scanner:
         elif not self._diverging:
             self._diverging, self._diverging_at = reason, self._at
 
-    def _may_count(self, start: int) -> Generator[None, None, bool]:
-        """Looks for anything from there on that could count, if tags began anywhere."""
-        looked_at = 0
-        while True:
-            end = start + markup.LONGEST
-            for number, tag in enumerate(markup.APPARENT.finditer(self.data, start, end)):
-                if number == _TOKENS or (tag.end() == end and tag.start() > start):  # there may be more of it
-                    start = tag.start()
-                    break
-                if markup.IRRELEVANT_TAG.match(self.data, tag.start(), tag.start() + markup.LONGEST):
-                    continue
-                name, written, closed = tag.groups()
+    def _may_count(self) -> Generator[None, None, bool]:
+        """Looks for anything behind the diverging element that could count, if tags began anywhere."""
+        self._at = self._ahead = self._diverging_at
+        self._apparent, looked_at, seen = -1, 0, 0
+        while seen < len(self.data):
+            nothing = self._look_ahead(len(self.data))
+            if nothing:
+                seen, _ = nothing
+            else:
+                tag = markup.APPARENT.match(self.data, self._apparent, self._apparent + markup.LONGEST)
+                assert tag  # noqa: S101 - it was found
+                self._at = tag.end()
                 looked_at += len(tag[0])
+                name, written, closed = tag.groups()
                 if not closed or not markup.COMPLETE.fullmatch(written) or looked_at > _LONG:
                     return True
                 if self._counts(name.lower(), markup.attributes(written)):
                     return True
-            else:
-                if end >= len(self.data):
-                    return False
-                start = end - markup.LONGEST_NAME
             yield
+        return False
 
     def _counts(self, name: bytes, attributes: dict[bytes, bytes]) -> bool:
         if name == b"base":
@@ -352,12 +317,6 @@ class Scanner:
         if not self._found and self._refresh is None and _refresh(attributes):
             return True
         return bool(_key(attributes)) or _declares(attributes)
-
-    def _document(self, decode: Callable[[bytes], str]) -> Document:
-        metas, bound = limited(self._metas(decode), self._limits)
-        base = None if self._base is None else _value(self._base, decode)
-        refresh = None if self._found or self._refresh is None else parse_refresh(_value(self._refresh, decode))
-        return Document(metas, base, bound=bound, refresh=refresh)
 
     def _metas(self, decode: Callable[[bytes], str]) -> Iterator[Meta]:
         longest = _MAX_CHARACTER * (self._limits.value_chars + 1)  # bytes of a content that is too long for certain
@@ -378,7 +337,6 @@ def _key(attributes: dict[bytes, bytes]) -> bytes | None:
 
 
 def _refresh(attributes: dict[bytes, bytes]) -> bytes | None:
-    """The content of a meta that is a refresh."""
     content = attributes.get(b"content")
     if not content or _value(attributes.get(b"http-equiv", b""), _latin_1).lower() != "refresh":
         return None
@@ -390,7 +348,6 @@ def _latin_1(data: bytes) -> str:
 
 
 def _names(key: bytes, decode: Callable[[bytes], str] = _latin_1) -> Names:
-    """The tokens of a key that are in a known namespace, in lower case."""
     return tuple(properties(_value(key, decode)))
 
 
@@ -410,6 +367,4 @@ def _value(written: bytes, decode: Callable[[bytes], str]) -> str:
 
 def _declares(attributes: dict[bytes, bytes]) -> bool:
     """Returns whether a tag gives a namespace a name that is not its own."""
-    if b"prefix" not in attributes and not any(name.startswith(b"xmlns:") for name in attributes):
-        return False
     return bool(declared_prefixes({_latin_1(name): _value(value, _latin_1) for name, value in attributes.items()}))

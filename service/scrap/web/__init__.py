@@ -8,12 +8,7 @@ ROUTES = frozenset({"/", *(f"/static/{name}" for name in STATIC)})
 
 @dataclass(frozen=True, slots=True)
 class PageSettings:
-    """Whether there is a page, and what it shows.
+    """Whether there is a page, and what it shows."""
 
-    Attributes:
-        is_on: whether there is one.
-        has_images: whether the browser loads the card's image from its host.
-    """
-
-    is_on: bool = True
-    has_images: bool = True
+    is_on: bool = True  # whether there is one
+    has_images: bool = True  # whether the browser loads the card's image from its host

@@ -3,35 +3,27 @@
 from typing import Any, NamedTuple
 from urllib.parse import urlsplit
 
+from scrap.explanation import image_of
+
 _LARGE_WIDTH, _LARGE_HEIGHT = 600, 315  # pixels; what Facebook's guide asks of a large image
 _SQUARE = 1.3  # width to height; below it, an image is shown beside the text
 _DAY = len("2026-11-23")
 
 
 class Card(NamedTuple):
-    """What a card shows.
-
-    Attributes:
-        layout: "large": the image above the text; "small": beside it; "plain": there is none.
-        kind: "video", "article" or "link".
-        image: an http or https URL.
-        about: of an article its authors, section and time of publication; of a video its size.
-    """
-
-    layout: str
-    kind: str
+    layout: str  # "large": the image above the text; "small": beside it; "plain": there is none
+    kind: str  # "video", "article" or "link"
     site: str
     title: str
     description: str
-    image: str
+    image: str  # an http or https URL
     alt: str
-    about: list[str]
+    about: list[str]  # of an article its authors, section and time of publication; of a video its size
 
 
 def card_of(graph: dict[str, Any], url: str) -> Card:
     """Makes the card of a page's Open Graph; `url` is where the page was found."""
-    image = graph.get("image", "")
-    first: dict[str, Any] = next((one for one in graph.get("images", ()) if {"url", "secure_url"} & one.keys()), {})
+    image, first = graph.get("image", ""), image_of(graph)
     article, videos = graph.get("article", {}), graph.get("videos", [])
     kind, about = "link", list[str]()
     if videos or graph.get("type", "").startswith("video"):

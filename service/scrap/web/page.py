@@ -4,13 +4,16 @@ import re
 import time
 from collections.abc import Callable, Iterator, Mapping
 from functools import partial
+from http import HTTPStatus
 from importlib.resources import files
+from itertools import accumulate
 from typing import Any
 from urllib.parse import parse_qs, quote
 
 import orjson
 from jinja2 import Environment, FunctionLoader, Template
 from markupsafe import escape
+from starlette.responses import Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from scrap.errors import RETRY_AFTER, InvalidURL, Outcome, Overloaded, Reason
@@ -35,16 +38,15 @@ _POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'{images}; form-action 'self'; "
     "base-uri 'none'; frame-ancestors 'none'; require-trusted-types-for 'script'; trusted-types 'none'"
 )
-_HEADERS = (
-    (b"content-type", b"text/html; charset=utf-8"),
-    (b"cache-control", b"no-store"),
-    (b"vary", b"accept-language"),
-    (b"x-robots-tag", b"noindex, nofollow"),
-    (b"x-content-type-options", b"nosniff"),
-    (b"referrer-policy", b"no-referrer"),
-    (b"cross-origin-opener-policy", b"same-origin"),
-    (b"cross-origin-resource-policy", b"same-origin"),
-)
+_HEADERS = {
+    "Cache-Control": "no-store",
+    "Vary": "accept-language",
+    "X-Robots-Tag": "noindex, nofollow",
+    "X-Content-Type-Options": "nosniff",
+    "Referrer-Policy": "no-referrer",
+    "Cross-Origin-Opener-Policy": "same-origin",
+    "Cross-Origin-Resource-Policy": "same-origin",
+}
 
 
 def pages(explainer: Explainer, read: ReadTarget, turns: Turns, settings: PageSettings) -> dict[str, ASGIApp]:
@@ -56,8 +58,6 @@ def pages(explainer: Explainer, read: ReadTarget, turns: Turns, settings: PageSe
 
 
 class PageEndpoint:
-    """An ASGI endpoint: the page."""
-
     def __init__(
         self, explainer: Explainer, read: ReadTarget, turns: Turns, static: Mapping[str, str], *, has_images: bool
     ) -> None:
@@ -102,18 +102,12 @@ class PageEndpoint:
         language = preferred(fields.get(b"accept-language", b""))
         body = _render(self._templates[language], document, asked=url, error=error, card=card)
         self._turns.spend(time.perf_counter() - started)
-        status = error.outcome.status if error else 200
         images = " http: https:" if card and card.image and self._has_images else ""
-        headers = [
-            *_HEADERS,
-            (b"content-length", b"%d" % len(body)),
-            (b"content-language", language.encode()),
-            (b"content-security-policy", _POLICY.format(images=images).encode()),
-        ]
+        headers = _HEADERS | {"Content-Language": language, "Content-Security-Policy": _POLICY.format(images=images)}
         if error and error.outcome is Outcome.SHED:
-            headers.append((b"retry-after", b"%d" % RETRY_AFTER))
-        await send({"type": "http.response.start", "status": status, "headers": headers})
-        await send({"type": "http.response.body", "body": body})
+            headers["Retry-After"] = str(RETRY_AFTER)
+        response = Response(body, error.outcome.status if error else HTTPStatus.OK, headers, media_type="text/html")
+        await response(scope, receive, send)
 
 
 def _source(language: str, name: str) -> str:
@@ -156,7 +150,6 @@ def with_scheme(url: str) -> str:
 
 
 def clip(text: str, length: int = _MOST_TEXT) -> str:
-    """The beginning of a text."""
     return text if len(text) <= length else f"{text[:length]}…"
 
 
@@ -167,13 +160,12 @@ def _size(text: str) -> int:
 
 def bar(seconds: dict[str, float]) -> list[tuple[str, float, float]]:
     """Name, beginning and width of each phase, in percent of all."""
-    whole = sum(seconds.values()) or 1.0
-    found, start = [], 0.0
-    for name, taken in seconds.items():
-        width = 100 * taken / whole
-        found.append((name, round(start, 2), round(width, 2)))
-        start += width
-    return found
+    percent = 100 / (sum(seconds.values()) or 1.0)
+    starts = accumulate(seconds.values(), initial=0.0)
+    return [
+        (name, round(start * percent, 2), round(taken * percent, 2))
+        for (name, taken), start in zip(seconds.items(), starts, strict=False)
+    ]
 
 
 def milliseconds(seconds: float) -> str:

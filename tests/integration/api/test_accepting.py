@@ -7,7 +7,6 @@ import resource
 import socket
 from collections.abc import Iterator
 from pathlib import Path
-from urllib.parse import urlsplit
 
 import pytest
 import uvloop
@@ -89,13 +88,10 @@ def few_descriptors(service: running.Service, more: int) -> Iterator[None]:
 
 def test_a_connection_that_gets_no_descriptor_is_closed_and_does_not_wait() -> None:
     with running.service() as service, contextlib.ExitStack() as stack:
-        split = urlsplit(service.url)
         assert client.request(service.url, "/openapi.json").status == 200  # all that it opens at its start is open
         before = descriptors(service)
         stack.enter_context(few_descriptors(service, 4))
-        connections = [
-            stack.enter_context(socket.create_connection((split.hostname, split.port), timeout=10)) for _ in range(60)
-        ]
+        connections = [stack.enter_context(client.connect(service.url)) for _ in range(60)]
         # 4 are accepted, and one more, at any time, where the connection of the request above is closed late.
         eventually(lambda: sum(map(is_closed, connections)) >= 55)
         for connection in connections:

@@ -1,13 +1,9 @@
 """Which client sent a request, through the running service: its log, and `/clients`."""
 
 import json
-import socket
-import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
 from typing import Any
-from urllib.parse import urlsplit
 
 import pytest
 
@@ -26,13 +22,6 @@ def listed(service: running.Service) -> dict[str, Any]:
 def rows(service: running.Service) -> dict[str, dict[str, Any]]:
     """The rows of `/clients`, by address."""
     return {row.pop("client_address"): row for row in listed(service)["clients"]}
-
-
-@contextmanager
-def connected(service: running.Service) -> Iterator[socket.socket]:
-    address = urlsplit(service.url)
-    with socket.create_connection((address.hostname, address.port), timeout=30) as connection:
-        yield connection
 
 
 def lines(service: running.Service) -> list[dict[str, Any]]:
@@ -61,10 +50,10 @@ def test_requests_failures_and_blocked_targets_are_listed_by_client() -> None:
 
 def test_rejected_connections_and_malformed_requests_are_listed() -> None:
     with running.service({**FULL, "SCRAP_CONNECTIONS": "1"}) as service:
-        with connected(service) as first:
+        with client.connect(service.url) as first:
             first.sendall(b"GET /openapi.json HTTP/1.1\r\nHost: x\r\n\r\n")
             assert first.recv(12) == b"HTTP/1.1 200"
-            with connected(service) as second:
+            with client.connect(service.url) as second:
                 assert second.recv(12) == b"HTTP/1.1 503"
             first.sendall(b"nonsense\r\n\r\n")
             assert eventually(lambda: rows(service)["127.0.0.1"]["failures"] == 2)
@@ -78,27 +67,15 @@ def test_rejected_connections_and_malformed_requests_are_listed() -> None:
     ]
 
 
-class Held(running.Answer):
-    """Answers when the test says so."""
-
-    arrived = threading.Event()
-    released = threading.Event()
-
-    def do_GET(self) -> None:
-        self.arrived.set()
-        assert self.released.wait(30)
-        self.answer(200, b"", {"Content-Type": "text/html"})
-
-
 def test_requests_that_the_load_shedder_rejects_are_listed() -> None:
     settings = {**FULL, "SCRAP_MAX_FETCHES": "1", "SCRAP_MAX_WAITING": "0"}
     greedy = {"X-Forwarded-For": "198.51.100.1"}
-    with running.origin(Held) as origin, running.service(settings) as service, ThreadPoolExecutor(1) as pool:
+    with running.held_origin() as origin, running.service(settings) as service, ThreadPoolExecutor(1) as pool:
         held = pool.submit(client.scrap, service.url, f"{origin.url}/held")
-        assert Held.arrived.wait(30)
+        assert origin.arrived.acquire(timeout=30)
         for number in range(3):
             assert client.scrap(service.url, f"{origin.url}/{number}", headers=greedy).status == 503
-        Held.released.set()
+        origin.released.set()
         assert held.result().status == 200
         row = rows(service)["198.51.100.1"]
     assert (row["requests"], row["failures"], row["rejections"]) == (3, 3, 3)

@@ -1,7 +1,7 @@
 """Clients that send too much, too slowly, or nothing: each gets its response, and the next client is served."""
 
+import contextlib
 import socket
-import threading
 from collections.abc import Iterator
 from urllib.parse import quote, urlsplit
 
@@ -27,8 +27,7 @@ def strict() -> Iterator[running.Service]:
 
 def exchange(service: running.Service, data: bytes) -> bytes:
     """Sends data on a connection of its own; returns all that comes back until it is closed."""
-    split = urlsplit(service.url)
-    with socket.create_connection((split.hostname, split.port), timeout=10) as connection:
+    with client.connect(service.url) as connection:
         connection.sendall(data)
         return rest(connection)
 
@@ -84,15 +83,12 @@ def test_requests_sent_ahead_are_bounded(strict: running.Service) -> None:
 
 
 def test_one_connection_too_many_gets_a_response(strict: running.Service) -> None:
-    split = urlsplit(strict.url)
-    held = [socket.create_connection((split.hostname, split.port)) for _ in range(8)]
-    try:
+    with contextlib.ExitStack() as held:
+        for _ in range(8):
+            held.enter_context(client.connect(strict.url))
         answer = client.request(strict.url, "/openapi.json")
-        assert (answer.status, answer.json["reason"]) == (503, "full")
-        assert int(answer.headers["Retry-After"]) >= 1
-    finally:
-        for connection in held:
-            connection.close()
+    assert (answer.status, answer.json["reason"]) == (503, "full")
+    assert int(answer.headers["Retry-After"]) >= 1
 
 
 def test_a_client_that_does_not_read_is_disconnected(strict: running.Service) -> None:
@@ -107,17 +103,10 @@ def test_a_client_that_does_not_read_is_disconnected(strict: running.Service) ->
 
 
 def test_the_management_port_needs_a_host_too(strict: running.Service) -> None:
-    split = urlsplit(strict.management)
     for version, status in ((b"1.1", b"400"), (b"1.0", b"200")):
-        with socket.create_connection((split.hostname, split.port), timeout=10) as connection:
+        with client.connect(strict.management) as connection:
             connection.sendall(b"GET /livez HTTP/" + version + b"\r\n\r\n")
             assert rest(connection).startswith(b"HTTP/1.1 " + status)
-
-
-def connect(service: running.Service) -> socket.socket:
-    """A connection that fails a test rather than hang it."""
-    split = urlsplit(service.url)
-    return socket.create_connection((split.hostname, split.port), timeout=20)
 
 
 def page_request(url: str, version: str = "1.1") -> bytes:
@@ -126,14 +115,14 @@ def page_request(url: str, version: str = "1.1") -> bytes:
 
 
 def test_a_client_that_sends_no_more_gets_its_responses(service: running.Service) -> None:
-    with connect(service) as connection:
+    with client.connect(service.url) as connection:
         connection.sendall(b"GET /openapi.json HTTP/1.1\r\nHost: x\r\n\r\n" * 3)
         connection.shutdown(socket.SHUT_WR)
         assert rest(connection).count(b"HTTP/1.1 200 ") == 3
 
 
 def test_an_idle_client_that_sends_no_more_is_closed(service: running.Service) -> None:
-    with connect(service) as connection:
+    with client.connect(service.url) as connection:
         connection.sendall(b"GET /nothing HTTP/1.1\r\nHost: x\r\n\r\n")
         answer = b""
         while not answer.endswith(b"}"):
@@ -143,37 +132,15 @@ def test_an_idle_client_that_sends_no_more_is_closed(service: running.Service) -
         assert rest(connection) == b""
 
 
-class Late(running.Answer):
-    """Responds when the test releases it."""
-
-    released = threading.Event()
-
-    def do_GET(self) -> None:
-        """Waits, then serves a page."""
-        assert self.released.wait(30)
-        self.answer(200, b'<meta property="og:title" content="Late">', {"Content-Type": "text/html"})
-
-
-@pytest.fixture
-def late() -> Iterator[running.Origin]:
-    """An origin that waits until the test releases it."""
-    Late.released = threading.Event()
-    with running.origin(Late) as origin:
-        yield origin
-        Late.released.set()
-
-
 @pytest.mark.parametrize(("version", "interim"), [("1.1", b"HTTP/1.1 100 Continue\r\n\r\n"), ("1.0", b"")])
-def test_a_client_that_sends_no_more_gets_a_slow_page(
-    service: running.Service, late: running.Origin, version: str, interim: bytes
-) -> None:
-    with connect(service) as connection:
-        connection.sendall(page_request(f"{late.url}/{version}", version))
+def test_a_client_that_sends_no_more_gets_a_slow_page(service: running.Service, version: str, interim: bytes) -> None:
+    with running.held_origin() as late, client.connect(service.url) as connection:
+        connection.sendall(page_request(late.url, version))
         eventually(lambda: figure(service, "scrap_admission_in_flight") == 1)
         connection.shutdown(socket.SHUT_WR)
         first = connection.recv(len(interim)) if interim else b""
         assert first == interim
-        Late.released.set()
+        late.released.set()
         *_, head, body = (first + rest(connection)).split(b"\r\n\r\n")
         assert head.startswith(b"HTTP/1.1 200 ")
         assert b"connection: close" in head
@@ -182,11 +149,10 @@ def test_a_client_that_sends_no_more_gets_a_slow_page(
 
 
 @pytest.mark.parametrize("version", ["1.1", "1.0"])
-def test_a_client_that_sends_no_more_and_then_disconnects_leaves_nothing_behind(
-    late: running.Origin, version: str
-) -> None:
-    with running.service({"SCRAP_DEADLINE": "5" if version == "1.0" else "60"}) as service:
-        with connect(service) as connection:
+def test_a_client_that_sends_no_more_and_then_disconnects_leaves_nothing_behind(version: str) -> None:
+    settings = {"SCRAP_DEADLINE": "5" if version == "1.0" else "60"}
+    with running.held_origin() as late, running.service(settings) as service:
+        with client.connect(service.url) as connection:
             connection.sendall(page_request(late.url, version))
             eventually(lambda: figure(service, "scrap_admission_in_flight") == 1)
             connection.shutdown(socket.SHUT_WR)

@@ -62,11 +62,15 @@ def test_a_preflight_is_answered(open_service: running.Service, path: str) -> No
         {"Access-Control-Request-Headers": "authorization"},
     ],
 )
-def test_another_preflight_is_not(open_service: running.Service, change: dict[str, str]) -> None:
+def test_another_preflight_is_a_problem(open_service: running.Service, change: dict[str, str]) -> None:
     response = client.request(open_service.url, "/api/v1/scrap", method="OPTIONS", headers=PREFLIGHT | change)
-    assert response.status == 400
-    if "Origin" in change:
-        assert response.headers["Access-Control-Allow-Origin"] is None
+    assert (response.status, response.headers["Content-Type"]) == (400, "application/problem+json")
+    assert (response.json["reason"], response.json["instance"]) == (
+        "preflight_rejected", response.headers["X-Request-ID"]
+    )  # fmt: skip
+    assert response.headers["Access-Control-Allow-Origin"] == (None if "Origin" in change else APP)
+    assert names(response.headers, "Access-Control-Allow-Methods") == {"get", "head"}
+    assert names(response.headers, "Vary") >= {"origin"}
 
 
 @pytest.mark.parametrize("origin_of_script", [APP, "http://localhost:3000"])
@@ -111,6 +115,14 @@ def test_a_rejection_may_be_read(open_service: running.Service) -> None:
         first.close()
 
 
+def test_a_response_of_the_connection_itself_may_not(open_service: running.Service) -> None:
+    with client.connect(open_service.url) as connection:
+        connection.sendall(f"GET /openapi.json HTTP/1.1\r\nOrigin: {APP}\r\n\r\n".encode())  # without Host
+        response = b"".join(iter(lambda: connection.recv(65536), b""))
+    assert response.startswith(b"HTTP/1.1 400 ")
+    assert b"access-control" not in response.lower()
+
+
 def test_a_response_that_any_may_cache_depends_on_the_origin(
     open_service: running.Service, origin: running.Origin
 ) -> None:
@@ -126,6 +138,10 @@ def test_every_origin(origin: running.Origin) -> None:
         assert response.headers["Access-Control-Allow-Origin"] == "*"
         preflight = client.request(service.url, "/api/v1/scrap", method="OPTIONS", headers=PREFLIGHT)
         assert (preflight.status, preflight.headers["Access-Control-Allow-Origin"]) == (200, "*")
+        rejected = PREFLIGHT | {"Access-Control-Request-Method": "PUT"}
+        assert client.request(service.url, "/api/v1/scrap", method="OPTIONS", headers=rejected).status == 400
         service.stop()
     lines = [json.loads(line) for line in service.log if '"request"' in line and line.startswith("{")]
-    assert [line["method"] for line in lines if line["status"] == 200] == ["GET", "OPTIONS"]
+    assert [(line["method"], line["status"], line.get("reason")) for line in lines] == [
+        ("GET", 200, None), ("OPTIONS", 200, None), ("OPTIONS", 400, "preflight_rejected")
+    ]  # fmt: skip

@@ -8,7 +8,7 @@ import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
-from urllib.parse import quote, urlsplit
+from urllib.parse import quote
 
 import pytest
 
@@ -49,8 +49,7 @@ def slow_site() -> Iterator[tuple[type[SlowSite], str]]:
 
 def ask(service: running.Service, url: str, request_id: str) -> socket.socket:
     """Sends a request; closing the socket resets its connection, which the service notices at once."""
-    where = urlsplit(service.url)
-    connection = socket.create_connection((where.hostname, where.port))
+    connection = client.connect(service.url)
     connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
     path = f"/api/v1/scrap?url={quote(url, safe='')}"
     connection.sendall(f"GET {path} HTTP/1.1\r\nHost: x\r\nX-Request-ID: {request_id}\r\n\r\n".encode())

@@ -15,19 +15,6 @@ from tests import client, running
 from tests.waiting import eventually
 
 
-class Slow(running.Answer):
-    """Answers when the test says so."""
-
-    arrived: threading.Semaphore
-    released: threading.Event
-
-    def do_GET(self) -> None:
-        """Waits, then serves a page."""
-        self.arrived.release()
-        assert self.released.wait(20)
-        self.answer(200, b'<meta property="og:title" content="Late">', {"Content-Type": "text/html"})
-
-
 def test_health_is_on_the_management_port(service: running.Service) -> None:
     assert client.request(service.management, "/livez").body == b"ok\n"
     assert client.request(service.management, "/readyz").body == b"ok\n"
@@ -36,17 +23,14 @@ def test_health_is_on_the_management_port(service: running.Service) -> None:
 
 
 def test_sigterm_drains() -> None:
-    class ReleasedOrigin(Slow):
-        arrived, released = threading.Semaphore(0), threading.Event()
-
-    with running.origin(ReleasedOrigin) as origin, running.service() as service:
+    with running.held_origin() as origin, running.service() as service:
         kept = http.client.HTTPConnection(urlsplit(service.url).netloc)
         kept.request("GET", "/openapi.json")
         kept.getresponse().read()
         answers: list[client.ServiceResponse] = []
         scraping = threading.Thread(target=lambda: answers.append(client.scrap(service.url, origin.url)))
         scraping.start()
-        assert ReleasedOrigin.arrived.acquire(timeout=10)
+        assert origin.arrived.acquire(timeout=10)
 
         service.process.terminate()
         # Readiness drops at once; the management port stays up to say so.
@@ -57,7 +41,7 @@ def test_sigterm_drains() -> None:
         assert (late.status, late.headers["Connection"]) == (200, "close")
         assert client.request(service.url, "/openapi.json").status == 200
 
-        ReleasedOrigin.released.set()
+        origin.released.set()
         scraping.join(20)
         assert [answer.json["title"] for answer in answers] == ["Late"]
         assert service.process.wait(20) == 0
@@ -67,11 +51,8 @@ def test_sigterm_drains() -> None:
 
 @pytest.mark.parametrize("linger", ["0", "1"])
 def test_what_never_ends_is_answered_at_the_shutdown_limit(linger: str) -> None:
-    class StuckOrigin(Slow):
-        arrived, released = threading.Semaphore(0), threading.Event()
-
     settings = {"SCRAP_SHUTDOWN": "3", "SCRAP_LINGER": linger, "SCRAP_DEADLINE": "60"}
-    with running.origin(StuckOrigin) as origin, running.service(settings) as service:
+    with running.held_origin() as origin, running.service(settings) as service:
         # A metrics reader that does not read is under way on the management port, too.
         reader = socket.socket()
         reader.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
@@ -83,19 +64,18 @@ def test_what_never_ends_is_answered_at_the_shutdown_limit(linger: str) -> None:
             for path in range(2)
         ]
         scrapings[0].start()
-        assert StuckOrigin.arrived.acquire(timeout=10)
+        assert origin.arrived.acquire(timeout=10)
         started = time.monotonic()
         service.process.terminate()
         if linger != "0":  # who comes while it lingers has the same deadline
             eventually(lambda: client.request(service.management, "/readyz").status != 200)
             scrapings[1].start()
-            assert StuckOrigin.arrived.acquire(timeout=10)
+            assert origin.arrived.acquire(timeout=10)
         assert service.process.wait(60) == 0
         assert 3 <= time.monotonic() - started < 6
         for scraping in scrapings:
             if scraping.ident is not None:
                 scraping.join(20)
-        StuckOrigin.released.set()
         reader.close()
     assert {(answer.status, answer.json["reason"]) for answer in answers} == {(503, "draining")}
 

@@ -36,6 +36,12 @@ def description(service: running.Service) -> schemathesis.BaseSchema:
 
 
 @pytest.fixture(scope="module")
+def document(service: running.Service) -> Any:
+    """The same, as JSON."""
+    return client.request(service.url, "/openapi.json").json
+
+
+@pytest.fixture(scope="module")
 def operations(description: schemathesis.BaseSchema) -> dict[str, Any]:
     """The operations of the one path, by method."""
     return dict(description[PATH])
@@ -101,12 +107,13 @@ def test_the_description_is_as_described(description: schemathesis.BaseSchema, m
 @settings(max_examples=_TIMES * 40, deadline=None)
 @given(path=st.sampled_from([*PATHS, "/livez"]) | st.from_regex(r"/[!-\"$->@-~]{0,20}", fullmatch=True),
        method=st.sampled_from(["GET", "HEAD", *OTHER_METHODS]))  # fmt: skip
-def test_other_paths_and_methods_are_answered_as_described(service: running.Service, path: str, method: str) -> None:
+def test_other_paths_and_methods_are_answered_as_described(
+    service: running.Service, document: Any, path: str, method: str
+) -> None:
     assume(path not in PATHS or method in OTHER_METHODS)
     answer = client.request(service.url, path, method=method)
     name, status = ("MethodNotAllowed", 405) if path in PATHS else ("NotFound", 404)
     assert answer.status == status
-    document = json.loads(client.request(service.url, "/openapi.json").body)
     described = document["components"]["responses"][name]
     assert all(answer.headers[header] for header in described["headers"])
     if method != "HEAD":
@@ -128,16 +135,14 @@ def examples(document: Any) -> Iterator[tuple[Any, Any]]:
             yield from ((content["schema"], example["value"]) for example in content.get("examples", {}).values())
 
 
-def test_every_example_is_valid(service: running.Service) -> None:
-    document = client.request(service.url, "/openapi.json").json
+def test_every_example_is_valid(document: Any) -> None:
     found = list(examples(document))
     assert len(found) > len(Reason) + len(document["components"]["headers"])
     for schema, example in found:
         jsonschema_rs.validate(schema | {"components": document["components"]}, example)
 
 
-def test_everything_is_described_once(service: running.Service) -> None:
-    document = client.request(service.url, "/openapi.json").json
+def test_everything_is_described_once(document: Any) -> None:
     components = document["components"]
     for kind in ("parameters", "headers", "responses", "schemas"):
         assert all(part["description"] for part in components[kind].values())
@@ -150,16 +155,15 @@ def test_everything_is_described_once(service: running.Service) -> None:
     assert described == {name.decode() for name in request_context._READ} - of_the_log
 
 
-def test_the_example_is_that_of_the_readme(service: running.Service) -> None:
+def test_the_example_is_that_of_the_readme(document: Any) -> None:
     found = re.search(r"^```json\n(.*?)^```", (ROOT / "README.md").read_text(), re.MULTILINE | re.DOTALL)
-    content = client.request(service.url, "/openapi.json").json["paths"][PATH]["get"]["responses"]["200"]["content"]
+    content = document["paths"][PATH]["get"]["responses"]["200"]["content"]
     assert found
     assert content["application/json"]["examples"]["preview"]["value"] == json.loads(found[1])
 
 
 @pytest.mark.parametrize("reason", Reason)
-def test_a_problem_is_described_with_its_status(service: running.Service, reason: Reason) -> None:
-    document = client.request(service.url, "/openapi.json").json
+def test_a_problem_is_described_with_its_status(document: Any, reason: Reason) -> None:
     response = next(
         response
         for response in document["components"]["responses"].values()

@@ -70,7 +70,7 @@ def test_files_of_docs_are_sent_once(service: running.Service, path: str) -> Non
 
 @pytest.mark.parametrize("reason", Reason)
 def test_the_type_of_a_problem_resolves(service: running.Service, reason: Reason) -> None:
-    path = f"/problems/{problem.type_of(reason).rpartition(':')[2]}"
+    path = f"/problems/{problem.members_of(reason)['type'].rpartition(':')[2]}"
     markdown, html = client.request(service.url, path), client.request(service.url, path, headers=BROWSER)
     assert markdown.headers["Content-Type"] == "text/markdown; charset=utf-8"
     assert markdown.headers["Vary"] == html.headers["Vary"] == "Accept"

@@ -104,7 +104,7 @@ async def test_the_server_does_not_receive_the_urls_of_pages(server: RedisServer
         here.cache.put(KEY, page())
         data = await stored(server, KEY)
         assert server.admin.keys() == [_name(KEY).encode()]
-        assert _name(KEY).startswith("scrap:2:")
+        assert _name(KEY).startswith("scrap:3:")
         assert b"example" not in data + _name(KEY).encode()
 
 

@@ -18,7 +18,8 @@ from scrap.errors import DeadlineExceeded, Overloaded, Reason, UpstreamError
 from scrap.fetch import EgressPolicy, FetchLimits, exhaustion, resolver
 from scrap.fetch.host_limits import HostSlots
 from scrap.fetch.resolver import Resolver
-from scrap.fetch.response import READ_BYTES, UpstreamResponse
+from scrap.fetch.response import UpstreamResponse
+from scrap.fetch.socket_reader import ConnectionResources
 from scrap.turns import Turns
 from tests.hostile.answers import CARD, HTML, page, says
 from tests.hostile.deaf import deaf
@@ -124,8 +125,8 @@ async def test_a_local_port_is_missing_only_where_there_is_a_local_address(addre
 @pytest.mark.parametrize("is_begun", [False, True])
 async def test_no_memory_for_a_connection_that_is_there(is_begun: bool) -> None:
     """The kernel's error, as an event loop passes it on."""
-    target, buffer = urls.parse("http://host.example/"), memoryview(bytearray(READ_BYTES))
-    response = UpstreamResponse(target, b"", FetchLimits(), buffer, Turns(), eager=False)
+    target = urls.parse("http://host.example/")
+    response = UpstreamResponse(target, ConnectionResources(FetchLimits(), Turns()))
     if is_begun:
         part = HTML + b"Content-Length: 100\r\n\r\npart"
         response.get_buffer(-1)[: len(part)] = part

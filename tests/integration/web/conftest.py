@@ -4,10 +4,12 @@ import shutil
 import struct
 import zlib
 from collections.abc import Iterator
-from urllib.parse import quote
+from dataclasses import dataclass, field
+from typing import Any, Literal
+from urllib.parse import quote, urlsplit
 
 import pytest
-from playwright.sync_api import Browser, sync_playwright
+from playwright.sync_api import Browser, Dialog, Page, sync_playwright
 
 from tests import running
 
@@ -110,3 +112,45 @@ def browser() -> Iterator[Browser]:
 def path_of(url: str) -> str:
     """The page's own path for a URL."""
     return f"/?url={quote(url, safe='')}"
+
+
+@dataclass
+class Visit:
+    """A page, and what happened on it."""
+
+    page: Page
+    service: running.Service
+    requests: list[str] = field(default_factory=list)
+    said: list[str] = field(default_factory=list)  # in the console, and by errors and dialogs
+
+    def __post_init__(self) -> None:
+        self.page.on("request", lambda request: self.requests.append(request.url))
+        self.page.on("console", lambda message: self.said.append(message.text))
+        self.page.on("pageerror", lambda error: self.said.append(str(error)))
+        self.page.on("dialog", self._dismiss)
+
+    def _dismiss(self, dialog: Dialog) -> None:
+        self.said.append(dialog.message)
+        dialog.dismiss()
+
+    def show(self, url: str, *, until: Literal["load", "networkidle"] = "load") -> None:
+        self.page.goto(self.service.url + path_of(url), wait_until=until)
+
+    @property
+    def left(self) -> set[str]:
+        """The requests that did not go to the service."""
+        return {url for url in self.requests if urlsplit(url).netloc != urlsplit(self.service.url).netloc}
+
+
+@pytest.fixture
+def options() -> dict[str, Any]:
+    """What is unusual about the browser of a test."""
+    return {}
+
+
+@pytest.fixture
+def visit(browser: Browser, service: running.Service, options: dict[str, Any]) -> Iterator[Visit]:
+    """A new page in a browser that knows nothing yet."""
+    context = browser.new_context(**{"locale": "en-US", **options})
+    yield Visit(context.new_page(), service)
+    context.close()

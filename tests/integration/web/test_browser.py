@@ -1,63 +1,18 @@
 """The page at `/` in a real Chromium: what a person sees, and that nothing of a hostile page runs or leaves."""
 
-from collections.abc import Iterator
-from dataclasses import dataclass, field
-from typing import Any, Literal
-from urllib.parse import urlsplit
+from typing import Any
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
-from playwright.sync_api import Browser, Dialog, Page, expect
+from playwright.sync_api import Page, expect
 
 from tests import running
-from tests.integration.web.conftest import HOSTILE, path_of
+from tests.integration.web.conftest import HOSTILE, Visit
 
 expect.set_options(timeout=30_000)  # milliseconds, as Playwright has for the rest
 SERIOUS = {"serious", "critical"}
 LANGUAGES = {"en": "Address of a page", "ko": "페이지 주소"}
 PHONE = {"width": 360, "height": 740}
-
-
-@dataclass
-class Visit:
-    """A page, and what happened on it."""
-
-    page: Page
-    service: running.Service
-    requests: list[str] = field(default_factory=list)
-    said: list[str] = field(default_factory=list)  # in the console, and by errors and dialogs
-
-    def __post_init__(self) -> None:
-        self.page.on("request", lambda request: self.requests.append(request.url))
-        self.page.on("console", lambda message: self.said.append(message.text))
-        self.page.on("pageerror", lambda error: self.said.append(str(error)))
-        self.page.on("dialog", self._dismiss)
-
-    def _dismiss(self, dialog: Dialog) -> None:
-        self.said.append(dialog.message)
-        dialog.dismiss()
-
-    def show(self, url: str, *, until: Literal["load", "networkidle"] = "load") -> None:
-        self.page.goto(self.service.url + path_of(url), wait_until=until)
-
-    @property
-    def left(self) -> set[str]:
-        """The requests that did not go to the service."""
-        return {url for url in self.requests if urlsplit(url).netloc != urlsplit(self.service.url).netloc}
-
-
-@pytest.fixture
-def options() -> dict[str, Any]:
-    """What is unusual about the browser of a test."""
-    return {}
-
-
-@pytest.fixture
-def visit(browser: Browser, service: running.Service, options: dict[str, Any]) -> Iterator[Visit]:
-    """A new page in a browser that knows nothing yet."""
-    context = browser.new_context(**{"locale": "en-US", **options})
-    yield Visit(context.new_page(), service)
-    context.close()
 
 
 def violations(page: Page) -> list[str]:
@@ -136,7 +91,7 @@ def test_it_works_without_javascript(visit: Visit, shown: running.Origin, option
 @pytest.mark.parametrize(
     ("url", "words"),
     [
-        ("{origin}/nothing", "The page has no Open Graph"),
+        ("{origin}/nothing", "No Open Graph was found"),
         ("{origin}/instead", "What the page has instead"),
         ("{origin}/file", "The page is not HTML"),
         ("{origin}/missing", "The host responded with status 404"),

@@ -1,7 +1,6 @@
 """Which requests the load shedder rejects, and what the response says."""
 
 import time
-from collections.abc import Sequence
 from typing import Any, cast
 
 import orjson
@@ -16,9 +15,9 @@ from scrap.errors import Outcome, Overloaded, Reason
 from scrap.events import Event, RequestEnded
 from scrap.preview import Preview, Previewer
 from scrap.urls import Target
+from tests.unit.api.asgi import QUERY, call
 
 PATH = "/api/v1/scrap"
-QUERY = b"url=https%3A%2F%2Fexample.org%2F"
 
 
 class FakePreviewer:
@@ -64,28 +63,13 @@ class FullPreviewer(FakePreviewer):
 
 
 async def respond(
-    previewer: FakePreviewer,
-    *,
-    method: str = "GET",
-    path: str = PATH,
-    query: bytes = QUERY,
-    headers: Sequence[tuple[bytes, bytes]] = (),
+    previewer: FakePreviewer, *headers: tuple[bytes, bytes], **request: Any
 ) -> tuple[int, dict[bytes, bytes], Any, RequestEnded]:
     """Makes one request; gives status, headers, problem and summary."""
-    sent: list[dict[str, Any]] = []
-
-    async def send(message: Any) -> None:
-        sent.append(message)
-
-    async def receive() -> Any:
-        return {"type": "http.disconnect"}
-
-    scope = {"type": "http", "method": method, "path": path, "root_path": "", "query_string": query}
-    await previewer.app(scope | {"headers": headers}, receive, send)
-    start, body = sent
+    status, sent, body = await call(previewer.app, *headers, **request)
     summary = previewer.events[-1]
     assert isinstance(summary, RequestEnded)
-    return start["status"], dict(start["headers"]), orjson.loads(body["body"]), summary
+    return status, sent, orjson.loads(body), summary
 
 
 @pytest.mark.parametrize("method", ["GET", "HEAD"])
@@ -125,12 +109,12 @@ async def test_as_many_as_may_are_admitted() -> None:
 
 async def test_what_is_known_needs_no_admission_once_it_was_asked_for() -> None:
     previewer = FakePreviewer(known="https://example.org/ de")
-    german, french = [(b"accept-language", b"de")], [(b"accept-language", b"fr")]
-    assert (await respond(previewer, headers=german))[0] == 503
+    german, french = (b"accept-language", b"de"), (b"accept-language", b"fr")
+    assert (await respond(previewer, german))[0] == 503
     previewer.is_overloaded = False
-    assert [(await respond(previewer, headers=headers))[0] for headers in (german, french, [])] == [500, 500, 500]
+    assert [(await respond(previewer, *headers))[0] for headers in ([german], [french], [])] == [500, 500, 500]
     previewer.is_overloaded = True
-    assert [(await respond(previewer, headers=headers))[0] for headers in (german, french, [])] == [500, 503, 503]
+    assert [(await respond(previewer, *headers))[0] for headers in ([german], [french], [])] == [500, 503, 503]
 
 
 @pytest.mark.parametrize(

@@ -6,13 +6,17 @@ from typing import Any, cast
 
 import orjson
 import pytest
+from starlette.applications import Starlette
+from starlette.types import Message
 
 from scrap import api
 from scrap.admission import Admission, AdmissionLimits
 from scrap.api.client_reader import NO_CLIENTS
-from scrap.errors import Outcome, Reason
-from scrap.events import Event, RequestEnded, RequestStarted, ignore
+from scrap.api.request_context import Around
+from scrap.errors import Outcome, Overloaded, Reason
+from scrap.events import Emit, Event, RequestEnded, RequestStarted, ignore
 from scrap.preview import Previewer
+from tests.unit.api.asgi import call
 
 IDLE = Admission(AdmissionLimits())
 
@@ -20,48 +24,26 @@ IDLE = Admission(AdmissionLimits())
 class Broken:
     """Stands in for a previewer that has a bug; a real one has none to offer."""
 
+    def __init__(self, error: BaseException) -> None:
+        self._error = error
+
     def peek(self, target: object, *, no_cache: bool) -> None:
-        """Fails as no known error does."""
-        raise RuntimeError("the secret is at 10.0.0.7")
+        raise self._error
 
 
-async def call(app: Any, *headers: tuple[bytes, bytes], path: str = "/api/v1/scrap") -> list[dict[str, Any]]:
-    """Makes one request; gives the messages that were sent."""
-    sent: list[dict[str, Any]] = []
-
-    async def send(message: dict[str, Any]) -> None:
-        sent.append(message)
-
-    async def receive() -> dict[str, Any]:
-        return {"type": "http.disconnect"}
-
-    scope = {
-        "type": "http",
-        "method": "GET",
-        "path": path,
-        "root_path": "",
-        "query_string": b"url=http://example.com/",
-        "headers": headers,
-    }
-    await app(scope, receive, send)
-    return sent
+def broken_app(error: BaseException | None = None, emit: Emit = ignore, around: Around | None = None) -> Starlette:
+    previewer = cast("Previewer", Broken(error or RuntimeError("the secret is at 10.0.0.7")))
+    targets = api.TargetReader("en")
+    return api.public_app(previewer, IDLE, targets=targets, emit=emit, version="1", clients=NO_CLIENTS, around=around)
 
 
 async def test_a_bug_is_answered_recorded_and_not_disclosed() -> None:
     events: list[Event] = []
-    app = api.public_app(
-        cast("Previewer", Broken()),
-        IDLE,
-        targets=api.TargetReader("en"),
-        emit=events.append,
-        version="1",
-        clients=NO_CLIENTS,
-    )
-    start, body = await call(app)
-    assert start["status"] == 500
-    problem = orjson.loads(body["body"])
-    assert (problem["reason"], problem["fault"]) == ("internal", "service")
-    assert b"10.0.0.7" not in body["body"]
+    app = broken_app(emit=events.append)
+    status, _, body = await call(app)
+    problem = orjson.loads(body)
+    assert (status, problem["reason"], problem["fault"]) == (500, "internal", "service")
+    assert b"10.0.0.7" not in body
     started, ended = events
     assert isinstance(started, RequestStarted)
     assert isinstance(ended, RequestEnded)
@@ -72,28 +54,14 @@ async def test_a_bug_is_answered_recorded_and_not_disclosed() -> None:
 
 async def test_the_clients_trace_is_handed_on() -> None:
     events: list[Event] = []
-    app = api.public_app(
-        cast("Previewer", Broken()),
-        IDLE,
-        targets=api.TargetReader("en"),
-        emit=events.append,
-        version="1",
-        clients=NO_CLIENTS,
-    )
+    app = broken_app(emit=events.append)
     await call(app, (b"traceparent", b"00-ab-cd-01"), (b"tracestate", b"a=1"), (b"tracestate", b"b=2"))
     assert events[0] == RequestStarted("00-ab-cd-01", "a=1, b=2")
 
 
 async def test_an_unknown_path_is_one_route_to_all_who_count() -> None:
     events: list[Event] = []
-    app = api.public_app(
-        cast("Previewer", Broken()),
-        IDLE,
-        targets=api.TargetReader("en"),
-        emit=events.append,
-        version="1",
-        clients=NO_CLIENTS,
-    )
+    app = broken_app(emit=events.append)
     for path in ("/a", "/b/c", "/api/v1/scrap/", "/api/v1/scrap\n", "/openapi.json\n"):
         await call(app, path=path)
     assert {event.route for event in events if isinstance(event, RequestEnded)} == {"unmatched"}
@@ -101,17 +69,10 @@ async def test_an_unknown_path_is_one_route_to_all_who_count() -> None:
 
 async def test_a_call_that_the_server_gives_up_is_none_that_went_well() -> None:
     events: list[Event] = []
-    app = api.public_app(
-        cast("Previewer", Broken()),
-        IDLE,
-        targets=api.TargetReader("en"),
-        emit=events.append,
-        version="1",
-        clients=NO_CLIENTS,
-    )
+    app = broken_app(emit=events.append)
     sending = asyncio.Event()
 
-    async def never_read(message: dict[str, Any]) -> None:
+    async def never_read(message: Message) -> None:
         sending.set()
         await asyncio.Event().wait()
 
@@ -135,25 +96,21 @@ async def test_a_scrape_keeps_nobody_waiting() -> None:
         return b"figures", "text/plain"
 
     management = api.management_app(is_ready=lambda: True, exposition=exposition, top_clients=bytes)
-    public = api.public_app(
-        cast("Previewer", Broken()), IDLE, targets=api.TargetReader("en"), emit=ignore, version="1", clients=NO_CLIENTS
-    )
+    public = broken_app()
     scrape = asyncio.create_task(call(management, path="/metrics"))
     assert await asyncio.to_thread(rendering.wait, 30)
-    assert (await call(public, path="/openapi.json"))[0]["status"] == 200
-    assert (await call(management, path="/readyz"))[0]["status"] == 200
+    assert (await call(public, path="/openapi.json"))[0] == 200
+    assert (await call(management, path="/readyz"))[0] == 200
     assert not scrape.done()
     rendered.set()
-    assert (await scrape)[1]["body"] == b"figures"
+    assert (await scrape)[2] == b"figures"
 
 
-async def test_a_bug_is_answered_to_scripts_of_another_origin_as_well() -> None:
-    around = api.cors(api.CORSPolicy(("https://app.example",)))
-    previewer = cast("Previewer", Broken())
-    app = api.public_app(
-        previewer, IDLE, targets=api.TargetReader("en"), emit=ignore, version="1", clients=NO_CLIENTS, around=around
-    )
-    start, _ = await call(app, (b"origin", b"https://app.example"))
-    headers = dict(start["headers"])
-    assert (start["status"], headers[b"access-control-allow-origin"]) == (500, b"https://app.example")
+@pytest.mark.parametrize(
+    ("error", "status"), [(RuntimeError(), 500), (asyncio.CancelledError(), 503), (Overloaded(), 503)]
+)
+async def test_scripts_of_another_origin_may_read_every_failure(error: BaseException, status: int) -> None:
+    app = broken_app(error, around=api.cors(api.CORSPolicy(("https://app.example",))))
+    found, headers, _ = await call(app, (b"origin", b"https://app.example"))
+    assert (found, headers[b"access-control-allow-origin"]) == (status, b"https://app.example")
     assert headers[b"x-request-id"]

@@ -119,6 +119,16 @@ def test_what_came_before_the_damage_is_given(coding: str) -> None:
         assert len(until_damage(name, data, size)) >= len(bytewise) - 600
 
 
+def test_damage_behind_the_limit_of_a_page() -> None:
+    """brotli fails in one call for what is behind the limit, and in small ones it does not come to it."""
+    text = b"".join(b"<p>%d %x</p>" % (number, number * 7919) for number in range(1500))
+    made, got = decoder("br", decoded_bytes=5 * STEP), list[bytes]()
+    with pytest.raises(UpstreamError) as caught:
+        got.extend(made.feed(damaged("br", brotli.compress(text))))
+    assert caught.value.reason is Reason.BODY_UNREADABLE
+    assert b"".join(got) == text[: 5 * STEP]
+
+
 @pytest.mark.parametrize("coding", ["gzip", "deflate"])
 def test_all_is_given_where_the_checksum_is_wrong(coding: str) -> None:
     for size in (1, 100_000):

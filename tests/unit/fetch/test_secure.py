@@ -11,10 +11,11 @@ import pytest
 
 from scrap import urls
 from scrap.errors import Overloaded, Reason, UpstreamError
-from scrap.fetch import FetchLimits, secure, tls
+from scrap.fetch import FetchLimits, secure, socket_reader, tls
 from scrap.fetch.limits import KIB
-from scrap.fetch.response import READ_BYTES, UpstreamResponse
+from scrap.fetch.response import UpstreamResponse
 from scrap.fetch.secure import TLSConnection
+from scrap.fetch.socket_reader import READ_BYTES, ConnectionResources
 from scrap.fetch.tls_sessions import TLSSessions
 from scrap.turns import Turns
 from tests.hostile.certificates import NAME, Certificates
@@ -51,12 +52,9 @@ class Ends:
     """A connection of the service, and its server."""
 
     def __init__(self, limits: FetchLimits, context: ssl.SSLContext | None = None, request: bytes = b"GET") -> None:
-        plain, self.wire = (memoryview(bytearray(READ_BYTES)) for _ in range(2))
-        turns = Turns(budget=60)  # so that hands are shaken without an event loop's iterations
-        self.response = UpstreamResponse(TARGET, request, limits, plain, turns, eager=True)
-        self.connection = TLSConnection(
-            self.response, CERTIFICATES.trusting, TLSSessions(), limits, turns, wire=self.wire, plain=plain
-        )
+        resources = ConnectionResources(limits, Turns(budget=60))  # enough for a handshake in one iteration
+        self.response = UpstreamResponse(TARGET, resources, request)
+        self.connection = TLSConnection(self.response, CERTIFICATES.trusting, TLSSessions(), resources)
         self.socket = Socket()
         self.incoming, self.outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
         self.server = (context or CERTIFICATES.good()).wrap_bio(self.incoming, self.outgoing, server_side=True)
@@ -139,10 +137,10 @@ async def test_an_answer_is_the_same_whatever_the_reads_are() -> None:
 async def test_many_small_records_are_read_in_turns(monkeypatch: pytest.MonkeyPatch) -> None:
     """A socket's 64 KiB of them would hold the event loop: after each slice it has its turn, and the socket waits."""
     body = b"x" * 1200
+    monkeypatch.setattr(secure, "_SLICE", 4 * KIB)
     ends = Ends(FetchLimits())
     ends.shake_hands()
-    monkeypatch.setattr(secure, "perf_counter", itertools.count(step=61).__next__)  # a step takes a whole budget
-    monkeypatch.setattr(secure, "_SLICE", 4 * KIB)
+    monkeypatch.setattr(socket_reader, "perf_counter", itertools.count(step=61).__next__)  # each takes a whole budget
     wire = ends.say(HEAD % 5000 + body, 1)
     assert 6 * secure._SLICE < len(wire) <= READ_BYTES
     taken: list[bytes | None] = []
@@ -159,7 +157,7 @@ async def test_many_small_records_are_read_in_turns(monkeypatch: pytest.MonkeyPa
 async def test_what_waits_for_its_turn_is_dropped_with_the_fetch(monkeypatch: pytest.MonkeyPatch) -> None:
     ends = Ends(FetchLimits())
     ends.shake_hands()
-    monkeypatch.setattr(secure, "perf_counter", itertools.count(step=61).__next__)  # a step takes a whole budget
+    monkeypatch.setattr(socket_reader, "perf_counter", itertools.count(step=61).__next__)  # each takes a whole budget
     ends.arrive(ends.say(HEAD % 5000 + b"x" * 1200, 1))
     seen = ends.response.body_bytes
     ends.response.abort()
@@ -172,7 +170,7 @@ async def test_what_waits_for_its_turn_is_dropped_with_the_fetch(monkeypatch: py
 async def test_a_reader_that_is_slow_pauses_the_socket(monkeypatch: pytest.MonkeyPatch) -> None:
     ends = Ends(FetchLimits())
     ends.shake_hands()
-    monkeypatch.setattr(secure, "perf_counter", itertools.count(step=61).__next__)  # a step takes a whole budget
+    monkeypatch.setattr(socket_reader, "perf_counter", itertools.count(step=61).__next__)  # each takes a whole budget
     ends.arrive(ends.say(HEAD % 10**6 + b"x" * 28 * KIB))
     for _ in range(10):
         await asyncio.sleep(0)
@@ -299,14 +297,11 @@ async def test_handshake_without_an_end_is_none() -> None:
 
 
 async def test_name_that_is_in_no_certificate() -> None:
-    buffer = memoryview(bytearray(READ_BYTES))
+    resources = ConnectionResources(FetchLimits(), Turns())
     for name in ("a" * 64 + ".example", ".example"):
-        target = TARGET._replace(host=name)
-        response = UpstreamResponse(target, b"", FetchLimits(), buffer, Turns(), eager=True)
+        response = UpstreamResponse(TARGET._replace(host=name), resources)
         with pytest.raises(UpstreamError) as caught:
-            TLSConnection(
-                response, CERTIFICATES.trusting, TLSSessions(), FetchLimits(), Turns(), wire=buffer, plain=buffer
-            )
+            TLSConnection(response, CERTIFICATES.trusting, TLSSessions(), resources)
         assert caught.value.reason is Reason.TLS_FAILED
 
 

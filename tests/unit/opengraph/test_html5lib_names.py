@@ -14,7 +14,7 @@ import scrap
 SOURCE = Path(scrap.__file__).parent
 DESIGN = (SOURCE.parents[1] / "DESIGN.md").read_text(encoding="utf-8")
 PARSER = ["innerHTMLMode", "scripting", "tokenizer", "reset", "mainLoop", "parseError"]
-TREE_BUILDER = ["insertElementNormal", "insertElementTable", "insertText", "insertComment", "openElements"]
+TREE_BUILDER = ["elementClass", "insertText", "insertComment", "openElements"]
 STREAM = "reportCharacterErrors"
 
 

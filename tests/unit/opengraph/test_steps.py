@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterator
+from typing import Any, cast
 
 import pytest
 
@@ -21,14 +22,23 @@ class Counted:
         self._looked_at = looked_at
 
     def match(self, data: bytearray, start: int, end: int) -> re.Match[bytes] | None:
+        return self._counted(self._pattern.match(data, start, end), start, end)
+
+    def search(self, data: bytearray, start: int, end: int) -> re.Match[bytes] | None:
+        return self._counted(self._pattern.search(data, start, end), start, end)
+
+    def _counted(self, found: re.Match[bytes] | None, start: int, end: int) -> re.Match[bytes] | None:
         """Counts up to the end where that is as far as it had to look: it found nothing, or too little."""
-        found = self._pattern.match(data, start, end)
         self._looked_at.append((found.end() if found and found.lastindex else end) - start)
         return found
 
     def finditer(self, data: bytearray, start: int, end: int) -> Iterator[re.Match[bytes]]:
+        """Counts up to each match that is asked for, and up to the end behind the last."""
+        for found in self._pattern.finditer(data, start, end):
+            self._looked_at.append(found.end() - start)
+            start = found.end()
+            yield found
         self._looked_at.append(min(end, len(data)) - start)
-        return self._pattern.finditer(data, start, end)
 
 
 @pytest.fixture
@@ -37,8 +47,8 @@ def looked_at(monkeypatch: pytest.MonkeyPatch) -> list[int]:
     found: list[int] = []
     monkeypatch.setattr(markup, "TOKEN", Counted(markup.TOKEN, found))
     monkeypatch.setattr(markup, "APPARENT", Counted(markup.APPARENT, found))
-    states = {name: (Counted(pattern, found), nexts) for name, (pattern, nexts) in markup.TAG_STATES.items()}
-    monkeypatch.setattr(markup, "TAG_STATES", states)
+    for name, (first, pattern, nexts) in markup.STATES.items():
+        monkeypatch.setitem(markup.STATES, name, (first, cast("Any", Counted(pattern, found)), nexts))
     return found
 
 

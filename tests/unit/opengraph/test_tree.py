@@ -73,7 +73,7 @@ def test_the_clock_is_checked_between_tokens_and_within_them(monkeypatch: pytest
         nonlocal checks
         checks += 1
 
-    monkeypatch.setattr(tree._Slices, "check", check)
+    monkeypatch.setattr(tree._Tokens, "check", check)
     read_with_html5lib("<br>" * 500)
     assert checks >= 500 // tree._CHECK
     checks = 0

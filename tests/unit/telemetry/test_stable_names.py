@@ -156,6 +156,7 @@ REASONS = {
     "request_malformed",
     "request_too_large",
     "request_timeout",
+    "preflight_rejected",
     "caller_left",
     "blocked_name",
     "blocked_port",

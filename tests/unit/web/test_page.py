@@ -89,7 +89,7 @@ async def test_a_page_is_rendered_when_it_is_its_turn() -> None:
         raise AssertionError("a page has no use for a body")
 
     summary = RequestEnded("", "GET", "/", 0, Outcome.OK, 0.0)
-    scope = {"query_string": b"url=a", "state": {"summary": summary, "fields": {}}}
+    scope = {"type": "http", "query_string": b"url=a", "state": {"summary": summary, "fields": {}}}
     spent = turns.spent
     await endpoint(scope, receive, send)
     assert order == ["another step", "http.response.start", "http.response.body"]
