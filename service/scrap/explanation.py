@@ -12,12 +12,14 @@ import orjson
 
 from scrap import opengraph
 from scrap.admission import Admission
+from scrap.cache import Hit
 from scrap.cache.disconnect import Disconnect
+from scrap.cache.entry import Entry
 from scrap.cache.flight import Flights
 from scrap.errors import Outcome, Overloaded
-from scrap.events import Emit
+from scrap.events import Emit, FetchEnded
 from scrap.fetch import FetchedPage
-from scrap.preview import MISS, Preview, Previewer, Study
+from scrap.preview import MISS, Preview, Previewer
 from scrap.urls import Target
 
 LONGEST_TITLE = 70  # characters that cards show
@@ -84,11 +86,11 @@ class Explainer:
                     instead = opengraph.instead_of(reading.data, reading.encoding)
             page.update(final_url=fetched.target.href, content=content, instead=instead)
 
-        study = await self._previewer.study(target, look)
-        entry = study.preview.entry
+        preview, hit = await self._previewer.study(target, look)
+        entry = preview.entry
         if entry.reason and entry.outcome is Outcome.SHED:
-            raise Overloaded(entry.reason, study.preview.internal)
-        document = {"url": target.href, **page, **_document(study)}
+            raise Overloaded(entry.reason, preview.internal)
+        document = {"url": target.href, **page, **_document(entry, hit, preview.fetch or FetchEnded())}
         if not entry.reason:
             found: dict[str, list[int]] = {}  # the numbers of the properties that a warning is about
             for code, number in (*_of_page(document, self._page_bytes), *_of_graph(document["open_graph"])):
@@ -102,7 +104,7 @@ class Explainer:
         elif not entry.reason:
             why = "no_properties" if page["content"]["is_html"] else "not_html"
             document["why"] = {"code": why, "detail": WHY[why]}
-        return study.preview, _present(**document)
+        return preview, _present(**document)
 
 
 def image_of(graph: Object) -> Object:
@@ -110,8 +112,7 @@ def image_of(graph: Object) -> Object:
     return next((image for image in graph.get("images", ()) if {"url", "secure_url"} & image.keys()), {})
 
 
-def _document(study: Study) -> Object:
-    (entry, *_), hit, summary = study
+def _document(entry: Entry, hit: Hit | None, summary: FetchEnded) -> Object:
     document: Object = {
         "outcome": entry.outcome,
         "cache": {"state": MISS},

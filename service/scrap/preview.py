@@ -69,14 +69,6 @@ class Parsed(NamedTuple):
     base: str | None = None  # the page's `<base href>`, as written
 
 
-class Study(NamedTuple):
-    """A fetch, and what is known of it."""
-
-    preview: Preview
-    found: Hit | None  # what the caches had
-    summary: FetchEnded
-
-
 Look = Callable[[FetchedPage, opengraph.Reading | None], None]  # without a reading where a page is not HTML
 
 _NOTHING = Parsed(b"{}", Outcome.NO_OPEN_GRAPH)
@@ -131,10 +123,10 @@ class Previewer:
             self._refresh(target)
         return preview
 
-    async def study(self, target: Target, look: Look) -> Study:
+    async def study(self, target: Target, look: Look) -> tuple[Preview, Hit | None]:
         """Fetches a page whatever the caches have, and shows it to `look`, the last of several that refreshes lead to.
 
-        The preview, or the failure, is cached as that of `make` is.
+        Returns the preview, or the failure, which is cached as that of `make` is, and what the caches had.
         """
         hit, summary = self.cache.peek(target.key), FetchEnded()
         try:
@@ -145,7 +137,7 @@ class Previewer:
         except ScrapError as error:
             preview = self._failure(error, summary)
             self.cache.fail(target.key, preview.entry, fallback=hit.entry if hit else None)
-        return Study(preview, hit, summary)
+        return preview, hit
 
     async def aclose(self) -> None:
         """Cancels the fetches that are under way."""
