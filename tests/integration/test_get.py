@@ -3,6 +3,7 @@
 import json
 import os
 import re
+import signal
 import subprocess
 import sys
 import threading
@@ -53,6 +54,7 @@ def shell(command: str, *arguments: str, **variables: str) -> "pexpect.spawn[str
         encoding="utf-8",
         timeout=PATIENCE,
         dimensions=(40, 100),
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # a run in the background ignores it
     )
 
 
