@@ -54,8 +54,13 @@ def shell(command: str, *arguments: str, **variables: str) -> "pexpect.spawn[str
         encoding="utf-8",
         timeout=PATIENCE,
         dimensions=(40, 100),
-        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # a run in the background ignores it
+        preexec_fn=heed_interrupts,
     )
+
+
+def heed_interrupts() -> None:
+    """Undoes what a shell does to a run of the tests in the background."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 
 def plain(terminal: str) -> str:

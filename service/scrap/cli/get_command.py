@@ -69,13 +69,15 @@ def get(given: tuple[str, ...], form: str, verbose: bool, **values: Any) -> None
     try:
         try:
             output.bar.start()
+            signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})  # until the event loop handles it, in `_each`
             uvloop.run(_each(_addresses(given), Settings(values), verbose, output.add))
         finally:
             output.bar.stop()  # after a Ctrl-C in `start` as well, which has hidden the cursor
+            signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
         output.end()
     except SettingError as error:
         raise click.UsageError(str(error)) from None
-    except KeyboardInterrupt:
+    except (KeyboardInterrupt, asyncio.CancelledError):
         sys.exit(128 + signal.SIGINT)  # as shells have it
     except BrokenPipeError:
         raise  # click ends quietly
@@ -108,6 +110,9 @@ async def _each(addresses: Iterator[str], settings: Settings, verbose: bool, sho
     """
     most = min(settings[admission.AdmissionLimits].capacity, settings[fetch.FetchLimits].per_host)
     loop, slots = asyncio.get_running_loop(), threading.Semaphore(most)
+    if signal.getsignal(signal.SIGINT) != signal.SIG_IGN and (this := asyncio.current_task()):
+        loop.add_signal_handler(signal.SIGINT, this.cancel)
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
     started: asyncio.Queue[asyncio.Task[GetResult] | OSError | None] = asyncio.Queue()
 
     def start(address: str) -> None:
