@@ -196,6 +196,7 @@ class FetchedPage:
         response, decoder = self._response, self._decoder
         while (data := response.take()) != b"":
             if data is None:
+                piece = kept = b""  # while it waits, no piece is kept
                 yield None
                 continue
             try:
