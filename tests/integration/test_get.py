@@ -275,6 +275,18 @@ class TestEnds:
         terminal.close()
         assert (terminal.exitstatus, rest.count("\x1b[?25l"), rest.count("\x1b[?25h")) == (130, 1, 1), rest
 
+    def test_control_c_while_the_event_loop_begins(self) -> None:
+        code = (
+            "import asyncio, signal; from scrap import cli; run = asyncio.Runner.run; "
+            "asyncio.Runner.run = lambda *given, **named: signal.raise_signal(signal.SIGINT) or run(*given, **named); "
+            "cli.main(['get', 'a', 'b'])"
+        )
+        terminal = shell('exec "$1" -c "$2"', sys.executable, code)
+        rest = terminal.read()
+        terminal.close()
+        assert terminal.exitstatus == 130, rest
+        assert not re.search("Traceback|Error|Warning|Exception", rest)
+
     @pytest.mark.parametrize(
         ("command", "code", "words"),
         [
