@@ -5,12 +5,15 @@ an answer that is not there in time.
 """
 
 import asyncio
+import socket
 import threading
 import time
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+
+from tests.cluster.clusters import until
 
 TIMEOUT = 20.0  # seconds for one answer; more than the service's own deadline
 REQUESTS = 100  # that a connection is kept for, so that new pods get their share as well
@@ -99,9 +102,19 @@ async def _run(clients: list[LoadClient], rate: float, stop: threading.Event) ->
             group.create_task(work(client, pause * index / len(clients)))
 
 
+def _accepts(host: str, port: int) -> bool:
+    try:
+        socket.create_connection((host, port), timeout=1).close()
+    except OSError:
+        return False
+    return True
+
+
 @contextmanager
 def load(host: str, port: int, targets: list[Iterator[str]], rate: float = 400.0) -> Iterator[Seen]:
-    """Calls a service for as long as the block runs.
+    """Calls a service for as long as the block runs, once it accepts connections.
+
+    `helm install --wait` waits for pods; a node gets a new Service's endpoints up to some seconds later.
 
     Args:
         host: its address.
@@ -109,6 +122,7 @@ def load(host: str, port: int, targets: list[Iterator[str]], rate: float = 400.0
         targets: for each client the paths, with their queries, that it asks for one after the other.
         rate: requests a second, all clients together.
     """
+    until(f"{host} accepts connections", lambda: _accepts(host, port))
     seen, stop = Seen(), threading.Event()
     clients = [LoadClient(host, port, paths, seen) for paths in targets]
     thread = threading.Thread(target=lambda: asyncio.run(_run(clients, rate, stop)))
