@@ -4,6 +4,7 @@ import json
 import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 
 from tests.cluster.clusters import until
 from tests.cluster.faults.breaking import Words, a_pod
@@ -84,12 +85,12 @@ def restarted(scene: Scene) -> Iterator[Words]:
     pod = scene.namespace.pods()[0]
     name = pod["metadata"]["name"]
 
-    def restarts() -> int:
+    def runs_after(restarts: int) -> bool:
         (state,) = scene.namespace.get("pod", name)["status"]["containerStatuses"]
-        return int(state["restartCount"]) if state["ready"] else -1
+        return bool(state["ready"]) and state["restartCount"] == restarts
 
     for count in range(3):
-        until(f"it runs after {count} restarts", lambda count=count: restarts() == count, 60)  # type: ignore[misc]  # a default has no type
+        until(f"it runs after {count} restarts", partial(runs_after, count), 60)
         on_its_node(pod, 'kill -KILL "$process"')
     try:
         yield {"POD": name}

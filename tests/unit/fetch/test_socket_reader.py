@@ -45,6 +45,14 @@ class PieceReader(SocketReader):
         self._end()
 
 
+def waiting() -> PieceReader:
+    """A reader that got bytes when it was not its turn."""
+    reader = PieceReader(budget=1.0)
+    reader.turns.spend(1.0)
+    reader.arrive(b"abc")
+    return reader
+
+
 async def test_within_the_budget_it_is_received_at_once_by_the_piece() -> None:
     reader = PieceReader(budget=60.0)
     reader.arrive(b"abcdefghij")
@@ -52,9 +60,7 @@ async def test_within_the_budget_it_is_received_at_once_by_the_piece() -> None:
 
 
 async def test_beyond_the_budget_it_waits_in_order_and_the_socket_is_paused() -> None:
-    reader = PieceReader(budget=1.0)
-    reader.turns.spend(1.0)
-    reader.arrive(b"abc")
+    reader = waiting()
     reader.arrive(b"de")  # what the event loop had read already
     assert (reader.received, reader.socket.calls) == ([], ["pause", "pause"])
     await asyncio.sleep(0)
@@ -62,9 +68,7 @@ async def test_beyond_the_budget_it_waits_in_order_and_the_socket_is_paused() ->
 
 
 async def test_a_socket_that_was_paused_by_its_reader_stays_so() -> None:
-    reader = PieceReader(budget=1.0)
-    reader.turns.spend(1.0)
-    reader.arrive(b"abc")
+    reader = waiting()
     reader.pause_reading()
     await asyncio.sleep(0)
     assert (reader.received, reader.socket.calls) == ([b"abc"], ["pause", "pause"])
@@ -73,17 +77,13 @@ async def test_a_socket_that_was_paused_by_its_reader_stays_so() -> None:
 
 
 async def test_a_socket_is_not_resumed_while_something_waits() -> None:
-    reader = PieceReader(budget=1.0)
-    reader.turns.spend(1.0)
-    reader.arrive(b"abc")
+    reader = waiting()
     reader.resume_reading()
     assert reader.socket.calls == ["pause"]
 
 
 async def test_nothing_is_received_after_the_end() -> None:
-    reader = PieceReader(budget=1.0)
-    reader.turns.spend(1.0)
-    reader.arrive(b"abc")
+    reader = waiting()
     reader.end()
     await asyncio.sleep(0)
     assert (reader.received, reader.socket.calls) == ([], ["pause", "abort"])
