@@ -9,7 +9,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 from scrap import __version__, cli
-from scrap.cli.get_command import EXIT_CODES
+from scrap.cli.get_result import EXIT_CODES
 from scrap.errors import Outcome, Overloaded
 from scrap.preview import Previewer
 from scrap.settings import SETTINGS

@@ -9,7 +9,7 @@ import pytest
 import yaml
 
 from scrap import explanation
-from scrap.cli.get_command import EXIT_CODES
+from scrap.cli.get_result import EXIT_CODES
 from scrap.errors import Outcome, Reason
 from scrap.fetch import FetchLimits
 from scrap.settings import SETTINGS

@@ -7,39 +7,21 @@ import signal
 import sys
 import threading
 from collections.abc import Callable, Iterator
-from typing import Any, NamedTuple
+from typing import Any
 
 import click
 import orjson
 import uvloop
 
 from scrap import admission, app, fetch, urls
+from scrap.cli.get_result import GetResult, Object
 from scrap.cli.settings_command import SettingsCommand
-from scrap.errors import Outcome, Reason, ScrapError
+from scrap.errors import Reason, ScrapError
 from scrap.settings import SettingError, Settings
 
-# By outcome: click's own 2 for a wrong command line, and two of sysexits.h. The greatest is the worst.
-EXIT_CODES = {
-    Outcome.CALLER_ERROR: 2,
-    Outcome.BLOCKED: 3,
-    Outcome.UPSTREAM_ERROR: 4,
-    Outcome.TIMEOUT: 5,
-    Outcome.INTERNAL_ERROR: 70,  # EX_SOFTWARE
-    Outcome.SHED: 75,  # EX_TEMPFAIL
-}
 _LONGEST_LINE = 64 * 1024  # bytes of stdin's; what follows is no URL, and is not kept
 _COMMON = "deadline allowed-networks allowed-hosts allowed-ports user-agent accept-language max-per-host"
 _FORMATS = "json: the Open Graph of one page, or an array; ndjson: one result per line; table: once all are finished."
-
-Object = dict[str, Any]
-
-
-class GetResult(NamedTuple):
-    url: str
-    graph: Object
-    explanation: Object  # empty where none is wanted
-    error: ScrapError | None = None  # why there is no Open Graph
-    upstream_status: int | None = None
 
 
 @click.command(cls=SettingsCommand, headings=("Load", "Fetching"), common=_COMMON)

@@ -12,7 +12,7 @@ from rich.table import Table
 from rich.text import Text
 
 from scrap.api import problem
-from scrap.cli.get_command import EXIT_CODES, GetResult, Object
+from scrap.cli.get_result import EXIT_CODES, GetResult, Object
 from scrap.errors import Outcome, ScrapError
 
 # What would control a terminal or reorder its text: C0 (but line feeds), C1, line separators, bidirectional controls.
