@@ -14,10 +14,10 @@ from typing import Any, NamedTuple
 
 from starlette.types import ASGIApp
 
-from scrap import __version__, admission, api, cache, fetch, opengraph, telemetry, web
+from scrap import __version__, admission, api, cache, clients, fetch, opengraph, telemetry, web
 from scrap.cache import freshness, remote
 from scrap.errors import ScrapError
-from scrap.events import BackgroundFailed, Emit, ignore
+from scrap.events import BackgroundFailed, Emit, Handlers, ignore
 from scrap.explanation import Explainer
 from scrap.preview import Previewer
 from scrap.settings import RequestLimits, Serving, SettingError, Settings, variables
@@ -95,7 +95,7 @@ async def serve(settings: Settings) -> None:
         public_socket = stack.enter_context(_listen(settings, "host", "port"))
         management_socket = stack.enter_context(_listen(settings, "management_host", "management_port"))
         try:
-            top_clients = telemetry.TopClients(settings[api.ClientPolicy].log)
+            top_clients = clients.TopClients(settings[clients.ClientPolicy].log)
             metrics, emit = _telemetry(settings, stack, top_clients)
         except ValueError as error:  # of Sentry's setting or a variable of OpenTelemetry, which the SDK reads itself
             raise SettingError(str(error)) from error
@@ -103,7 +103,7 @@ async def serve(settings: Settings) -> None:
         metrics.registry.register(telemetry.StateCollector(built.admission, built.cpu_usage, built.cache))
         stopped = asyncio.Event()
         targets = api.TargetReader(settings[fetch.EgressPolicy].accept_language)
-        clients = api.ClientReader(settings[api.ClientPolicy])
+        reader = clients.ClientReader(settings[clients.ClientPolicy])
         endpoints: dict[str, ASGIApp] = {api.explain.PATH: api.ExplainEndpoint(built.explainer, targets)}
         page = settings[web.PageSettings]
         if page.is_on:
@@ -114,7 +114,7 @@ async def serve(settings: Settings) -> None:
             built.previewer,
             built.admission,
             targets=targets,
-            clients=clients,
+            clients=reader,
             emit=emit,
             version=__version__,
             endpoints=endpoints,
@@ -132,8 +132,8 @@ async def serve(settings: Settings) -> None:
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, stopped.set)
         async with (
-            new_server(management_app, emit=ignore, clients=clients).running(management_socket) as management,
-            new_server(public_app, emit=emit, clients=clients).running(public_socket) as public,
+            new_server(management_app, emit=ignore, clients=reader).running(management_socket) as management,
+            new_server(public_app, emit=emit, clients=reader).running(public_socket) as public,
         ):
             log.info("serving on %s, management on %s", api.url_of(public_socket), api.url_of(management_socket))
             await stopped.wait()
@@ -151,7 +151,7 @@ def _listen(settings: Settings, host: str, port: str) -> socket:
 
 
 def _telemetry(
-    settings: Settings, stack: contextlib.AsyncExitStack, top_clients: telemetry.TopClients
+    settings: Settings, stack: contextlib.AsyncExitStack, top_clients: clients.TopClients
 ) -> tuple[telemetry.Metrics, Emit]:
     """Starts telemetry; returns the metrics and the emit function. Large libraries are imported where they are used."""
     metrics = telemetry.Metrics(version=__version__, routes=api.ROUTES | web.ROUTES)
@@ -159,7 +159,7 @@ def _telemetry(
     lines = stack.enter_context(telemetry.log_queue(_STDOUT, dropped=metrics.lines_dropped.inc))
     lines.setFormatter(telemetry.formatter_for(_STDOUT, logs))
     handlers: list[logging.Handler] = [lines]
-    sinks: dict[str, telemetry.Handlers] = {}
+    sinks: dict[str, Handlers] = {}
     closings: list[Callable[[], None]] = []
     if wanted := signals_of(os.environ):
         from scrap.telemetry.otel.exporting import Exporting  # noqa: PLC0415 - 20 MB and half a second

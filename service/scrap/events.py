@@ -6,8 +6,9 @@ page.
 """
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
 from scrap.errors import Outcome, Reason
 
@@ -139,6 +140,8 @@ class RequestEnded:
 
 Event = FetchEnded | TargetBlocked | SharedCacheFailed | FlightJoined | BackgroundFailed | RequestStarted | RequestEnded
 Emit = Callable[[Event], None]
+Handlers = Mapping[type[Event], Callable[[Any], None]]
+"""What is called with an event of a type; in the event loop's thread, so it must not wait."""
 
 
 def ignore(event: object) -> None:

@@ -14,7 +14,7 @@ from typing import Any, TypeVar, cast
 
 import click
 
-from scrap import admission, api, cache, fetch, telemetry
+from scrap import admission, api, cache, clients, fetch, telemetry
 from scrap.cache import freshness, remote
 from scrap.telemetry.sentry import SentrySettings
 from scrap.web import PageSettings
@@ -141,7 +141,7 @@ GROUPS: Mapping[str, tuple[Setting, ...]] = {
         Setting("cors-origins", api.CORSPolicy, "origins", _ORIGINS,
                 "Origins whose scripts may read responses (https://app.example, comma-separated; CORS); * for every "
                 "one, empty for none."),
-        Setting("trusted-proxies", api.ClientPolicy, "trusted", _NETWORKS,
+        Setting("trusted-proxies", clients.ClientPolicy, "trusted", _NETWORKS,
                 "Networks (CIDR, comma-separated) of proxies whose X-Forwarded-For or Forwarded names the client. Any "
                 "other client that is in them can name another address as its own."),
         Setting("linger", Serving, "linger", _SECONDS,
@@ -259,7 +259,7 @@ GROUPS: Mapping[str, tuple[Setting, ...]] = {
                 "The lowest level that is logged; at warning, only rejected requests and failures of the service."),
         Setting("log-queries", telemetry.LogSettings, "queries", click.BOOL,
                 "Log targets with their query strings, which may hold secrets."),
-        Setting("log-clients", api.ClientPolicy, "log", click.Choice(["full", "prefix", "off"]),
+        Setting("log-clients", clients.ClientPolicy, "log", click.Choice(["full", "prefix", "off"]),
                 "How much of clients is in logs, traces and /clients: full, the address; prefix, its network (/24, for "
                 "IPv6 /48); off, nothing, the User-Agent included."),
     ),

@@ -27,8 +27,8 @@ from typing import Any
 from urllib.parse import quote
 
 from scrap import cli, telemetry
-from scrap.events import Event, RequestEnded
-from scrap.telemetry import FanOut, Handlers
+from scrap.events import Event, Handlers, RequestEnded
+from scrap.telemetry import FanOut
 from tests.benchmarks.load import OURS, require_wrk
 from tests.integration.telemetry.receivers import receiver
 

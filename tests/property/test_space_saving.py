@@ -5,7 +5,7 @@ from collections import Counter
 from hypothesis import given
 from hypothesis import strategies as st
 
-from scrap.telemetry.space_saving import SpaceSaving
+from scrap.clients.space_saving import SpaceSaving
 
 # Few keys that come often among many that do not: a pruning is worth nothing where all are alike.
 KEYS = st.one_of(st.sampled_from("ABC"), st.integers(0, 40).map(str), st.integers(0, 10_000).map(str))

@@ -15,10 +15,10 @@ from starlette.types import ASGIApp, Scope
 
 from scrap.admission import Admission
 from scrap.api import docs, openapi, problem, problem_pages, scrap
-from scrap.api.client_reader import ClientReader
 from scrap.api.load_shedder import LoadShedder
 from scrap.api.request_context import UNMATCHED, Around, RequestContext
 from scrap.api.target_reader import TargetReader
+from scrap.clients import ClientReader
 from scrap.errors import ScrapError
 from scrap.events import Emit
 from scrap.preview import Previewer

@@ -8,7 +8,7 @@ from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
 
 from scrap.api.application import ExactRoute, application
-from scrap.api.client_reader import NO_CLIENTS
+from scrap.clients import NO_CLIENTS
 from scrap.events import ignore
 
 

@@ -10,8 +10,8 @@ from typing import Any, Final
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from scrap.api.client_reader import ClientReader
 from scrap.api.problem import Problem
+from scrap.clients import ClientReader
 from scrap.errors import Outcome, Reason, ScrapError
 from scrap.events import Emit, RequestEnded, RequestStarted
 

@@ -10,9 +10,9 @@ from functools import partial
 import uvicorn
 from starlette.types import ASGIApp
 
-from scrap.api.client_reader import ClientReader
 from scrap.api.connection import ConnectionConfig, ConnectionLimits
 from scrap.api.request_context import rejection
+from scrap.clients import ClientReader
 from scrap.events import Emit
 
 

@@ -7,9 +7,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from scrap.errors import Outcome
-from scrap.events import RequestEnded
+from scrap.events import Handlers, RequestEnded
 from scrap.telemetry.log_lines import LEVELS, JsonFormatter, RequestRecord, TextFormatter
-from scrap.telemetry.sinks import Handlers
 
 _log = logging.getLogger("scrap.requests")
 _REJECTED_LINES = 10  # of rejected requests in a second: a line takes a quarter of the CPU of a rejection

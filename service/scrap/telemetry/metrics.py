@@ -26,7 +26,6 @@ from scrap.fetch.verdict import GuardVerdict
 from scrap.opengraph.document import Bound, FallbackReason
 from scrap.telemetry.buckets import BYTES, LAG_SECONDS, REDIRECTS, SECONDS
 from scrap.telemetry.log_lines import PHASES
-from scrap.telemetry.sinks import Handlers
 from scrap.telemetry.sliding_maximum import SlidingMaximum
 from scrap.telemetry.trace import current_trace
 
@@ -104,7 +103,7 @@ class Metrics:
         self._make_request_metrics()
         self._make_fetch_metrics()
         self._make_process_metrics(version)
-        self.handlers: Handlers = {
+        self.handlers: events.Handlers = {
             events.RequestStarted: self._request_started,
             events.RequestEnded: self._request_ended,
             events.FetchEnded: self._fetch_ended,

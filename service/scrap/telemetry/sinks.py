@@ -1,15 +1,12 @@
 """Sinks: each receives the events that it has a handler for."""
 
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from typing import Any
 
-from scrap.events import BackgroundFailed, Event
+from scrap.events import BackgroundFailed, Event, Handlers
 
 log = logging.getLogger(__name__)
-
-Handlers = Mapping[type[Event], Callable[[Any], None]]
-"""What a sink calls with an event of a type; in the event loop's thread, so it must not wait."""
 
 
 class FanOut:

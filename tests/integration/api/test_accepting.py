@@ -12,7 +12,7 @@ import pytest
 import uvloop
 
 from scrap.api import ConnectionLimits, Server, ServerLimits, listen, management_app
-from scrap.api.client_reader import NO_CLIENTS
+from scrap.clients import NO_CLIENTS
 from scrap.events import ignore
 from tests import client, running
 from tests.waiting import eventually

@@ -11,9 +11,9 @@ from starlette.types import Receive, Scope, Send
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 from uvicorn.server import ServerState
 
-from scrap.api.client_reader import NO_CLIENTS
 from scrap.api.connection import Connection, ConnectionConfig, ConnectionLimits
 from scrap.api.request_context import rejection
+from scrap.clients import NO_CLIENTS
 from scrap.events import ignore
 
 REQUEST = b"GET / HTTP/1.1\r\nHost: x\r\n\r\n"

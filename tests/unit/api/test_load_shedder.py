@@ -8,9 +8,9 @@ import pytest
 
 from scrap import api
 from scrap.admission import Admission
-from scrap.api.client_reader import NO_CLIENTS
 from scrap.cache.entry import failure
 from scrap.cache.freshness import FreshnessPolicy
+from scrap.clients import NO_CLIENTS
 from scrap.errors import Outcome, Overloaded, Reason
 from scrap.events import Event, RequestEnded
 from scrap.preview import Preview, Previewer

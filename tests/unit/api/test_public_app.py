@@ -11,8 +11,8 @@ from starlette.types import Message
 
 from scrap import api
 from scrap.admission import Admission, AdmissionLimits
-from scrap.api.client_reader import NO_CLIENTS
 from scrap.api.request_context import Around
+from scrap.clients import NO_CLIENTS
 from scrap.errors import Outcome, Overloaded, Reason
 from scrap.events import Emit, Event, RequestEnded, RequestStarted, ignore
 from scrap.preview import Previewer

@@ -4,9 +4,9 @@ import logging
 
 import pytest
 
-from scrap.events import BackgroundFailed, Event, FlightJoined, RequestStarted
+from scrap.events import BackgroundFailed, Event, FlightJoined, Handlers, RequestStarted
 from scrap.telemetry import sinks
-from scrap.telemetry.sinks import FanOut, Handlers
+from scrap.telemetry.sinks import FanOut
 
 
 class Notes:

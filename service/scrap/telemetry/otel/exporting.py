@@ -12,12 +12,12 @@ from opentelemetry.sdk.resources import OTELResourceDetector, Resource
 from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.export import BatchSpanProcessor
 
+from scrap.events import Handlers
 from scrap.telemetry.metrics import Metrics
 from scrap.telemetry.otel import Signals
 from scrap.telemetry.otel.logs import OTLPHandler
 from scrap.telemetry.otel.metrics import MetricsExport
 from scrap.telemetry.otel.traces import Traces
-from scrap.telemetry.sinks import Handlers
 
 
 class Exporting:

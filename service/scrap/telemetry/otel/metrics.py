@@ -17,11 +17,10 @@ from opentelemetry.sdk.util.instrumentation import InstrumentationScope
 from prometheus_client import Histogram, Metric
 from prometheus_client.samples import Exemplar, Sample
 
-from scrap.events import RequestEnded
+from scrap.events import Handlers, RequestEnded
 from scrap.telemetry.buckets import SECONDS
 from scrap.telemetry.metrics import DURATION, OTHER, Metrics, method_label, status_label
 from scrap.telemetry.otel.traces import OTHER_METHOD
-from scrap.telemetry.sinks import Handlers
 from scrap.telemetry.trace import current_trace
 
 log = logging.getLogger(__name__)

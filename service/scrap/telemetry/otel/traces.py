@@ -12,11 +12,10 @@ from opentelemetry.trace import SpanKind, StatusCode
 from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
 from opentelemetry.util.types import AttributeValue
 
-from scrap.events import FetchEnded, Hop, RequestEnded, RequestStarted
+from scrap.events import FetchEnded, Handlers, Hop, RequestEnded, RequestStarted
 from scrap.telemetry.log_lines import exception_text
 from scrap.telemetry.metrics import OTHER, method_label
 from scrap.telemetry.redact import redact_text, without_query
-from scrap.telemetry.sinks import Handlers
 from scrap.telemetry.trace import Trace, current_trace
 
 OTHER_METHOD: Final = "_OTHER"  # the conventions' value for a method that HTTP does not register

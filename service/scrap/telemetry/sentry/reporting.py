@@ -11,10 +11,9 @@ from sentry_sdk.types import Event, Hint
 from sentry_sdk.utils import BadDsn
 
 from scrap.errors import Outcome
-from scrap.events import BackgroundFailed, RequestEnded
+from scrap.events import BackgroundFailed, Handlers, RequestEnded
 from scrap.telemetry.redact import only_hosts
 from scrap.telemetry.sentry import SentrySettings
-from scrap.telemetry.sinks import Handlers
 from scrap.telemetry.trace import current_trace
 
 log = logging.getLogger(__name__)

@@ -7,9 +7,10 @@ from typing import Any
 
 import pytest
 
+from scrap.clients import TopClients
 from scrap.errors import Outcome, Reason
 from scrap.events import RequestEnded
-from scrap.telemetry import FanOut, TopClients
+from scrap.telemetry import FanOut
 from tests.clock import Clock
 from tests.unit.telemetry.events import ENDED, FAILED
 

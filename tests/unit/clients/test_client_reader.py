@@ -10,7 +10,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from scrap.api.client_reader import ClientPolicy, ClientReader
+from scrap.clients import ClientPolicy, ClientReader
 
 PROXY = "10.0.0.1"
 TRUSTED = tuple(map(ipaddress.ip_network, ("10.0.0.0/8", "fd00::/8")))

@@ -8,10 +8,9 @@ from typing import Any, Final
 
 import orjson
 
+from scrap.clients.space_saving import SpaceSaving
 from scrap.errors import Outcome
-from scrap.events import RequestEnded
-from scrap.telemetry.sinks import Handlers
-from scrap.telemetry.space_saving import SpaceSaving
+from scrap.events import Handlers, RequestEnded
 
 _MINUTE: Final = 60.0
 _MINUTES: Final = 5  # before the current one
@@ -22,7 +21,7 @@ _ZEROS: Final = dict.fromkeys(("requests", "failures", "rejections", "blocked"),
 
 
 class TopClients:
-    """Counts requests by client, in at most 1 MiB; `log` is the setting: with "off", none. A sink; see `FanOut`."""
+    """Counts requests by client, in at most 1 MiB; `log` is the setting: with "off", none. A sink of events."""
 
     def __init__(self, log: str, *, clock: Callable[[], float] = time.monotonic) -> None:
         self._log, self._clock, self._began = log, clock, clock()
