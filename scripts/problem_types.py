@@ -3,14 +3,14 @@
 import re
 from pathlib import Path
 
-from scrap.api import problem, problem_pages
+from scrap.docs import problem_pages
 
 PAGE = Path(__file__).parent.parent / "docs" / "problems.md"
 
 
 def written(page: str) -> str:
     """The page with the current types in their place."""
-    types = (problem_pages.render("problem.md", reasons) for reasons in problem.reasons_by("type").values())
+    types = (problem_pages.render("problem.md", reasons) for reasons in problem_pages.reasons_by("type").values())
     sections = "\n".join(f"##{text}" for text in types)
     return re.sub(r"(?<=<!-- types -->\n).*?(?=<!-- end -->)", lambda _: f"\n{sections}\n", page, flags=re.DOTALL)
 

@@ -12,9 +12,7 @@ from functools import partial
 from socket import socket
 from typing import Any, NamedTuple
 
-from starlette.types import ASGIApp
-
-from scrap import __version__, admission, api, cache, clients, fetch, opengraph, telemetry, web
+from scrap import __version__, admission, api, cache, clients, docs, fetch, opengraph, telemetry, web
 from scrap.cache import freshness, remote
 from scrap.errors import ScrapError
 from scrap.events import BackgroundFailed, Emit, Handlers, ignore
@@ -104,21 +102,21 @@ async def serve(settings: Settings) -> None:
         stopped = asyncio.Event()
         targets = api.TargetReader(settings[fetch.EgressPolicy].accept_language)
         reader = clients.ClientReader(settings[clients.ClientPolicy])
-        endpoints: dict[str, ASGIApp] = {api.explain.PATH: api.ExplainEndpoint(built.explainer, targets)}
         page = settings[web.PageSettings]
+        routes = docs.routes(__version__, has_swagger_ui=page.is_on)
+        routes.append(api.ExactRoute(api.explain.PATH, api.ExplainEndpoint(built.explainer, targets)))
         if page.is_on:
             from scrap.web.page import pages  # noqa: PLC0415 - Jinja2, which nothing else needs
 
-            endpoints |= pages(built.explainer, targets.read, built.turns, page)
+            endpoints = pages(built.explainer, targets.read, built.turns, page)
+            routes += [api.ExactRoute(path, endpoint) for path, endpoint in endpoints.items()]
         public_app = api.public_app(
             built.previewer,
             built.admission,
             targets=targets,
             clients=reader,
             emit=emit,
-            version=__version__,
-            endpoints=endpoints,
-            has_docs=page.is_on,
+            routes=routes,
             around=api.cors(settings[api.CORSPolicy]),
         )
         management_app = api.management_app(
@@ -135,7 +133,7 @@ async def serve(settings: Settings) -> None:
             new_server(management_app, emit=ignore, clients=reader).running(management_socket) as management,
             new_server(public_app, emit=emit, clients=reader).running(public_socket) as public,
         ):
-            log.info("serving on %s, management on %s", api.url_of(public_socket), api.url_of(management_socket))
+            log.info("serving on %s, management on %s", _url_of(public_socket), _url_of(management_socket))
             await stopped.wait()
             log.info("draining")
             management.deadline = deadline = loop.time() + limits.shutdown
@@ -150,11 +148,16 @@ def _listen(settings: Settings, host: str, port: str) -> socket:
         raise OSError(f"{error} ({variables(Serving, host, port)})") from error
 
 
+def _url_of(listener: socket) -> str:
+    host, port = listener.getsockname()[:2]
+    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+
+
 def _telemetry(
     settings: Settings, stack: contextlib.AsyncExitStack, top_clients: clients.TopClients
 ) -> tuple[telemetry.Metrics, Emit]:
     """Starts telemetry; returns the metrics and the emit function. Large libraries are imported where they are used."""
-    metrics = telemetry.Metrics(version=__version__, routes=api.ROUTES | web.ROUTES)
+    metrics = telemetry.Metrics(version=__version__, routes=api.ROUTES | docs.ROUTES | web.ROUTES)
     logs = settings[telemetry.LogSettings]
     lines = stack.enter_context(telemetry.log_queue(_STDOUT, dropped=metrics.lines_dropped.inc))
     lines.setFormatter(telemetry.formatter_for(_STDOUT, logs))

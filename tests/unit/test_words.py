@@ -10,7 +10,8 @@ import click
 import orjson
 
 from scrap import cli
-from scrap.api import openapi, problem
+from scrap.api import problem
+from scrap.docs import openapi
 from scrap.errors import Reason
 from scrap.settings import SETTINGS
 from scrap.telemetry import Metrics

@@ -1,8 +1,7 @@
 """The Starlette applications of both ports."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from http import HTTPStatus
-from types import MappingProxyType
 from typing import Any
 
 from starlette.applications import Starlette
@@ -11,10 +10,10 @@ from starlette.middleware import Middleware
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Match, Route
-from starlette.types import ASGIApp, Scope
+from starlette.types import Scope
 
 from scrap.admission import Admission
-from scrap.api import docs, openapi, problem, problem_pages, scrap
+from scrap.api import problem, scrap
 from scrap.api.load_shedder import LoadShedder
 from scrap.api.request_context import UNMATCHED, Around, RequestContext
 from scrap.api.target_reader import TargetReader
@@ -48,41 +47,20 @@ def public_app(
     targets: TargetReader,
     clients: ClientReader,
     emit: Emit,
-    version: str,
-    endpoints: Mapping[str, ASGIApp] = MappingProxyType({}),
-    has_docs: bool = True,
-    around: Around | None = None,
+    routes: Sequence[ExactRoute] = (),
+    around: Around = None,
 ) -> Starlette:
-    """Builds the public application.
-
-    `version` is OpenAPI's, `endpoints` are those beside that of previews, by path; `has_docs`: whether `/docs` is one.
-    """
-    description = openapi.render(version)
-
-    async def describe(request: Request) -> Response:
-        headers = {"Cache-Control": openapi.CACHE_CONTROL}
-        return Response(description, headers=headers, media_type="application/json")
-
-    endpoint = scrap.ScrapEndpoint(previewer, targets)
-    routes = [ExactRoute(scrap.PATH, endpoint), ExactRoute(openapi.PATH, describe)]
-    routes += [ExactRoute(path, endpoint) for path, endpoint in endpoints.items()]
-    routes += [ExactRoute(*page, template=problem_pages.TEMPLATE) for page in problem_pages.endpoints()]
-    if has_docs:
-        routes += [ExactRoute(*page, template=docs.PATH) for page in docs.endpoints()]
+    """Builds the public application; `routes` are those beside that of previews."""
     shedder = Middleware(LoadShedder, admission=admission, previewer=previewer, targets=targets)
+    routes = [ExactRoute(scrap.PATH, scrap.ScrapEndpoint(previewer, targets)), *routes]
     return application(routes, shedder, emit=emit, clients=clients, around=around)
 
 
 def application(
-    routes: Sequence[ExactRoute],
-    *middleware: Middleware,
-    emit: Emit,
-    clients: ClientReader,
-    around: Around | None = None,
+    routes: Sequence[ExactRoute], *middleware: Middleware, emit: Emit, clients: ClientReader, around: Around = None
 ) -> Starlette:
     """Builds an application whose errors are problems and whose requests are emitted."""
-    paths = [route.path for route in routes if route.path != "/"]
-    slashed = [ExactRoute(f"{path}/", _without_slash, template=UNMATCHED) for path in paths]
+    slashed = [ExactRoute(f"{each.path}/", _without_slash, template=UNMATCHED) for each in routes if each.path != "/"]
     app = Starlette(
         routes=[*routes, *slashed],
         middleware=[Middleware(RequestContext, emit=emit, clients=clients, around=around), *middleware],

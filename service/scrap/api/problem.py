@@ -54,14 +54,6 @@ def members_of(reason: Reason) -> dict[str, Any]:
     }
 
 
-def reasons_by(member: str) -> dict[Any, list[Reason]]:
-    """The reasons whose problems have the same value of a member, by that value."""
-    found: dict[Any, list[Reason]] = {}
-    for reason in Reason:
-        found.setdefault(members_of(reason)[member], []).append(reason)
-    return found
-
-
 @cache
 def _link(reason: Reason) -> tuple[bytes, bytes]:
     return b"link", f'<{HELP}{name_of(reason)}>; rel="help"'.encode()
@@ -93,10 +85,9 @@ class Problem(Response):
         self.raw_headers = [(b"cache-control", b"no-store"), (b"content-type", _MEDIA), length, _link(reason)]
         if summary.cache:  # a page was asked for
             self.raw_headers.append((b"server-timing", server_timing(summary)))
-        if reason.outcome is Outcome.SHED:
-            retry_after = RETRY_AFTER
-        if retry_after is not None:
-            self.raw_headers.append((b"retry-after", b"%d" % retry_after))
+        wait = RETRY_AFTER if reason.outcome is Outcome.SHED else retry_after
+        if wait is not None:
+            self.raw_headers.append((b"retry-after", b"%d" % wait))
 
 
 async def on_scrap_error(request: Request, error: Exception) -> Response:

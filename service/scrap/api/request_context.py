@@ -15,8 +15,7 @@ from scrap.clients import ClientReader
 from scrap.errors import Outcome, Reason, ScrapError
 from scrap.events import Emit, RequestEnded, RequestStarted
 
-Fields = dict[bytes, bytes]
-Around = Callable[[ASGIApp], ASGIApp]
+Around = Callable[[ASGIApp], ASGIApp] | None
 
 UNMATCHED: Final = "unmatched"  # the route of a path that has none
 _READ: Final = frozenset(
@@ -39,14 +38,14 @@ class RequestContext:
     the application, and what it responds instead.
     """
 
-    def __init__(self, app: ASGIApp, *, emit: Emit, clients: ClientReader, around: Around | None = None) -> None:
+    def __init__(self, app: ASGIApp, *, emit: Emit, clients: ClientReader, around: Around = None) -> None:
         self._app = around(app) if around else app
         self._around = around
         self._emit = emit
         self._clients = clients
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        fields: Fields = {}
+        fields: dict[bytes, bytes] = {}
         for name, value in scope["headers"]:
             if name in _READ:
                 fields[name] = b"%b, %b" % (fields[name], value) if name in fields else value

@@ -109,8 +109,3 @@ def listen(host: str, port: int, *, limits: ServerLimits) -> socket.socket:
     if hasattr(socket, "TCP_USER_TIMEOUT"):  # on Linux; connections inherit it (tcp(7))
         listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, int(limits.write * 1000))
     return listener
-
-
-def url_of(listener: socket.socket) -> str:
-    host, port = listener.getsockname()[:2]
-    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
