@@ -5,6 +5,7 @@ from starlette.responses import Response
 
 from scrap.api import ExactRoute
 from scrap.docs import openapi, problem_pages, swagger_ui
+from scrap.docs.files import CACHE_CONTROL
 
 ROUTES = frozenset({openapi.PATH, swagger_ui.PATH, problem_pages.TEMPLATE})
 
@@ -14,7 +15,7 @@ def routes(version: str, *, has_swagger_ui: bool) -> list[ExactRoute]:
     description = openapi.render(version)
 
     async def describe(request: Request) -> Response:
-        headers = {"Cache-Control": openapi.CACHE_CONTROL}
+        headers = {"Cache-Control": CACHE_CONTROL}
         return Response(description, headers=headers, media_type="application/json")
 
     found = [ExactRoute(openapi.PATH, describe)]

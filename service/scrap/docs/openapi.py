@@ -8,12 +8,11 @@ import orjson
 
 from scrap import opengraph
 from scrap.api import explain, problem, scrap
+from scrap.docs.files import PAGES
 from scrap.docs.problem_pages import reasons_by
-from scrap.docs.swagger_ui import PAGES
 from scrap.errors import Reason
 
 PATH = "/openapi.json"
-CACHE_CONTROL = "public, max-age=3600"  # it changes with our version alone
 
 _STRING = {"type": "string"}
 # The headers of problems, by status, beside X-Request-ID and Link.
