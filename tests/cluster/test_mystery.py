@@ -14,7 +14,7 @@ from collections.abc import Iterator
 import pytest
 
 from tests.chart.rendering import ROOT
-from tests.cluster.clusters import IMAGE, Namespace, hurry, run, until
+from tests.cluster.clusters import IMAGE, CommandError, Namespace, hurry, run, until
 from tests.cluster.course.mysteries import BY_NAME, FAILURES, Mystery
 from tests.cluster.course.mystery import choose, in_namespace
 from tests.cluster.course.reader_cluster import ask, is_firing, proxied
@@ -98,7 +98,10 @@ def is_served() -> bool:
     More than five seconds have ended where kubectl takes one.
     """
     now = int(time.time())
-    seconds = json.loads(proxied(NAMESPACE.name, "load:80", f"seconds?after={now - 6}")).values()
+    try:
+        seconds = json.loads(proxied(NAMESPACE.name, "load:80", f"seconds?after={now - 6}")).values()
+    except CommandError:  # the API server's proxy has no endpoints of a load that has just become ready
+        return False
     return len(seconds) >= 5 and all(
         second["ok"] and not (second["failed"] or second["shed"] or second["web"]) for second in seconds
     )
