@@ -187,6 +187,7 @@ def test_d_more_than_all_can_carry(stage: Stage) -> None:
         # The fourth pod comes a minute after the third; with little CPU pods reject before all their slots are taken.
         for alert, channel in TOO_MUCH_ALERTS.items():
             is_notified(stage, alert, channel, 300)
+        until("the critical message is recorded", lambda: bool(stage.record.found("slack", "critical", began.at)))
         notified = stage.record.found("slack", "critical", began.at)[0].at - began.at
         stage.record.figure("d: load to the first critical message", notified, "s")
         assert stage.record.calls(began.at).shed > 0
