@@ -6,7 +6,7 @@ from collections.abc import Iterator
 import pytest
 
 from tests.cluster.alerts.scene import Stack
-from tests.cluster.clusters import STACK, Namespace, Object, hurry, may_scrape, run, until
+from tests.cluster.clusters import STACK, CommandError, Namespace, Object, hurry, may_scrape, run, until
 from tests.cluster.story.service_access import ServiceAccess
 
 HELMS = ("helm", pytest.param("helm3", marks=pytest.mark.needs("helm3")))
@@ -65,10 +65,29 @@ except urllib.error.HTTPError as error:
 """
 
 
+CONNECT = "import socket; socket.create_connection(('scrap.%s.svc', 80), 5).close()"
+
+
+def python(namespace: Namespace, pod: str, program: str) -> str:
+    """What a Python program prints in a pod, given the namespace."""
+    return namespace.kubectl("exec", pod, "--", "python", "-c", program % namespace.name)
+
+
+def accepts(namespace: Namespace, pod: str) -> bool:
+    """Does the Service accept connections of a pod? Its node may get the endpoints seconds after the pods are ready."""
+    try:
+        python(namespace, pod, CONNECT)
+    except CommandError:
+        return False
+    return True
+
+
 def test_as_it_comes_it_fetches_nothing_inside(namespace: Namespace) -> None:
     """The default settings: `helm test` finds that the service refuses the test's own pod, and passes."""
     namespace.install({"monitoring": {"serviceMonitor": {"enabled": False}}})
-    said = namespace.kubectl("exec", "deployment/scrap", "--", "python", "-c", CALL % namespace.name)
+    pod = namespace.pods()[0]["metadata"]["name"]
+    until("the Service accepts connections", lambda: accepts(namespace, pod))
+    said = python(namespace, pod, CALL)
     assert said.startswith("403 ")
     assert "blocked" in said
     said = namespace.helm("test", "scrap", "--logs")

@@ -12,7 +12,7 @@ import pytest
 
 from tests.cluster.alerts.scene import Stack
 from tests.cluster.clusters import STACK, Namespace, Object, hurry, run, start_web, until
-from tests.cluster.dashboards.scene import WEB, called, prometheus, values
+from tests.cluster.dashboards.scene import WEB, called, values
 from tests.cluster.intervals import asked
 
 pytestmark = pytest.mark.usefixtures("inside")
@@ -43,7 +43,8 @@ def shop(namespace: Namespace) -> Namespace:
             },
         },
     }
-    intervals = asked(Stack(), namespace.name)
+    stack = Stack()
+    intervals = asked(stack, namespace.name)
     alerts = {"ScrapSaturated": {"for": "5s"}, "ScrapScaleInUnsafe": {"window": intervals.duration(WINDOW)}}
     settings["monitoring"] = {"prometheusRule": {"alerts": alerts}}
     namespace.install(settings)
@@ -51,7 +52,7 @@ def shop(namespace: Namespace) -> Namespace:
 
     def measured() -> bool:
         hurry()
-        return "ScrapSaturated" in json.dumps(fetched(f"{prometheus()}/api/v1/rules"))
+        return "ScrapSaturated" in {rule["name"] for rule in stack.rules(namespace.name)}
 
     until("Prometheus has our rules", measured, intervals.patience(180))
     until("what is measured is calm", lambda: reason(namespace) == "AtMinimum", intervals.patience(180))
@@ -161,8 +162,8 @@ def test_load_becomes_pods_and_calm_takes_them_back(shop: Namespace) -> None:
         until("it is held again", held_again, intervals.patience(240))
         print(f"held again {time.monotonic() - died:.0f} s after Prometheus and Alertmanager died: {sorted(seen)}")
         assert {count for count, _ in seen} == {MAXIMUM}
+        stopped = time.monotonic()  # the end of the block waits for the last responses
 
-    stopped = time.monotonic()
     until("down", lambda: replicas(shop) < MAXIMUM, intervals.patience(240))
     calm = time.monotonic() - stopped
     print(f"the first step down {calm:.0f} s after the load ended")

@@ -1,5 +1,6 @@
 """How fast a new pod serves."""
 
+import subprocess
 import time
 import urllib.request
 
@@ -26,11 +27,20 @@ def started_at(namespace: Namespace, pod: str) -> float:
     return time.time() - float(uptime) + int(ticks) / 100
 
 
+def address(namespace: Namespace) -> str:
+    """The address of a new pod, as soon as it has one: to ask for it again and again is slow, and time is measured."""
+    pods = ("get", "pods", "--selector=app.kubernetes.io/component=service", "--watch", "--request-timeout=30s")
+    command = ["kubectl", "--namespace", namespace.name, *pods, "--output=jsonpath={.status.podIP}{'\\n'}"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as kubectl:
+        try:
+            return next(line.strip() for line in kubectl.stdout or () if line.strip())
+        finally:
+            kubectl.terminate()
+
+
 def test_a_new_pod_answers_within_two_seconds(service: Namespace) -> None:
     service.kubectl("scale", "deployment/scrap", "--replicas=1")
-    until("it has an address", lambda: any(pod["status"].get("podIP") for pod in service.pods()), 30)
-    (pod,) = service.pods()
-    url = f"http://{pod['status']['podIP']}:8080{call('http://127.0.0.1/')}"
+    url = f"http://{address(service)}:8080{call('http://127.0.0.1/')}"
 
     def answers() -> bool:
         try:
@@ -43,6 +53,7 @@ def test_a_new_pod_answers_within_two_seconds(service: Namespace) -> None:
 
     until("it answers", answers, 30)
     answered = time.time()
+    (pod,) = service.pods()
     started = started_at(service, pod["metadata"]["name"])
     print(f"first answer {answered - started:.2f} s after the container's start")
     assert answered - started < 2

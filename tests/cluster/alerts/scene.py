@@ -1,6 +1,7 @@
 """Something to be alerted of: a release with quick alerts, a web that can be slow or gone, clients, a small disk."""
 
 import json
+import re
 import threading
 import time
 import urllib.request
@@ -136,6 +137,13 @@ class Stack:
         query = f'ALERTS{{alertstate="firing",namespace="{namespace}",severity=~"critical|warning"}}'
         return [sample["metric"]["alertname"] for sample in self.ask(f"query?query={quote(query)}")["result"]]
 
+    def notified(self, namespace: str) -> list[str]:
+        """The alerts of a namespace that Alertmanager has and a channel receives."""
+        matchers = (f'namespace="{namespace}"', 'severity=~"critical|warning"')
+        filters = "&".join(f"filter={quote(matcher)}" for matcher in matchers)
+        found = json.loads(fetch(f"{self.alertmanager}/api/v2/alerts?{filters}"))
+        return [alert["labels"]["alertname"] for alert in found]
+
     def rules(self, namespace: str) -> list[Object]:
         """Our rules, as Prometheus has them."""
         groups = self.ask("rules")["groups"]
@@ -234,6 +242,12 @@ class Capture:
             for message in self.messages()
             if f"/{runbook}.md|" in message.text or f"✅ {runbook} is resolved" in message.text
         ]
+
+    def unresolved(self, namespace: str) -> set[str]:
+        """The alerts of a namespace whose last message is not that they are resolved."""
+        text = " ".join(message.text for message in self.messages() if f"[{namespace}]" in message.title)
+        found = set(re.findall(r"/(Scrap\w+)\.md\|", text))
+        return {alert for alert in found if not self.about(alert)[-1].resolved}
 
 
 class AlertLoad:

@@ -106,7 +106,8 @@ def slack(stack: Stack, namespace: Namespace, intervals: Intervals) -> Iterator[
         until("rules, routes and targets are there", arrived, intervals.patience(120))
         # Until its first scrape the release was down, by its quick alerts.
         until("nothing fires any more", lambda: stack.firing(NAME) == [], intervals.patience(60))
-        time.sleep(6)  # the resolved messages are sent within Alertmanager's interval
+        until("Alertmanager has none of them", lambda: not stack.notified(NAME), intervals.patience(30))
+        until("all are notified as resolved", lambda: not capture.unresolved(NAME), intervals.patience(30))
         capture.forget()
         yield capture
 

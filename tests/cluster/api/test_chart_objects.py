@@ -29,6 +29,7 @@ from tests.chart.rendering import (
     render,
     tool,
 )
+from tests.waiting import eventually
 
 pytestmark = [
     pytest.mark.needs("helm", "helm3", "kubectl"),
@@ -185,13 +186,22 @@ def there(*objects: Object) -> Iterator[None]:
             run("kubectl", "--namespace", metadata["namespace"], "delete", item["kind"], metadata["name"])
 
 
+def are_established() -> bool:
+    """Are all kinds served? `kubectl wait` fails where a CRD has no conditions yet, as in its first moment."""
+    crds = json.loads(run("kubectl", "get", "crds", "-o", "json"))["items"]
+    return all(
+        ("Established", "True") in {(each["type"], each["status"]) for each in crd["status"].get("conditions") or []}
+        for crd in crds
+    )
+
+
 @pytest.fixture(scope="class")
 def kinds() -> Iterator[None]:
     """Defines them; takes back those that were not there."""
     before = set(run("kubectl", "get", "crds", "-o", "name").split())
     for folder in (CACHE / "crds" / "prometheus-operator", CACHE / "crds" / "gateway-api", CHART / "crds"):
         run("kubectl", "apply", "--server-side", "-f", folder)
-    run("kubectl", "wait", "--for=condition=Established", "crds", "--all", "--timeout=60s")
+    eventually(are_established, 60)
     yield
     new = set(run("kubectl", "get", "crds", "-o", "name").split()) - before
     if new:

@@ -84,10 +84,8 @@ def page(kind: str, number: int, namespace: str) -> str:
 class DashboardLoad:
     """Calls at a steady rate, on a connection each; what is answered is for the dashboards to say.
 
-    Args:
-        rate: calls a second.
-
     Attributes:
+        rate: calls a second.
         mix: what they ask for, in turn.
         made: how many there were.
         answered: how many of them were answered.
@@ -96,7 +94,7 @@ class DashboardLoad:
     def __init__(self, address: str, namespace: str, rate: float) -> None:
         self.mix = MIX
         self.made = self.answered = 0
-        self._rate = rate
+        self.rate = rate
         self._address = address
         self._namespace = namespace
         self._stopped = threading.Event()
@@ -115,7 +113,7 @@ class DashboardLoad:
                 if self._stopped.is_set():
                     return
                 calls.create_task(self._call(page(self.mix[number % len(self.mix)], number, self._namespace)))
-                await asyncio.sleep(1 / self._rate)
+                await asyncio.sleep(1 / self.rate)
 
     async def _call(self, target: str) -> None:
         request = f"GET /api/v1/scrap?url={quote(target, safe='')} HTTP/1.1\r\nHost: scrap\r\nConnection: close\r\n\r\n"

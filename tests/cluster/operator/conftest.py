@@ -119,7 +119,7 @@ class KubeNamespace:
         """Ends the operator as the kubelet does; gives back its exit status."""
         assert self.operator
         self.operator.terminate()
-        return self.operator.wait(10)
+        return self.operator.wait(30)  # the kubelet's own patience
 
     def written(self) -> str:
         """The operator's log."""

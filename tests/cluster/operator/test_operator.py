@@ -4,6 +4,7 @@ import json
 import subprocess
 import time
 from collections.abc import AsyncIterator, Callable, Iterator
+from datetime import UTC, datetime, timedelta
 
 import httpx2
 import pytest
@@ -44,9 +45,8 @@ def test_a_firing_alert_becomes_replicas_within_an_interval_and_two_seconds(
     apply(namespace, scaler())
     wait_for(namespace, "Steady")
     signals.fire("Saturated")
-    fired = time.monotonic()
-    eventually(lambda: namespace.replicas() == 5, 5)
-    assert time.monotonic() - fired <= 1 + 2
+    fired = datetime.now(UTC)
+    eventually(lambda: namespace.replicas() == 5)
 
     wait_for(namespace, "RateLimited")
     status = namespace.get("alertscaler", "scrap")["status"]
@@ -62,6 +62,8 @@ def test_a_firing_alert_becomes_replicas_within_an_interval_and_two_seconds(
     event = eventually(lambda: [event for event in namespace.events() if event["reason"] == "ScaleUp"])[0]
     assert (event["note"], event["type"]) == ("3 → 5 replicas: saturated fires.", "Normal")
     assert (event["reportingController"], event["action"]) == ("scrap-operator", "Scale")
+    # By the operator's own time: another cluster starts beside these tests, and kubectl may take a second to notice.
+    assert datetime.fromisoformat(event["eventTime"]) - fired <= timedelta(seconds=1 + 2)
     assert namespace.metric('scrap_operator_desired_replicas{alertscaler="scrap"}') == 5
     assert namespace.metric('scrap_operator_scalings_total{alertscaler="scrap",direction="Up"}') == 1
 
@@ -364,7 +366,8 @@ FLEETS: Json = {
 def fleets() -> Iterator[None]:
     """A kind of somebody's own, with a scale."""
     kubectl("apply", "--filename", "-", given=FLEETS)
-    kubectl("wait", "--for=condition=Established", "crd/fleets.example.com")
+    # `kubectl wait` fails where a CRD has no conditions yet, as in its first moment.
+    eventually(lambda: "fleets" in kubectl("api-resources", "--api-group=example.com"))
     yield
     kubectl("delete", "crd", "fleets.example.com", "--wait=false")
 
@@ -475,7 +478,8 @@ def test_an_alertmanager_that_hangs_dies_and_forgets(
     namespace: KubeNamespace, own_alertmanager: Alertmanager, scaler: Make
 ) -> None:
     """Nothing goes down meanwhile, though nothing keeps it up but inconclusive alerts; a silence mutes people alone."""
-    source = {"url": own_alertmanager.url, "interval": "1s", "timeout": "1s", "settle": "3s"}
+    # The warm-up is longer than kubectl takes to show it on a busy machine.
+    source = {"url": own_alertmanager.url, "interval": "1s", "timeout": "1s", "settle": "7s"}
     hold, idle = (
         {"name": name, "matchers": {"alertname": name}, "effect": e}
         for name, e in (("Hold", "Hold"), ("Idle", "ScaleDown"))
@@ -537,8 +541,8 @@ def test_an_api_server_that_is_killed_under_it(namespace: KubeNamespace, signals
     signals.fire("Saturated")
     assert namespace.ask("/healthz")[0] == 200  # nothing that a restart would fix
     assert namespace.metric('scrap_operator_problems_total{alertscaler="scrap"}') > 0
-    eventually(api_server_is_back, 30)
-    eventually(lambda: namespace.replicas() == 5, 10)
+    eventually(api_server_is_back, 120)
+    eventually(lambda: namespace.replicas() == 5)
     # The watch is back, too: a new one is seen, a deleted one forgotten.
     apply(namespace, scaler("late", mode="Suspended"))
     wait_for(namespace, "Suspended", "late", 30)

@@ -30,7 +30,7 @@ from tests.cluster.story.scene import (
     values,
 )
 from tests.cluster.story.stage import Stage
-from tests.cluster.story.wrong import NO_SOURCE, NO_WEB, SIGNALS, wrong
+from tests.cluster.story.wrong import NO_SOURCE, NO_WEB, SIGNALS, TOO_SLOW, wrong
 from tests.cluster.story.wrong import TOO_MUCH as TOO_MUCH_ALERTS
 
 TO_WRITTEN, TO_READY = 30.0, 60.0  # seconds from the alert, at most
@@ -120,7 +120,9 @@ def test_a_calm(stage: Stage) -> None:
     with chapter(stage, "a", "calm: few calls, and nothing fires") as began:
         stage.town.rate(CALM)
         look_on(DURATIONS.calm)
-        assert stage.record.calls(began.at).ok > CALM * (DURATIONS.calm - 5)
+        ended = time.time()
+        until("the calls are recorded", lambda: stage.record.ticks[-1].at >= ended, 30)
+        assert stage.record.calls(began.at, ended).ok > CALM * (DURATIONS.calm - 5)
         assert stage.record.found("alert", since=began.at) == []
         assert changes(stage, began) == 0
 
@@ -179,17 +181,20 @@ def gone_after(stage: Stage) -> float:
 def test_d_more_than_all_can_carry(stage: Stage) -> None:
     with chapter(stage, "d", "more than all pods can carry: people are called") as began:
         stage.town.rate(TOO_MUCH)
-        saturated = fires(stage, "ScrapSaturated", began, 60)
+        saturated = fires(stage, "ScrapSaturated", began, 120)
         written = has(stage, MINIMUM + 1, saturated, TO_WRITTEN, ready=False)
         stage.record.figure("d: alert to written replicas", written, "s")
+        # The fourth pod comes a minute after the third; with little CPU pods reject before all their slots are taken.
         for alert, channel in TOO_MUCH_ALERTS.items():
-            is_notified(stage, alert, channel, 180)
+            is_notified(stage, alert, channel, 300)
+        until("the critical message is recorded", lambda: bool(stage.record.found("slack", "critical", began.at)))
         notified = stage.record.found("slack", "critical", began.at)[0].at - began.at
         stage.record.figure("d: load to the first critical message", notified, "s")
         assert stage.record.calls(began.at).shed > 0
         stage.town.rate(ENOUGH)
         for alert, channel in TOO_MUCH_ALERTS.items():
             is_over(stage, alert, channel, 180)
+        wait_for_resolved(stage, TOO_SLOW)
         assert changes(stage, began) == MAXIMUM - MINIMUM
 
 
@@ -320,7 +325,7 @@ def test_g_calm_again(stage: Stage) -> None:
     expected = [
         *TOO_MUCH_ALERTS.items(),
         *NO_WEB.items(),
-        *((alert, channel) for alert, channel in NO_SOURCE.items() if about(stage, alert)),
+        *((alert, channel) for alert, channel in (TOO_SLOW | NO_SOURCE).items() if about(stage, alert)),
     ]
     received = sorted((message.channel, message.resolved) for message in stage.town.messages())
     assert received == sorted((channel, over) for _, channel in expected for over in (False, True))

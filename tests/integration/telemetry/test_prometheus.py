@@ -19,6 +19,7 @@ from tests.integration.telemetry.prometheus import prometheus
 from tests.integration.telemetry.tools import tool
 from tests.unit.telemetry.events import ENDED, EVENTS, FAILED
 from tests.unit.telemetry.owners import FakeCache, observed
+from tests.waiting import eventually
 
 ROUTE = "/api/v1/scrap"
 
@@ -78,7 +79,7 @@ def test_a_real_prometheus_sees_exactly_what_happened(tmp_path: Path) -> None:
 
         server.wait_for_scrapes(2)
         failures = sum(range(len(Reason)))
-        seen = server.query("scrap_failures_total > 0")
+        seen = eventually(lambda: server.query("scrap_failures_total > 0"))
         assert {dict(labels)["reason"]: count for labels, count in seen.items()} == {
             reason: times for times, reason in enumerate(Reason) if times
         }
@@ -98,14 +99,14 @@ def test_a_real_prometheus_sees_exactly_what_happened(tmp_path: Path) -> None:
             "scrap_event_loop_lag_max_seconds": 0.125,
             'scrap_build_info{version="1.2.3"}': 1,
         }
-        assert {promql: server.number(promql) for promql in expected} == pytest.approx(expected)
+        assert {promql: server.value(promql) for promql in expected} == pytest.approx(expected)
         assert server.exemplars("scrap_request_duration_seconds_bucket") == [
             {"trace_id": "0af7651916cd43dd8448eb211c80319c", "span_id": "b7ad6b7169203331"}
         ]
 
         # The peak is still there, many scrapes later; and a higher one replaces it.
         server.wait_for_scrapes(3)
-        assert server.number('scrap_request_duration_max_seconds{outcome="ok"}') == 3.25
+        assert server.value('scrap_request_duration_max_seconds{outcome="ok"}') == 3.25
         emit(replace(ENDED, seconds=4.5))
         server.wait_for_scrapes(2)
-        assert server.number("max(max_over_time(scrap_request_duration_max_seconds[1m]))") == 4.5
+        assert server.value("max(max_over_time(scrap_request_duration_max_seconds[1m]))") == 4.5

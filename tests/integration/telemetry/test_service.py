@@ -28,7 +28,7 @@ LONG = gzip.compress(CARD + b" " * CAP)
 SETTINGS = {
     "SCRAP_ALLOWED_HOSTS": "localhost",
     "SCRAP_CACHE_MIN": "0",
-    "SCRAP_FIRST_BYTE_SECONDS": "0.5",
+    "SCRAP_FIRST_BYTE_SECONDS": "2",  # no page takes as long on a busy machine
     "SCRAP_MAX_FETCHES": "2",
     "SCRAP_MAX_PAGE_BYTES": str(CAP),
     "SCRAP_MAX_WAITING": "1",
@@ -209,7 +209,7 @@ def test_every_figure_is_what_was_sent(web: running.Origin, tmp_path: Path) -> N
     logged = {phase: sum(line.get(phase, 0.0) for line in asked) for phase in ("dns", "first_byte")}
     found = {dict(labels)["phase"]: seconds for labels, seconds in phases.items()}
     assert found["dns"] == pytest.approx(logged["dns"], abs=1e-6 * calls)
-    assert found["first_byte"] >= 0.5  # the stuck one's
+    assert found["first_byte"] >= 2  # the stuck one's
 
 
 def converse(service: running.Service, requests: Sequence[bytes]) -> None:
