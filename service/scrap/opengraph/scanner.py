@@ -360,4 +360,6 @@ def _value(written: bytes, decode: Callable[[bytes], str]) -> str:
 
 def _declares(attributes: dict[bytes, bytes]) -> bool:
     """Returns whether a tag gives a namespace a name that is not its own."""
+    if b"prefix" not in attributes and not any(name.startswith(b"xmlns:") for name in attributes):
+        return False  # most of those that reach this have a reference
     return bool(declared_prefixes({_latin_1(name): _value(value, _latin_1) for name, value in attributes.items()}))
