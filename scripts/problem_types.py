@@ -3,7 +3,7 @@
 import re
 from pathlib import Path
 
-from scrap.docs import problem_pages
+from scrap.api_docs import problem_pages
 
 PAGE = Path(__file__).parent.parent / "docs" / "problems.md"
 

@@ -21,7 +21,7 @@ from mkdocs.structure.files import File, Files
 from mkdocs.structure.pages import Page
 
 import scrap
-from scrap.docs import openapi
+from scrap.api_docs import openapi
 
 ROOT = Path(__file__).parent.parent
 PAGES = {

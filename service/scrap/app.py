@@ -12,7 +12,7 @@ from functools import partial
 from socket import socket
 from typing import Any, NamedTuple
 
-from scrap import __version__, admission, api, cache, clients, docs, fetch, opengraph, telemetry, web
+from scrap import __version__, admission, api, api_docs, cache, clients, fetch, opengraph, telemetry, web
 from scrap.cache import freshness, remote
 from scrap.errors import ScrapError
 from scrap.events import BackgroundFailed, Emit, Handlers, ignore
@@ -103,7 +103,7 @@ async def serve(settings: Settings) -> None:
         targets = api.TargetReader(settings[fetch.EgressPolicy].accept_language)
         reader = clients.ClientReader(settings[clients.ClientPolicy])
         page = settings[web.PageSettings]
-        routes = docs.routes(__version__, has_swagger_ui=page.is_on)
+        routes = api_docs.routes(__version__, has_swagger_ui=page.is_on)
         routes.append(api.ExactRoute(api.explain.PATH, api.ExplainEndpoint(built.explainer, targets)))
         if page.is_on:
             from scrap.web.page import pages  # noqa: PLC0415 - Jinja2, which nothing else needs
@@ -157,7 +157,7 @@ def _telemetry(
     settings: Settings, stack: contextlib.AsyncExitStack, top_clients: clients.TopClients
 ) -> tuple[telemetry.Metrics, Emit]:
     """Starts telemetry; returns the metrics and the emit function. Large libraries are imported where they are used."""
-    metrics = telemetry.Metrics(version=__version__, routes=api.ROUTES | docs.ROUTES | web.ROUTES)
+    metrics = telemetry.Metrics(version=__version__, routes=api.ROUTES | api_docs.ROUTES | web.ROUTES)
     logs = settings[telemetry.LogSettings]
     lines = stack.enter_context(telemetry.log_queue(_STDOUT, dropped=metrics.lines_dropped.inc))
     lines.setFormatter(telemetry.formatter_for(_STDOUT, logs))

@@ -11,7 +11,7 @@ import orjson
 
 from scrap import cli
 from scrap.api import problem
-from scrap.docs import openapi
+from scrap.api_docs import openapi
 from scrap.errors import Reason
 from scrap.settings import SETTINGS
 from scrap.telemetry import Metrics

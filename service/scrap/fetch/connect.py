@@ -10,8 +10,8 @@ from scrap.errors import Overloaded, Reason, UpstreamError
 from scrap.fetch import exhaustion
 from scrap.fetch.addresses import Address
 from scrap.fetch.response import UpstreamResponse
-from scrap.fetch.secure import TLSConnection
 from scrap.fetch.socket_reader import ConnectionResources
+from scrap.fetch.tls_connection import TLSConnection
 from scrap.fetch.tls_sessions import TLSSessions
 from scrap.urls import Target
 

@@ -6,7 +6,7 @@ from typing import Any, cast
 import orjson
 import pytest
 
-from scrap import api, docs
+from scrap import api, api_docs
 from scrap.admission import Admission
 from scrap.cache.entry import failure
 from scrap.cache.freshness import FreshnessPolicy
@@ -33,7 +33,7 @@ class FakePreviewer:
             admission,
             targets=api.TargetReader("en"),
             emit=self.events.append,
-            routes=docs.routes("1", has_swagger_ui=False),
+            routes=api_docs.routes("1", has_swagger_ui=False),
             clients=NO_CLIENTS,
         )
         self._known = known

@@ -9,7 +9,7 @@ import pytest
 from starlette.applications import Starlette
 from starlette.types import Message
 
-from scrap import api, docs
+from scrap import api, api_docs
 from scrap.admission import Admission, AdmissionLimits
 from scrap.api.request_context import Around
 from scrap.clients import NO_CLIENTS
@@ -33,7 +33,7 @@ class Broken:
 
 def broken_app(error: BaseException | None = None, emit: Emit = ignore, around: Around = None) -> Starlette:
     previewer = cast("Previewer", Broken(error or RuntimeError("the secret is at 10.0.0.7")))
-    targets, routes = api.TargetReader("en"), docs.routes("1", has_swagger_ui=True)
+    targets, routes = api.TargetReader("en"), api_docs.routes("1", has_swagger_ui=True)
     return api.public_app(previewer, IDLE, targets=targets, emit=emit, routes=routes, clients=NO_CLIENTS, around=around)
 
 

@@ -1,6 +1,6 @@
 """Names that operators and clients build on: none of them may disappear."""
 
-from scrap import api, docs, web
+from scrap import api, api_docs, web
 from scrap.errors import Reason
 from scrap.settings import SETTINGS
 from scrap.telemetry.log_lines import fields_of
@@ -182,7 +182,7 @@ REASONS = {
 
 
 def test_every_route_still_exists() -> None:
-    assert ROUTES <= api.ROUTES | docs.ROUTES
+    assert ROUTES <= api.ROUTES | api_docs.ROUTES
     assert PAGE_ROUTES <= web.ROUTES
 
 

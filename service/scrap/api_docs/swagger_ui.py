@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 from starlette.staticfiles import StaticFiles
 
-from scrap.docs.files import PAGES, Endpoint, endpoint
+from scrap.api_docs.files import PAGES, Endpoint, endpoint
 
 PATH = "/docs"
 

@@ -9,7 +9,7 @@ from starlette.responses import Response
 from starlette.staticfiles import StaticFiles
 
 from scrap.api.problem import HELP, members_of, name_of
-from scrap.docs.files import HEADERS, PAGES, Endpoint, endpoint
+from scrap.api_docs.files import HEADERS, PAGES, Endpoint, endpoint
 from scrap.errors import Reason
 
 TEMPLATE = f"{HELP}{{name}}"  # the route of them all, in metrics

@@ -4,8 +4,8 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from scrap.api import ExactRoute
-from scrap.docs import openapi, problem_pages, swagger_ui
-from scrap.docs.files import CACHE_CONTROL
+from scrap.api_docs import openapi, problem_pages, swagger_ui
+from scrap.api_docs.files import CACHE_CONTROL
 
 ROUTES = frozenset({openapi.PATH, swagger_ui.PATH, problem_pages.TEMPLATE})
 

@@ -14,8 +14,8 @@ from scrap.errors import Overloaded, Reason, UpstreamError
 from scrap.fetch import FetchLimits, secure, socket_reader, tls
 from scrap.fetch.limits import KIB
 from scrap.fetch.response import UpstreamResponse
-from scrap.fetch.secure import TLSConnection
 from scrap.fetch.socket_reader import READ_BYTES, ConnectionResources
+from scrap.fetch.tls_connection import TLSConnection
 from scrap.fetch.tls_sessions import TLSSessions
 from scrap.turns import Turns
 from tests.hostile.certificates import NAME, Certificates
