@@ -11,7 +11,7 @@ import pytest
 
 from scrap import urls
 from scrap.errors import Overloaded, Reason, UpstreamError
-from scrap.fetch import FetchLimits, secure, socket_reader, tls
+from scrap.fetch import FetchLimits, socket_reader, tls, tls_connection
 from scrap.fetch.limits import KIB
 from scrap.fetch.response import UpstreamResponse
 from scrap.fetch.socket_reader import READ_BYTES, ConnectionResources
@@ -142,7 +142,7 @@ async def test_many_small_records_are_read_in_turns(monkeypatch: pytest.MonkeyPa
     ends.shake_hands()
     monkeypatch.setattr(socket_reader, "perf_counter", itertools.count(step=61).__next__)  # each takes a whole budget
     wire = ends.say(HEAD % 5000 + body, 1)
-    assert 6 * secure._SLICE < len(wire) <= READ_BYTES
+    assert 6 * tls_connection._SLICE < len(wire) <= READ_BYTES
     taken: list[bytes | None] = []
     ends.response.on_data = lambda: taken.append(ends.response.take())
     ends.arrive(wire)
@@ -150,7 +150,7 @@ async def test_many_small_records_are_read_in_turns(monkeypatch: pytest.MonkeyPa
     while ends.socket.is_paused:
         seen.append(ends.response.body_bytes)
         await asyncio.sleep(0)
-    assert len(seen) == len(wire) // secure._SLICE  # and the first
+    assert len(seen) == len(wire) // tls_connection._SLICE  # and the first
     assert 0 < seen[0] < seen[1] < seen[2] < ends.response.body_bytes == len(body)
 
 
