@@ -95,7 +95,7 @@ def prose(path: Path) -> list[str]:
 
 def paths_in(text: str) -> list[str]:
     """What is a path of this repository among the words in code marks."""
-    return [word for word in re.findall(r"`([^`\s]+)`", text) if "/" in word or word == "CHANGELOG.md"]
+    return [word for word in re.findall(r"`([^`\s]+)`", text) if "/" in word or word in {"CHANGELOG.md", "Dockerfile"}]
 
 
 def test_the_design_is_short() -> None:

@@ -137,7 +137,7 @@ async def test_an_answer_is_the_same_whatever_the_reads_are() -> None:
 async def test_many_small_records_are_read_in_turns(monkeypatch: pytest.MonkeyPatch) -> None:
     """A socket's 64 KiB of them would hold the event loop: after each slice it has its turn, and the socket waits."""
     body = b"x" * 1200
-    monkeypatch.setattr(secure, "_SLICE", 4 * KIB)
+    monkeypatch.setattr(tls_connection, "_SLICE", 4 * KIB)
     ends = Ends(FetchLimits())
     ends.shake_hands()
     monkeypatch.setattr(socket_reader, "perf_counter", itertools.count(step=61).__next__)  # each takes a whole budget
