@@ -4,13 +4,14 @@ import re
 from pathlib import Path
 
 from scrap.api_docs import problem_pages
+from scrap.api_docs.reasons import reasons_by
 
 PAGE = Path(__file__).parent.parent / "docs" / "problems.md"
 
 
 def written(page: str) -> str:
     """The page with the current types in their place."""
-    types = (problem_pages.render("problem.md", reasons) for reasons in problem_pages.reasons_by("type").values())
+    types = (problem_pages.render("problem.md", reasons) for reasons in reasons_by("type").values())
     sections = "\n".join(f"##{text}" for text in types)
     return re.sub(r"(?<=<!-- types -->\n).*?(?=<!-- end -->)", lambda _: f"\n{sections}\n", page, flags=re.DOTALL)
 

@@ -35,5 +35,6 @@ def management_app(
         return Response(top_clients(), media_type="application/json")
 
     # Scrapes and probes emit no events: they would drown those of requests.
-    routes = [ExactRoute(f"/{endpoint.__name__}", endpoint) for endpoint in (livez, readyz, metrics, clients)]
+    endpoints = {"/livez": livez, "/readyz": readyz, "/metrics": metrics, "/clients": clients}
+    routes = [ExactRoute(path, endpoint) for path, endpoint in endpoints.items()]
     return application(routes, emit=ignore, clients=NO_CLIENTS)

@@ -9,7 +9,7 @@ import orjson
 from scrap import opengraph
 from scrap.api import explain, problem, scrap
 from scrap.api_docs.files import PAGES
-from scrap.api_docs.problem_pages import reasons_by
+from scrap.api_docs.reasons import reasons_by
 from scrap.errors import Reason
 
 PATH = "/openapi.json"

@@ -2,7 +2,6 @@
 
 import tomllib
 from collections.abc import Iterator
-from typing import Any
 
 from starlette.requests import Request
 from starlette.responses import Response
@@ -10,17 +9,10 @@ from starlette.staticfiles import StaticFiles
 
 from scrap.api.problem import HELP, members_of, name_of
 from scrap.api_docs.files import HEADERS, PAGES, Endpoint, endpoint
+from scrap.api_docs.reasons import reasons_by
 from scrap.errors import Reason
 
 TEMPLATE = f"{HELP}{{name}}"  # the route of them all, in metrics
-
-
-def reasons_by(member: str) -> dict[Any, list[Reason]]:
-    """The reasons whose problems have the same value of a member, by that value."""
-    found: dict[Any, list[Reason]] = {}
-    for reason in Reason:
-        found.setdefault(members_of(reason)[member], []).append(reason)
-    return found
 
 
 def endpoints() -> Iterator[tuple[str, Endpoint]]:
