@@ -14,8 +14,6 @@ all use these three, so they cannot disagree. A client gets the reason's sentenc
 
 from enum import StrEnum
 
-RETRY_AFTER = 1  # seconds, of every rejection by the service: a client that waits for longer finds free slots unused
-
 
 class Fault(StrEnum):
     """Whose fault a failed request is."""

@@ -116,7 +116,7 @@ def _pytest(provider: Provider, *arguments: str, **environment: str) -> None:
 
 
 def _command(provider: Provider, *arguments: str) -> tuple[list[str], dict[str, str]]:
-    flags = ("-p", "no:cacheprovider", "--numprocesses", "0")
+    flags = ("-p", "no:cacheprovider", "--numprocesses", "0", "--durations=8", "--durations-min=15")
     given = {"PROVIDER": provider.name, "CLUSTER": provider.cluster, "SCRAP_CLUSTER_TESTS": "required"}
     environment = {**os.environ, **given, **provider.environment()}
     return provider.command(sys.executable, "-m", "pytest", *flags, *arguments), environment

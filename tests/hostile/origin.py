@@ -35,6 +35,7 @@ class HostileOrigin:
     Attributes:
         port: where it listens, on 127.0.0.1.
         requests: what it was asked.
+        connections: how many there were.
         open: connections that are open right now.
         most_open: and the most there were at once.
         left: set once the last of them was gone.
@@ -43,6 +44,7 @@ class HostileOrigin:
     port: int
     scheme: str
     requests: list[Request] = field(default_factory=list)
+    connections: int = 0
     open: int = 0
     left: asyncio.Event = field(default_factory=asyncio.Event)
     most_open: int = 0
@@ -52,17 +54,26 @@ class HostileOrigin:
 
 
 @contextlib.asynccontextmanager
-async def serving(answer: Answer, context: ssl.SSLContext | None = None) -> AsyncIterator[HostileOrigin]:
-    """Serves one answer to every request; with a context, over TLS. Whatever still runs at the end is cancelled."""
+async def serving(
+    answer: Answer, context: ssl.SSLContext | None = None, *, keeps: bool = False
+) -> AsyncIterator[HostileOrigin]:
+    """Serves one answer to every request; with a context, over TLS. Whatever still runs at the end is cancelled.
+
+    `keeps`: a connection serves requests until its client leaves; else one.
+    """
     tasks: set[asyncio.Task[None]] = set()
 
     async def connected(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         task = asyncio.current_task()
         assert task is not None
         tasks.add(task)
+        origin.connections += 1
         origin.open += 1
         origin.most_open = max(origin.most_open, origin.open)
         try:
+            while keeps:
+                origin.requests.append(request := Request(await reader.readuntil(b"\r\n\r\n")))
+                await answer(request, writer)
             request = Request(await reader.readuntil(b"\r\n\r\n"))
             origin.requests.append(request)
             left = asyncio.ensure_future(reader.read())  # the client sends nothing more: this ends when it leaves

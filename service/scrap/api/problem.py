@@ -9,7 +9,8 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
 
-from scrap.errors import RETRY_AFTER, Outcome, Reason, ScrapError
+from scrap.admission.retry_after import RETRY_AFTER
+from scrap.errors import Outcome, Reason, ScrapError
 from scrap.events import RequestEnded
 from scrap.preview import MISS
 

@@ -4,8 +4,8 @@ import re
 from dataclasses import dataclass
 from ipaddress import IPv4Network, IPv6Network
 
-from scrap import __version__
 from scrap.fetch.coding import ACCEPTED
+from scrap.fetch.user_agent import USER_AGENT
 
 _ACCEPT = f"Accept: text/html,application/xhtml+xml;q=0.9,*/*;q=0.1\r\nAccept-Encoding: {ACCEPTED}\r\n"
 _FIELD_VALUE = re.compile(r"[\x21-\x7e](?:[\x20-\x7e]*[\x21-\x7e])?")  # RFC 9110, section 5.5, without obs-text
@@ -27,9 +27,8 @@ class EgressPolicy:
     hosts: tuple[str, ...] = ()
     # Ports that may be connected to.
     ports: frozenset[int] = frozenset({80, 443})
-    # The User-Agent header: an honest name, and where to read about the service; a source tree has no page of its own
-    # (RFC 6761, section 6.4). "bot": some sites give their Open Graph to bots alone.
-    user_agent: str = f"Mozilla/5.0 (compatible; scrapbot/{__version__}; +https://scrap.invalid/)"
+    # The User-Agent header.
+    user_agent: str = USER_AGENT
     # The Accept-Language header where the client names no language: the language of pages that have several. As
     # browsers send it: some sites answer English to en-US, and not to en.
     accept_language: str = "en-US,en;q=0.9"
@@ -45,4 +44,4 @@ class EgressPolicy:
 
     def request_fields(self) -> bytes:
         """Writes the header fields that are the same in each request (RFC 9110, sections 10.1.5 and 12.5)."""
-        return f"User-Agent: {self.user_agent}\r\n{_ACCEPT}Connection: close\r\n".encode("ascii")
+        return f"User-Agent: {self.user_agent}\r\n{_ACCEPT}".encode("ascii")

@@ -23,6 +23,10 @@ from scrap.turns import Turns
 from scrap.urls import Target
 
 
+class _NotKeptError(Exception):
+    """The host has closed the connection that it kept after a redirect."""
+
+
 class Fetcher:
     """Fetches pages from a web that is not trusted.
 
@@ -70,54 +74,76 @@ class Fetcher:
 
     async def follow(self, target: Target, navigation: Navigation) -> FetchedPage:
         """Goes on to where a page leads (`FetchedPage.refreshed`), as `open` does."""
+        cookie = self._next(target, navigation)
+        previous: UpstreamResponse | None = None  # whose connection is used again
         while True:
-            if len(navigation.seen) > self._limits.redirects:
-                raise UpstreamError(Reason.REDIRECT_LIMIT, target.href)
-            cookie = navigation.jar.header(target)
-            if (target.href, cookie) in navigation.seen:
-                raise UpstreamError(Reason.REDIRECT_LOOP, target.href)
-            navigation.seen.add((target.href, cookie))
-            self._refusals.check(target.host)
-            response = await self._get(target, cookie, navigation)
+            try:
+                response = await self._get(target, cookie, navigation, previous)
+            except _NotKeptError:  # once more, on a connection of its own (RFC 9112, section 9.3.1)
+                response = await self._get(target, cookie, navigation)
             try:
                 if 200 <= response.status < 300:
                     page = FetchedPage(response, self._slots, self._limits, self._turns, navigation)
                     if page.is_unknown:
                         await page.look()
                     return page
+                navigation.jar.keep(target, response.fields)
+                location = redirects.location_of(response.status, response.fields)
+                if location is None:
+                    raise self._status_error(response)
+                target = redirects.resolve(location, target)
+                cookie = self._next(target, navigation)
             except BaseException:
                 self._close(response)
                 raise
-            self._close(response)
-            navigation.jar.keep(target, response.fields)
-            location = redirects.location_of(response.status, response.fields)
-            if location is None:
-                retry_after = b", ".join(response.fields.get(b"retry-after", ())).decode("latin-1")
-                seconds = self._refusals.note(target.host, response.status, retry_after)
-                raise UpstreamError(Reason.UPSTREAM_STATUS, target.href, status=response.status, retry_after=seconds)
-            target = redirects.resolve(location, target)
+            previous = response if response.leads_to(target) else None
+            if previous is None:
+                self._close(response)
 
     async def aclose(self) -> None:
         """Gives back what outlives a fetch: the resolver's threads."""
         self._own_resolver.close()
 
-    async def _get(self, target: Target, cookie: bytes, navigation: Navigation) -> UpstreamResponse:
-        """Sends one GET and returns its response as soon as the head is there. It must be given to `_close`."""
+    def _next(self, target: Target, navigation: Navigation) -> bytes:
+        """Checks whether a target may be requested next; returns the request's Cookie."""
+        if len(navigation.seen) > self._limits.redirects:
+            raise UpstreamError(Reason.REDIRECT_LIMIT, target.href)
+        cookie = navigation.jar.header(target)
+        if (target.href, cookie) in navigation.seen:
+            raise UpstreamError(Reason.REDIRECT_LOOP, target.href)
+        navigation.seen.add((target.href, cookie))
+        self._refusals.check(target.host)
+        return cookie
+
+    async def _get(
+        self, target: Target, cookie: bytes, navigation: Navigation, previous: UpstreamResponse | None = None
+    ) -> UpstreamResponse:
+        """Sends one GET and returns its response as soon as the head is there. It must be given to `_close`.
+
+        `previous` is a redirect to the target; its connection and slot are taken over. Raises _NotKeptError where the
+        host has closed that connection meanwhile.
+        """
         summary, deadline = navigation.summary, navigation.deadline
         timings, started = summary.timings, perf_counter()
-        try:
-            await self._slots.take(target.host)
-        finally:
-            timings.wait += perf_counter() - started
+        if previous is None:
+            try:
+                await self._slots.take(target.host)
+            finally:
+                timings.wait += perf_counter() - started
         hop = Hop(target.host, target.port, target.href, time())
         response: UpstreamResponse | None = None
         summary.hops.append(hop)
         began, resolved, connected = perf_counter(), 0.0, 0.0
         try:
-            deadline.begin(Reason.TIMEOUT_CONNECT, self._limits.connect_seconds)
-            addresses = await self._lookup.addresses(target, hop)
-            resolved = perf_counter()
-            response = await self._connector.send(self._head(target, cookie), target, addresses)
+            request = self._head(target, cookie)
+            if previous is not None:
+                response = previous.hand_over(target)
+                response.send(request)
+            else:
+                deadline.begin(Reason.TIMEOUT_CONNECT, self._limits.connect_seconds)
+                addresses = await self._lookup.addresses(target, hop)
+                resolved = perf_counter()
+                response = await self._connector.send(request, target, addresses)
             connected = perf_counter()
             deadline.begin(Reason.TIMEOUT_FIRST_BYTE, self._limits.first_byte_seconds)
             await response.head()
@@ -132,6 +158,10 @@ class Fetcher:
             hop.reason = error.reason if isinstance(error, ScrapError) else phase
             if isinstance(error, Blocked):
                 summary.hops.pop()
+            elif previous and response and response.is_silent and isinstance(error, UpstreamError):
+                summary.hops.pop()
+                response = None
+                raise _NotKeptError from None
             raise
         finally:
             ended = perf_counter()
@@ -143,6 +173,13 @@ class Fetcher:
             timings.dns += hop.dns
             timings.connect += hop.connect
             timings.first_byte += hop.first_byte
+
+    def _status_error(self, response: UpstreamResponse) -> UpstreamError:
+        """Makes the error of a status that is neither a page's nor a redirect's; remembers its Retry-After."""
+        host, status = response.target.host, response.status
+        retry_after = b", ".join(response.fields.get(b"retry-after", ())).decode("latin-1")
+        seconds = self._refusals.note(host, status, retry_after)
+        return UpstreamError(Reason.UPSTREAM_STATUS, response.target.href, status=status, retry_after=seconds)
 
     def _head(self, target: Target, cookie: bytes) -> bytes:
         """Writes a request's head (RFC 9112, section 3)."""

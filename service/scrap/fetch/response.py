@@ -46,6 +46,7 @@ class UpstreamResponse(SocketReader):
         self.broken = False  # it is cut, and not at a limit
         self.on_data: Callable[[], None] | None = None  # called when there is something to `take`, or nothing more
         self._request = request
+        self._resources = resources
         self._limits = resources.limits
         self._block = bytearray()  # of the header, as far as it is here
         self._has_head = False
@@ -55,10 +56,30 @@ class UpstreamResponse(SocketReader):
         self._sent = 0.0
         self._body: list[bytes] = []
         self._chunks = 0
+        self._is_persistent = False  # its connection is not ended with it
         self._waiter: asyncio.Future[None] | None = None  # for the head
         # Why, where it cannot go on. No exception: that has a traceback, which has our frames, which have us, and with
         # us all of the page in a cycle that only the garbage collector would find.
         self._failure: tuple[Reason, str] | None = None
+
+    @property
+    def is_silent(self) -> bool:
+        """Whether nothing of it came."""
+        return not self._wire_bytes
+
+    def leads_to(self, target: Target) -> bool:
+        """Whether its connection can serve this target: it is of the same origin, and this response is whole."""
+        is_whole = self._ended and self._transport is not None
+        return is_whole and (self.target.scheme, self.target.authority) == (target.scheme, target.authority)
+
+    def hand_over(self, target: Target) -> "UpstreamResponse":
+        """Gives its connection to the response of another request, which is yet to be sent."""
+        transport, self._transport = self._transport, None
+        assert transport is not None  # noqa: S101 - `leads_to`
+        response = UpstreamResponse(target, self._resources)
+        transport.set_protocol(response)
+        response.connection_made(transport)
+        return response
 
     def send(self, request: bytes) -> None:
         """Sends the request, once."""
@@ -115,8 +136,9 @@ class UpstreamResponse(SocketReader):
             self.send(self._request)
 
     def receive(self, data: memoryview) -> None:
-        """Parses what was read."""
+        """Parses what was read; what comes behind the response ends the connection."""
         if self._ended:
+            self._end()
             return
         self._wire_bytes += len(data)
         try:
@@ -160,14 +182,16 @@ class UpstreamResponse(SocketReader):
 
     def on_body(self, data: bytes) -> None:
         if self._ended:
+            self._end()
             return
-        if self._length is not None:
+        if self._length is not None and len(data) > self._length - self.body_bytes:
             data = data[: self._length - self.body_bytes]
+            self._is_persistent = False
         self.body_bytes += len(data)
         self._chunks += 1
         self._body.append(data)
         if self.body_bytes == self._length:
-            self._end()
+            self._complete()
 
     def on_message_complete(self) -> None:
         self._end()
@@ -201,9 +225,10 @@ class UpstreamResponse(SocketReader):
         if head.status < 200:
             return
         self._has_head, self.status, self.fields, self._length = True, head.status, head.fields, head.length
+        self._is_persistent = head.is_persistent
         self.first_byte = perf_counter() - self._sent
         if head.length == 0:
-            self._end()
+            self._complete()
         elif head.is_chunked:
             self._parser = httptools.HttpResponseParser(self)
             # A connection of our own for every request: a lenient line end can smuggle in nothing.
@@ -211,6 +236,14 @@ class UpstreamResponse(SocketReader):
                 lenient_headers=True, lenient_optional_cr_before_lf=True, lenient_spaces_after_chunk_size=True
             )
             self._parser.feed_data(_CHUNKED)
+
+    def _complete(self) -> None:
+        """Ends a body that is framed by its length."""
+        if self._is_persistent:
+            self._ended = True
+            self._body.clear()
+        else:
+            self._end()
 
     def _notify(self) -> None:
         if self.on_data is not None:

@@ -29,6 +29,7 @@ class ResponseHead(NamedTuple):
     fields: Fields
     is_chunked: bool
     length: int | None
+    is_persistent: bool = False  # a redirect whose connection may be used again (RFC 9112, section 9.3)
 
 
 def read_head(block: bytes, most: int) -> ResponseHead:
@@ -44,7 +45,8 @@ def read_head(block: bytes, most: int) -> ResponseHead:
     if lines > most:
         raise UpstreamError(Reason.HEADERS_TOO_LARGE, f"more than {most} lines")
     found = _FIELD.findall(block, first.end())
-    if len(found) < lines or b"\0" in block or block.count(b"\r") != block.count(b"\r\n"):
+    is_odd = len(found) < lines or b"\0" in block or block.count(b"\r") != block.count(b"\r\n")
+    if is_odd:
         block = _SPACED.sub(b" ", block[first.end() :])
         if _ODD_FRAMING.search(block):
             raise UpstreamError(Reason.PROTOCOL_ERROR, "white space in the name of a framing field")
@@ -62,7 +64,11 @@ def read_head(block: bytes, most: int) -> ResponseHead:
     lengths = _members(given) if given else set()  # the same several times is one (RFC 9110, section 8.6)
     if len(lengths) > 1 or not all(map(_LENGTH.fullmatch, lengths)):
         raise UpstreamError(Reason.PROTOCOL_ERROR, f"Content-Length: {b', '.join(lengths)[:100]!r}")
-    return ResponseHead(status, fields, False, int(lengths.pop()) if lengths else None)
+    length = int(lengths.pop()) if lengths else None
+    is_persistent = 300 <= status < 400 and length is not None and not is_odd and b"HTTP/1.1" in first[0]
+    if is_persistent and b"connection" in fields:
+        is_persistent = b"close" not in _members(fields[b"connection"])
+    return ResponseHead(status, fields, False, length, is_persistent)
 
 
 def _members(lines: list[bytes]) -> set[bytes]:

@@ -74,7 +74,9 @@ class SocketReader(asyncio.BufferedProtocol):
             data = data[self._piece :]
             seconds = perf_counter() - started
         self._turns.spend(seconds - (self._turns.spent - spent))  # a step within counts its own
-        if data and not self._ended:
+        if data and self._ended:
+            self._end()
+        elif data:
             self._put_off(data)
 
     def _put_off(self, data: memoryview) -> None:

@@ -65,6 +65,10 @@ class TLSConnection(SocketReader, asyncio.Transport):
             left = left[self._tls.write(left) :]  # a record at a time
         self._flush()
 
+    def set_protocol(self, protocol: asyncio.BaseProtocol) -> None:
+        """Gives the plaintext to another response."""
+        self._response = cast("UpstreamResponse", protocol)
+
     def abort(self) -> None:
         """Ends the connection at once; the response receives nothing more."""
         if self._transport is not None and self._is_secure:

@@ -16,7 +16,8 @@ from markupsafe import escape
 from starlette.responses import Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from scrap.errors import RETRY_AFTER, InvalidURL, Outcome, Overloaded, Reason
+from scrap.admission.retry_after import RETRY_AFTER
+from scrap.errors import InvalidURL, Outcome, Overloaded, Reason
 from scrap.explanation import Explainer
 from scrap.turns import Turns
 from scrap.urls import Target

@@ -32,7 +32,7 @@ async def test_page_is_read_and_its_request_is_ours(client: Client) -> None:
     assert request.header("user-agent") == EgressPolicy().user_agent
     assert request.header("accept-language") == "en-US,en;q=0.9"
     assert request.header("accept-encoding") == "gzip, deflate, br, zstd"
-    assert request.header("connection") == "close"
+    assert request.header("connection") is None
     assert request.header("cookie") is None
 
 

@@ -1,0 +1,145 @@
+"""Redirects within an origin: which are followed on the connection of the redirect, and what happens where it ends."""
+
+import asyncio
+
+import pytest
+
+from scrap.errors import DeadlineExceeded, Reason, UpstreamError
+from scrap.fetch import FetchLimits
+from tests.hostile.answers import CARD, by_path, page, redirect, says
+from tests.hostile.certificates import NAME, Certificates
+from tests.hostile.names import Names
+from tests.hostile.origin import Answer, Request, serving
+from tests.integration.fetch.conftest import QUICK, Client, Make
+
+FOUND = b"HTTP/1.1 302 Found\r\nLocation: /to\r\n"
+
+
+@pytest.mark.parametrize("length", [0, 300])
+async def test_redirect_is_followed_on_its_connection(make: Make, length: int) -> None:
+    client = make(limits=FetchLimits(per_host=1))  # its slot goes over as well
+    answers = {"/from": says(FOUND + b"Content-Length: %d\r\n\r\n" % length + b"x" * length), "/to": page()}
+    async with serving(by_path(answers), keeps=True) as origin:
+        got = await client.get(origin.url("/from"))
+    assert (got.body, got.url) == (CARD, origin.url("/to"))
+    assert ([request.path for request in origin.requests], origin.connections) == (["/from", "/to"], 1)
+    first, second = client.summaries[0].hops
+    assert first.connect > 0
+    assert second.connect == second.dns == 0  # it had none
+    assert second.first_byte > 0
+
+
+async def test_chain_of_redirects_has_one_connection_and_one_look_up(make: Make) -> None:
+    certificates, names = Certificates(), Names({NAME: [["127.0.0.1"]]})
+    client = make(resolve=names, ssl_context=certificates.trusting)
+    chain: dict[str, Answer] = {f"/{number}": redirect(b"/%d" % (number + 1)) for number in range(5)}
+    async with serving(by_path(chain | {"/5": page()}), certificates.good(), keeps=True) as origin:
+        assert (await client.get(origin.url("/0", NAME))).body == CARD
+    assert (len(origin.requests), origin.connections, names.asked) == (6, 1, [NAME])
+
+
+async def test_next_fetch_has_a_connection_of_its_own(client: Client) -> None:
+    async with serving(by_path({"/from": redirect(b"/to"), "/to": page()}), keeps=True) as origin:
+        for _ in range(2):
+            await client.get(origin.url("/from"))
+    assert (len(origin.requests), origin.connections) == (4, 2)
+
+
+@pytest.mark.parametrize(
+    "head",
+    [
+        FOUND + b"Content-Length: 0\r\nConnection: x, Close\r\n\r\n",
+        FOUND.replace(b"1.1", b"1.0") + b"Content-Length: 0\r\n\r\n",
+        FOUND + b"Content-Length: 0\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",  # which framing is meant?
+        FOUND + b"no field\r\nContent-Length: 0\r\n\r\n",  # others may read it otherwise
+        FOUND + b"\r\n",  # its end is the connection's
+        FOUND + b"Content-Length: 1\r\n\r\n",  # it is not whole
+        FOUND + b"Content-Length: 0\r\n\r\nHTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\nfake",
+        FOUND + b"Content-Length: 2\r\n\r\n{}HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\nfake",
+    ],
+)
+@pytest.mark.parametrize("is_tls", [False, True])
+async def test_connection_whose_next_byte_may_be_no_response_is_not_used(make: Make, head: bytes, is_tls: bool) -> None:
+    certificates = Certificates()
+    client = make(resolve=Names({NAME: [["127.0.0.1"]]}), ssl_context=certificates.trusting)
+    context = certificates.good() if is_tls else None
+    async with serving(by_path({"/from": says(head), "/to": page()}), context, keeps=True) as origin:
+        assert (await client.get(origin.url("/from", NAME))).body == CARD
+    assert (len(origin.requests), origin.connections) == (2, 2)
+
+
+async def test_other_origin_has_a_connection_of_its_own(make: Make) -> None:
+    client = make(resolve=Names({name: [["127.0.0.1"]] for name in ("one.example", "two.example")}))
+    async with serving(page(), keeps=True) as there, serving(page(), keeps=True) as other_port:
+        for location in (there.url("/to", "two.example"), other_port.url("/to", "one.example")):
+            async with serving(redirect(location.encode()), keeps=True) as origin:
+                assert (await client.get(origin.url("/from", "one.example"))).url == location
+            assert (len(origin.requests), origin.connections) == (1, 1)
+
+
+def closing(at: int, *parts: bytes) -> Answer:
+    """Redirects from /from to /to; says these bytes instead, and closes, from the request of this number on."""
+    asked = 0
+
+    async def answer(request: Request, writer: asyncio.StreamWriter) -> None:
+        nonlocal asked
+        asked += 1
+        if asked >= at:
+            await says(*parts)(request, writer)
+            writer.close()
+        else:
+            await by_path({"/from": redirect(b"/to"), "/to": page()})(request, writer)
+
+    return answer
+
+
+async def test_host_that_closes_its_connection_is_asked_once_more(client: Client) -> None:
+    seen: list[str] = []
+
+    async def answer(request: Request, writer: asyncio.StreamWriter) -> None:
+        seen.append(request.path)
+        if seen == ["/from", "/to"]:
+            writer.close()
+        else:
+            await by_path({"/from": redirect(b"/to"), "/to": page()})(request, writer)
+
+    async with serving(answer, keeps=True) as origin:
+        assert (await client.get(origin.url("/from"))).body == CARD
+    assert (seen, origin.connections) == (["/from", "/to", "/to"], 2)
+    assert [hop.status for hop in client.summaries[0].hops] == [302, 200]  # the request without a response is no hop
+
+
+async def test_host_is_not_asked_a_third_time(client: Client) -> None:
+    async with serving(closing(2), keeps=True) as origin:
+        with pytest.raises(UpstreamError) as caught:
+            await client.get(origin.url("/from"))
+    assert caught.value.reason is Reason.PROTOCOL_ERROR
+    assert (len(origin.requests), origin.connections) == (3, 2)
+
+
+async def test_response_that_has_begun_is_not_asked_for_again(client: Client) -> None:
+    async with serving(closing(2, b"HTTP/1.1 2"), keeps=True) as origin:
+        with pytest.raises(UpstreamError) as caught:
+            await client.get(origin.url("/from"))
+    assert caught.value.reason is Reason.PROTOCOL_ERROR
+    assert (len(origin.requests), origin.connections) == (2, 1)
+
+
+async def test_host_that_falls_silent_is_not_asked_again(make: Make) -> None:
+    async def silent(_request: Request, _writer: asyncio.StreamWriter) -> None:
+        await asyncio.Event().wait()
+
+    client = make(limits=QUICK)
+    async with serving(by_path({"/from": redirect(b"/to"), "/to": silent}), keeps=True) as origin:
+        with pytest.raises(DeadlineExceeded) as caught:
+            await client.get(origin.url("/from"))
+    assert caught.value.reason is Reason.TIMEOUT_FIRST_BYTE
+    assert (len(origin.requests), origin.connections) == (2, 1)
+
+
+@pytest.mark.parametrize("location", [b"/from", b"http://:80:/"])
+async def test_connection_ends_with_a_redirect_that_is_not_followed(client: Client, location: bytes) -> None:
+    async with serving(redirect(location), keeps=True) as origin:
+        with pytest.raises(UpstreamError):
+            await client.get(origin.url("/from"))
+        await origin.left.wait()
