@@ -12,10 +12,11 @@ from scrap.fetch.connect import Connector
 from scrap.fetch.cookies import Jar
 from scrap.fetch.deadline import Deadline
 from scrap.fetch.egress_policy import EgressPolicy
-from scrap.fetch.host_limits import HostSlots, Refusals
+from scrap.fetch.host_slots import HostSlots
 from scrap.fetch.limits import FetchLimits
 from scrap.fetch.lookup import AddressLookup
 from scrap.fetch.page import FetchedPage, Navigation
+from scrap.fetch.refusals import Refusals
 from scrap.fetch.resolver import Resolve, Resolver
 from scrap.fetch.response import UpstreamResponse
 from scrap.fetch.socket_reader import ConnectionResources

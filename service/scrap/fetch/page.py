@@ -15,7 +15,7 @@ from scrap.fetch import media
 from scrap.fetch.coding import ContentDecoder
 from scrap.fetch.cookies import Jar
 from scrap.fetch.deadline import Deadline
-from scrap.fetch.host_limits import HostSlots
+from scrap.fetch.host_slots import HostSlots
 from scrap.fetch.limits import FetchLimits
 from scrap.fetch.redirects import refreshed
 from scrap.fetch.response import UpstreamResponse

@@ -16,7 +16,7 @@ import pytest
 from scrap import urls
 from scrap.errors import DeadlineExceeded, Overloaded, Reason, UpstreamError
 from scrap.fetch import EgressPolicy, FetchLimits, exhaustion, resolver
-from scrap.fetch.host_limits import HostSlots
+from scrap.fetch.host_slots import HostSlots
 from scrap.fetch.resolver import Resolver
 from scrap.fetch.response import UpstreamResponse
 from scrap.fetch.socket_reader import ConnectionResources

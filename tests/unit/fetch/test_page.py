@@ -10,7 +10,7 @@ from scrap import urls
 from scrap.events import FetchEnded
 from scrap.fetch import Deadline, FetchedPage, FetchLimits, Wants
 from scrap.fetch.cookies import Jar
-from scrap.fetch.host_limits import HostSlots
+from scrap.fetch.host_slots import HostSlots
 from scrap.fetch.page import Navigation
 from scrap.fetch.response import UpstreamResponse
 from scrap.fetch.socket_reader import ConnectionResources
