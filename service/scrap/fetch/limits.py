@@ -18,7 +18,7 @@ class FetchLimits:
     header_bytes: int = 64 * KIB
     # Lines of one response's head, 200 bytes of memory each; then HEADERS_TOO_LARGE. Real pages have fewer than 100.
     header_fields: int = 512
-    # Bytes read from one connection, framing included; then the page is cut there and `truncated`. Bounds what decodes
+    # Bytes read of one response, framing included; then the page is cut there and `truncated`. Bounds what decodes
     # to nothing: chunk extensions, trailers.
     wire_bytes: int = 4 * MIB
     # Bytes that TLS itself takes of one connection: the handshake, tickets and keys, 22 bytes or so of each record.

@@ -318,14 +318,14 @@ FAULTS = (
         companions=BUDGETS | {"ScrapUpstreamSlow/info", "ScrapAtMaximum/warning", SLOWER},
     ),
     InjectedFault(
-        "a CPU limit of 50m, and impatient clients",
+        "a CPU limit of 75m, and impatient clients",
         workloads.throttled,
         "ScrapClientsGiveUp",
         "critical",
         120,
-        r'^\{pod=".*"\} 0\.05$',
+        r'^\{pod=".*"\} 0\.075$',
         (0, 90),
-        "those with a patience of two seconds have no response, the others a late one",
+        "those with a patience of 1.2 seconds have no response, the others a late one",
         first=STARVED,  # seconds apart, for a pod without CPU is late for everything
         companions=STARVED
         | BUDGETS

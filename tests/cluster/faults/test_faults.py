@@ -178,11 +178,15 @@ def row(
 
 def found(fault: InjectedFault, scene: Scene, words: dict[str, str], since: float) -> tuple[str, str]:
     """Waits for the alert and its message; what Slack got, and the runbook's command that names the cause."""
-    until(
-        f"{fault.alert} fires",
-        lambda: expected((fault,)) <= {fired.name for fired in scene.observer.since(since)},
-        since + scene.intervals.patience(fault.seconds) - time.time(),
-    )
+    try:
+        until(
+            f"{fault.alert} fires",
+            lambda: expected((fault,)) <= {fired.name for fired in scene.observer.since(since)},
+            since + scene.intervals.patience(fault.seconds) - time.time(),
+        )
+    except TimeoutError as error:
+        error.add_note(f"{in_words(scene.observer.since(since), since)}; {scene.traffic.noticed(since, time.time())}")
+        raise
     slack = notification(scene, fault, since)
     given = {"NS": scene.namespace.name, "RELEASE": NAME, "POD": breaking.a_pod(scene), "NODE": nodes()[-1], **words}
     patience = time.time() + 20  # a container that has just begun again has no log

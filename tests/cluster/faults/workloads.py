@@ -23,7 +23,10 @@ def rolled_out(scene: Scene) -> None:
 
 @contextmanager
 def throttled(scene: Scene) -> Iterator[Words]:
-    """A CPU limit of 50m for each pod that runs, by a resize in place, and 40 calls a second of impatient clients."""
+    """A CPU limit of 75m for each pod that runs, by a resize in place, and 70 calls a second of impatient clients.
+
+    With less CPU or more calls no scrape ends in time, and ScrapDown fires; otherwise all is answered, or rejected.
+    """
 
     def resize(limit: str) -> None:
         resources = {"limits": {"cpu": limit}, "requests": {"cpu": "50m"}}
@@ -32,14 +35,14 @@ def throttled(scene: Scene) -> Iterator[Words]:
             name = pod["metadata"]["name"]
             scene.namespace.kubectl("patch", "pod", name, "--subresource", "resize", "--patch", json.dumps(patch))
 
-    with wave(scene, 40, patience=2).calling():
-        resize("50m")
-        try:
+    try:
+        with wave(scene, 70, patience=1.2).calling():
+            resize("75m")
             yield {}
-        finally:
-            resize("2")  # it cannot be taken away
-    scene.namespace.kubectl("rollout", "restart", DEPLOYMENT)
-    rolled_out(scene)
+    finally:
+        resize("2")  # it cannot be taken away
+        scene.namespace.kubectl("rollout", "restart", DEPLOYMENT)
+        rolled_out(scene)
 
 
 # Finds the service's process in a pod, whose control group has this word in its name; run on the node.
