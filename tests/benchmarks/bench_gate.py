@@ -4,6 +4,8 @@
     python -m tests.benchmarks.bench_gate --checkouts BASE MINE  two folders
     python -m tests.benchmarks.bench_gate --noise 10             this checkout against itself, so many times
 
+GATE_PAGES=corpus takes real pages, which are not in the repository, instead of those of tests/varied_pages.py.
+
 Both services run on one core, the load and the origin (bench_gate_origin) on another. They take turns: each pair is the
 same pages for both, and its ratio is that of their CPU times, which other processes disturb far less than time on the
 clock. Memory layout differs from process to process, so each repetition starts both services again. The gate

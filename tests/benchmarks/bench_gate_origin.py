@@ -1,4 +1,4 @@
-"""The origin of the regression gate, with the pages of tests/varied_pages.py. It needs neither the corpus nor nginx.
+"""The origin of the regression gate, with the pages of tests/varied_pages.py; with GATE_PAGES=corpus, real ones.
 
     python -m tests.benchmarks.bench_gate_origin CERTIFICATE
 
@@ -8,6 +8,7 @@ or compressed with gzip, in turn; every tenth path redirects to its page first.
 
 import asyncio
 import gzip
+import os
 import re
 import ssl
 import sys
@@ -15,15 +16,22 @@ from typing import cast
 
 import uvloop
 
+from tests import corpus
 from tests.varied_pages import PAGES, page
 
 CHUNK = 16 << 10  # bytes
 _PATH = re.compile(rb"GET /(page/)?(\d+)")
 
 
-def response(number: int) -> bytes:
+def bodies() -> list[bytes]:
+    """The pages; of the corpus every other one that is for benchmarks."""
+    if os.environ.get("GATE_PAGES") == "corpus":
+        return [page.body for page in corpus.benchmark_pages()[::2]][:PAGES]
+    return [page(number) for number in range(PAGES)]
+
+
+def response(number: int, body: bytes) -> bytes:
     """The response with a page, in the coding of its number."""
-    body = page(number)
     head = "HTTP/1.1 200 OK\r\nContent-Type: text/html\r\nCache-Control: max-age=60\r\nServer: gate\r\n"
     if number % 3 == 1:
         chunks = (body[start : start + CHUNK] for start in range(0, len(body), CHUNK))
@@ -55,7 +63,7 @@ class GateOrigin(asyncio.Protocol):
 
 
 async def serve(certificate: str) -> None:
-    GateOrigin.responses = [response(number) for number in range(PAGES)]
+    GateOrigin.responses = [response(number, body) for number, body in enumerate(bodies())]
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(certificate)
     loop = asyncio.get_running_loop()

@@ -65,6 +65,6 @@ def test_the_pages_are_varied_and_the_same_every_time() -> None:
     assert pages == [page(number) for number in range(PAGES)]
     assert len(set(map(len, pages))) == PAGES
     assert 0 < sum(b"og:title" not in page for page in pages) < PAGES / 4
-    heads = [response(number).partition(b"\r\n\r\n")[0] for number in range(3)]
+    heads = [response(number, pages[number]).partition(b"\r\n\r\n")[0] for number in range(3)]
     assert [b"Transfer-Encoding: chunked" in head for head in heads] == [False, True, False]
     assert [b"Content-Encoding: gzip" in head for head in heads] == [False, False, True]
