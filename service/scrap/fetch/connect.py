@@ -18,7 +18,7 @@ from scrap.urls import Target
 
 @dataclass(frozen=True, slots=True)
 class Connector:
-    """Opens a connection of its own for every request: there is no pool that could mix two origins up."""
+    """Opens connections: there is no pool that could mix two origins up."""
 
     resources: ConnectionResources
     context: ssl.SSLContext  # verifies the host's name, whatever address was connected to

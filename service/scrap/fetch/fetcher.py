@@ -24,10 +24,6 @@ from scrap.turns import Turns
 from scrap.urls import Target
 
 
-class _NotKeptError(Exception):
-    """The host has closed the connection that it kept after a redirect."""
-
-
 class Fetcher:
     """Fetches pages from a web that is not trusted.
 
@@ -78,10 +74,7 @@ class Fetcher:
         cookie = self._next(target, navigation)
         previous: UpstreamResponse | None = None  # whose connection is used again
         while True:
-            try:
-                response = await self._get(target, cookie, navigation, previous)
-            except _NotKeptError:  # once more, on a connection of its own (RFC 9112, section 9.3.1)
-                response = await self._get(target, cookie, navigation)
+            response = await self._get(target, cookie, navigation, previous)
             try:
                 if 200 <= response.status < 300:
                     page = FetchedPage(response, self._slots, self._limits, self._turns, navigation)
@@ -117,12 +110,11 @@ class Fetcher:
         return cookie
 
     async def _get(
-        self, target: Target, cookie: bytes, navigation: Navigation, previous: UpstreamResponse | None = None
+        self, target: Target, cookie: bytes, navigation: Navigation, previous: UpstreamResponse | None
     ) -> UpstreamResponse:
         """Sends one GET and returns its response as soon as the head is there. It must be given to `_close`.
 
-        `previous` is a redirect to the target; its connection and slot are taken over. Raises _NotKeptError where the
-        host has closed that connection meanwhile.
+        `previous` is a redirect to the target, whose connection and slot are taken over.
         """
         summary, deadline = navigation.summary, navigation.deadline
         timings, started = summary.timings, perf_counter()
@@ -138,16 +130,15 @@ class Fetcher:
         try:
             request = self._head(target, cookie)
             if previous is not None:
-                response = previous.hand_over(target)
-                response.send(request)
-            else:
+                response = await self._get_again(previous, target, request, hop, deadline)
+            if response is None:
                 deadline.begin(Reason.TIMEOUT_CONNECT, self._limits.connect_seconds)
                 addresses = await self._lookup.addresses(target, hop)
                 resolved = perf_counter()
                 response = await self._connector.send(request, target, addresses)
-            connected = perf_counter()
-            deadline.begin(Reason.TIMEOUT_FIRST_BYTE, self._limits.first_byte_seconds)
-            await response.head()
+                connected = perf_counter()
+                deadline.begin(Reason.TIMEOUT_FIRST_BYTE, self._limits.first_byte_seconds)
+                await response.head()
             deadline.end_phase()
             hop.status = response.status
             return response
@@ -159,21 +150,39 @@ class Fetcher:
             hop.reason = error.reason if isinstance(error, ScrapError) else phase
             if isinstance(error, Blocked):
                 summary.hops.pop()
-            elif previous and response and response.is_silent and isinstance(error, UpstreamError):
-                summary.hops.pop()
-                response = None
-                raise _NotKeptError from None
             raise
         finally:
             ended = perf_counter()
             hop.seconds = ended - began
             if resolved:
                 hop.connect = (connected or ended) - resolved
-            if response is not None:
-                hop.first_byte = response.first_byte or ended - connected
+            if connected and response is not None:
+                hop.first_byte += response.first_byte or ended - connected
             timings.dns += hop.dns
             timings.connect += hop.connect
             timings.first_byte += hop.first_byte
+
+    async def _get_again(
+        self, previous: UpstreamResponse, target: Target, request: bytes, hop: Hop, deadline: Deadline
+    ) -> UpstreamResponse | None:
+        """Sends a request on the connection of a redirect, and waits for its response's head.
+
+        None where there is none: a host may close a connection that it kept, at any time (RFC 9112, section 9.3.1).
+        """
+        began = perf_counter()
+        response = previous.hand_over(target)
+        try:
+            response.send(request)
+            deadline.begin(Reason.TIMEOUT_FIRST_BYTE, self._limits.first_byte_seconds)
+            await response.head()
+            return response
+        except BaseException as error:
+            response.abort()
+            if isinstance(error, UpstreamError):
+                return None
+            raise
+        finally:
+            hop.first_byte = response.first_byte or perf_counter() - began
 
     def _status_error(self, response: UpstreamResponse) -> UpstreamError:
         """Makes the error of a status that is neither a page's nor a redirect's; remembers its Retry-After."""

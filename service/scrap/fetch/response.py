@@ -62,14 +62,9 @@ class UpstreamResponse(SocketReader):
         # us all of the page in a cycle that only the garbage collector would find.
         self._failure: tuple[Reason, str] | None = None
 
-    @property
-    def is_silent(self) -> bool:
-        """Whether nothing of it came."""
-        return not self._wire_bytes
-
     def leads_to(self, target: Target) -> bool:
-        """Whether its connection can serve this target: it is of the same origin, and this response is whole."""
-        is_whole = self._ended and self._transport is not None
+        """Whether its connection can serve this target: of the same origin, and nothing is left of this response."""
+        is_whole = self._ended and self._transport is not None and not (self._paused or self._rest)
         return is_whole and (self.target.scheme, self.target.authority) == (target.scheme, target.authority)
 
     def hand_over(self, target: Target) -> "UpstreamResponse":
@@ -231,7 +226,7 @@ class UpstreamResponse(SocketReader):
             self._complete()
         elif head.is_chunked:
             self._parser = httptools.HttpResponseParser(self)
-            # A connection of our own for every request: a lenient line end can smuggle in nothing.
+            # The connection ends with this response: a lenient line end can smuggle in nothing.
             self._parser.set_dangerous_leniencies(
                 lenient_headers=True, lenient_optional_cr_before_lf=True, lenient_spaces_after_chunk_size=True
             )

@@ -13,7 +13,7 @@ Fields = dict[bytes, list[bytes]]
 
 HEAD_END = re.compile(rb"\n\r?\n")  # a line may end with a line feed alone (RFC 9112, section 2.2)
 # Any status but 101: what follows that is another protocol.
-_STATUS_LINE = re.compile(rb"(?:\r?\n)?HTTP/(?:0\.9|1\.[01]|2\.0) (?!101)([1-9][0-9]{2})(?: [^\n]*+|\r)?\n")
+_STATUS_LINE = re.compile(rb"(?:\r?\n)?(HTTP/(?:0\.9|1\.[01]|2\.0)) (?!101)([1-9][0-9]{2})(?: [^\n]*+|\r)?\n")
 _FIELD = re.compile(rb"^([!#$%&'*+.^_`|~0-9A-Za-z-]++):([^\n]*+)\n", re.MULTILINE)
 # What becomes a space: the end of a line that the next one continues (RFC 9112, section 5.2), and a carriage return or
 # a NUL in a value (RFC 9110, section 5.5). Other control characters stay.
@@ -54,8 +54,8 @@ def read_head(block: bytes, most: int) -> ResponseHead:
     fields: Fields = {}
     for name, value in found:
         fields.setdefault(name.lower(), []).append(value.strip(b" \t\r"))
-    status = int(first[1])
-    if status < 200 or status in {204, 304}:
+    status = int(first[2])
+    if status < 200 or status in {204, 205, 304}:
         return ResponseHead(status, fields, False, 0)
     coded = fields.get(b"transfer-encoding")
     if coded and (codings := _members(coded) - {b"", b"identity"}):
@@ -65,9 +65,9 @@ def read_head(block: bytes, most: int) -> ResponseHead:
     if len(lengths) > 1 or not all(map(_LENGTH.fullmatch, lengths)):
         raise UpstreamError(Reason.PROTOCOL_ERROR, f"Content-Length: {b', '.join(lengths)[:100]!r}")
     length = int(lengths.pop()) if lengths else None
-    is_persistent = 300 <= status < 400 and length is not None and not is_odd and b"HTTP/1.1" in first[0]
-    if is_persistent and b"connection" in fields:
-        is_persistent = b"close" not in _members(fields[b"connection"])
+    is_persistent = 300 <= status < 400 and length is not None and not (is_odd or coded)
+    if is_persistent:
+        is_persistent = first[1] == b"HTTP/1.1" and b"close" not in _members(fields.get(b"connection", []))
     return ResponseHead(status, fields, False, length, is_persistent)
 
 

@@ -37,7 +37,7 @@ async def test_page_is_read_and_its_request_is_ours(client: Client) -> None:
 
 
 async def test_hops_and_content_are_in_the_summary(client: Client) -> None:
-    async with serving(by_path({"/from": redirect(b"/to"), "/to": page()})) as origin:
+    async with serving(by_path({"/from": redirect(b"/to"), "/to": page()}), keeps=True) as origin:
         got = await client.get(origin.url("/from"))
     (summary,) = client.summaries
     first, second = summary.hops

@@ -6,6 +6,8 @@ import pytest
 
 from scrap.errors import DeadlineExceeded, Reason, UpstreamError
 from scrap.fetch import FetchLimits
+from scrap.fetch.socket_reader import READ_BYTES
+from scrap.turns import Turns
 from tests.hostile.answers import CARD, by_path, page, redirect, says
 from tests.hostile.certificates import NAME, Certificates
 from tests.hostile.names import Names
@@ -15,11 +17,15 @@ from tests.integration.fetch.conftest import QUICK, Client, Make
 FOUND = b"HTTP/1.1 302 Found\r\nLocation: /to\r\n"
 
 
+def found(length: int) -> Answer:
+    """Redirects to /to, with a body."""
+    return says(FOUND + b"Content-Length: %d\r\n\r\n" % length + b"x" * length)
+
+
 @pytest.mark.parametrize("length", [0, 300])
 async def test_redirect_is_followed_on_its_connection(make: Make, length: int) -> None:
     client = make(limits=FetchLimits(per_host=1))  # its slot goes over as well
-    answers = {"/from": says(FOUND + b"Content-Length: %d\r\n\r\n" % length + b"x" * length), "/to": page()}
-    async with serving(by_path(answers), keeps=True) as origin:
+    async with serving(by_path({"/from": found(length), "/to": page()}), keeps=True) as origin:
         got = await client.get(origin.url("/from"))
     assert (got.body, got.url) == (CARD, origin.url("/to"))
     assert ([request.path for request in origin.requests], origin.connections) == (["/from", "/to"], 1)
@@ -45,11 +51,37 @@ async def test_next_fetch_has_a_connection_of_its_own(client: Client) -> None:
     assert (len(origin.requests), origin.connections) == (4, 2)
 
 
+@pytest.mark.parametrize("is_tls", [False, True])
+@pytest.mark.parametrize("length", [15_000, 20_000, 28_000, 40_000])
+async def test_redirect_with_a_long_body(make: Make, length: int, *, is_tls: bool) -> None:
+    """Its body comes in several pieces, and the socket is paused in between."""
+    certificates = Certificates()
+    client = make(resolve=Names({NAME: [["127.0.0.1"]]}), ssl_context=certificates.trusting)
+    context = certificates.good() if is_tls else None
+    async with serving(by_path({"/from": found(length), "/to": page()}), context, keeps=True) as origin:
+        assert (await client.get(origin.url("/from", NAME))).body == CARD
+    assert len(origin.requests) == 2
+
+
+async def test_bytes_behind_a_redirect_that_wait_for_their_turn(make: Make) -> None:
+    """The first read has the redirect, and fills the buffer; by the second one all the time is spent."""
+    head = FOUND + b"Content-Length: %d\r\n\r\n"
+    body = b"x" * (READ_BYTES - len(head % READ_BYTES))
+    client = make(turns=Turns(1e-9))
+    async with serving(
+        by_path({"/from": says(head % len(body) + body + b"stray"), "/to": page()}), keeps=True
+    ) as origin:
+        assert (await client.get(origin.url("/from"))).body == CARD
+    assert (len(origin.requests), origin.connections) == (2, 2)
+
+
 @pytest.mark.parametrize(
     "head",
     [
         FOUND + b"Content-Length: 0\r\nConnection: x, Close\r\n\r\n",
         FOUND.replace(b"1.1", b"1.0") + b"Content-Length: 0\r\n\r\n",
+        FOUND.replace(b"1.1 302 Found", b"1.0 302 See HTTP/1.1") + b"Content-Length: 0\r\n\r\n",
+        FOUND + b"Content-Length: 0\r\nTransfer-Encoding: identity\r\n\r\n",
         FOUND + b"Content-Length: 0\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",  # which framing is meant?
         FOUND + b"no field\r\nContent-Length: 0\r\n\r\n",  # others may read it otherwise
         FOUND + b"\r\n",  # its end is the connection's
@@ -59,7 +91,7 @@ async def test_next_fetch_has_a_connection_of_its_own(client: Client) -> None:
     ],
 )
 @pytest.mark.parametrize("is_tls", [False, True])
-async def test_connection_whose_next_byte_may_be_no_response_is_not_used(make: Make, head: bytes, is_tls: bool) -> None:
+async def test_connection_whose_next_byte_may_be_no_response(make: Make, head: bytes, *, is_tls: bool) -> None:
     certificates = Certificates()
     client = make(resolve=Names({NAME: [["127.0.0.1"]]}), ssl_context=certificates.trusting)
     context = certificates.good() if is_tls else None
@@ -77,52 +109,72 @@ async def test_other_origin_has_a_connection_of_its_own(make: Make) -> None:
             assert (len(origin.requests), origin.connections) == (1, 1)
 
 
-def closing(at: int, *parts: bytes) -> Answer:
-    """Redirects from /from to /to; says these bytes instead, and closes, from the request of this number on."""
+def broken(from_request: int, *parts: bytes) -> Answer:
+    """Redirects from /from to /to, a page; says these bytes instead, and closes, from the request of this number on."""
     asked = 0
 
     async def answer(request: Request, writer: asyncio.StreamWriter) -> None:
         nonlocal asked
         asked += 1
-        if asked >= at:
+        if asked >= from_request:
             await says(*parts)(request, writer)
             writer.close()
         else:
-            await by_path({"/from": redirect(b"/to"), "/to": page()})(request, writer)
+            await by_path({"/from": found(0), "/to": page()})(request, writer)
 
     return answer
 
 
-async def test_host_that_closes_its_connection_is_asked_once_more(client: Client) -> None:
-    seen: list[str] = []
+@pytest.mark.parametrize("last", [b"", b"\r\n", b"HTTP/1.1 2", b"<html>Moved</html>", b"<html>\n\n</html>"])
+async def test_connection_that_has_no_response_is_given_up_for_another(client: Client, last: bytes) -> None:
+    """A host may close what it kept, and bytes behind a redirect may come late."""
+    asked: list[str] = []
 
     async def answer(request: Request, writer: asyncio.StreamWriter) -> None:
-        seen.append(request.path)
-        if seen == ["/from", "/to"]:
+        asked.append(request.path)
+        if asked == ["/from", "/to"]:
+            await says(last)(request, writer)
             writer.close()
         else:
-            await by_path({"/from": redirect(b"/to"), "/to": page()})(request, writer)
+            await by_path({"/from": found(0), "/to": page()})(request, writer)
 
     async with serving(answer, keeps=True) as origin:
-        assert (await client.get(origin.url("/from"))).body == CARD
-    assert (seen, origin.connections) == (["/from", "/to", "/to"], 2)
-    assert [hop.status for hop in client.summaries[0].hops] == [302, 200]  # the request without a response is no hop
+        got = await client.get(origin.url("/from"))
+    assert got.body == CARD
+    assert (asked, origin.connections) == (["/from", "/to", "/to"], 2)
+    first, second = client.summaries[0].hops  # the two tries are one hop
+    assert (first.status, second.status) == (302, 200)
+    assert second.connect > 0
+    assert got.timings.first_byte == pytest.approx(first.first_byte + second.first_byte)
+    assert second.first_byte > got.delay  # the time of both
 
 
-async def test_host_is_not_asked_a_third_time(client: Client) -> None:
-    async with serving(closing(2), keeps=True) as origin:
+@pytest.mark.parametrize("last", [b"", b"HTTP/1.1 2"])
+async def test_host_is_not_asked_a_third_time(client: Client, last: bytes) -> None:
+    async with serving(broken(2, last), keeps=True) as origin:
         with pytest.raises(UpstreamError) as caught:
             await client.get(origin.url("/from"))
     assert caught.value.reason is Reason.PROTOCOL_ERROR
     assert (len(origin.requests), origin.connections) == (3, 2)
+    assert [hop.reason for hop in client.summaries[0].hops] == [None, Reason.PROTOCOL_ERROR]
 
 
-async def test_response_that_has_begun_is_not_asked_for_again(client: Client) -> None:
-    async with serving(closing(2, b"HTTP/1.1 2"), keeps=True) as origin:
-        with pytest.raises(UpstreamError) as caught:
-            await client.get(origin.url("/from"))
-    assert caught.value.reason is Reason.PROTOCOL_ERROR
-    assert (len(origin.requests), origin.connections) == (2, 1)
+async def test_slot_is_kept_for_the_second_try(make: Make) -> None:
+    """Otherwise a fetch that waits would go first, and the host would be blamed for a queue of the service."""
+    client, order = make(limits=FetchLimits(per_host=1)), list[str]()
+
+    async def answer(request: Request, writer: asyncio.StreamWriter) -> None:
+        order.append(request.path)
+        if order == ["/from", "/to"]:
+            writer.close()
+        else:
+            await by_path({"/from": found(0), "/to": page(), "/other": page()})(request, writer)
+
+    async with serving(answer, keeps=True) as origin:
+        first = asyncio.create_task(client.get(origin.url("/from")))
+        await asyncio.sleep(0)
+        await asyncio.gather(first, client.get(origin.url("/other")))
+    assert order == ["/from", "/to", "/to", "/other"]
 
 
 async def test_host_that_falls_silent_is_not_asked_again(make: Make) -> None:
