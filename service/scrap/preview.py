@@ -131,7 +131,7 @@ class Previewer:
         hit, summary = self.cache.peek(target.key), FetchEnded()
         try:
             with Deadline(self.deadline) as deadline:
-                if hit is None and not self.admission.is_saturated:
+                if hit is None and not self.admission.is_full:
                     hit = await self.cache.get(target.key)
                 preview = await self._fetch(target, summary, deadline, look)
         except ScrapError as error:
@@ -144,8 +144,8 @@ class Previewer:
         await self._flights.aclose()
 
     def _refresh(self, target: Target) -> None:
-        """Begins to fetch the page of a stale preview; not in a saturated service, where requests come first."""
-        if not self.admission.is_saturated:
+        """Begins to fetch the page of a stale preview; not where admission is full: requests come first."""
+        if not self.admission.is_full:
             self._flights.launch(target.key, partial(self._make, target, only_fresh=True))
 
     def _is_due(self, hit: Hit) -> bool:
@@ -159,7 +159,7 @@ class Previewer:
         try:
             with Deadline(self.deadline) as deadline:
                 # A rejection does not wait for another server.
-                if self.cache.shared_up and not self.admission.is_saturated:
+                if self.cache.shared_up and not self.admission.is_full:
                     asked = time.perf_counter()
                     hit = await self.cache.get(target.key)
                     summary.timings.shared_cache = time.perf_counter() - asked

@@ -165,9 +165,9 @@ def test_impossible_limits_are_an_error(limits: dict[str, int]) -> None:
         AdmissionLimits(**limits)
 
 
-def is_saturated(admission: Admission) -> bool:
+def is_full(admission: Admission) -> bool:
     """A call, for mypy takes a property to be constant."""
-    return admission.is_saturated
+    return admission.is_full
 
 
 async def test_one_fetch_begins_in_an_iteration() -> None:
@@ -214,12 +214,12 @@ async def test_in_an_overload_none_is_admitted_while_the_first_in_the_queue_has_
     await fetches[2].end()
 
 
-async def test_without_a_queue_it_is_saturated_when_all_slots_are_held() -> None:
+async def test_without_a_queue_it_is_full_when_all_slots_are_held() -> None:
     admission = make(capacity=2, waiting=0)
-    assert not is_saturated(admission)
+    assert not is_full(admission)
     fetches = [HeldFetch(admission) for _ in range(2)]
     await run_ready_tasks()
-    assert is_saturated(admission)
+    assert is_full(admission)
     for fetch in fetches:
         await fetch.end()
 

@@ -76,7 +76,7 @@ class Admission:
         return max(self.in_flight / self.capacity, self._cpu_usage())
 
     @property
-    def is_saturated(self) -> bool:
+    def is_full(self) -> bool:
         """Whether one more fetch would be rejected at once."""
         if self._limits.waiting:
             return len(self._queue) >= self._limits.waiting
@@ -92,7 +92,7 @@ class Admission:
 
         It enters some iterations later: without a limit all requests of an iteration would find the same queue.
         """
-        if self._may_admit <= 0 or self.is_saturated:
+        if self._may_admit <= 0 or self.is_full:
             return False
         if self._queue and self._clock() - next(iter(self._queue.values())) > self._limits.target:
             return False
@@ -116,7 +116,7 @@ class Admission:
         return Slot(self, self._limits.own_bytes)
 
     async def _wait(self) -> None:
-        if self.is_saturated:
+        if self.is_full:
             raise self.reject()
         waiter: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._queue[waiter] = self._clock()
