@@ -72,17 +72,25 @@ class WatchedLoop(asyncio.SelectorEventLoop):
 class Redirecting(asyncio.Transport):
     """A connection whose other end answers with a redirect."""
 
-    def __init__(self, loop: asyncio.AbstractEventLoop, response: Any, location: str) -> None:
+    def __init__(self, loop: WatchedLoop, response: Any, location: str) -> None:
         super().__init__()
         self._loop = loop
         self._response = response
-        self._location = location.encode("utf-8", "surrogatepass").replace(b"\r", b"").replace(b"\n", b"")
+        self._location: str | None = location
+
+    def set_protocol(self, protocol: asyncio.BaseProtocol) -> None:
+        """Another request follows: its answer is the next one, or the connection's end."""
+        self._response, self._location = protocol, next(self._loop.locations, None)
 
     def write(self, data: object) -> None:
         self._loop.call_soon(self._answer)
 
     def _answer(self) -> None:
-        answer = b"HTTP/1.1 302 Found\r\nLocation: %b\r\nContent-Length: 0\r\n\r\n" % self._location[:4000]
+        if self._location is None:
+            self._response.connection_lost(None)
+            return
+        location = self._location.encode("utf-8", "surrogatepass").replace(b"\r", b"").replace(b"\n", b"")
+        answer = b"HTTP/1.1 302 Found\r\nLocation: %b\r\nContent-Length: 0\r\n\r\n" % location[:4000]
         self._response.get_buffer(-1)[: len(answer)] = answer
         self._response.buffer_updated(len(answer))
 
@@ -239,3 +247,13 @@ def test_what_must_pass_is_connected_to(url: str, address: str, redirected: bool
     finally:
         loop.close()
     assert loop.opened == ["8.8.8.8", address][not redirected :]
+
+
+def test_redirect_within_an_origin_opens_no_connection_and_what_it_leads_to_is_judged() -> None:
+    loop = WatchedLoop()
+    loop.locations = iter(["/here", "http://127.0.0.1/"])
+    try:
+        loop.run_until_complete(fetch("http://8.8.8.8/", []))
+    finally:
+        loop.close()
+    assert loop.opened == ["8.8.8.8"]
