@@ -1,7 +1,4 @@
-"""From load to pods, with everything real: the service, its alerts, the monitoring stack, the operator.
-
-The way back is a chapter of the story.
-"""
+"""From load to pods and back, with everything real: the service, its alerts, the monitoring stack, the operator."""
 
 import json
 import math
@@ -137,7 +134,7 @@ def metric(namespace: Namespace, name: str) -> float:
     return next((float(line.rpartition(" ")[2]) for line in lines if line.startswith(name)), math.nan)
 
 
-def test_load_becomes_pods_which_stay_without_a_source(shop: Namespace) -> None:
+def test_load_becomes_pods_and_calm_takes_them_back(shop: Namespace) -> None:
     intervals = asked(Stack(), shop.name)
     calm_down(shop)
     api = alertmanager()
@@ -165,6 +162,14 @@ def test_load_becomes_pods_which_stay_without_a_source(shop: Namespace) -> None:
         until("it is held again", held_again, intervals.patience(240))
         print(f"held again {time.monotonic() - died:.0f} s after Prometheus and Alertmanager died: {sorted(seen)}")
         assert {count for count, _ in seen} == {MAXIMUM}
+        stopped = time.monotonic()  # the end of the block waits for the last responses
+
+    until("down", lambda: replicas(shop) < MAXIMUM, intervals.patience(240))
+    calm = time.monotonic() - stopped
+    print(f"the first step down {calm:.0f} s after the load ended")
+    # The look-back, whose last sample of the load may be a scrape old; then the stabilization.
+    assert calm >= intervals.window(WINDOW) + WINDOW - intervals.scrape
+    until("as few as may be", lambda: replicas(shop) == MINIMUM and ready(shop) == MINIMUM, 180)
 
 
 def test_the_operator_takes_less_than_100_mib(shop: Namespace) -> None:
