@@ -26,6 +26,8 @@ _PATH = re.compile(rb"GET /(page/)?(\d+)")
 def bodies() -> list[bytes]:
     """The pages; of the corpus every other one that is for benchmarks."""
     if os.environ.get("GATE_PAGES") == "corpus":
+        if not corpus.AVAILABLE:
+            sys.exit("GATE_PAGES=corpus needs the pages of ../shared/corpus.")
         return [page.body for page in corpus.benchmark_pages()[::2]][:PAGES]
     return [page(number) for number in range(PAGES)]
 

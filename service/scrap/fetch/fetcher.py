@@ -71,7 +71,7 @@ class Fetcher:
 
     async def follow(self, target: Target, navigation: Navigation) -> FetchedPage:
         """Goes on to where a page leads (`FetchedPage.refreshed`), as `open` does."""
-        cookie = self._next(target, navigation)
+        cookie = self._begin_hop(target, navigation)
         previous: UpstreamResponse | None = None  # whose connection is used again
         while True:
             response = await self._get(target, cookie, navigation, previous)
@@ -86,7 +86,7 @@ class Fetcher:
                 if location is None:
                     raise self._status_error(response)
                 target = redirects.resolve(location, target)
-                cookie = self._next(target, navigation)
+                cookie = self._begin_hop(target, navigation)
             except BaseException:
                 self._close(response)
                 raise
@@ -98,8 +98,8 @@ class Fetcher:
         """Gives back what outlives a fetch: the resolver's threads."""
         self._own_resolver.close()
 
-    def _next(self, target: Target, navigation: Navigation) -> bytes:
-        """Checks whether a target may be requested next; returns the request's Cookie."""
+    def _begin_hop(self, target: Target, navigation: Navigation) -> bytes:
+        """Counts a request, and checks that it may be sent; returns its Cookie."""
         if len(navigation.seen) > self._limits.redirects:
             raise UpstreamError(Reason.REDIRECT_LIMIT, target.href)
         cookie = navigation.jar.header(target)
@@ -130,7 +130,7 @@ class Fetcher:
         try:
             request = self._head(target, cookie)
             if previous is not None:
-                response = await self._get_again(previous, target, request, hop, deadline)
+                response = await self._reuse(previous, target, request, hop, deadline)
             if response is None:
                 deadline.begin(Reason.TIMEOUT_CONNECT, self._limits.connect_seconds)
                 addresses = await self._lookup.addresses(target, hop)
@@ -162,7 +162,7 @@ class Fetcher:
             timings.connect += hop.connect
             timings.first_byte += hop.first_byte
 
-    async def _get_again(
+    async def _reuse(
         self, previous: UpstreamResponse, target: Target, request: bytes, hop: Hop, deadline: Deadline
     ) -> UpstreamResponse | None:
         """Sends a request on the connection of a redirect, and waits for its response's head.
@@ -176,10 +176,11 @@ class Fetcher:
             deadline.begin(Reason.TIMEOUT_FIRST_BYTE, self._limits.first_byte_seconds)
             await response.head()
             return response
-        except BaseException as error:
+        except UpstreamError:
             response.abort()
-            if isinstance(error, UpstreamError):
-                return None
+            return None
+        except BaseException:
+            response.abort()
             raise
         finally:
             hop.first_byte = response.first_byte or perf_counter() - began

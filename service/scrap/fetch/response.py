@@ -56,7 +56,7 @@ class UpstreamResponse(SocketReader):
         self._sent = 0.0
         self._body: list[bytes] = []
         self._chunks = 0
-        self._is_persistent = False  # its connection is not ended with it
+        self._is_persistent = False  # its end is not that of its connection
         self._waiter: asyncio.Future[None] | None = None  # for the head
         # Why, where it cannot go on. No exception: that has a traceback, which has our frames, which have us, and with
         # us all of the page in a cycle that only the garbage collector would find.

@@ -45,6 +45,8 @@ FOOT = """
   beside the service. *Out of file descriptors*: the limit of the running process is lowered to one more than it uses.
   *Restarts again and again*: the process is killed three times. *Twice as slow*: every call of a Python function runs a
   profiler that does nothing.
+- *A CPU limit of 75m*: 70 requests a second are added, whose clients wait for 1.2 s. With 50m and 40 a second the pods
+  may not answer Prometheus either: ScrapErrorBudgetBurn and then ScrapDown, both critical, fire in its place.
 - *Web unreachable*: the node drops the packets to the web, at eight times the usual requests. *DNS slower*: a relay is
   before the cluster's DNS; a page needs four look-ups, three for the domains of the search list. *Shared cache slower*:
   a relay is before it. *Read-only*: it becomes a replica.

@@ -1,6 +1,9 @@
 """Redirects within an origin: which are followed on the connection of the redirect, and what happens where it ends."""
 
 import asyncio
+import contextlib
+import itertools
+from collections.abc import AsyncIterator
 
 import pytest
 
@@ -11,7 +14,7 @@ from scrap.turns import Turns
 from tests.hostile.answers import CARD, by_path, page, redirect, says
 from tests.hostile.certificates import NAME, Certificates
 from tests.hostile.names import Names
-from tests.hostile.origin import Answer, Request, serving
+from tests.hostile.origin import Answer, HostileOrigin, Request, serving
 from tests.integration.fetch.conftest import QUICK, Client, Make
 
 FOUND = b"HTTP/1.1 302 Found\r\nLocation: /to\r\n"
@@ -22,13 +25,41 @@ def found(length: int) -> Answer:
     return says(FOUND + b"Content-Length: %d\r\n\r\n" % length + b"x" * length)
 
 
+def broken(numbers: range, last: bytes = b"") -> Answer:
+    """Redirects from /from to a page; to the requests of these numbers, from 1 on, says other bytes and closes."""
+    asked = itertools.count(1)
+
+    async def answer(request: Request, writer: asyncio.StreamWriter) -> None:
+        if next(asked) in numbers:
+            await says(last)(request, writer)
+            writer.close()
+        else:
+            await by_path({"/from": found(0), "/to": page(), "/other": page()})(request, writer)
+
+    return answer
+
+
+@contextlib.asynccontextmanager
+async def serving_both(make: Make, answer: Answer, *, is_tls: bool) -> AsyncIterator[tuple[Client, HostileOrigin]]:
+    """An origin that keeps connections, plain or over TLS, and a client that finds it as NAME."""
+    certificates = Certificates()
+    client = make(resolve=Names({NAME: [["127.0.0.1"]]}), ssl_context=certificates.trusting)
+    async with serving(answer, certificates.good() if is_tls else None, keeps=True) as origin:
+        yield client, origin
+
+
+def paths(origin: HostileOrigin) -> list[str]:
+    """What was requested, in order."""
+    return [request.path for request in origin.requests]
+
+
 @pytest.mark.parametrize("length", [0, 300])
 async def test_redirect_is_followed_on_its_connection(make: Make, length: int) -> None:
     client = make(limits=FetchLimits(per_host=1))  # its slot goes over as well
     async with serving(by_path({"/from": found(length), "/to": page()}), keeps=True) as origin:
         got = await client.get(origin.url("/from"))
     assert (got.body, got.url) == (CARD, origin.url("/to"))
-    assert ([request.path for request in origin.requests], origin.connections) == (["/from", "/to"], 1)
+    assert (paths(origin), origin.connections) == (["/from", "/to"], 1)
     first, second = client.summaries[0].hops
     assert first.connect > 0
     assert second.connect == second.dns == 0  # it had none
@@ -55,10 +86,8 @@ async def test_next_fetch_has_a_connection_of_its_own(client: Client) -> None:
 @pytest.mark.parametrize("length", [15_000, 20_000, 28_000, 40_000])
 async def test_redirect_with_a_long_body(make: Make, length: int, *, is_tls: bool) -> None:
     """Its body comes in several pieces, and the socket is paused in between."""
-    certificates = Certificates()
-    client = make(resolve=Names({NAME: [["127.0.0.1"]]}), ssl_context=certificates.trusting)
-    context = certificates.good() if is_tls else None
-    async with serving(by_path({"/from": found(length), "/to": page()}), context, keeps=True) as origin:
+    answer = by_path({"/from": found(length), "/to": page()})
+    async with serving_both(make, answer, is_tls=is_tls) as (client, origin):
         assert (await client.get(origin.url("/from", NAME))).body == CARD
     assert len(origin.requests) == 2
 
@@ -92,10 +121,8 @@ async def test_bytes_behind_a_redirect_that_wait_for_their_turn(make: Make) -> N
 )
 @pytest.mark.parametrize("is_tls", [False, True])
 async def test_connection_whose_next_byte_may_be_no_response(make: Make, head: bytes, *, is_tls: bool) -> None:
-    certificates = Certificates()
-    client = make(resolve=Names({NAME: [["127.0.0.1"]]}), ssl_context=certificates.trusting)
-    context = certificates.good() if is_tls else None
-    async with serving(by_path({"/from": says(head), "/to": page()}), context, keeps=True) as origin:
+    answer = by_path({"/from": says(head), "/to": page()})
+    async with serving_both(make, answer, is_tls=is_tls) as (client, origin):
         assert (await client.get(origin.url("/from", NAME))).body == CARD
     assert (len(origin.requests), origin.connections) == (2, 2)
 
@@ -109,39 +136,13 @@ async def test_other_origin_has_a_connection_of_its_own(make: Make) -> None:
             assert (len(origin.requests), origin.connections) == (1, 1)
 
 
-def broken(from_request: int, *parts: bytes) -> Answer:
-    """Redirects from /from to /to, a page; says these bytes instead, and closes, from the request of this number on."""
-    asked = 0
-
-    async def answer(request: Request, writer: asyncio.StreamWriter) -> None:
-        nonlocal asked
-        asked += 1
-        if asked >= from_request:
-            await says(*parts)(request, writer)
-            writer.close()
-        else:
-            await by_path({"/from": found(0), "/to": page()})(request, writer)
-
-    return answer
-
-
 @pytest.mark.parametrize("last", [b"", b"\r\n", b"HTTP/1.1 2", b"<html>Moved</html>", b"<html>\n\n</html>"])
 async def test_connection_that_has_no_response_is_given_up_for_another(client: Client, last: bytes) -> None:
     """A host may close what it kept, and bytes behind a redirect may come late."""
-    asked: list[str] = []
-
-    async def answer(request: Request, writer: asyncio.StreamWriter) -> None:
-        asked.append(request.path)
-        if asked == ["/from", "/to"]:
-            await says(last)(request, writer)
-            writer.close()
-        else:
-            await by_path({"/from": found(0), "/to": page()})(request, writer)
-
-    async with serving(answer, keeps=True) as origin:
+    async with serving(broken(range(2, 3), last), keeps=True) as origin:
         got = await client.get(origin.url("/from"))
     assert got.body == CARD
-    assert (asked, origin.connections) == (["/from", "/to", "/to"], 2)
+    assert (paths(origin), origin.connections) == (["/from", "/to", "/to"], 2)
     first, second = client.summaries[0].hops  # the two tries are one hop
     assert (first.status, second.status) == (302, 200)
     assert second.connect > 0
@@ -151,7 +152,7 @@ async def test_connection_that_has_no_response_is_given_up_for_another(client: C
 
 @pytest.mark.parametrize("last", [b"", b"HTTP/1.1 2"])
 async def test_host_is_not_asked_a_third_time(client: Client, last: bytes) -> None:
-    async with serving(broken(2, last), keeps=True) as origin:
+    async with serving(broken(range(2, 9), last), keeps=True) as origin:
         with pytest.raises(UpstreamError) as caught:
             await client.get(origin.url("/from"))
     assert caught.value.reason is Reason.PROTOCOL_ERROR
@@ -161,20 +162,12 @@ async def test_host_is_not_asked_a_third_time(client: Client, last: bytes) -> No
 
 async def test_slot_is_kept_for_the_second_try(make: Make) -> None:
     """Otherwise a fetch that waits would go first, and the host would be blamed for a queue of the service."""
-    client, order = make(limits=FetchLimits(per_host=1)), list[str]()
-
-    async def answer(request: Request, writer: asyncio.StreamWriter) -> None:
-        order.append(request.path)
-        if order == ["/from", "/to"]:
-            writer.close()
-        else:
-            await by_path({"/from": found(0), "/to": page(), "/other": page()})(request, writer)
-
-    async with serving(answer, keeps=True) as origin:
+    client = make(limits=FetchLimits(per_host=1))
+    async with serving(broken(range(2, 3)), keeps=True) as origin:
         first = asyncio.create_task(client.get(origin.url("/from")))
         await asyncio.sleep(0)
         await asyncio.gather(first, client.get(origin.url("/other")))
-    assert order == ["/from", "/to", "/to", "/other"]
+    assert paths(origin) == ["/from", "/to", "/to", "/other"]
 
 
 async def test_host_that_falls_silent_is_not_asked_again(make: Make) -> None:
@@ -194,4 +187,4 @@ async def test_connection_ends_with_a_redirect_that_is_not_followed(client: Clie
     async with serving(redirect(location), keeps=True) as origin:
         with pytest.raises(UpstreamError):
             await client.get(origin.url("/from"))
-        await origin.left.wait()
+        await asyncio.wait_for(origin.left.wait(), 5)

@@ -29,11 +29,17 @@ async def test_slots_are_handed_over_in_order() -> None:
     assert order == [1, 2]
 
 
-async def test_who_leaves_the_line_costs_no_place() -> None:
+async def waiting() -> tuple[HostSlots, asyncio.Task[None], asyncio.Task[None]]:
+    """One slot, which is taken, and two that wait for it, in their order."""
     slots = HostSlots(FetchLimits(per_host=1))
     await slots.take("host")
-    leaving, staying = (asyncio.create_task(slots.take("host")) for _ in range(2))
+    first, second = (asyncio.create_task(slots.take("host")) for _ in range(2))
     await asyncio.sleep(0)
+    return slots, first, second
+
+
+async def test_who_leaves_the_line_costs_no_place() -> None:
+    slots, leaving, staying = await waiting()
     leaving.cancel()
     await asyncio.sleep(0)
     slots.give_back("host")
@@ -41,10 +47,7 @@ async def test_who_leaves_the_line_costs_no_place() -> None:
 
 
 async def test_who_is_just_leaving_the_line_is_passed_over() -> None:
-    slots = HostSlots(FetchLimits(per_host=1))
-    await slots.take("host")
-    leaving, staying = (asyncio.create_task(slots.take("host")) for _ in range(2))
-    await asyncio.sleep(0)
+    slots, leaving, staying = await waiting()
     leaving.cancel()
     slots.give_back("host")
     await staying
@@ -53,10 +56,7 @@ async def test_who_is_just_leaving_the_line_is_passed_over() -> None:
 
 
 async def test_who_leaves_with_the_slot_in_hand_gives_it_back() -> None:
-    slots = HostSlots(FetchLimits(per_host=1))
-    await slots.take("host")
-    leaving, staying = (asyncio.create_task(slots.take("host")) for _ in range(2))
-    await asyncio.sleep(0)
+    slots, leaving, staying = await waiting()
     slots.give_back("host")  # to `leaving`, which receives it only after it was cancelled
     leaving.cancel()
     await staying

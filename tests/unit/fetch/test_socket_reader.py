@@ -32,10 +32,12 @@ class PieceReader(SocketReader):
         super().__init__(ConnectionResources(FetchLimits(), self.turns), piece=4)
         self._transport = self.socket = PausableSocket()
         self.received: list[bytes] = []
+        self.ends_after = 100  # pieces, with the connection left open
 
     def receive(self, data: memoryview) -> None:
         self.received.append(bytes(data))
         self.turns.spend(1.0)
+        self._ended = len(self.received) == self.ends_after
 
     def arrive(self, data: bytes) -> None:
         self.get_buffer(-1)[: len(data)] = data
@@ -87,3 +89,14 @@ async def test_nothing_is_received_after_the_end() -> None:
     reader.end()
     await asyncio.sleep(0)
     assert (reader.received, reader.socket.calls) == ([], ["pause", "abort"])
+
+
+async def test_bytes_behind_the_end_of_what_is_received_end_the_connection() -> None:
+    reader = PieceReader(budget=60.0)
+    reader.ends_after = 1
+    reader.arrive(b"abcd")
+    assert reader.socket.calls == []
+    reader = PieceReader(budget=60.0)
+    reader.ends_after = 1
+    reader.arrive(b"abcdef")
+    assert (reader.received, reader.socket.calls) == ([b"abcd"], ["abort"])
