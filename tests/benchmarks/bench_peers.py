@@ -23,6 +23,7 @@ import signal
 import statistics
 import subprocess
 import sys
+import sysconfig
 import time
 import urllib.error
 import urllib.request
@@ -511,7 +512,9 @@ def grow(results: Results) -> None:
 def machine() -> str:
     """What this runs on."""
     found = re.search(r"model name\s*: (.*)", Path("/proc/cpuinfo").read_text())
-    return f"{found[1] if found else platform.machine()}, {os.cpu_count()} cores, Python {platform.python_version()}"
+    is_optimized = "--enable-optimizations" in (sysconfig.get_config_var("CONFIG_ARGS") or "")
+    build = f"{platform.python_version()} ({'optimized by profile' if is_optimized else 'not optimized by profile'})"
+    return f"{found[1] if found else platform.machine()}, {os.cpu_count()} cores, Python {build}"
 
 
 def main(arguments: list[str]) -> int:

@@ -1,6 +1,7 @@
 """May this target be fetched? Decided here, without I/O, for every hop; acted on where connections are opened."""
 
 import re
+from functools import lru_cache
 from ipaddress import IPv4Address, IPv6Address, ip_address
 
 from scrap.fetch.addresses import Address, classify
@@ -20,10 +21,13 @@ def literal(host: str) -> Address | None:
 
     The URL standard has already turned 0177.0.0.1, 2130706433 and 0x7f.1 into what they mean.
     """
-    if ":" not in host and not host[-1:].isdigit():
-        return None
+    return _address(host) if ":" in host or host[-1:].isdigit() else None
+
+
+@lru_cache(1024)  # pages of one host, and hosts of one provider, have the same addresses
+def _address(text: str) -> Address | None:
     try:
-        return ip_address(host)
+        return ip_address(text)
     except ValueError:
         return None
 

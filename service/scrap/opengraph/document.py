@@ -66,11 +66,12 @@ class Document(NamedTuple):
 def limited(metas: Iterable[Meta], limits: ParseLimits, bound: Bound | None = None) -> tuple[list[Meta], Bound | None]:
     """Returns the metas that are within the limits, in order, and the first limit that was exceeded, if not `bound`."""
     found: list[Meta] = []
+    most, name_chars, value_chars = limits.properties, limits.name_chars, limits.value_chars
     for number, meta in enumerate(metas):
-        if number == limits.properties:
+        if number == most:
             return found, bound or Bound.PROPERTIES
         name, content = meta
-        if len(name) > limits.name_chars or (content is not None and len(content) > limits.value_chars):
+        if len(name) > name_chars or (content is not None and len(content) > value_chars):
             bound = bound or Bound.LENGTH
         else:
             found.append(meta)

@@ -5,6 +5,7 @@ import logging
 import time
 import traceback
 from functools import lru_cache
+from operator import attrgetter
 from typing import Any, Final
 
 import orjson
@@ -17,6 +18,7 @@ from scrap.telemetry.trace import Trace, current_trace
 Fields = dict[str, Any]
 
 PHASES: Final = ("shared_cache", "wait", "dns", "connect", "first_byte", "body", "parse")
+_phases_of: Final = attrgetter(*PHASES)
 # The level of a request's line: failures of the web and of clients are no warnings.
 LEVELS: Final = {outcome: logging.WARNING if outcome.fault is Fault.SERVICE else logging.INFO for outcome in Outcome}
 LEVELS[Outcome.INTERNAL_ERROR] = logging.ERROR
@@ -69,23 +71,28 @@ def _add_request(fields: Fields, event: RequestEnded, queries: bool) -> None:
         "target": target if queries or "?" not in target else without_query(target),
     }
     if event.seconds is not None:
-        fields["seconds"] = round(event.seconds, 6)
+        fields["seconds"] = round(event.seconds * 1e6) / 1e6  # round(…, 6) writes digits, and takes twice as long
     if reason := event.reason:
         fields["reason"], fields["fault"] = reason, reason.fault
     if event.upstream_status is not None:
         fields["upstream_status"] = event.upstream_status
     if fetch := event.fetch:
-        fields |= {phase: round(took, 6) for phase in PHASES if (took := getattr(fetch.timings, phase))}
+        for phase, took in zip(PHASES, _phases_of(fetch.timings), strict=True):
+            if took:
+                fields[phase] = round(took * 1e6) / 1e6
         if fetch.content and fetch.content.truncated:
             fields["truncated"] = True
-        for name in ("fallback_reason", "bound"):
-            if value := getattr(fetch.parse, name, None):
-                fields[name] = value
+        if parse := fetch.parse:
+            if parse.fallback_reason:
+                fields["fallback_reason"] = parse.fallback_reason
+            if parse.bound:
+                fields["bound"] = parse.bound
     if event.internal:
         fields["internal"] = _clip(event.internal if queries else redact_text(event.internal))
-    for name in ("client_address", "user_agent"):
-        if value := getattr(event, name):
-            fields[name] = value
+    if event.client_address:
+        fields["client_address"] = event.client_address
+    if event.user_agent:
+        fields["user_agent"] = event.user_agent
     if event.error is not None:
         fields["exception"] = exception_text(event.error)
 
