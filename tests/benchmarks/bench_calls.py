@@ -6,8 +6,9 @@ Every call of a function, method, property or comprehension below `service/` cou
 coroutine counts once, however often it is resumed. The least of twenty requests on one connection counts, for timers
 run beside them. Ends with 1 where a bar is not met.
 
-From Python 3.12 on it also says how many bytecodes a request takes, of which package or library (sys.monitoring): the
-same number on every machine, however busy. C code is not in it: regular expressions, sockets, JSON.
+From Python 3.12 on it also says how many bytecodes a request takes, of which package or library (sys.monitoring). The
+speed of the machine does not change that number; the version of Python does. C code is not in it: regular expressions,
+sockets, JSON.
 """
 
 import http.client
@@ -65,9 +66,9 @@ def by_package(frames: set[FrameType]) -> dict[str, int]:
 
 
 def by_library(bytecodes: Counter[CodeType]) -> dict[str, int]:
-    """How many there are of each package of the service, and of each library; in a snapshot, for other threads run."""
+    """How many there are of each package of the service, and of each library."""
     found = Counter[str]()
-    for code, count in bytecodes.copy().items():
+    for code, count in bytecodes.copy().items():  # other threads count meanwhile
         package = PACKAGE.match(code.co_filename)
         found[package[1] if package else "generated"] += count  # dataclasses, named tuples
     return dict(found.most_common())
@@ -87,7 +88,7 @@ def main() -> None:
     least = {kind: fewest(found, "calls") for kind, found in requests.items()}
     for kind, calls in least.items():
         print(f"{kind:5} {row(calls)}")
-    for kind, found in requests.items():
+    for kind, found in requests.items() if sys.version_info >= (3, 12) else ():
         print(f"bytecodes of a {kind}: {row(fewest(found, 'bytecodes'))}")
     bars = [(sum(least[kind].values()) <= most, f"a {kind} passes at most {most}") for kind, most in BARS.items()]
     sys.exit(not met(bars))

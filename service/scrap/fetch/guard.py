@@ -1,7 +1,6 @@
 """May this target be fetched? Decided here, without I/O, for every hop; acted on where connections are opened."""
 
 import re
-from functools import lru_cache
 from ipaddress import IPv4Address, IPv6Address, ip_address
 
 from scrap.fetch.addresses import Address, classify
@@ -14,7 +13,6 @@ _REFUSED_SUFFIXES = (".local", ".internal", ".localhost", ".default", ".svc", ".
 # A top-level domain has letters only, or is an internationalized one's A-label (RFC 3696, section 2). What has another
 # last label, as `app.kube-system` and `db.ns1` have, is a name of some network of its own.
 _TOP_LEVEL = re.compile(r"[a-z]+|xn--[a-z0-9-]*[a-z0-9]")
-_LONGEST_ADDRESS = 64  # characters: 45 of the longest IPv6 address, and its zone
 
 
 def literal(host: str) -> Address | None:
@@ -22,15 +20,10 @@ def literal(host: str) -> Address | None:
 
     The URL standard has already turned 0177.0.0.1, 2130706433 and 0x7f.1 into what they mean.
     """
-    if len(host) > _LONGEST_ADDRESS or not (":" in host or host[-1:].isdigit()):
+    if ":" not in host and not host[-1:].isdigit():
         return None
-    return _address(host)
-
-
-@lru_cache(1024)  # pages of one host, and hosts of one provider, have the same addresses
-def _address(text: str) -> Address | None:
     try:
-        return ip_address(text)
+        return ip_address(host)
     except ValueError:
         return None
 

@@ -66,12 +66,11 @@ class Document(NamedTuple):
 def limited(metas: Iterable[Meta], limits: ParseLimits, bound: Bound | None = None) -> tuple[list[Meta], Bound | None]:
     """Returns the metas that are within the limits, in order, and the first limit that was exceeded, if not `bound`."""
     found: list[Meta] = []
-    most, name_chars, value_chars = limits.properties, limits.name_chars, limits.value_chars
     for number, meta in enumerate(metas):
-        if number == most:
+        if number == limits.properties:
             return found, bound or Bound.PROPERTIES
         name, content = meta
-        if len(name) > name_chars or (content is not None and len(content) > value_chars):
+        if len(name) > limits.name_chars or (content is not None and len(content) > limits.value_chars):
             bound = bound or Bound.LENGTH
         else:
             found.append(meta)

@@ -84,13 +84,11 @@ class _Graph:
 
     def fields(self) -> dict[str, Any]:
         """The fields, in the order of docs/json.md; none that is empty."""
-        fields = self._fields
         for plural in _MEDIA.values():
-            if items := fields.get(plural):
-                fields[plural] = list(filter(None, items))
-        links = (item.get("url") or item.get("secure_url") for item in fields.get("images", ()))
-        fields["image"] = next(filter(None, links), None)
-        return {key: fields[key] for key in FIELDS if fields.get(key)}
+            self._fields[plural] = list(filter(None, self._fields.get(plural, ())))
+        links = (item.get("url") or item.get("secure_url") for item in self._fields["images"])
+        self._fields["image"] = next(filter(None, links), None)
+        return {key: value for key in FIELDS if (value := self._fields.get(key))}
 
     def add(self, namespace: str, name: str, content: str) -> None:
         kind, _, rest = name.partition(":")

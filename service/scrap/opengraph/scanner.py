@@ -63,6 +63,7 @@ class Scanner:
         self.charset: Charset | None = None  # unless it was set: the first that a meta declares, or what the end shows
         self.charset_source = "meta"  # unless it was set: "meta", "xml", or "content" where nothing declares it
         self.weight = 0  # bytes that count: how much work it will be to make a document of them
+        self.held = 0  # bytes of memory beside `data`: a copy of what was found
         self._limits = limits
         self._at = 0  # the tokens before were read
         self._next_size = 1  # of the data, at which there is a step to do
@@ -80,11 +81,6 @@ class Scanner:
         self._diverging_at = 0
         self._fallback: FallbackReason | None = None
         self._ending: Iterator[None] = iter(())  # the steps that are left, once no more bytes come
-
-    @property
-    def held(self) -> int:
-        """Bytes of memory beside `data`: a copy of what was found."""
-        return self.weight + len(self._found) * _OBJECTS
 
     @property
     def is_useful(self) -> bool:
@@ -162,15 +158,15 @@ class Scanner:
             assert token  # noqa: S101 - it matches always, if nothing
             self._at = token.end()
             kind = token.lastindex
-            if kind == markup.USUAL_META:
-                self._find(*token.group(kind - 1, kind))
-            elif kind is None:
+            if kind is None:
                 incomplete = end - self._at
                 if incomplete >= markup.LONGEST:
                     self._enter_tag()
                     return end, 0
                 # There may be more of it already; else it is read again when twice as much is there, to stay linear.
                 return end, 0 if end < limit else min(end + (incomplete or 1), self._at + markup.LONGEST)
+            if kind == markup.USUAL_META:
+                self._find(token[kind - 1], token[kind])
             elif kind == markup.SPECIAL:
                 self._special(token[kind - 1].lower(), token[kind])
             else:
@@ -272,16 +268,19 @@ class Scanner:
 
     def _find(self, key: bytes, content: bytes | None) -> None:
         is_usual = len(key) <= _USUAL_KEY and key.isascii()
-        names, card = _usual(key) if is_usual else _read_key(key)
+        names = _usual_names(key) if is_usual else _names(key)
         if not names:
             return
-        size = len(content) if content else 0
-        if content and size > _LONG and b"&" in content:
+        if content and len(content) > _LONG and b"&" in content:
             self._fallback = self._fallback or FallbackReason.LENGTH
         elif len(self._found) <= self._limits.properties:  # one more than is read, so that `limited` sees it
             self._found.append((names if is_usual else key, content))
-            self.weight += len(key) + size
-            self._card |= card
+            size = len(key) + len(content or b"")
+            self.weight += size
+            self.held += size + _OBJECTS
+            if self._card != _CARD:
+                for name in names:
+                    self._card |= 1 if name == "og:title" else 2 * name.startswith("og:")
 
     def _diverge(self, reason: FallbackReason) -> None:
         if reason is FallbackReason.FRAMESET:  # the only one that takes back what came before
@@ -345,15 +344,7 @@ def _names(key: bytes, decode: Callable[[bytes], str] = _latin_1) -> Names:
     return tuple(properties(_value(key, decode)))
 
 
-def _read_key(key: bytes) -> tuple[Names, int]:
-    """Its names, and the bits of a card that they are."""
-    names, card = _names(key), _NO_CARD
-    for name in names:
-        card |= 1 if name == "og:title" else 2 * name.startswith("og:")
-    return names, card
-
-
-_usual = lru_cache(1024)(_read_key)  # of a key in ASCII that is not long
+_usual_names = lru_cache(1024)(_names)  # of a key in ASCII that is not long
 
 
 def _value(written: bytes, decode: Callable[[bytes], str]) -> str:
