@@ -34,7 +34,12 @@ class RequestRecord(logging.LogRecord):
         self.__dict__ = _RECORD | {"levelno": level, "levelname": logging.getLevelName(level)}
         self.args = event.method, event.route, event.status, event.outcome
         self.created = event.ended
-        self.event = event
+        self.event, self.trace = event, current_trace.get()
+
+
+def trace_of(record: logging.LogRecord) -> Trace | None:
+    """The trace of a request's record; of any other, the one that it is logged in."""
+    return record.trace if isinstance(record, RequestRecord) else current_trace.get()
 
 
 def fields_of(record: logging.LogRecord, trace: Trace | None, *, queries: bool) -> Fields:
@@ -115,7 +120,7 @@ class JsonFormatter(logging.Formatter):
         self.queries = queries
 
     def format(self, record: logging.LogRecord) -> str:
-        fields = fields_of(record, current_trace.get(), queries=self.queries)
+        fields = fields_of(record, trace_of(record), queries=self.queries)
         try:
             return orjson.dumps(fields).decode()
         except TypeError:  # a lone surrogate, which UTF-8 cannot encode; JSON's escapes can
@@ -126,7 +131,7 @@ class TextFormatter(JsonFormatter):
     """A line for a person, and those of its traceback; nothing in it can steer a terminal."""
 
     def format(self, record: logging.LogRecord) -> str:
-        fields = fields_of(record, current_trace.get(), queries=self.queries)
+        fields = fields_of(record, trace_of(record), queries=self.queries)
         time, level, event = map(fields.pop, ("time", "level", "event"))
         exception = fields.pop("exception", "")
         if event == "request":

@@ -6,16 +6,17 @@ import os
 import time
 from collections.abc import Callable, Iterator
 from logging.handlers import QueueHandler, QueueListener
-from queue import Empty, SimpleQueue
+from queue import SimpleQueue
 from typing import Any
 
 from scrap.telemetry.closing import close_together
+from scrap.telemetry.log_lines import RequestRecord
 
 Dropped = Callable[[int], None]  # called with the number of lines that were lost; from any thread
 
 
 class LineQueue(QueueHandler):
-    """Queues formatted lines, `limit` at most; `dropped` counts those that do not fit."""
+    """Queues records for their lines, `limit` at most; `dropped` counts those that do not fit."""
 
     queue: SimpleQueue[Any]
 
@@ -23,9 +24,18 @@ class LineQueue(QueueHandler):
         super().__init__(SimpleQueue())  # a Queue deadlocks where a finalizer logs during a put
         self.limit, self.dropped = limit, dropped
 
-    def prepare(self, record: logging.LogRecord) -> str:
-        """Formats a record here, where its trace is known."""
-        return self.format(record) + "\n"
+    def prepare(self, record: logging.LogRecord) -> Any:
+        """What is queued: a request's record as it is; the line of any other, and of an error, which holds frames."""
+        is_complete = isinstance(record, RequestRecord) and record.event.error is None
+        return record if is_complete else self.line_of(record)
+
+    def line_of(self, record: Any) -> str:
+        """The line of what is queued; nothing, and a report on stderr, where it cannot be formatted."""
+        try:
+            return record if isinstance(record, str) else self.format(record) + "\n"
+        except Exception:  # noqa: BLE001 - as logging itself treats an error of a handler
+            self.handleError(record)
+            return ""
 
     def enqueue(self, record: Any) -> None:
         if self.queue.qsize() < self.limit:
@@ -39,25 +49,24 @@ class LineWriter(QueueListener):
 
     def __init__(self, lines: LineQueue, fd: int, interval: float) -> None:
         super().__init__(lines.queue)
-        self._dropped, self._fd, self._interval = lines.dropped, fd, interval
+        self._lines, self._fd, self._interval = lines, fd, interval
 
     def handle(self, record: Any) -> None:
         time.sleep(self._interval)
-        lines = [record]
-        with contextlib.suppress(Empty):
-            while isinstance(line := self.dequeue(block=False), str):
-                lines.append(line)
-            self.enqueue_sentinel()  # it ended the loop: `stop` waits for it
-        data = memoryview("".join(lines).encode("utf-8", "backslashreplace"))
+        records = [record, *(self.dequeue(block=False) for _ in range(self._lines.queue.qsize()))]
+        if None in records:
+            self.enqueue_sentinel()  # it ends the loop: `stop` waits for that
+        text = "".join(self._lines.line_of(each) for each in records if each is not None)
+        data = memoryview(text.encode("utf-8", "backslashreplace"))
         try:
             while data:
                 data = data[os.write(self._fd, data) :]
         except OSError:  # the reader is gone
-            self._dropped(bytes(data).count(b"\n"))
+            self._lines.dropped(bytes(data).count(b"\n"))
 
 
 @contextlib.contextmanager
-def log_queue(fd: int, *, dropped: Dropped, limit: int = 8192, interval: float = 0.05) -> Iterator[LineQueue]:
+def log_queue(fd: int, *, dropped: Dropped, limit: int = 4096, interval: float = 0.05) -> Iterator[LineQueue]:
     """A handler that writes to a file descriptor, with `limit` lines queued at most."""
     lines = LineQueue(limit, dropped)
     (writer := LineWriter(lines, fd, interval)).start()

@@ -8,11 +8,14 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import AbstractContextManager
+from dataclasses import replace
 
 import pytest
 
 from scrap.telemetry import log_queue
+from scrap.telemetry.log_lines import RequestRecord
 from scrap.telemetry.log_queue import LineQueue
+from tests.unit.telemetry.events import ENDED, FAILED
 
 
 class Pipe:
@@ -27,7 +30,7 @@ class Pipe:
         with self._lock:
             self.lost += lines
 
-    def queue(self, *, limit: int = 8192, interval: float = 0.0) -> AbstractContextManager[LineQueue]:
+    def queue(self, *, limit: int = 4096, interval: float = 0.0) -> AbstractContextManager[LineQueue]:
         return log_queue(self.fd, dropped=self.dropped, limit=limit, interval=interval)
 
     @contextlib.contextmanager
@@ -122,6 +125,41 @@ def test_closing_writes_what_waits(count: int) -> None:
         for _ in range(count):
             say(lines, "x")
     assert received == b"x\n" * count
+
+
+def test_the_writer_formats_a_request_and_the_logging_thread_all_else() -> None:
+    """So an error's traceback, and the frames that it holds, do not wait behind a slow reader."""
+    pipe = Pipe()
+    threads: list[str] = []
+
+    class Formatter(logging.Formatter):
+        def format(self, record: logging.LogRecord) -> str:
+            threads.append(threading.current_thread().name)
+            return super().format(record)
+
+    mine = threading.current_thread().name
+    with pipe.read() as received, pipe.queue(interval=0.2) as lines:
+        lines.setFormatter(Formatter("%(message)s"))
+        lines.handle(RequestRecord(ENDED))
+        lines.handle(RequestRecord(replace(FAILED, error=RuntimeError())))
+        say(lines, "text")
+        assert threads == [mine, mine]
+    assert len(threads) == 3
+    assert mine not in threads[2:]
+    assert [line.split()[-1] for line in received.splitlines()] == [b"ok", b"upstream_error", b"text"]
+
+
+def test_a_record_that_cannot_be_formatted_costs_its_own_line(capfd: pytest.CaptureFixture[str]) -> None:
+    pipe = Pipe()
+    broken = RequestRecord(ENDED)
+    broken.args = ("one of four",)
+    with pipe.read() as received, pipe.queue() as lines:
+        say(lines, "before")
+        lines.handle(broken)
+        lines.handle(logging.makeLogRecord({"msg": "%d", "args": ("x",)}))
+        say(lines, "after")
+    assert received == b"before\nafter\n"
+    assert capfd.readouterr().err.count("--- Logging error ---") == 2
 
 
 class Finalized:

@@ -259,7 +259,7 @@ OF_EACH = 10_000  # hosts, paths and methods
 
 
 def test_a_flood_of_names_moves_no_series_and_a_log_that_nobody_reads_costs_no_call() -> None:
-    with running.service(is_read=False) as service:  # the pipe holds 64 KiB, the queue 8,192 lines
+    with running.service(is_read=False) as service:  # the pipe holds 64 KiB, the queue 4,096
         flood(service, 0, 100)
         eventually(lambda: malformed(service))
         series = len(scrape(service).splitlines())

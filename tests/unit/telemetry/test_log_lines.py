@@ -22,6 +22,7 @@ ANYTHING = st.text(st.characters(exclude_categories=()))  # lone surrogates and 
 
 
 def formatted(formatter: logging.Formatter, made: logging.LogRecord, trace: Trace | None = None) -> str:
+    vars(made)["trace"] = trace  # a request's record had it when it was made
     token = current_trace.set(trace)
     try:
         return formatter.format(made)
