@@ -140,8 +140,9 @@ class FetchedPage:
         finally:
             self._feed = self._done = self._response.on_data = self.navigation.deadline.stop = None
             ended = perf_counter()
-            if self._asked:
+            if self._asked:  # it ended before its turn, which comes to nothing
                 timings.wait += ended - self._asked
+                self._asked = 0.0
             self._seconds += ended - started - (timings.wait + timings.parse - before)
 
     def _pump(self, *, is_turn: bool = False) -> None:
@@ -181,7 +182,7 @@ class FetchedPage:
         return True
 
     def _on_turn(self) -> None:
-        if self._feed is not None:
+        if self._feed is not None and self._asked:
             self.navigation.summary.timings.wait += perf_counter() - self._asked
             self._asked = 0.0
             self._pump(is_turn=True)
