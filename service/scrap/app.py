@@ -13,7 +13,7 @@ from socket import socket
 from typing import Any, NamedTuple
 
 from scrap import __version__, admission, api, api_docs, cache, clients, fetch, opengraph, telemetry, web
-from scrap.cache import freshness, remote
+from scrap.cache import freshness
 from scrap.errors import ScrapError
 from scrap.events import BackgroundFailed, Emit, Handlers, ignore
 from scrap.explanation import Explainer
@@ -57,9 +57,11 @@ async def build_components(settings: Settings, emit: Emit = ignore) -> AsyncIter
         fetcher = fetch.Fetcher(limits=fetching, policy=settings[fetch.EgressPolicy], emit=emit, turns=turns)
         stack.push_async_callback(fetcher.aclose)
         try:
-            previews = cache.Cache(settings[cache.CacheLimits], settings[remote.Remote], emit=emit)
+            previews = cache.Cache(settings[cache.CacheLimits], settings[cache.SharedSettings], emit=emit)
         except ValueError:  # its message may hold a piece of the password
-            raise SettingError(f"{variables(remote.Remote, 'url')} is no redis://, rediss:// or unix:// URL") from None
+            raise SettingError(
+                f"{variables(cache.SharedSettings, 'url')} is no redis://, rediss:// or unix:// URL"
+            ) from None
         previews.start()
         stack.push_async_callback(previews.aclose)
         cpu_usage = admission.CPUUsage(limit=admission.CPULimit().read)

@@ -15,7 +15,7 @@ from typing import Any, TypeVar, cast
 import click
 
 from scrap import admission, api, cache, clients, fetch, telemetry
-from scrap.cache import freshness, remote
+from scrap.cache import freshness
 from scrap.telemetry.sentry import SentrySettings
 from scrap.web import PageSettings
 
@@ -226,10 +226,10 @@ GROUPS: Mapping[str, tuple[Setting, ...]] = {
     "Cache": (
         Setting("cache-bytes", cache.CacheLimits, "memory", _NONE_OR_MORE,
                 "Bytes of memory for responses, about 2 KB each; less means more fetches. 0 keeps none."),
-        Setting("cache-url", remote.Remote, "url", click.STRING,
+        Setting("cache-url", cache.SharedSettings, "url", click.STRING,
                 "A Valkey or Redis server that replicas share: redis://, rediss:// or unix://; empty "
                 "for none.", secret=True),
-        Setting("cache-timeout", remote.Remote, "timeout", _POSITIVE,
+        Setting("cache-timeout", cache.SharedSettings, "timeout", _POSITIVE,
                 "Seconds that a look-up in it may add to a request; a slower server counts as unavailable."),
         Setting("cache-min", freshness.FreshnessPolicy, "minimum", _SECONDS,
                 "Seconds that a preview is fresh at least, no-store included; 0 obeys every page's headers exactly."),

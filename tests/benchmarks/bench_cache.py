@@ -21,11 +21,10 @@ import uvloop
 from redis.asyncio import Redis
 
 from scrap.admission import Admission, AdmissionLimits
-from scrap.cache import Cache, CacheLimits
+from scrap.cache import Cache, CacheLimits, SharedSettings
 from scrap.cache.entry import decode, encode, preview
 from scrap.cache.flight import Flights
 from scrap.cache.freshness import Freshness, FreshnessPolicy, of_page
-from scrap.cache.remote import Remote
 from scrap.errors import Outcome
 from scrap.events import ignore
 
@@ -59,7 +58,7 @@ async def duel(name: str, ours: Work, theirs: Work, times: int, rounds: int) -> 
 
 
 async def memory(rounds: int) -> None:
-    cache = Cache(CacheLimits(), Remote(), emit=ignore)
+    cache = Cache(CacheLimits(), SharedSettings(), emit=ignore)
     plain = dict.fromkeys(KEYS, ENTRY)
     for key in KEYS:
         cache.put(key, ENTRY)
@@ -183,7 +182,7 @@ async def server() -> AsyncIterator[str]:
 
 async def shared(rounds: int) -> None:
     async with server() as url:
-        cache = Cache(CacheLimits(memory=0), Remote(url, retry_first=0.01, retry_last=0.05), emit=ignore)
+        cache = Cache(CacheLimits(memory=0), SharedSettings(url, retry_first=0.01, retry_last=0.05), emit=ignore)
         cache.start()
         client = Redis.from_url(url, protocol=2)
         async with asyncio.timeout(10):

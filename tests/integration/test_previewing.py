@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from scrap import admission, cache, opengraph, preview, urls
-from scrap.cache import freshness, remote
+from scrap.cache import freshness
 from scrap.errors import Outcome, Reason
 from scrap.events import Emit, Event, FetchEnded, TargetBlocked, ignore
 from scrap.fetch import EgressPolicy, Fetcher, FetchLimits
@@ -51,7 +51,7 @@ async def new_previewer(
     fetcher = Fetcher(limits=limits, policy=LOOPBACK, emit=emit)
     made = Previewer(
         fetcher=fetcher,
-        cache=cache.Cache(cache.CacheLimits(), remote.Remote(), emit=ignore, clock=clock),
+        cache=cache.Cache(cache.CacheLimits(), cache.SharedSettings(), emit=ignore, clock=clock),
         freshness=freshness.FreshnessPolicy(),
         admission=slots or admission.Admission(admission_limits),
         parsing=opengraph.ParseLimits(),

@@ -12,8 +12,10 @@ from typing import NamedTuple
 
 from scrap.cache.entry import Entry, EntryState, failed_or_stale
 from scrap.cache.memory import Memory
-from scrap.cache.remote import Remote
+from scrap.cache.shared_settings import SharedSettings
 from scrap.events import Emit
+
+__all__ = ["Cache", "CacheLimits", "Hit", "SharedSettings"]
 
 # The label value of each state.
 _STATES = {EntryState.FRESH: "fresh", EntryState.STALE: "stale", EntryState.HELD: "stale", None: "miss"}
@@ -33,17 +35,17 @@ class Hit(NamedTuple):
 
 
 class Cache:
-    """Two levels of entries, keyed by `Target.key`; raises ValueError where `remote.url` cannot be read."""
+    """Two levels of entries, keyed by `Target.key`; raises ValueError where `shared.url` cannot be read."""
 
     def __init__(
-        self, limits: CacheLimits, remote: Remote, *, emit: Emit, clock: Callable[[], float] = time.time
+        self, limits: CacheLimits, shared: SharedSettings, *, emit: Emit, clock: Callable[[], float] = time.time
     ) -> None:
         self.memory = Memory(limits.memory)
         self._shared = None
-        if remote.url:
+        if shared.url:
             from scrap.cache.shared import Shared  # noqa: PLC0415 - redis-py slows down no start without a shared level
 
-            self._shared = Shared(remote, emit=emit)
+            self._shared = Shared(shared, emit=emit)
         # How many entries were sent to the shared level, by result.
         self.shared_writes: Mapping[tuple[str, ...], int] = self._shared.writes if self._shared else {}
         self._clock = clock

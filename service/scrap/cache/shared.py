@@ -17,7 +17,8 @@ from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
 
 from scrap.cache.entry import VERSION, Entry, decode, encode
-from scrap.cache.remote import Remote, SharedCacheErrorKind
+from scrap.cache.shared_errors import SharedCacheErrorKind
+from scrap.cache.shared_settings import SharedSettings
 from scrap.events import Emit, SharedCacheFailed
 
 T = TypeVar("T")
@@ -42,21 +43,21 @@ class Shared:
         writes: how many entries were to be stored, by result: "stored", or the kind of the failure.
     """
 
-    def __init__(self, remote: Remote, *, emit: Emit) -> None:
+    def __init__(self, settings: SharedSettings, *, emit: Emit) -> None:
         self.up = False
         self.writes: dict[tuple[str, ...], int] = dict.fromkeys(zip((_STORED, *SharedCacheErrorKind)), 0)
-        self._remote = remote
+        self._settings = settings
         self._emit = emit
         self._client = Redis.from_url(
-            remote.url,
+            settings.url,
             socket_timeout=None,  # `_execute` limits the whole; a limit of each read and write costs a third more
-            socket_connect_timeout=remote.timeout,
+            socket_connect_timeout=settings.timeout,
             retry=Retry(NoBackoff(), 0),  # `_watch` tries again
             protocol=2,  # no handshake; proxies and old servers speak it, too
             driver_info=None,
         )
-        self._reads: asyncio.Queue[tuple[str, asyncio.Future[bytes]]] = asyncio.Queue(remote.backlog)
-        self._writes: asyncio.Queue[tuple[str, Entry, float]] = asyncio.Queue(remote.backlog)
+        self._reads: asyncio.Queue[tuple[str, asyncio.Future[bytes]]] = asyncio.Queue(settings.backlog)
+        self._writes: asyncio.Queue[tuple[str, Entry, float]] = asyncio.Queue(settings.backlog)
         self._down = asyncio.Event()
         self._down.set()
         self._pause = 0.0  # until the next try
@@ -73,11 +74,11 @@ class Shared:
         await self._client.aclose()
 
     async def get(self, key: str) -> Entry | None:
-        """The entry that some replica stored, or None; while the level is not `up`, after all of `Remote.timeout`."""
+        """The entry that some replica stored, or None; while the level is not `up`, after the whole timeout."""
         value: asyncio.Future[bytes] = asyncio.get_running_loop().create_future()
         try:
             self._reads.put_nowait((_name(key), value))
-            async with asyncio.timeout(self._remote.timeout):
+            async with asyncio.timeout(self._settings.timeout):
                 data = await value
         except asyncio.QueueFull:
             self._report(SharedCacheErrorKind.BACKLOG)
@@ -85,14 +86,14 @@ class Shared:
         except TimeoutError:
             self._fail(SharedCacheErrorKind.TIMEOUT)
             return None
-        entry = decode(key, data) if len(data) <= self._remote.value_bytes else None
+        entry = decode(key, data) if len(data) <= self._settings.value_bytes else None
         if entry is None and data:
             self._report(SharedCacheErrorKind.ENTRY)
         return entry
 
     def put(self, key: str, entry: Entry, ttl: float) -> None:
         """Stores an entry for `ttl` seconds, soon or never."""
-        if not self.up or entry.size > self._remote.value_bytes:
+        if not self.up or entry.size > self._settings.value_bytes:
             return
         try:
             self._writes.put_nowait((key, entry, ttl))
@@ -103,7 +104,7 @@ class Shared:
     async def _read(self) -> None:
         while True:
             reads = await _batch(self._reads)
-            end = self._remote.value_bytes  # a byte more than an entry; a foreign value may be half a gigabyte
+            end = self._settings.value_bytes  # a byte more than an entry; a foreign value may be half a gigabyte
             replies = await self._execute([("GETRANGE", name, 0, end) for name, _ in reads])
             for (_, value), reply in zip(reads, replies, strict=True):
                 if not value.done():
@@ -123,7 +124,7 @@ class Shared:
         pipeline = self._client.pipeline(transaction=False)
         for command in commands:
             pipeline.execute_command(*command)
-        async with asyncio.timeout(self._remote.timeout):
+        async with asyncio.timeout(self._settings.timeout):
             return await pipeline.execute(raise_on_error=False)
 
     async def _execute(self, commands: list[tuple[str | bytes | int, ...]]) -> list[Any]:
@@ -133,7 +134,7 @@ class Shared:
         except Exception as error:  # noqa: BLE001 - whatever it is, it is counted by its kind
             self._fail(kind := _kind(error))
             return [kind] * len(commands)
-        self._pause = self._remote.retry_first  # it works, and not only when it is tried
+        self._pause = self._settings.retry_first  # it works, and not only when it is tried
         replies = [_kind(reply) if isinstance(reply, Exception) else reply for reply in replies]
         for reply in replies:
             if isinstance(reply, SharedCacheErrorKind):
@@ -148,7 +149,7 @@ class Shared:
         while True:
             await self._down.wait()
             await asyncio.sleep(self._pause * random.uniform(0.8, 1.2))  # noqa: S311 - replicas do not return at once
-            self._pause = min(max(self._remote.retry_first, 2 * self._pause), self._remote.retry_last)
+            self._pause = min(max(self._settings.retry_first, 2 * self._pause), self._settings.retry_last)
             try:
                 replies = await self._send([("PING",), ("GETRANGE", _name(""), 0, 0)])
             except Exception as error:  # noqa: BLE001 - as above

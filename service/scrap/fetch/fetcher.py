@@ -12,10 +12,10 @@ from scrap.fetch.connect import Connector
 from scrap.fetch.cookies import Jar
 from scrap.fetch.deadline import Deadline
 from scrap.fetch.egress_policy import EgressPolicy
-from scrap.fetch.host_slots import HostSlots
 from scrap.fetch.limits import FetchLimits
 from scrap.fetch.lookup import AddressLookup
 from scrap.fetch.page import FetchedPage, Navigation
+from scrap.fetch.per_host_limit import PerHostLimit
 from scrap.fetch.refusals import Refusals
 from scrap.fetch.resolver import Resolve, Resolver
 from scrap.fetch.response import UpstreamResponse
@@ -52,7 +52,7 @@ class Fetcher:
         self._own_resolver = Resolver(limits.resolver_threads, policy.hosts)
         self._lookup = AddressLookup(policy, emit, resolve or self._own_resolver)
         self._connector = Connector(ConnectionResources(limits, self._turns), ssl_context or tls.context())
-        self._slots = HostSlots(limits)
+        self._per_host = PerHostLimit(limits)
         self._refusals = Refusals(limits)
         self._languages = policy.accept_language
         self._fields = policy.request_fields()
@@ -77,7 +77,7 @@ class Fetcher:
             response = await self._get(target, cookie, navigation, previous)
             try:
                 if 200 <= response.status < 300:
-                    page = FetchedPage(response, self._slots, self._limits, self._turns, navigation)
+                    page = FetchedPage(response, self._per_host, self._limits, self._turns, navigation)
                     if page.is_unknown:
                         await page.look()
                     return page
@@ -120,7 +120,7 @@ class Fetcher:
         timings, started = summary.timings, perf_counter()
         if previous is None:
             try:
-                await self._slots.take(target.host)
+                await self._per_host.take(target.host)
             finally:
                 timings.wait += perf_counter() - started
         hop = Hop(target.host, target.port, target.href, time())
@@ -145,7 +145,7 @@ class Fetcher:
         except BaseException as error:
             if response is not None:
                 response.abort()
-            self._slots.give_back(target.host)
+            self._per_host.give_back(target.host)
             phase = None if deadline.exceeded is Reason.TIMEOUT_TOTAL else deadline.exceeded
             hop.reason = error.reason if isinstance(error, ScrapError) else phase
             if isinstance(error, Blocked):
@@ -201,4 +201,4 @@ class Fetcher:
     def _close(self, response: UpstreamResponse) -> None:
         """Ends a response's connection at once, and gives the host's slot back."""
         response.abort()
-        self._slots.give_back(response.target.host)
+        self._per_host.give_back(response.target.host)

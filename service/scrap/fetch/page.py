@@ -15,8 +15,8 @@ from scrap.fetch import media
 from scrap.fetch.coding import ContentDecoder
 from scrap.fetch.cookies import Jar
 from scrap.fetch.deadline import Deadline
-from scrap.fetch.host_slots import HostSlots
 from scrap.fetch.limits import FetchLimits
+from scrap.fetch.per_host_limit import PerHostLimit
 from scrap.fetch.redirects import refreshed
 from scrap.fetch.response import UpstreamResponse
 from scrap.refresh import Refresh
@@ -52,7 +52,7 @@ class FetchedPage:
     """
 
     def __init__(
-        self, response: UpstreamResponse, slots: HostSlots, limits: FetchLimits, turns: Turns, navigation: Navigation
+        self, response: UpstreamResponse, slots: PerHostLimit, limits: FetchLimits, turns: Turns, navigation: Navigation
     ) -> None:
         header = media.read(response.fields.get(b"content-type", ()))
         self.target = response.target  # where it was found, after all redirects

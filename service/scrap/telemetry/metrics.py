@@ -20,7 +20,7 @@ from prometheus_client.registry import Collector
 from scrap import events
 from scrap.admission import Admission, CPUUsage
 from scrap.cache import Cache
-from scrap.cache.remote import SharedCacheErrorKind
+from scrap.cache.shared_errors import SharedCacheErrorKind
 from scrap.errors import Outcome, Reason
 from scrap.fetch.verdict import GuardVerdict
 from scrap.opengraph.document import Bound, FallbackReason

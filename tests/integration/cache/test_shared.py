@@ -12,10 +12,9 @@ from typing import cast
 import orjson
 import pytest
 
-from scrap.cache import Cache, CacheLimits, Hit
+from scrap.cache import Cache, CacheLimits, Hit, SharedSettings
 from scrap.cache.entry import Entry, EntryState, encode, failure, preview
 from scrap.cache.freshness import Freshness, FreshnessPolicy
-from scrap.cache.remote import Remote
 from scrap.cache.shared import _name
 from scrap.errors import Outcome, Reason, UpstreamError
 from scrap.events import Event, SharedCacheFailed
@@ -27,9 +26,9 @@ KEY = "https://example.com/somebody/secret"
 class Replica:
     """A cache with its events, as one replica of the service has it."""
 
-    def __init__(self, remote: Remote) -> None:
+    def __init__(self, settings: SharedSettings) -> None:
         self.events: list[Event] = []
-        self.cache = Cache(CacheLimits(), remote, emit=self.events.append)
+        self.cache = Cache(CacheLimits(), settings, emit=self.events.append)
 
     @property
     def up(self) -> bool:
@@ -46,8 +45,10 @@ class Replica:
 
 @asynccontextmanager
 async def replica(url: str, *, patience: float = 2.0, backlog: int = 1024, up: bool = True) -> AsyncIterator[Replica]:
-    remote = Remote(url, timeout=patience, retry_first=0.01, retry_last=0.05, value_bytes=100_000, backlog=backlog)
-    made = Replica(remote)
+    settings = SharedSettings(
+        url, timeout=patience, retry_first=0.01, retry_last=0.05, value_bytes=100_000, backlog=backlog
+    )
+    made = Replica(settings)
     made.cache.start()
     try:
         if up:

@@ -16,7 +16,7 @@ import pytest
 from scrap import urls
 from scrap.errors import DeadlineExceeded, Overloaded, Reason, UpstreamError
 from scrap.fetch import EgressPolicy, FetchLimits, exhaustion, resolver
-from scrap.fetch.host_slots import HostSlots
+from scrap.fetch.per_host_limit import PerHostLimit
 from scrap.fetch.resolver import Resolver
 from scrap.fetch.response import UpstreamResponse
 from scrap.fetch.socket_reader import ConnectionResources
@@ -238,33 +238,33 @@ async def test_threads_are_as_many_as_names_at_once(monkeypatch: pytest.MonkeyPa
 # Slots of a host.
 
 
-async def _cancelled_while_waiting(slots: HostSlots) -> None:
-    waiting = asyncio.create_task(slots.take("host"))
+async def _cancelled_while_waiting(per_host: PerHostLimit) -> None:
+    waiting = asyncio.create_task(per_host.take("host"))
     await asyncio.sleep(0)
     waiting.cancel()
     await asyncio.gather(waiting, return_exceptions=True)
-    slots.give_back("host")
+    per_host.give_back("host")
 
 
-async def _cancelled_as_it_is_handed_over(slots: HostSlots) -> None:
-    waiting = asyncio.create_task(slots.take("host"))
+async def _cancelled_as_it_is_handed_over(per_host: PerHostLimit) -> None:
+    waiting = asyncio.create_task(per_host.take("host"))
     await asyncio.sleep(0)
-    slots.give_back("host")
+    per_host.give_back("host")
     waiting.cancel()
     await asyncio.gather(waiting, return_exceptions=True)
 
 
-async def _nobody_waits(slots: HostSlots) -> None:
-    slots.give_back("host")
+async def _nobody_waits(per_host: PerHostLimit) -> None:
+    per_host.give_back("host")
 
 
 @pytest.mark.parametrize("end", [_cancelled_while_waiting, _cancelled_as_it_is_handed_over, _nobody_waits])
-async def test_slot_of_a_host_is_not_lost(end: Callable[[HostSlots], Awaitable[None]]) -> None:
-    slots = HostSlots(FetchLimits(per_host=1, per_host_waiting=1))
-    await slots.take("host")
-    await end(slots)
+async def test_slot_of_a_host_is_not_lost(end: Callable[[PerHostLimit], Awaitable[None]]) -> None:
+    per_host = PerHostLimit(FetchLimits(per_host=1, per_host_waiting=1))
+    await per_host.take("host")
+    await end(per_host)
     async with asyncio.timeout(1):
-        await slots.take("host")
+        await per_host.take("host")
 
 
 @pytest.mark.parametrize("what", ["guard", "look-up", "connection", "answer", "thread", "descriptor", "cancelled"])

@@ -5,10 +5,9 @@ import sys
 
 import pytest
 
-from scrap.cache import Cache, CacheLimits, Hit
+from scrap.cache import Cache, CacheLimits, Hit, SharedSettings
 from scrap.cache.entry import OVERHEAD, Entry, EntryState, failure, preview
 from scrap.cache.freshness import Freshness, FreshnessPolicy
-from scrap.cache.remote import Remote
 from scrap.errors import InvalidURL, Outcome, Overloaded, Reason, UpstreamError
 from scrap.events import Event, ignore
 from tests.clock import Clock
@@ -22,7 +21,7 @@ class Kit:
     def __init__(self) -> None:
         self.clock = Clock(1_800_000_000.0)
         self.events: list[Event] = []
-        self.cache = Cache(CacheLimits(memory=10_000), Remote(), emit=self.events.append, clock=self.clock)
+        self.cache = Cache(CacheLimits(memory=10_000), SharedSettings(), emit=self.events.append, clock=self.clock)
 
     def page(self, body: bytes = b"{}") -> Entry:
         return preview(body, Outcome.OK, Freshness(100, 50, 500), now=self.clock.now)
@@ -116,8 +115,8 @@ def test_redis_is_imported_only_where_it_is_wanted() -> None:
 
 def test_a_bad_url_is_refused_at_the_start() -> None:
     with pytest.raises(ValueError, match="scheme"):
-        Cache(CacheLimits(), Remote(url="http://localhost/"), emit=ignore)
+        Cache(CacheLimits(), SharedSettings(url="http://localhost/"), emit=ignore)
 
 
 def test_the_password_is_not_shown() -> None:
-    assert "secret" not in repr(Remote(url="redis://:secret@localhost/"))
+    assert "secret" not in repr(SharedSettings(url="redis://:secret@localhost/"))

@@ -12,8 +12,8 @@ from scrap import urls
 from scrap.events import FetchEnded
 from scrap.fetch import Deadline, FetchedPage, FetchLimits, Wants
 from scrap.fetch.cookies import Jar
-from scrap.fetch.host_slots import HostSlots
 from scrap.fetch.page import Navigation
+from scrap.fetch.per_host_limit import PerHostLimit
 from scrap.fetch.response import UpstreamResponse
 from scrap.fetch.socket_reader import ConnectionResources
 from scrap.turns import Turns
@@ -41,7 +41,7 @@ async def page_of(head: bytes, turns: Turns, deadline: Deadline) -> tuple[Upstre
     response = UpstreamResponse(target, ConnectionResources(limits, turns))
     response.connection_made(PausableSocket())
     response.receive(memoryview(b"HTTP/1.1 200 OK\r\n" + head + b"\r\n"))
-    slots = HostSlots(limits)
+    slots = PerHostLimit(limits)
     await slots.take(target.host)
     return response, FetchedPage(response, slots, limits, turns, Navigation(FetchEnded(), deadline, Jar(limits)))
 

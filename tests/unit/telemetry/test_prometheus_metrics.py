@@ -8,7 +8,7 @@ from prometheus_client.openmetrics.parser import text_string_to_metric_families 
 
 from scrap.cache.entry import failure
 from scrap.cache.freshness import FreshnessPolicy
-from scrap.cache.remote import SharedCacheErrorKind
+from scrap.cache.shared_errors import SharedCacheErrorKind
 from scrap.errors import Outcome, Reason, ScrapError
 from scrap.events import Content, Event, FetchEnded, Hop, RequestStarted, Timings
 from scrap.fetch.verdict import GuardVerdict

@@ -6,11 +6,11 @@ import pytest
 
 from scrap.errors import Overloaded
 from scrap.fetch import FetchLimits
-from scrap.fetch.host_slots import HostSlots
+from scrap.fetch.per_host_limit import PerHostLimit
 
 
 async def test_slots_are_handed_over_in_order() -> None:
-    slots = HostSlots(FetchLimits(per_host=1, per_host_waiting=2))
+    slots = PerHostLimit(FetchLimits(per_host=1, per_host_waiting=2))
     order: list[int] = []
 
     async def visit(number: int) -> None:
@@ -29,9 +29,9 @@ async def test_slots_are_handed_over_in_order() -> None:
     assert order == [1, 2]
 
 
-async def waiting() -> tuple[HostSlots, asyncio.Task[None], asyncio.Task[None]]:
+async def waiting() -> tuple[PerHostLimit, asyncio.Task[None], asyncio.Task[None]]:
     """One slot, which is taken, and two that wait for it, in their order."""
-    slots = HostSlots(FetchLimits(per_host=1))
+    slots = PerHostLimit(FetchLimits(per_host=1))
     await slots.take("host")
     first, second = (asyncio.create_task(slots.take("host")) for _ in range(2))
     await asyncio.sleep(0)

@@ -1,11 +1,10 @@
-"""Where the shared level is, what it may cost, and what of it may fail."""
+"""Where the shared level is, and what it may cost."""
 
 from dataclasses import dataclass, field
-from enum import StrEnum
 
 
 @dataclass(frozen=True, slots=True)
-class Remote:
+class SharedSettings:
     """A Valkey or Redis server that replicas share. scrap works without it, and goes on when it is slow or down."""
 
     # redis://[user:password@]host:port/db, rediss:// for TLS, unix:///path?db=n; empty: no shared level. Certificates
@@ -22,15 +21,3 @@ class Remote:
     value_bytes: int = 256 * 1024
     # Look-ups, and writes, that may wait for the connection. More are dropped: a look-up is a miss, a write is lost.
     backlog: int = 1024
-
-
-class SharedCacheErrorKind(StrEnum):
-    TIMEOUT = "timeout"  # no reply in time
-    CONNECTION = "connection"  # refused, reset, closed, or still loading its data
-    AUTH = "auth"  # the password or its permissions
-    OUT_OF_MEMORY = "out_of_memory"  # the server is full, and evicts nothing
-    READ_ONLY = "read_only"  # the server is a replica
-    REFUSED = "refused"  # one command for another reason: a value of another type, a disk that is full
-    PROTOCOL = "protocol"  # not the server we expect
-    BACKLOG = "backlog"  # more commands than `Remote.backlog`
-    ENTRY = "entry"  # a value that is no entry

@@ -6,7 +6,7 @@ from scrap.errors import Overloaded, Reason
 from scrap.fetch.limits import FetchLimits
 
 
-class HostSlots:
+class PerHostLimit:
     """Slots for simultaneous fetches from one host; a host without a fetch takes no memory."""
 
     def __init__(self, limits: FetchLimits) -> None:
