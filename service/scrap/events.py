@@ -8,7 +8,7 @@ page.
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Final
 
 from scrap.errors import Outcome, Reason
 
@@ -24,6 +24,10 @@ class Timings:
     body: float = 0.0
     parse: float = 0.0
     shared_cache: float = 0.0  # the look-up in the shared level of the cache
+
+
+PHASES: Final = ("shared_cache", "wait", "dns", "connect", "first_byte", "body", "parse")
+HOP_PHASES: Final = ("dns", "connect", "first_byte")  # those that each hop has
 
 
 @dataclass(slots=True)

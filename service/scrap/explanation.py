@@ -17,7 +17,7 @@ from scrap.cache.disconnect import Disconnect
 from scrap.cache.entry import Entry
 from scrap.cache.flight import Flights
 from scrap.errors import Outcome, Overloaded
-from scrap.events import Emit, FetchEnded
+from scrap.events import HOP_PHASES, PHASES, Emit, FetchEnded
 from scrap.fetch import FetchedPage
 from scrap.preview import MISS, Preview, Previewer
 from scrap.urls import Target
@@ -44,8 +44,8 @@ WHY = {
 _ONCE = frozenset(f"og:{name}" for name in ("title", "type", "url", "description", "site_name", "locale", "determiner"))
 _LINKS = re.compile(r"og:(?:url|(?:image|video|audio)(?::url|:secure_url)?)")
 _SCHEME = re.compile(r"[a-z][a-z0-9+.-]*:", re.IGNORECASE)
-_PHASES = ("wait", "dns", "connect", "first_byte", "body", "parse")
-_HOP = ("url", "status", "reason", "dns", "connect", "first_byte")
+_HOP = ("url", "status", "reason", *HOP_PHASES)
+_PHASES = tuple(phase for phase in PHASES if phase != "shared_cache")  # the page is fetched whatever that has
 
 Object = dict[str, Any]
 Found = tuple[str, int | None]  # a warning, and the number of its property

@@ -98,7 +98,7 @@ class Previewer:
 
         `no_cache`: the client wants none that was made before its request, as far as that is allowed (`_is_due`).
         """
-        hit = self.cache.peek(target.key)
+        hit = self.cache.from_memory(target.key)
         if hit is None or (no_cache and self._is_due(hit)):
             return None
         if hit.state is EntryState.STALE:
@@ -107,7 +107,7 @@ class Previewer:
 
     def knows(self, target: Target) -> bool:
         """Whether a request needs no fetch of its own: the preview is in the cache, or under way."""
-        return self.cache.has(target.key) or target.key in self._flights
+        return self.cache.in_memory(target.key) or target.key in self._flights
 
     async def make(self, target: Target, disconnect: Disconnect | None = None, *, no_cache: bool = False) -> Preview:
         """Fetches a page and parses its Open Graph, or joins the fetch that is under way; for `no_cache`, see `peek`.
@@ -128,11 +128,11 @@ class Previewer:
 
         Returns the preview, or the failure, which is cached as that of `make` is, and what the caches had.
         """
-        hit, summary = self.cache.peek(target.key), FetchEnded()
+        hit, summary = self.cache.from_memory(target.key), FetchEnded()
         try:
             with Deadline(self.deadline) as deadline:
                 if hit is None and not self.admission.is_full:
-                    hit = await self.cache.get(target.key)
+                    hit = await self.cache.from_shared(target.key)
                 preview = await self._fetch(target, summary, deadline, look)
         except ScrapError as error:
             preview = self._failure(error, summary)
@@ -161,7 +161,7 @@ class Previewer:
                 # A rejection does not wait for another server.
                 if self.cache.shared_up and not self.admission.is_full:
                     asked = time.perf_counter()
-                    hit = await self.cache.get(target.key)
+                    hit = await self.cache.from_shared(target.key)
                     summary.timings.shared_cache = time.perf_counter() - asked
                 if hit and hit.state:
                     is_stale = only_fresh and hit.state is EntryState.STALE

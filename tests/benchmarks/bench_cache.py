@@ -63,8 +63,8 @@ async def memory(rounds: int) -> None:
     for key in KEYS:
         cache.put(key, ENTRY)
 
-    async def peek(times: int) -> None:
-        look = cache.peek
+    async def from_memory(times: int) -> None:
+        look = cache.from_memory
         for _ in range(times // len(KEYS)):
             for key in KEYS:
                 look(key)
@@ -83,7 +83,7 @@ async def memory(rounds: int) -> None:
         for number in range(times):
             plain[KEYS[number % len(KEYS)]] = ENTRY
 
-    await duel("peek, a fresh hit / dict.get", peek, get, 100_000, rounds)
+    await duel("from_memory, a fresh hit / dict.get", from_memory, get, 100_000, rounds)
     await duel("put / a dict's", put, store, 20_000, rounds)
 
 
@@ -194,7 +194,7 @@ async def shared(rounds: int) -> None:
 
         async def one_by_one(times: int) -> None:
             for number in range(times):
-                assert await cache.get(KEYS[number]) is not None
+                assert await cache.from_shared(KEYS[number]) is not None
 
         async def theirs(times: int) -> None:
             for number in range(times):
@@ -202,7 +202,7 @@ async def shared(rounds: int) -> None:
 
         async def together(times: int) -> None:
             for start in range(0, times, 32):
-                await asyncio.gather(*(cache.get(key) for key in KEYS[start : start + 32]))
+                await asyncio.gather(*(cache.from_shared(key) for key in KEYS[start : start + 32]))
 
         async def theirs_together(times: int) -> None:
             for start in range(0, times, 32):

@@ -29,7 +29,8 @@ class AdmissionLimits:
     # at once. Less than `step_bytes`: pages beyond `own_bytes` are always rejected.
     shared_bytes: int = 24 * 1024 * 1024
     # Bytes that a page beyond `own_bytes` takes of it at once: as many as a page may have, so that a page that began
-    # can end. In smaller steps many would grow together until none can.
+    # can end; one in zstd or brotli, whose decoder holds it once or twice more, may need a second or a third time. In
+    # smaller steps many would grow together until none can.
     step_bytes: int = 1024 * 1024
 
     def __post_init__(self) -> None:

@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import socket
 from collections.abc import AsyncIterator, Iterator
+from contextvars import Context
 from dataclasses import dataclass
 from functools import partial
 
@@ -48,7 +49,7 @@ class Server(uvicorn.Server):
             ConnectionConfig(
                 app=app,
                 limits=connections,
-                reject=partial(rejection, emit=emit, clients=clients),
+                reject=partial(Context().run, partial(rejection, emit=emit, clients=clients)),  # no task has one
                 loop="none",
                 ws="none",
                 lifespan="off",

@@ -17,7 +17,7 @@ from scrap.events import Emit
 
 __all__ = ["Cache", "CacheLimits", "Hit", "SharedSettings"]
 
-# The label value of each state.
+# The label value of each state; what stands in for a failure is stale, too.
 _STATES = {EntryState.FRESH: "fresh", EntryState.STALE: "stale", EntryState.HELD: "stale", None: "miss"}
 
 
@@ -49,7 +49,7 @@ class Cache:
         # How many entries were sent to the shared level, by result.
         self.shared_writes: Mapping[tuple[str, ...], int] = self._shared.writes if self._shared else {}
         self._clock = clock
-        # How many there were, by level and result. Every hit would emit an event otherwise.
+        # How many there were, by level and state. Every hit would emit an event otherwise.
         self.lookups: dict[tuple[str, ...], int] = dict.fromkeys(product(("memory", "shared"), _STATES.values()), 0)
 
     @property
@@ -65,19 +65,19 @@ class Cache:
         if self._shared is not None:
             await self._shared.aclose()
 
-    def peek(self, key: str) -> Hit | None:
+    def from_memory(self, key: str) -> Hit | None:
         """What the memory has to respond with at once."""
         entry = self.memory.get(key)
         state = None if entry is None else entry.state(self._clock())
         self.lookups["memory", _STATES[state]] += 1
         return None if entry is None or state is None else Hit(entry, state)
 
-    def has(self, key: str) -> bool:
-        """Whether `peek` would find something; it is not counted."""
+    def in_memory(self, key: str) -> bool:
+        """Whether `from_memory` would find something; no look-up is counted."""
         entry = self.memory.get(key)
         return entry is not None and entry.state(self._clock()) is not None
 
-    async def get(self, key: str) -> Hit | None:
+    async def from_shared(self, key: str) -> Hit | None:
         """What the shared level has; the memory keeps it from then on."""
         if self._shared is None or not self._shared.up:
             return None
@@ -103,7 +103,7 @@ class Cache:
     def fail(self, key: str, failed: Entry, *, fallback: Entry | None = None, hold: float = 0.0) -> Entry:
         """Keeps a failure, or the stale preview that stands in for it; returns the one to respond with.
 
-        `fallback` is what `get` returned, where the memory is too small for it; for `hold`, see `failed_or_stale`.
+        `fallback` is what `from_shared` returned, where the memory is too small for it; `hold` is of `failed_or_stale`.
         """
         now = self._clock()
         entry = failed_or_stale(failed, self.memory.get(key) or fallback, now, hold=hold)

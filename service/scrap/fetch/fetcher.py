@@ -12,11 +12,11 @@ from scrap.fetch.connect import Connector
 from scrap.fetch.cookies import Jar
 from scrap.fetch.deadline import Deadline
 from scrap.fetch.egress_policy import EgressPolicy
+from scrap.fetch.host_retry_after import HostRetryAfter
 from scrap.fetch.limits import FetchLimits
 from scrap.fetch.lookup import AddressLookup
 from scrap.fetch.page import FetchedPage, Navigation
 from scrap.fetch.per_host_limit import PerHostLimit
-from scrap.fetch.refusals import Refusals
 from scrap.fetch.resolver import Resolve, Resolver
 from scrap.fetch.response import UpstreamResponse
 from scrap.fetch.socket_reader import ConnectionResources
@@ -53,7 +53,7 @@ class Fetcher:
         self._lookup = AddressLookup(policy, emit, resolve or self._own_resolver)
         self._connector = Connector(ConnectionResources(limits, self._turns), ssl_context or tls.context())
         self._per_host = PerHostLimit(limits)
-        self._refusals = Refusals(limits)
+        self._retry_after = HostRetryAfter(limits)
         self._languages = policy.accept_language
         self._fields = policy.request_fields()
 
@@ -106,7 +106,7 @@ class Fetcher:
         if (target.href, cookie) in navigation.seen:
             raise UpstreamError(Reason.REDIRECT_LOOP, target.href)
         navigation.seen.add((target.href, cookie))
-        self._refusals.check(target.host)
+        self._retry_after.check(target.host)
         return cookie
 
     async def _get(
@@ -189,7 +189,7 @@ class Fetcher:
         """Makes the error of a status that is neither a page's nor a redirect's; remembers its Retry-After."""
         host, status = response.target.host, response.status
         retry_after = b", ".join(response.fields.get(b"retry-after", ())).decode("latin-1")
-        seconds = self._refusals.note(host, status, retry_after)
+        seconds = self._retry_after.note(host, status, retry_after)
         return UpstreamError(Reason.UPSTREAM_STATUS, response.target.href, status=status, retry_after=seconds)
 
     def _head(self, target: Target, cookie: bytes) -> bytes:

@@ -1,4 +1,7 @@
-"""Which responses are redirects, which refreshes are like one, and where they lead."""
+"""Which responses are redirects, which refreshes are like one, and where they lead.
+
+How many are followed is `FetchLimits.redirects`, for `Fetcher._begin_hop`.
+"""
 
 from scrap import urls
 from scrap.errors import InvalidURL, Reason, UpstreamError

@@ -1,8 +1,9 @@
 """Metrics, logs, traces and error reports, made from the core's events. No other package names a metric, span or field.
 
-`metrics` is Prometheus, `logs` is stdout, `otel` sends traces and the same metrics and lines over OTLP, `sentry` sends
-internal errors. Each is a sink; `FanOut` makes them one `Emit`. An event is handled when it happens, and no handler
-waits: a collector that hangs or is gone costs its own data and no request.
+`metrics` is Prometheus; `logs` says what is logged, `log_lines` how, and `log_queue` writes it to stdout; `otel` sends
+traces and the same metrics and lines over OTLP, `sentry` internal errors. Each is a sink; `FanOut` makes them one
+`Emit`. An event is handled when it happens, and no handler waits: a collector that hangs or is gone costs its own data
+and no request.
 """
 
 from scrap.telemetry.closing import close_together

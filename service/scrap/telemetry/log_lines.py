@@ -11,13 +11,12 @@ from typing import Any, Final
 import orjson
 
 from scrap.errors import Fault, Outcome
-from scrap.events import RequestEnded
+from scrap.events import PHASES, RequestEnded
 from scrap.telemetry.redact import redact_text, without_query
 from scrap.telemetry.trace import Trace, current_trace
 
 Fields = dict[str, Any]
 
-PHASES: Final = ("shared_cache", "wait", "dns", "connect", "first_byte", "body", "parse")
 _phases_of: Final = attrgetter(*PHASES)
 # The level of a request's line: failures of the web and of clients are no warnings.
 LEVELS: Final = {outcome: logging.WARNING if outcome.fault is Fault.SERVICE else logging.INFO for outcome in Outcome}

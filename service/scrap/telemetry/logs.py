@@ -55,8 +55,6 @@ def capture_logging(settings: LogSettings, *handlers: logging.Handler) -> Iterat
     before, level = root.handlers[:], root.level
     root.handlers[:] = handlers
     root.setLevel(settings.level.upper())
-    # No line shows them, and each record would look them up (logging HOWTO, "Optimization").
-    logging.logThreads = logging.logProcesses = logging.logMultiprocessing = False
     try:
         yield
     finally:

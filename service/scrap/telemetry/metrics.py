@@ -25,7 +25,6 @@ from scrap.errors import Outcome, Reason
 from scrap.fetch.verdict import GuardVerdict
 from scrap.opengraph.document import Bound, FallbackReason
 from scrap.telemetry.buckets import BYTES, LAG_SECONDS, REDIRECTS, SECONDS
-from scrap.telemetry.log_lines import PHASES
 from scrap.telemetry.sliding_maximum import SlidingMaximum
 from scrap.telemetry.trace import current_trace
 
@@ -79,7 +78,7 @@ class StateCollector(Collector):
                 yield GaugeMetricFamily(name, means, value)
         for name, means, labels, counts in (
             ("scrap_admission_refused", "Fetches rejected: the service was overloaded.", "", {(): admission.rejected}),
-            ("scrap_cache_lookups", "Cache look-ups, by level and result.", "level state", cache.lookups),
+            ("scrap_cache_lookups", "Cache look-ups, by level and state.", "level state", cache.lookups),
             ("scrap_cache_shared_writes", "Entries written to the shared level, by result.", "result", writes),
         ):
             if counts:  # likewise
@@ -163,7 +162,7 @@ class Metrics:
     def _make_fetch_metrics(self) -> None:
         labels, means = ["phase"], "Seconds that a phase of a fetch took."
         phases = self._histogram("scrap_phase_duration_seconds", means, labels, buckets=SECONDS)
-        self._phases = {phase: phases.labels(phase) for phase in PHASES}
+        self._phases = {phase: phases.labels(phase) for phase in events.PHASES}
         statuses = zip(map(status_label, (*_USUAL_STATUSES, None)))
         self._hops = self._children("scrap_hops", "Requests to pages' hosts, by response.", ["status"], statuses)
         self._redirects = self._histogram("scrap_fetch_redirects", "Redirects of a fetch.", buckets=REDIRECTS)
@@ -221,10 +220,10 @@ class Metrics:
 
     def _fetch_ended(self, event: events.FetchEnded) -> None:
         if event.queued is not None:
-            self._phases["wait"].observe(event.queued)
+            self._phases["wait"].observe(event.queued)  # for a slot alone; the other queues are in lines
         for hop in event.hops:
             self._hops(status_label(hop.status)).inc()
-            for phase in ("dns", "connect", "first_byte"):
+            for phase in events.HOP_PHASES:
                 if seconds := getattr(hop, phase):  # the zero of one that was not reached would lower the quantiles
                     self._phases[phase].observe(seconds)
         if content := event.content:

@@ -80,14 +80,14 @@ async def stored(server: RedisServer, key: str) -> bytes:
 
 async def test_what_one_replica_stores_another_finds_and_keeps(server: RedisServer) -> None:
     async with replica(server.url) as first, replica(server.url) as second:
-        assert await second.cache.get(KEY) is None
+        assert await second.cache.from_shared(KEY) is None
         first.cache.put(KEY, page())
         await stored(server, KEY)
-        hit = await second.cache.get(KEY)
-        assert hit == first.cache.peek(KEY)
+        hit = await second.cache.from_shared(KEY)
+        assert hit == first.cache.from_memory(KEY)
         assert hit is not None
         assert hit.state is EntryState.FRESH
-        assert second.cache.peek(KEY) == hit
+        assert second.cache.from_memory(KEY) == hit
         found = {lookup: count for lookup, count in second.cache.lookups.items() if count}
         assert found == {("shared", "miss"): 1, ("shared", "fresh"): 1, ("memory", "fresh"): 1}
         assert second.events == []
@@ -120,7 +120,7 @@ async def test_a_failure_travels_too(server: RedisServer) -> None:
     async with replica(server.url) as first, replica(server.url) as second:
         answer = first.cache.fail(KEY, failure(error, policy=FreshnessPolicy(), now=time.time()))
         await stored(server, KEY)
-        assert await second.cache.get(KEY) == Hit(answer, EntryState.FRESH)
+        assert await second.cache.from_shared(KEY) == Hit(answer, EntryState.FRESH)
 
 
 async def test_an_entry_that_can_only_stand_in_is_found_when_it_must(server: RedisServer) -> None:
@@ -128,17 +128,17 @@ async def test_an_entry_that_can_only_stand_in_is_found_when_it_must(server: Red
     async with replica(server.url) as first, replica(server.url) as second:
         first.cache.put(KEY, old)
         await stored(server, KEY)
-        assert await second.cache.get(KEY) == Hit(old, None)
+        assert await second.cache.from_shared(KEY) == Hit(old, None)
         failed = failure(UpstreamError(Reason.CONNECT_FAILED), policy=FreshnessPolicy(), now=time.time())
         assert second.cache.fail(KEY, failed).body == old.body
         # The others learn that the page need not be tried for a moment.
         before = dict(first.cache.lookups)
         await until(lambda: server.admin.get(_name(KEY)) != encode(KEY, old))
-        hit = await first.cache.get(KEY)
+        hit = await first.cache.from_shared(KEY)
         assert hit is not None
         assert hit.state is EntryState.HELD
         assert first.cache.lookups == before | {("shared", "stale"): before["shared", "stale"] + 1}
-        assert first.cache.peek(KEY) == hit
+        assert first.cache.from_memory(KEY) == hit
 
 
 async def test_a_newer_entry_in_memory_stays(server: RedisServer) -> None:
@@ -148,8 +148,8 @@ async def test_a_newer_entry_in_memory_stays(server: RedisServer) -> None:
         newer = page("new")
         second.cache.put(KEY, newer)
         server.admin.set(_name(KEY), encode(KEY, page("old", age=10.0)))
-        await second.cache.get(KEY)
-        assert second.cache.peek(KEY) == Hit(newer, EntryState.FRESH)
+        await second.cache.from_shared(KEY)
+        assert second.cache.from_memory(KEY) == Hit(newer, EntryState.FRESH)
 
 
 async def test_many_look_ups_at_once_each_find_their_own(server: RedisServer) -> None:
@@ -158,7 +158,7 @@ async def test_many_look_ups_at_once_each_find_their_own(server: RedisServer) ->
         for key in keys:
             first.cache.put(key, page(key))
         await until(lambda: server.admin.dbsize() == len(keys))
-        hits = await asyncio.gather(*(second.cache.get(key) for key in keys))
+        hits = await asyncio.gather(*(second.cache.from_shared(key) for key in keys))
         assert [title(hit) for hit in hits] == keys
 
 
@@ -176,18 +176,18 @@ async def test_many_look_ups_at_once_each_find_their_own(server: RedisServer) ->
 async def test_what_is_no_entry_of_the_service_is_a_miss(server: RedisServer, value: bytes) -> None:
     async with replica(server.url) as here:
         server.admin.set(_name(KEY), value)
-        assert await here.cache.get(KEY) is None
+        assert await here.cache.from_shared(KEY) is None
         assert here.error_kinds == ["entry"]
         assert here.up
         here.cache.put(KEY, page("whole"))
         await until(lambda: server.admin.strlen(_name(KEY)) == len(encode(KEY, page("whole"))))
-        assert (await here.cache.get(KEY)) is not None
+        assert (await here.cache.from_shared(KEY)) is not None
 
 
 async def test_a_value_of_another_type_is_a_miss_and_is_written_over(server: RedisServer) -> None:
     async with replica(server.url) as here:
         server.admin.rpush(_name(KEY), "x")
-        assert await here.cache.get(KEY) is None
+        assert await here.cache.from_shared(KEY) is None
         assert here.error_kinds == ["refused"]
         assert here.up
         here.cache.put(KEY, page())
@@ -200,7 +200,7 @@ async def test_a_large_entry_stays_at_home(server: RedisServer) -> None:
         here.cache.put(KEY + "2", page())
         await stored(server, KEY + "2")
         assert server.admin.dbsize() == 1
-        assert here.cache.peek(KEY) is not None
+        assert here.cache.from_memory(KEY) is not None
 
 
 async def test_a_full_server_refuses_writes_and_is_read_all_the_same(server: RedisServer) -> None:
@@ -211,7 +211,7 @@ async def test_a_full_server_refuses_writes_and_is_read_all_the_same(server: Red
         first.cache.put(KEY + "2", page())
         await until(lambda: first.error_kinds == ["out_of_memory"])
         assert writes(first) == {"stored": 1, "out_of_memory": 1}
-        assert await second.cache.get(KEY) is not None
+        assert await second.cache.from_shared(KEY) is not None
         assert first.up
 
 
@@ -229,7 +229,7 @@ async def test_a_replica_refuses_writes_and_is_read_all_the_same(server: RedisSe
             here.cache.put(KEY + "2", page())
             await until(lambda: here.error_kinds == ["read_only"])
             assert writes(here) == {"read_only": 1}
-            assert await here.cache.get(KEY) is not None
+            assert await here.cache.from_shared(KEY) is not None
             assert here.up
     finally:
         primary.kill()
@@ -240,9 +240,9 @@ async def test_killed_and_brought_back(server: RedisServer) -> None:
         here.cache.put(KEY, page())
         await stored(server, KEY)
         server.kill()
-        assert await here.cache.get(KEY) is None
+        assert await here.cache.from_shared(KEY) is None
         assert not here.up
-        assert here.cache.peek(KEY) is not None
+        assert here.cache.from_memory(KEY) is not None
         here.cache.put(KEY, page("local"))  # nobody waits for it
         before = len(here.error_kinds)
         await until(lambda: len(here.error_kinds) > before + 3)  # it keeps trying
@@ -251,15 +251,15 @@ async def test_killed_and_brought_back(server: RedisServer) -> None:
         await until(lambda: here.up)
         here.cache.put(KEY, page())
         await stored(server, KEY)
-        assert await here.cache.get(KEY) is not None
+        assert await here.cache.from_shared(KEY) is not None
 
 
 async def test_restarted_between_two_calls_is_not_noticed(server: RedisServer) -> None:
     async with replica(server.url) as here:
-        assert await here.cache.get(KEY) is None
+        assert await here.cache.from_shared(KEY) is None
         server.kill()
         await asyncio.to_thread(server.start)  # and the loop sees the connection end
-        assert await here.cache.get(KEY) is None
+        assert await here.cache.from_shared(KEY) is None
         here.cache.put(KEY, page())
         await stored(server, KEY)
         assert here.error_kinds == []
@@ -268,7 +268,7 @@ async def test_restarted_between_two_calls_is_not_noticed(server: RedisServer) -
 async def test_not_there_at_the_start(server: RedisServer) -> None:
     server.kill()
     async with replica(server.url, up=False) as here:
-        assert await here.cache.get(KEY) is None
+        assert await here.cache.from_shared(KEY) is None
         await until(lambda: here.error_kinds)
         server.start()
         await until(lambda: here.up)
@@ -281,18 +281,18 @@ async def test_hung_costs_one_timeout_and_then_nothing(server: RedisServer) -> N
         server.freeze()
         try:
             started = time.monotonic()
-            assert await asyncio.gather(*(here.cache.get(KEY) for _ in range(500))) == [None] * 500
+            assert await asyncio.gather(*(here.cache.from_shared(KEY) for _ in range(500))) == [None] * 500
             assert time.monotonic() - started < 5.0  # one after another would take minutes
             assert here.error_kinds == ["timeout"]  # one cause, one error
             assert not here.up
-            assert await here.cache.get(KEY) is None
-            assert here.cache.peek(KEY) is not None
+            assert await here.cache.from_shared(KEY) is None
+            assert here.cache.from_memory(KEY) is not None
             await until(lambda: len(here.error_kinds) > 2)
             assert set(here.error_kinds) == {"timeout"}
         finally:
             server.thaw()
         await until(lambda: here.up)
-        hit = await here.cache.get(KEY)
+        hit = await here.cache.from_shared(KEY)
         assert hit is not None
         assert hit.state is EntryState.FRESH
 
@@ -311,7 +311,7 @@ async def test_it_is_in_use_again_by_a_read_and_not_by_a_ping() -> None:
         assert not here.up
         reads = True
         await until(lambda: here.up)
-        assert await here.cache.get(KEY) is None
+        assert await here.cache.from_shared(KEY) is None
         assert here.up
 
 
@@ -326,7 +326,7 @@ async def test_a_server_that_only_answers_when_it_is_tried_is_tried_less_and_les
         pauses = []
         for _ in range(4):
             await until(lambda: here.up)
-            await here.cache.get(KEY)
+            await here.cache.from_shared(KEY)
             shared = here.cache._shared
             assert shared is not None
             pauses.append(shared._pause)
@@ -353,9 +353,9 @@ async def test_clients_that_leave_while_it_hangs_harm_no_other(server: RedisServ
         await until(lambda: server.admin.dbsize() == len(keys))
         server.freeze()
         try:
-            leaving = [asyncio.create_task(here.cache.get(key)) for key in keys[:25]]
+            leaving = [asyncio.create_task(here.cache.from_shared(key)) for key in keys[:25]]
             await asyncio.sleep(0)
-            staying = [asyncio.create_task(here.cache.get(key)) for key in keys[25:]]
+            staying = [asyncio.create_task(here.cache.from_shared(key)) for key in keys[25:]]
             await asyncio.sleep(0)
             for task in leaving:
                 task.cancel()
@@ -371,7 +371,7 @@ async def test_closing_while_it_hangs(server: RedisServer) -> None:
     server.freeze()
     try:
         async with replica(server.url, up=False, patience=0.5) as here:
-            waiting = asyncio.create_task(here.cache.get(KEY))
+            waiting = asyncio.create_task(here.cache.from_shared(KEY))
         assert await waiting is None
     finally:
         server.thaw()
@@ -380,7 +380,9 @@ async def test_closing_while_it_hangs(server: RedisServer) -> None:
 async def test_closing_lets_those_go_who_wait(server: RedisServer) -> None:
     async with replica(server.url, patience=0.5) as here:
         server.freeze()
-        leaving, *waiting = [asyncio.create_task(here.cache.get(f"{KEY}{number}")) for number in range(100, 0, -1)]
+        leaving, *waiting = [
+            asyncio.create_task(here.cache.from_shared(f"{KEY}{number}")) for number in range(100, 0, -1)
+        ]
         await asyncio.sleep(0)
         waiting.pop().cancel()
         leaving.cancel()
@@ -394,7 +396,7 @@ async def test_nothing_queues_without_bound(server: RedisServer) -> None:
             here.cache.put(f"{KEY}{number}", page())
         assert here.error_kinds == ["backlog"] * 3
         here.events.clear()
-        await asyncio.gather(*(here.cache.get(f"{KEY}{number}") for number in range(100, 105)))
+        await asyncio.gather(*(here.cache.from_shared(f"{KEY}{number}") for number in range(100, 105)))
         assert here.error_kinds == ["backlog"] * 3
         assert here.up
 
@@ -486,5 +488,5 @@ async def test_a_server_of_another_kind_is_never_in_use(answer: bytes) -> None:
     async with stranger, replica(f"redis://127.0.0.1:{port}/0", up=False) as here:
         await until(lambda: len(here.error_kinds) > 1)
         assert set(here.error_kinds) <= {"protocol", "connection", "timeout"}
-        assert await here.cache.get(KEY) is None
+        assert await here.cache.from_shared(KEY) is None
         assert not here.up

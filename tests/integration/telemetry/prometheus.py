@@ -17,10 +17,11 @@ from tests.waiting import eventually
 
 
 class Prometheus:
-    """A running Prometheus that scrapes one target five times a second."""
+    """A running Prometheus that scrapes one target five times a second, as the job scrap."""
 
     def __init__(self, url: str) -> None:
         self._url = url
+        self.otlp = f"{url}/api/v1/otlp/v1/metrics"  # where it receives metrics over OTLP
 
     def _get(self, path: str, **query: str) -> Any:
         with (
@@ -34,6 +35,11 @@ class Prometheus:
         """An instant query's vector, by labels; empty also while Prometheus is still starting."""
         data = self._get("/api/v1/query", query=promql)
         return {frozenset(r["metric"].items()): float(r["value"][1]) for r in data["result"]} if data else {}
+
+    def names(self, labels: str) -> set[str]:
+        """The names of our metrics that have series with these labels."""
+        series = self.query(f'group by (__name__) ({{__name__=~"scrap_.+",{labels}}})')
+        return {dict(labels)["__name__"] for labels in series}
 
     def number(self, promql: str) -> float | None:
         """The value of a query that has one."""
@@ -77,6 +83,7 @@ def prometheus(target: str, folder: Path) -> Iterator[Prometheus]:
         f"--storage.tsdb.path={folder / 'data'}",
         f"--web.listen-address={address}",
         "--enable-feature=exemplar-storage",
+        "--web.enable-otlp-receiver",
         "--log.level=error",
     ]
     with subprocess.Popen(command, env=os.environ | {"GOMAXPROCS": "1"}) as process:

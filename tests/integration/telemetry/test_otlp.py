@@ -16,6 +16,7 @@ from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import ExportLogsSer
 from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import ExportMetricsServiceRequest
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 from opentelemetry.proto.common.v1.common_pb2 import AnyValue, KeyValue
+from opentelemetry.proto.logs.v1.logs_pb2 import SeverityNumber
 from opentelemetry.proto.metrics.v1.metrics_pb2 import Metric
 from opentelemetry.proto.trace.v1.trace_pb2 import Span
 from opentelemetry.sdk.metrics.export import MetricExporter, MetricExportResult
@@ -328,6 +329,21 @@ def test_the_log_lines_go_too(monkeypatch: pytest.MonkeyPatch) -> None:
     assert attributes(line.attributes)["scrap.target"] == "https://example.org/page?…"
     assert (said.severity_text, attributes(said.attributes)["scrap.logger"]) == ("WARNING", "somebody")
     assert said.trace_id == b""
+
+
+def test_a_record_that_cannot_be_formatted_costs_only_itself(
+    monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    with receiver() as received:
+        with exporting(received.url, monkeypatch):
+            somebody = logging.getLogger("somebody")
+            somebody.warning("%d", "no number")
+            somebody.log(25, "a level without a name")
+        (request,) = (r for r in received.requests if r.path == "/v1/logs")
+    (record,) = ExportLogsServiceRequest.FromString(request.body).resource_logs[0].scope_logs[0].log_records
+    assert (record.body.string_value, record.severity_text) == ("a level without a name", "LEVEL 25")
+    assert record.severity_number == SeverityNumber.SEVERITY_NUMBER_UNSPECIFIED
+    assert capfd.readouterr().err.count("--- Logging error ---") == 1
 
 
 @contextmanager

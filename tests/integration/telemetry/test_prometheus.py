@@ -7,13 +7,16 @@ import threading
 import time
 from collections.abc import Iterator
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import pytest
 
 from scrap.errors import Reason
 from scrap.events import FlightJoined
-from scrap.telemetry import FanOut, Metrics
+from scrap.telemetry import FanOut, Metrics, close_together
+from scrap.telemetry.otel import Signals
+from scrap.telemetry.otel.exporting import Exporting
 from scrap.telemetry.trace import Trace, current_trace
 from tests.integration.telemetry.prometheus import prometheus
 from tests.integration.telemetry.tools import tool
@@ -110,3 +113,20 @@ def test_a_real_prometheus_sees_exactly_what_happened(tmp_path: Path) -> None:
         emit(replace(ENDED, seconds=4.5))
         server.wait_for_scrapes(2)
         assert server.value("max(max_over_time(scrap_request_duration_max_seconds[1m]))") == 4.5
+
+
+@pytest.mark.servers
+def test_metrics_over_otlp_have_the_names_of_scraped_ones(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    metrics = observed(Metrics(version="1.2.3", routes=[ROUTE]))
+    emit = FanOut(pytest.fail, metrics=metrics.handlers)
+    for event in EVENTS:
+        emit(event)
+    with serving(metrics) as target, prometheus(target, tmp_path) as server:
+        monkeypatch.setenv("OTEL_EXPORTER_OTLP_METRICS_ENDPOINT", server.otlp)
+        export = Exporting(Signals(metrics=True), version="1.2.3", metrics=metrics)
+        close_together(export.closings, 10)
+        scraped, sent = (
+            eventually(partial(server.names, f'job="scrap",instance{sign}"{target}"')) for sign in ("=", "!=")
+        )
+    conventional = {name for name in scraped if name.startswith("scrap_request_duration_seconds")}
+    assert sent == scraped - conventional - {"scrap_requests_in_flight"}

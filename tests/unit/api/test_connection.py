@@ -1,20 +1,24 @@
 """A client's connection, without a socket."""
 
 import asyncio
+from contextvars import ContextVar
 from functools import partial
 from itertools import pairwise
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from starlette.applications import Starlette
 from starlette.types import Receive, Scope, Send
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 from uvicorn.server import ServerState
 
 from scrap.api.connection import Connection, ConnectionConfig, ConnectionLimits
 from scrap.api.request_context import rejection
+from scrap.api.server import Server, ServerLimits
 from scrap.clients import NO_CLIENTS
-from scrap.events import ignore
+from scrap.errors import Reason, ScrapError
+from scrap.events import Event, RequestEnded, RequestStarted, ignore
 
 REQUEST = b"GET / HTTP/1.1\r\nHost: x\r\n\r\n"
 
@@ -267,3 +271,20 @@ async def test_a_client_that_sends_no_more_gets_all_its_responses() -> None:
     assert b"".join(client.transport.written).count(b"connection: close") == 1
     assert client.transport.closed
     client.connection.connection_lost(None)
+
+
+def test_a_rejection_leaves_nothing_in_the_context_that_connections_share() -> None:
+    events: ContextVar[tuple[type[Event], ...]] = ContextVar("events", default=())
+
+    def emit(event: Event) -> None:
+        events.set((*events.get(), type(event)))
+        if isinstance(event, RequestEnded):
+            seen.append(events.get())
+
+    seen: list[tuple[type[Event], ...]] = []
+    limits = ConnectionLimits()
+    server = Server(Starlette(), limits=ServerLimits(), connections=limits, emit=emit, clients=NO_CLIENTS)
+    assert isinstance(server.config, ConnectionConfig)
+    assert server.config.reject(ScrapError(Reason.REQUEST_TIMEOUT), None).startswith(b"HTTP/1.1 408 ")
+    assert seen == [(RequestStarted, RequestEnded)]
+    assert events.get() == ()

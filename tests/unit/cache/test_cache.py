@@ -36,34 +36,34 @@ def kit() -> Kit:
 
 
 def test_peek_says_what_may_be_done(kit: Kit) -> None:
-    assert kit.cache.peek(KEY) is None
+    assert kit.cache.from_memory(KEY) is None
     entry = kit.page()
     kit.cache.put(KEY, entry)
-    assert kit.cache.peek(KEY) == Hit(entry, EntryState.FRESH)
+    assert kit.cache.from_memory(KEY) == Hit(entry, EntryState.FRESH)
     kit.clock.now += 100
-    assert kit.cache.peek(KEY) == Hit(entry, EntryState.STALE)
+    assert kit.cache.from_memory(KEY) == Hit(entry, EntryState.STALE)
     kit.clock.now += 50
-    assert kit.cache.peek(KEY) is None
+    assert kit.cache.from_memory(KEY) is None
     assert [kit.cache.lookups["memory", state] for state in ("miss", "fresh", "stale")] == [2, 1, 1]
 
 
 def test_a_failure_is_answered_until_it_is_over(kit: Kit) -> None:
     entry = kit.failed(UpstreamError(Reason.DNS_FAILED))
     assert kit.cache.fail(KEY, entry) is entry
-    assert kit.cache.peek(KEY) == Hit(entry, EntryState.FRESH)
+    assert kit.cache.from_memory(KEY) == Hit(entry, EntryState.FRESH)
     kit.clock.now += 30
-    assert kit.cache.peek(KEY) is None
+    assert kit.cache.from_memory(KEY) is None
 
 
 def test_a_stale_preview_stands_in_and_its_page_is_left_alone_for_the_moment(kit: Kit) -> None:
     kit.cache.put(KEY, kit.page(b"old"))
     kit.clock.now += 200
-    assert kit.cache.peek(KEY) is None
+    assert kit.cache.from_memory(KEY) is None
     answer = kit.cache.fail(KEY, kit.failed(UpstreamError(Reason.CONNECT_FAILED)))
     assert answer.body == b"old"
-    assert kit.cache.peek(KEY) == Hit(answer, EntryState.HELD)
+    assert kit.cache.from_memory(KEY) == Hit(answer, EntryState.HELD)
     kit.clock.now += 30
-    assert kit.cache.peek(KEY) is None
+    assert kit.cache.from_memory(KEY) is None
     assert [kit.cache.lookups["memory", state] for state in ("miss", "fresh", "stale")] == [2, 0, 1]
 
 
@@ -72,7 +72,7 @@ def test_a_page_that_is_gone_is_gone(kit: Kit) -> None:
     kit.clock.now += 200
     answer = kit.cache.fail(KEY, kit.failed(UpstreamError(Reason.UPSTREAM_STATUS, status=410)))
     assert answer.reason is Reason.UPSTREAM_STATUS
-    assert kit.cache.peek(KEY) == Hit(answer, EntryState.FRESH)
+    assert kit.cache.from_memory(KEY) == Hit(answer, EntryState.FRESH)
 
 
 @pytest.mark.parametrize("error", [InvalidURL(Reason.URL_SCHEME), Overloaded()])
@@ -81,7 +81,7 @@ def test_what_is_not_the_pages_fault_leaves_no_trace(kit: Kit, error: InvalidURL
     assert len(kit.cache.memory) == 0
     kit.cache.put(KEY, kit.page())
     kit.cache.fail(KEY, kit.failed(error))
-    assert kit.cache.peek(KEY) == Hit(kit.page(), EntryState.FRESH)
+    assert kit.cache.from_memory(KEY) == Hit(kit.page(), EntryState.FRESH)
 
 
 def test_a_shed_call_is_answered_stale(kit: Kit) -> None:
@@ -103,7 +103,7 @@ def test_its_use_can_be_read(kit: Kit) -> None:
 
 async def test_without_a_shared_level_everything_else_works(kit: Kit) -> None:
     kit.cache.start()
-    assert await kit.cache.get(KEY) is None
+    assert await kit.cache.from_shared(KEY) is None
     await kit.cache.aclose()
     assert kit.events == []
 

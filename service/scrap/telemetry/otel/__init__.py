@@ -1,4 +1,4 @@
-"""OpenTelemetry over OTLP, and which signals are sent; its SDK is imported by `exporting` alone."""
+"""OpenTelemetry over OTLP, and which signals are sent. Nothing of the SDK is imported before `exporting` is."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass

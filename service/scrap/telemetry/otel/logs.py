@@ -16,6 +16,13 @@ _NAMES: Final = {
     "client_address": "client.address",
     "user_agent": "user_agent.original",
 }
+_SEVERITIES: Final = {
+    logging.DEBUG: SeverityNumber.DEBUG,
+    logging.INFO: SeverityNumber.INFO,
+    logging.WARNING: SeverityNumber.WARN,
+    logging.ERROR: SeverityNumber.ERROR,
+    logging.CRITICAL: SeverityNumber.FATAL,
+}
 # A failed export logs that it failed; sent the same way, that would be the next to fail.
 _EXPORTERS: Final = ("opentelemetry", "urllib3", "requests")
 
@@ -29,12 +36,19 @@ class OTLPHandler(logging.Handler):
         self.addFilter(lambda record: not record.name.startswith(_EXPORTERS))
 
     def emit(self, record: logging.LogRecord) -> None:
+        """Sends a record; reports on stderr, as the handlers of `logging` do, one that cannot be formatted."""
+        try:
+            self._send(record)
+        except Exception:  # noqa: BLE001 - whoever logs is not to blame
+            self.handleError(record)
+
+    def _send(self, record: logging.LogRecord) -> None:
         fields = fields_of(record, None, queries=self._queries)
         del fields["time"]
         level = fields.pop("level").upper()
         self._logger.emit(
             timestamp=int(record.created * 1e9),
-            severity_number=SeverityNumber[{"WARNING": "WARN", "CRITICAL": "FATAL"}.get(level, level)],
+            severity_number=_SEVERITIES.get(record.levelno, SeverityNumber.UNSPECIFIED),
             severity_text=level,
             body=fields.pop("message", None) or record.getMessage(),
             attributes={_NAMES.get(name, f"scrap.{name}"): value for name, value in fields.items()},

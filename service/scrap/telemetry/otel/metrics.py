@@ -38,6 +38,7 @@ _CONVENTIONS: Final = {
     "python_gc_objects_uncollectable": ("cpython.gc.uncollectable_objects", "{object}"),
 }
 _UNITS: Final = {"_seconds": "s", "_bytes": "By", "_ratio": "1"}
+_SUFFIXES: Final = {"info": "_info"}  # that a family's name lacks, and OTLP has nothing else for
 _LABELS: Final = {
     "route": "http.route",
     "method": "http.request.method",
@@ -92,13 +93,15 @@ class MetricsExport:
     def _data(self) -> otlp.MetricsData:
         now = time.time_ns()
         families = [family for family in self._metrics.registry.collect() if family.name != DURATION]
-        metrics = [_converted(family, self._started, now) for family in (*families, *self._duration.collect())]
+        families += self._duration.collect()
+        # One without a point makes Prometheus reject them all.
+        metrics = [_converted(family, self._started, now) for family in families if family.samples]
         scope = otlp.ScopeMetrics(self._scope, metrics, schema_url="")
         return otlp.MetricsData([otlp.ResourceMetrics(self._resource, [scope], schema_url="")])
 
 
 def _converted(family: Metric, started: int, now: int) -> otlp.Metric:
-    name, unit = _CONVENTIONS.get(family.name) or _own_name(family.name)
+    name, unit = _CONVENTIONS.get(family.name) or _own_name(f"{family.name}{_SUFFIXES.get(family.type, '')}")
     if family.type == "histogram":
         groups = groupby(family.samples, lambda sample: {k: v for k, v in sample.labels.items() if k != "le"})
         histogram = otlp.Histogram([_point(labels, list(of), started, now) for labels, of in groups], _CUMULATIVE)

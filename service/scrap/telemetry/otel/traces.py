@@ -12,7 +12,7 @@ from opentelemetry.trace import SpanKind, StatusCode
 from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
 from opentelemetry.util.types import AttributeValue
 
-from scrap.events import FetchEnded, Handlers, Hop, RequestEnded, RequestStarted
+from scrap.events import HOP_PHASES, FetchEnded, Handlers, Hop, RequestEnded, RequestStarted
 from scrap.telemetry.log_lines import exception_text
 from scrap.telemetry.metrics import OTHER, method_label
 from scrap.telemetry.redact import redact_text, without_query
@@ -99,7 +99,7 @@ def _hop_attributes(hop: Hop) -> Attributes:
         "server.port": hop.port,
         "url.full": without_query(hop.url),
     }
-    attributes |= {f"scrap.{phase}.duration": getattr(hop, phase) for phase in ("dns", "connect", "first_byte")}
+    attributes |= {f"scrap.{phase}.duration": getattr(hop, phase) for phase in HOP_PHASES}
     if hop.status:
         attributes["http.response.status_code"] = hop.status
     if hop.status is None or hop.status >= 400:

@@ -27,7 +27,7 @@ class ReportLimiter:
     ) -> None:
         self._each, self._overall, self._window, self._clock = each, overall, window, clock
         self._passed: deque[tuple[float, Hashable]] = deque()  # within the last window: when, and of what kind
-        self.suppressed = 0  # since the last that was admitted
+        self.suppressed = 0  # since it was last set to 0
 
     def take(self, kind: Hashable) -> bool:
         now = self._clock()
@@ -43,8 +43,9 @@ class ReportLimiter:
 class Reporting:
     """Reports the exceptions behind `INTERNAL_ERROR`, and those outside of any request. A sink; see `FanOut`.
 
-    A report has the request's id, route and trace id, and nothing else of the client; of URLs in a message only the
-    hosts are left. The SDK queues within limits and sends from a thread of its own. ValueError: the DSN is none.
+    A report has the request's id, method, route, target host and trace id, and nothing else of the client; of URLs in a
+    message only the hosts are left. The SDK queues within limits and sends from a thread of its own. ValueError: the
+    DSN is none.
     """
 
     def __init__(self, settings: SentrySettings, *, version: str) -> None:

@@ -4,18 +4,18 @@ import pytest
 
 from scrap.errors import UpstreamError
 from scrap.fetch import FetchLimits
-from scrap.fetch.refusals import Refusals
+from scrap.fetch.host_retry_after import HostRetryAfter
 from tests.clock import Clock
 
 
-def refusals(**changes: int) -> tuple[Refusals, Clock]:
+def remembering(**changes: int) -> tuple[HostRetryAfter, Clock]:
     clock = Clock()
-    return Refusals(FetchLimits(**changes), clock=clock, wall=clock), clock
+    return HostRetryAfter(FetchLimits(**changes), clock=clock, wall=clock), clock
 
 
 @pytest.mark.parametrize("status", [429, 503])
 def test_host_is_left_alone_for_as_long_as_it_asked(status: int) -> None:
-    asked, clock = refusals()
+    asked, clock = remembering()
     assert asked.note("host", status, "10") == 10
     clock.now += 4
     asked.check("another host")
@@ -47,18 +47,18 @@ def test_host_is_left_alone_for_as_long_as_it_asked(status: int) -> None:
     ],
 )
 def test_retry_after_is_read(retry_after: str, seconds: float | None) -> None:
-    asked, _ = refusals()
+    asked, _ = remembering()
     assert asked.note("host", 503, retry_after) == seconds
 
 
 def test_other_statuses_ask_for_nothing() -> None:
-    asked, _ = refusals()
+    asked, _ = remembering()
     assert asked.note("host", 500, "10") is None
     asked.check("host")
 
 
 def test_memory_of_hosts_is_bounded() -> None:
-    asked, _ = refusals(retry_after_hosts=2)
+    asked, _ = remembering(retry_after_hosts=2)
     asked.note("long", 429, "30")
     asked.note("short", 429, "10")
     asked.note("new", 429, "20")

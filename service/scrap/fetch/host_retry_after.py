@@ -10,7 +10,7 @@ from scrap.fetch.limits import FetchLimits
 _WITH_RETRY_AFTER = {429, 503}
 
 
-class Refusals:
+class HostRetryAfter:
     """Hosts that sent a Retry-After, and until when it counts.
 
     `clock` gives monotonic seconds; `wall` those since the epoch, for a Retry-After that is a date.
