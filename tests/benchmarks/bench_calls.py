@@ -8,7 +8,8 @@ run beside them. Ends with 1 where a bar is not met.
 
 From Python 3.12 on it also says how many bytecodes a request takes, of which package or library (sys.monitoring). The
 speed of the machine changes that number by a few per cent, for a slow one has more turns; the version of Python changes
-it as well. C code is not in it: regular expressions, sockets, JSON.
+it as well. C code is not in it: regular expressions, sockets, JSON. Nor is the format of a log line: another thread
+makes it, beside requests that are not the least.
 """
 
 import http.client
