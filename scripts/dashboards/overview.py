@@ -264,12 +264,14 @@ def _signals(found: dashboards.Dashboard) -> dashboards.Dashboard:
             Query("max(kube_deployment_status_replicas_ready{@deployment})", "ready"),
             Query(
                 "max(scrap_operator_min_replicas{@operator}) "
-                'or max(kube_horizontalpodautoscaler_spec_min_replicas{@namespace, horizontalpodautoscaler="$job"})',
+                "or max(kube_horizontalpodautoscaler_spec_min_replicas"
+                '{@namespace, horizontalpodautoscaler=~"(keda-hpa-)?$job"})',
                 "minimum",
             ),
             Query(
                 "max(scrap_operator_max_replicas{@operator}) "
-                'or max(kube_horizontalpodautoscaler_spec_max_replicas{@namespace, horizontalpodautoscaler="$job"})',
+                "or max(kube_horizontalpodautoscaler_spec_max_replicas"
+                '{@namespace, horizontalpodautoscaler=~"(keda-hpa-)?$job"})',
                 "maximum",
             ),
             stepped=True,

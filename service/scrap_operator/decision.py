@@ -138,10 +138,13 @@ def decide(spec: Spec, target: ScaleTarget, observation: Observation, memory: Ob
         now: seconds since the epoch; may jump.
     """
     memory = record_replicas(memory, target.replicas, now)
+    was_available = memory.available_since is not None
     memory = _record_poll(spec.source, observation, memory, now)
     firing = _firing(spec, observation)
     inconclusive = _inconclusive(spec.source, observation, memory, now)
     fallback = _fallback(spec, target, inconclusive)
+    if fallback and was_available:  # an outage begins: what a rule requested before is not the fallback's
+        memory = replace(memory, pending=None)
     memory = replace(memory, pending=_pending_direction(spec, firing, inconclusive, memory, now, fallback=fallback))
     verdict = _unscalable(spec, target)
     if verdict is None:

@@ -2,6 +2,7 @@
 
 import functools
 import json
+import re
 import subprocess
 from dataclasses import dataclass
 from pathlib import Path
@@ -89,7 +90,7 @@ def unit_test(case: Case) -> Object:
         "name": case.name,
         "interval": case.step,
         "input_series": [
-            {"series": series, "values": notation(shape, count, step)}
+            {"series": scraped(series), "values": notation(shape, count, step)}
             for series, shape in world(case.change).items()
             if shape is not None
         ],
@@ -98,6 +99,12 @@ def unit_test(case: Case) -> Object:
             for time, alerts in case.at.items()
         ],
     }
+
+
+def scraped(series: str) -> str:
+    """A series of a pod with the labels of its target, as Prometheus stores what it scrapes."""
+    target = r'\1,instance="\3:8081",container="\2",endpoint="management",service="\2"'
+    return re.sub(r'(job="(scrap(?:-operator)?)",pod="(\w+)")', target, series)
 
 
 def world(change: dict[str, Any]) -> dict[str, Any]:

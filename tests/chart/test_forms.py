@@ -318,6 +318,21 @@ def test_the_notes_say_how_to_upgrade_the_crd_where_no_hook_does(flags: str, is_
     assert (line in said) is is_printed
 
 
+@pytest.mark.parametrize(
+    ("flags", "is_noted"),
+    [
+        ("replicaCount=1", True),
+        ("replicaCount=2", False),
+        ("replicaCount=1,operator.enabled=true", False),
+        ("operator.enabled=true,operator.alertScaler.minReplicas=1", True),
+        ("replicaCount=1,autoscaling.enabled=true", False),
+        ("autoscaling.enabled=true,autoscaling.minReplicas=1", True),
+    ],
+)
+def test_the_notes_say_that_one_replica_may_be_alone(flags: str, is_noted: bool) -> None:
+    assert ("there may be one replica alone" in notes("--set", flags)) is is_noted
+
+
 def test_the_notes_name_every_host_of_an_ingress() -> None:
     values = json.dumps(MATRIX["an ingress as helm create has it"]["ingress"]["hosts"])
     said = notes("--set", "ingress.enabled=true", "--set-json", f"ingress.hosts={values}")

@@ -170,8 +170,11 @@ SCRAP_USER_AGENT: {{ printf "Mozilla/5.0 (compatible; scrapbot/%s; +%s)" (includ
 {{- if and .Values.autoscaling.enabled (not .Values.autoscaling.metrics) (kindIs "invalid" .Values.autoscaling.targetCPUUtilizationPercentage) }}
 {{- fail "autoscaling.enabled needs autoscaling.targetCPUUtilizationPercentage or autoscaling.metrics" }}
 {{- end }}
-{{- if and (eq .Values.service.type "ClusterIP") (or .Values.service.externalTrafficPolicy .Values.service.loadBalancerClass) }}
-{{- fail "service.externalTrafficPolicy and service.loadBalancerClass need service.type NodePort or LoadBalancer" }}
+{{- if and (eq .Values.service.type "ClusterIP") (or .Values.service.externalTrafficPolicy .Values.service.nodePort) }}
+{{- fail "service.externalTrafficPolicy and service.nodePort need service.type NodePort or LoadBalancer" }}
+{{- end }}
+{{- if and (ne .Values.service.type "LoadBalancer") .Values.service.loadBalancerClass }}
+{{- fail "service.loadBalancerClass needs service.type LoadBalancer" }}
 {{- end }}
 {{- range $name, $bounds := dict "autoscaling" .Values.autoscaling "operator.alertScaler" .Values.operator.alertScaler }}
 {{- if gt (int $bounds.minReplicas) (int $bounds.maxReplicas) }}

@@ -407,7 +407,6 @@ FAULTS = (
         75,
         r"no space left on device",
         around=monitoring.small_prometheus,
-        first=frozenset({"ScrapMonitoringRejected/warning", "ScrapOperatorDown/warning"}),  # seconds apart
     ),
     InjectedFault(
         "conntrack table of a node nearly full",

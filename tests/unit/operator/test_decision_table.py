@@ -340,6 +340,15 @@ def test_the_fallback_waits_for_the_warm_up_and_then_scales_out(unknown: Observa
     assert last.inconclusive.reason is first.reason
 
 
+@pytest.mark.parametrize("unknown", [LOST, seen(heartbeat=None)], ids=["no source", "no heartbeat"])
+def test_the_fallback_waits_whatever_a_rule_requested_before(unknown: Observation) -> None:
+    requested = replace(CALM, failures=2, pending=PendingDirection(Direction.UP, NOW - 1000))
+    first = decided(unknown, spec=WITH_FALLBACK, memory=requested)
+    assert not first.writes
+    assert not decided(unknown, spec=WITH_FALLBACK, memory=first.memory, now=NOW + 119).writes
+    goes(decided(unknown, spec=WITH_FALLBACK, memory=first.memory, now=NOW + 120), ScalingReason.FALLBACK, 8)
+
+
 @pytest.mark.parametrize("replicas", [8, 9])
 def test_the_fallback_never_scales_in(replicas: int) -> None:
     stays(decided(LOST, spec=WITH_FALLBACK, memory=BLIND, replicas=replicas), ScalingReason.SOURCE_UNAVAILABLE)
