@@ -189,10 +189,12 @@ class Previewer:
                 page = await self.fetcher.open(target, summary, deadline)
                 preview, leads_to = await self._previewed(page, slot, look)
                 while leads_to:
+                    content, parse = summary.content, summary.parse
                     try:
                         page = await self.fetcher.follow(leads_to, page.navigation)
                         preview, leads_to = await self._previewed(page, slot, look)
                     except UpstreamError:  # the page itself was read, and has no Open Graph
+                        summary.content, summary.parse = content, parse
                         break
             finally:
                 self.emit(summary)

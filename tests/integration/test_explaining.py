@@ -35,6 +35,7 @@ PAGES: dict[str, tuple[str, str]] = {
     "/instead": ("text/html", f'{UTF_8}<title> A &lt; b </title><meta name="twitter:card" content="summary">{JSON_LD}'),
     "/nothing": ("text/html", f"{UTF_8}<p>nothing"),
     "/picture": ("image/png", "not read"),
+    "/away": ("text/html", f"{UTF_8}<title>away</title><meta http-equiv=refresh content='0;url=/broken'>"),
 }
 
 
@@ -48,6 +49,8 @@ class ExplainedPages(running.Answer):
             body = (UTF_8 + CARD + SIZE).encode()
             self.answer(200, body, {"Content-Type": "text/html", "Content-Length": str(len(body) + 9)})
             self.close_connection = True
+        elif self.path == "/broken":
+            self.answer(200, b"5\r\nhello\r\nZZ\r\n", {"Content-Type": "text/html", "Transfer-Encoding": "chunked"})
         elif self.path in PAGES:
             kind, page = PAGES[self.path]
             self.answer(200, page.encode(), {"Content-Type": kind})
@@ -173,6 +176,13 @@ def test_why_there_is_none_and_what_there_is_instead(service: running.Service, p
     picture = explain(service, f"{pages}/picture")
     assert (picture["why"]["code"], picture["content"]["is_html"]) == ("not_html", False)
     assert explain(service, f"{pages}/nothing")["instead"] == {}
+
+
+def test_a_refresh_that_fails_leaves_the_explanation_of_its_page(service: running.Service, pages: str) -> None:
+    explained = explain(service, f"{pages}/away")
+    assert [hop["url"] for hop in explained["hops"]] == [f"{pages}/away", f"{pages}/broken"]
+    assert explained["instead"]["title"] == "away"
+    assert explained["body"]["bytes"] == len(PAGES["/away"][1])
 
 
 @pytest.mark.parametrize("path", ["/heavy", "/verbose", "/many", "/behind"])

@@ -198,6 +198,13 @@ async def test_the_base_of_a_page_is_where_it_was_found() -> None:
         assert orjson.loads(preview.entry.body)["image"] == origin.url("/far/i.png")
 
 
+async def test_a_header_that_says_nothing_does_not_move_the_base() -> None:
+    silent = refresh(b"abc", b'<base href="/far/"><meta http-equiv="refresh" content="0;url=to">')
+    async with serving(by_path({"/from": silent, "/far/to": page(CARD)})) as origin, previewing() as make:
+        preview = await make(origin.url("/from"))
+    assert preview.entry.location == origin.url("/far/to")
+
+
 async def test_the_last_page_decides_how_long_its_preview_lives() -> None:
     answers = {
         "/from": refresh(b"0;url=/to", NOTHING, b"Cache-Control: max-age=9000"),

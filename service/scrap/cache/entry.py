@@ -179,7 +179,7 @@ def _read(body: bytes, reason: Any, status: Any, retry_after: Any, location: Any
         raise ValueError("no failure that is kept")
     if (body, location, held_until) != (b"", "", 0) or not fresh_until == first == last:
         raise ValueError("a failure with a preview's head")
-    status = None if status is None else int(_number(status, 100, 599))
+    status = None if status is None else int(_number(status, 100, 999))
     retry_after = None if retry_after is None else _number(retry_after, 0, _LONGEST)
     return Entry(outcome=reason.outcome, reason=reason, upstream_status=status, retry_after=retry_after, **known)
 

@@ -7,10 +7,10 @@ import math
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
-from email.utils import parsedate_to_datetime
 from functools import lru_cache
 from typing import NamedTuple
 
+from scrap import http_date
 from scrap.errors import Outcome, Reason
 
 Fields = Mapping[bytes, Sequence[bytes]]  # header fields by name, in lower case: the values in order
@@ -154,8 +154,4 @@ def _seconds(text: str | None) -> int | None:
 
 @lru_cache(1024)  # Date is the same text for all pages of a second, and takes 25 µs to read
 def _date(text: bytes) -> float | None:
-    """Reads an HTTP date of any of its three formats (RFC 9110, section 5.6.7) as seconds since the epoch."""
-    try:
-        return parsedate_to_datetime(text.decode("latin-1")).timestamp()
-    except (ValueError, TypeError, IndexError, OverflowError):
-        return None
+    return http_date.parse(text.decode("latin-1"))

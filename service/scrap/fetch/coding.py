@@ -183,7 +183,7 @@ class ContentDecoder:
         return sum(coding.held for coding in self._stack)
 
     def feed(self, data: bytes) -> Iterator[bytes]:
-        """Yields what the data decodes to, piece by piece, none longer than a step.
+        """Yields what the data decodes to, piece by piece, none longer than a step; an empty one ends a step, too.
 
         Raises UpstreamError (BODY_UNREADABLE) after all that came before the damage (within `_KEPT`).
         """
@@ -198,22 +198,26 @@ class ContentDecoder:
         else:
             return
         if len(self._received) <= _KEPT:
-            lost, step = self._before_damage()[self._given :], self._limits.inflate_step
-            yield from (lost[start : start + step] for start in range(0, len(lost), step))
+            yield from self._before_damage()
         raise UpstreamError(Reason.BODY_UNREADABLE, failure)
 
-    def _before_damage(self) -> bytes:
-        """Decodes anew up to the damaged byte: the call that failed gave nothing of what it had decoded before that."""
+    def _before_damage(self) -> Iterator[bytes]:
+        """Decodes anew up to the damaged byte: the call that failed gave nothing of what it had decoded before that.
+
+        Each time is a step of its own, which yields nothing: brotli's takes 35 ms where it fills a window of 16 MiB.
+        """
         data, good, decoded = bytes(self._received), 0, bytearray()
         self._stack.clear()  # it is of no more use, and a window of brotli takes 16 MiB
         for size in (1024, 32, 1):
+            yield b""
             again = ContentDecoder(self._encoding, self._limits)
             with suppress(*CODING_ERRORS):  # brotli may fail earlier where it is given more
                 decoded = bytearray().join(again._layer(0, data[:good]))
                 while good < len(data):
                     decoded += b"".join(again._layer(0, data[good : good + size]))
                     good += size
-        return bytes(decoded)
+        lost, step = bytes(decoded[self._given :]), self._limits.inflate_step
+        yield from (lost[start : start + step] for start in range(0, len(lost), step))
 
     def _layer(self, index: int, data: bytes) -> Iterator[bytes]:
         if index == len(self._stack):

@@ -1,9 +1,9 @@
 """Hosts that sent a Retry-After: they are not asked again while it counts."""
 
 from collections.abc import Callable
-from email.utils import parsedate_to_datetime
 from time import monotonic, time
 
+from scrap import http_date
 from scrap.errors import Reason, UpstreamError
 from scrap.fetch.limits import FetchLimits
 
@@ -52,7 +52,5 @@ class HostRetryAfter:
         text = retry_after.strip()
         if text.isascii() and text.isdigit():
             return float(text.lstrip("0")[:12] or 0)
-        try:
-            return parsedate_to_datetime(text).timestamp() - self._wall()
-        except (ValueError, OverflowError):
-            return 0.0
+        date = http_date.parse(text)
+        return 0.0 if date is None else date - self._wall()

@@ -162,14 +162,16 @@ class FetchedPage:
     def _step(self, feed: Feed) -> bool:
         """Decodes a piece and feeds it; False where there is none, or none yet."""
         started = perf_counter()
-        piece = b"" if self._is_behind else next(self._content, b"")
+        try:
+            piece = b"" if self._is_behind else next(self._content)
+        except StopIteration:
+            piece = None
+            self._finish()
         decoded = perf_counter()
         if not (piece or self._is_behind):
             if self._decoder is not None:
                 self._turns.spend(decoded - started)
-            if piece is not None:
-                self._finish()
-            return False
+            return piece is not None  # a step that gave nothing
         try:
             wants = feed(piece or b"")
         finally:
@@ -193,7 +195,7 @@ class FetchedPage:
             self._done.set_exception(error) if error else self._done.set_result(None)
 
     def _decoded(self, limit: int) -> Iterator[bytes | None]:
-        """Yields its content up to the limit; None where more may come."""
+        """Yields its content up to the limit; None where more may come, b"" where a step gives nothing."""
         response, decoder = self._response, self._decoder
         while (data := response.take()) != b"":
             if data is None:
@@ -201,7 +203,7 @@ class FetchedPage:
                 yield None
                 continue
             try:
-                for piece in filter(None, decoder.feed(data)) if decoder else (data,):
+                for piece in decoder.feed(data) if decoder else (data,):
                     kept = piece[: limit - self._decoded_bytes]
                     self._decoded_bytes += len(kept)
                     self.truncated = len(kept) < len(piece)

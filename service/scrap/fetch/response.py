@@ -77,9 +77,12 @@ class UpstreamResponse(SocketReader):
         return response
 
     def send(self, request: bytes) -> None:
-        """Sends the request, once."""
+        """Sends the request, once; what came before it is no response (RFC 9112, section 9.2)."""
         self._sent = perf_counter()
-        if self._transport is not None:
+        if self._wire_bytes:
+            self._has_head, self.first_byte = False, 0.0
+            self.fail(Reason.PROTOCOL_ERROR, "a response before its request")
+        elif self._transport is not None:
             self._transport.write(request)
 
     async def head(self) -> None:

@@ -288,3 +288,13 @@ def test_a_rejection_leaves_nothing_in_the_context_that_connections_share() -> N
     assert server.config.reject(ScrapError(Reason.REQUEST_TIMEOUT), None).startswith(b"HTTP/1.1 408 ")
     assert seen == [(RequestStarted, RequestEnded)]
     assert events.get() == ()
+
+
+@pytest.mark.parametrize("error", [None, ConnectionResetError()])
+async def test_nothing_keeps_a_connection_that_ended_after_a_response(error: Exception | None) -> None:
+    client = FakeClient(keep_alive=60)
+    client.connection.data_received(REQUEST)
+    await run_ready_tasks()
+    assert client.connection.timeout_keep_alive_task is not None
+    client.connection.connection_lost(error)
+    assert client.connection.timeout_keep_alive_task is None

@@ -57,6 +57,12 @@ def test_a_failure() -> None:
     assert entry.swr_until == entry.sie_until == NOW + 90
 
 
+@pytest.mark.parametrize("status", [100, 404, 999])
+def test_a_failure_with_any_status_that_is_read_is_shared(status: int) -> None:
+    entry = failed(UpstreamError(Reason.UPSTREAM_STATUS, status=status))
+    assert decode(KEY, encode(KEY, entry)) == entry
+
+
 def test_a_clients_fault_is_of_no_use_later() -> None:
     entry = failed(InvalidURL(Reason.URL_SCHEME))
     assert entry.swr_until == entry.sie_until == NOW
@@ -212,7 +218,7 @@ def test_an_entry_that_is_forged_well_is_one() -> None:
         *each("reason", "upstream_status", "of a newer release", "", [], {}, 1),
         *each("location", None, 1, [], "/final", "ftp://a/", "https://a/ b", "https://a/\r\nB: c", "http://\u00e4/"),
         *each("location", "https://example.com/" + "a" * 2048),
-        *each("upstream_status", True, "200", [], 99, 200, 600, -1, 10**18, 1e300),
+        *each("upstream_status", True, "200", [], 99, 200, 999, 1000, -1, 10**18, 1e300),
         *each("retry_after", 0, 1, 9.5, "x", -1),
         *(change for name in TIMES for change in each(name, *NO_TIMES)),
         {"fresh_until": NOW - 1},
@@ -237,7 +243,7 @@ def test_a_body_that_is_no_open_graph_is_none(body: bytes) -> None:
         *each("reason", None, "timeout_total", "blocked_name", "full", "internal"),
         *({"reason": reason, "upstream_status": None, "retry_after": None} for reason in ("full", "internal")),
         {"reason": "url_missing", "upstream_status": None, "retry_after": None},
-        *each("upstream_status", True, "503", 99, 600, 10**18),
+        *each("upstream_status", True, "503", 99, 1000, 10**18),
         *each("location", "https://example.com/", None, 1),
         *each("retry_after", True, "1", [], -1, 2**33, 1e300),
         {"swr_until": NOW + 100},

@@ -135,6 +135,15 @@ def test_all_is_given_where_the_checksum_is_wrong(coding: str) -> None:
         assert until_damage(coding, CODED[coding][:-4] + b"\xff" * 4, size) == TEXT
 
 
+def test_a_damaged_bomb_is_decoded_anew_in_steps_of_their_own() -> None:
+    """brotli fills its window before it gives a byte: 35 ms each time, while nothing else runs."""
+    bomb = brotli.compress(bytes(15 << 20), quality=5, lgwin=24)
+    steps = decoder("br").feed(bomb[:-1] + b"\xff" * 30)
+    assert [next(steps) for _ in range(3)] == [b""] * 3
+    with pytest.raises(UpstreamError):
+        next(steps)
+
+
 def test_of_a_long_body_the_call_that_failed_is_lost() -> None:
     """More than 32 KiB of coded bytes are not kept: what was given before counts, without what the last call had."""
     text = random.Random(0).randbytes(100_000)  # noqa: S311 - likewise

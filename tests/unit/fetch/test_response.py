@@ -5,6 +5,7 @@ import asyncio
 import pytest
 
 from scrap import urls
+from scrap.errors import Reason, UpstreamError
 from scrap.fetch import FetchLimits
 from scrap.fetch.response import UpstreamResponse
 from scrap.fetch.socket_reader import ConnectionResources
@@ -63,3 +64,14 @@ async def test_connection_that_is_lost_leads_nowhere() -> None:
 async def test_response_that_is_no_redirect_ends_its_connection() -> None:
     _, socket = redirected(REDIRECT.replace(b"302 Found", b"200 OK"))
     assert socket.is_ended
+
+
+async def test_what_comes_before_the_request_is_no_response() -> None:
+    """Where two addresses are tried, the request follows the connection: a host may be quicker."""
+    response, socket = redirected()
+    response.send(b"GET / HTTP/1.1\r\n\r\n")
+    assert socket.is_ended
+    assert response.first_byte == 0.0
+    with pytest.raises(UpstreamError) as caught:
+        await response.head()
+    assert caught.value.reason is Reason.PROTOCOL_ERROR
