@@ -52,17 +52,21 @@ class LineWriter(QueueListener):
         self._lines, self._fd, self._interval = lines, fd, interval
 
     def handle(self, record: Any) -> None:
-        time.sleep(self._interval)
-        records = [record, *(self.dequeue(block=False) for _ in range(self._lines.queue.qsize()))]
-        if None in records:
-            self.enqueue_sentinel()  # it ends the loop: `stop` waits for that
-        text = "".join(self._lines.line_of(each) for each in records if each is not None)
-        data = memoryview(text.encode("utf-8", "backslashreplace"))
+        data = memoryview(self._batch(record))
         try:
             while data:
                 data = data[os.write(self._fd, data) :]
         except OSError:  # the reader is gone
             self._lines.dropped(bytes(data).count(b"\n"))
+
+    def _batch(self, first: Any) -> bytes:
+        """The lines of a record and of those that come within the interval."""
+        time.sleep(self._interval)
+        records = [first, *(self.dequeue(block=False) for _ in range(self._lines.queue.qsize()))]
+        if None in records:
+            self.enqueue_sentinel()  # it ends the loop: `stop` waits for that
+        lines = (self._lines.line_of(record) for record in records if record is not None)
+        return "".join(lines).encode("utf-8", "backslashreplace")
 
 
 @contextlib.contextmanager
