@@ -82,12 +82,14 @@ class Cache:
         if self._shared is None or not self._shared.up:
             return None
         entry = await self._shared.get(key)
-        state = None if entry is None else entry.state(self._clock())
+        now = self._clock()
+        state = None if entry is None else entry.state(now)
         self.lookups["shared", _STATES[state]] += 1
         if entry is None:
             return None
         kept = self.memory.get(key)
-        if kept is None or (kept.stored, kept.held_until) < (entry.stored, entry.held_until):
+        is_over = kept is not None and kept.reason is not None and kept.state(now) is None  # a failure of no more use
+        if kept is None or is_over or (kept.stored, kept.held_until) < (entry.stored, entry.held_until):
             self.memory.put(key, entry)
         return Hit(entry, state)
 
@@ -103,10 +105,12 @@ class Cache:
     def fail(self, key: str, failed: Entry, *, fallback: Entry | None = None, hold: float = 0.0) -> Entry:
         """Keeps a failure, or the stale preview that stands in for it; returns the one to respond with.
 
-        `fallback` is what `from_shared` returned, where the memory is too small for it; `hold` is of `failed_or_stale`.
+        `fallback` is what `from_shared` returned, where the memory has no preview; `hold` is of `failed_or_stale`.
         """
         now = self._clock()
-        entry = failed_or_stale(failed, self.memory.get(key) or fallback, now, hold=hold)
+        kept = self.memory.get(key)
+        stale = kept if kept is not None and kept.reason is None else fallback
+        entry = failed_or_stale(failed, stale, now, hold=hold)
         if now < failed.fresh_until:
             self.put(key, entry)
         return entry

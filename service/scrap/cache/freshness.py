@@ -3,7 +3,6 @@
 docs/caching.md describes what that means for `private` and `Vary`.
 """
 
-import math
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
@@ -48,8 +47,8 @@ class FreshnessPolicy:
     def __post_init__(self) -> None:
         for each in fields(self):
             value = getattr(self, each.name)
-            if not (math.isfinite(value) and value >= 0):
-                raise ValueError(f"{each.name} must be 0 or more seconds, not {value}")
+            if not 0 <= value <= _LONGEST:
+                raise ValueError(f"{each.name} must be from 0 to {_LONGEST} seconds, not {value}")
         if self.minimum > self.maximum:
             raise ValueError(f"minimum ({self.minimum}) is above maximum ({self.maximum})")
 

@@ -33,7 +33,7 @@ class FallbackReason(StrEnum):
     COMMENT = "comment"  # one that begins with NUL, which html5lib ends elsewhere
     PREFIX = "prefix"  # a namespace has another name here
     ERROR = "error"  # the fast path itself failed
-    LENGTH = "length"  # a tag so long that reading its attributes would hold up the event loop
+    LENGTH = "length"  # tags so long, or with so many references, that reading them would hold up the event loop
 
 
 class Bound(StrEnum):

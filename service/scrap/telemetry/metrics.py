@@ -230,7 +230,8 @@ class Metrics:
             self._redirects.observe(len(event.hops) - 1)
             self._received.observe(content.wire_bytes)
             self._decoded.observe(content.decoded_bytes)
-            self._phases["body"].observe(content.seconds)
+            if content.seconds:  # else no body was wanted
+                self._phases["body"].observe(content.seconds)
             if content.truncated:
                 self._truncated.inc()
         if parse := event.parse:

@@ -3,6 +3,7 @@
 import re
 from urllib.parse import quote, unquote, urlsplit
 
+_CREDENTIALS = re.compile(r"//[^/?#\s]*@")  # they may hold what no other part of a URL does
 _WORD = re.compile(r"[^\s\"'<>]+")  # no URL spans two of them
 _QUERY = re.compile(r"[?#]")
 _SEPARATOR = re.compile(r"[/?#]")
@@ -17,14 +18,14 @@ def without_query(url: str) -> str:
 
 def redact_text(text: str) -> str:
     """Takes queries, fragments and credentials out of every URL in a text, such as the message of an exception."""
-    return _WORD.sub(lambda word: _redacted(word[0]), text)
+    return _WORD.sub(lambda word: _redacted(word[0]), _CREDENTIALS.sub("//", text))
 
 
 def only_hosts(text: str, target: str, host: str) -> str:
     """Leaves of every URL in a text its scheme and host, and of a request's target, however it is spelt, its host."""
     for spelling in _spellings(target):
         text = re.sub(rf"(?<!\w){re.escape(spelling)}(?!\w)", host, text, flags=re.IGNORECASE)
-    return _WORD.sub(lambda word: _host(_redacted(word[0])), text)
+    return _WORD.sub(lambda word: _host(_redacted(word[0])), _CREDENTIALS.sub("//", text))
 
 
 def _redacted(word: str) -> str:
@@ -35,7 +36,8 @@ def _redacted(word: str) -> str:
         start, rest = "", word
     word = start + slashes + _without_credentials(rest, is_url=bool(slashes))
     path, *query = _QUERY.split(word, maxsplit=1)
-    return f"{path}?…" if query and ("/" in path or "=" in query[0]) else word
+    is_query = query and ("/" in path or "=" in query[0] or (word[len(path)] == "?" and query[0][:1].isalnum()))
+    return f"{path}?…" if is_query else word
 
 
 def _without_credentials(rest: str, *, is_url: bool) -> str:

@@ -141,6 +141,21 @@ async def test_an_entry_that_can_only_stand_in_is_found_when_it_must(server: Red
         assert first.cache.from_memory(KEY) == hit
 
 
+async def test_a_failure_that_is_over_gives_way_to_a_preview(server: RedisServer) -> None:
+    """This process had failed to ask the shared level, and to fetch the page, a while ago."""
+    now, kept = time.time(), page("old", age=200.0)
+    error, policy = UpstreamError(Reason.CONNECT_FAILED), FreshnessPolicy(negative=1.0)
+    over = failure(error, policy=policy, now=now - 5)
+    async with replica(server.url) as first, replica(server.url) as second:
+        first.cache.put(KEY, kept)
+        await stored(server, KEY)
+        second.cache.memory.put(KEY, over)
+        assert await second.cache.from_shared(KEY) == Hit(kept, None)
+        assert second.cache.memory.get(KEY) == kept
+        second.cache.memory.put(KEY, over)
+        assert second.cache.fail(KEY, failure(error, policy=policy, now=now), fallback=kept).body == kept.body
+
+
 async def test_a_newer_entry_in_memory_stays(server: RedisServer) -> None:
     async with replica(server.url) as first, replica(server.url) as second:
         first.cache.put(KEY, page("old", age=10.0))

@@ -127,6 +127,24 @@ def test_a_step_reads_few_of_the_tokens_that_are_slow() -> None:
     assert steps_of(reader) == 0  # `end` did it
 
 
+def test_a_step_reads_few_of_the_references() -> None:
+    reader = PageReader(charset="utf-8")
+    reader.feed(b"<meta prefix property='og:a %b'>" % (b"&a" * 50) * 150)  # fewer than are read in one step otherwise
+    assert steps_of(reader) >= 10
+    reader.end()
+    reading = reader.close()
+    assert reading.fallback_reason is None
+    assert reading.document
+
+
+def test_a_page_of_references_is_read_by_the_reference_parser() -> None:
+    reader = PageReader(charset="utf-8")
+    reader.feed(b"<meta prefix property='og:a %b'>" % (b"&a" * 900) * 20)
+    steps_of(reader)
+    reader.end()
+    assert reader.close().fallback_reason is FallbackReason.LENGTH
+
+
 def test_a_page_is_read_again_in_steps() -> None:
     page = "<p>笑</p>".encode("iso-2022-jp") * 10_000 + TITLE.encode() + b"<meta charset=iso-2022-jp>"
     reader = PageReader()
@@ -233,6 +251,7 @@ def test_a_long_tag_is_read_as_html5lib_reads_it(long: str) -> None:
         (f"<meta property='og:type' content='{LONG}'>", FallbackReason.LENGTH),
         (f'<meta property="og:type {LONG}" content="x">', FallbackReason.LENGTH),
         (f'<meta {"id=x " * len(LONG)} property="og:type">', FallbackReason.LENGTH),
+        (f"<meta id=a property='og:type' content='{'&amp;' * 1001}'>", FallbackReason.LENGTH),
     ],
 )
 def test_a_long_tag_may_need_a_fallback(long: str, why: FallbackReason) -> None:

@@ -158,6 +158,7 @@ def test_phases_that_were_not_reached_are_not_counted() -> None:
 def test_what_a_fetch_was_like() -> None:
     content = Content(wire_bytes=1000, decoded_bytes=1_048_576, seconds=0.02, truncated=True, ended=0.0)
     redirected = FetchEnded(hops=[HOP, HOP, HOP], content=content)
+    unread = FetchEnded(content=replace(content, wire_bytes=0, decoded_bytes=0, seconds=0.0))
     metrics = metrics_after(redirected, FetchEnded(hops=[HOP], content=replace(content, truncated=False)))
     found = read(metrics)
     assert found.value("scrap_fetch_redirects_sum") == 2
@@ -166,6 +167,8 @@ def test_what_a_fetch_was_like() -> None:
     assert found.value("scrap_fetch_decoded_bytes_bucket", le="1.048576e+06") == 2
     assert found.value("scrap_fetches_truncated_total") == 1
     assert found.value("scrap_phase_duration_seconds_sum", phase="body") == pytest.approx(0.04)
+    # An image, say, whose body is not read: a zero would lower the quantiles.
+    assert read(metrics_after(unread)).value("scrap_phase_duration_seconds_count", phase="body") == 0
 
 
 def test_every_other_event_is_counted() -> None:

@@ -40,6 +40,8 @@ def test_every_url_in_a_text_is_redacted() -> None:
         ("https://ann:p/secret@example.org/a", "https://example.org/a", "https://example.org"),
         ("https://ann:p?secret@example.org/a", "https://example.org/a", "https://example.org"),
         ("https://ann:secret@example.org/page?token=secret", "https://example.org/page?…", "https://example.org"),
+        ("https://ann:p'secret@example.org/a", "https://example.org/a", "https://example.org"),
+        ("'next?secret'", "'next?…'", "'next?…'"),
         ("redis://u:secret@h:1/0?x=1", "redis://h:1/0?…", "redis://h:1"),
         ("https://x.example:8080/@ann/a", "https://x.example:8080/@ann/a", "https://x.example:8080"),
         ("what? a @b: 3 < 4?", "what? a @b: 3 < 4?", "what? a @b: 3 < 4?"),
