@@ -78,7 +78,7 @@ class Connection(HttpToolsProtocol):
             cycle.disconnected = True
             cycle.message_event.set()
             cycle.scope["state"]["disconnect"]()
-        super().connection_lost(None)  # of an error it keeps its timer, which keeps all of the connection
+        super().connection_lost(None)  # with an error, uvicorn's timer would keep the connection
 
     def _start_asgi_task(self, cycle: RequestResponseCycle, app: ASGI3Application) -> None:
         self._answered = cycle

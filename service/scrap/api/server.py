@@ -49,7 +49,7 @@ class Server(uvicorn.Server):
             ConnectionConfig(
                 app=app,
                 limits=connections,
-                reject=partial(Context().run, partial(rejection, emit=emit, clients=clients)),  # no task has one
+                reject=partial(Context().run, partial(rejection, emit=emit, clients=clients)),  # its own context
                 loop="none",
                 ws="none",
                 lifespan="off",

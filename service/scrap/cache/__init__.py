@@ -88,14 +88,13 @@ class Cache:
         if entry is None:
             return None
         kept = self.memory.get(key)
-        is_over = kept is not None and kept.reason is not None and kept.state(now) is None  # a failure of no more use
-        if kept is None or is_over or (kept.stored, kept.held_until) < (entry.stored, entry.held_until):
+        if kept is None or kept.left(now) <= 0 or (kept.stored, kept.held_until) < (entry.stored, entry.held_until):
             self.memory.put(key, entry)
         return Hit(entry, state)
 
     def put(self, key: str, entry: Entry) -> None:
         """Keeps an entry in both levels, in the shared one soon or never; one of no use is not kept."""
-        left = max(entry.swr_until, entry.sie_until) - self._clock()
+        left = entry.left(self._clock())
         if left <= 0:
             return
         self.memory.put(key, entry)

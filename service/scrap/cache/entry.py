@@ -74,6 +74,10 @@ class Entry:
         """Bytes of memory, its key not counted."""
         return len(self.body) + 2 * len(self.location) + OVERHEAD
 
+    def left(self, now: float) -> float:
+        """Seconds for which it is of any use; 0 or less where it is of none."""
+        return max(self.swr_until, self.sie_until) - now
+
     def age(self, now: float) -> int:
         """Age, in whole seconds since the entry was made (RFC 9111, section 5.1)."""
         return max(0, int(now - self.stored))

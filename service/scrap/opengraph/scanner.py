@@ -35,7 +35,7 @@ _DECLARING = {name.encode() for name in markup.DECLARING}
 # Bytes of attributes, or of apparent tags behind a diverging one, that are read at once: 4 ms at most. html5lib has
 # limits of its own, and runs in a thread.
 _LONG = 16 * 1024
-_REFERENCES = 1000  # in one tag, and those of one step's tags before its last
+_REFERENCES = 1000  # in one tag; a step ends after so many
 _TOKENS = 192  # that matter, in one step: the slowest, metas with references, take 20 µs each
 
 _latin_1: Callable[[bytes], str] = methodcaller("decode", "latin-1")
@@ -210,7 +210,7 @@ class Scanner:
                 self._stop = self._at + self._limits.after_head
         elif name not in _DECLARING:
             self._state = name
-        elif self._is_long(written):
+        elif self._is_costly(written):
             self._fallback = self._fallback or FallbackReason.LENGTH
         elif name == b"base":
             if self._base is None:
@@ -257,7 +257,7 @@ class Scanner:
             self.charset = _USUAL_CHARSETS.get(written.strip(b" /").lower())
         if self.charset and b":" not in written and b"&" not in written and b"refresh" not in written.lower():
             return  # it can name no namespace
-        if self._is_long(written):
+        if self._is_costly(written):
             self._fallback = self._fallback or FallbackReason.LENGTH
             return
         attributes = markup.attributes(written)
@@ -273,7 +273,7 @@ class Scanner:
 
     def _find(self, key: bytes, content: bytes | None) -> None:
         is_usual = len(key) <= _USUAL_KEY and key.isascii()
-        if not is_usual and self._is_long(key):
+        if not is_usual and self._is_costly(key):
             self._fallback = self._fallback or FallbackReason.LENGTH
             return
         names = _usual_names(key) if is_usual else _names(key)
@@ -290,8 +290,8 @@ class Scanner:
                 for name in names:
                     self._card |= 1 if name == "og:title" else 2 * name.startswith("og:")
 
-    def _is_long(self, written: bytes) -> bool:
-        """Whether the reference parser has to read a tag: each reference takes 0.5 µs, up to three times."""
+    def _is_costly(self, written: bytes) -> bool:
+        """Counts a tag's references, 0.5 µs each, up to three times; whether the reference parser has to read it."""
         references = written.count(b"&")
         self._references += references
         return len(written) > _LONG or references > _REFERENCES or self._references > _LONG
@@ -317,7 +317,7 @@ class Scanner:
                 looked_at += len(tag[0])
                 name, written, closed = tag.groups()
                 is_tag = closed and markup.COMPLETE.fullmatch(written) and looked_at <= _LONG
-                is_tag = is_tag and not self._is_long(written)
+                is_tag = is_tag and not self._is_costly(written)
                 if not is_tag or self._counts(name.lower(), markup.attributes(written)):
                     return True
             yield

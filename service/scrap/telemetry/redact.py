@@ -1,11 +1,13 @@
 """URLs without what is private. Texts are cut into words, and each is looked at once: that takes linear time."""
 
 import re
+from collections.abc import Callable
 from urllib.parse import quote, unquote, urlsplit
 
-_CREDENTIALS = re.compile(r"//[^/?#\s]*@")  # they may hold what no other part of a URL does
+_CREDENTIALS = re.compile(r"//[^/?#\s]*@")  # may hold quotation marks
 _WORD = re.compile(r"[^\s\"'<>]+")  # no URL spans two of them
 _QUERY = re.compile(r"[?#]")
+_RELATIVE = re.compile(r"\?\w")  # a relative URL with a query, and no question
 _SEPARATOR = re.compile(r"[/?#]")
 _BEFORE_A_NAME = re.compile(r".*[(\[{,=]")
 
@@ -18,14 +20,18 @@ def without_query(url: str) -> str:
 
 def redact_text(text: str) -> str:
     """Takes queries, fragments and credentials out of every URL in a text, such as the message of an exception."""
-    return _WORD.sub(lambda word: _redacted(word[0]), _CREDENTIALS.sub("//", text))
+    return _changed(text, _redacted)
 
 
 def only_hosts(text: str, target: str, host: str) -> str:
     """Leaves of every URL in a text its scheme and host, and of a request's target, however it is spelt, its host."""
     for spelling in _spellings(target):
         text = re.sub(rf"(?<!\w){re.escape(spelling)}(?!\w)", host, text, flags=re.IGNORECASE)
-    return _WORD.sub(lambda word: _host(_redacted(word[0])), _CREDENTIALS.sub("//", text))
+    return _changed(text, lambda word: _host(_redacted(word)))
+
+
+def _changed(text: str, change: Callable[[str], str]) -> str:
+    return _WORD.sub(lambda word: change(word[0]), _CREDENTIALS.sub("//", text))
 
 
 def _redacted(word: str) -> str:
@@ -36,8 +42,8 @@ def _redacted(word: str) -> str:
         start, rest = "", word
     word = start + slashes + _without_credentials(rest, is_url=bool(slashes))
     path, *query = _QUERY.split(word, maxsplit=1)
-    is_query = query and ("/" in path or "=" in query[0] or (word[len(path)] == "?" and query[0][:1].isalnum()))
-    return f"{path}?…" if is_query else word
+    is_url = "/" in path or "=" in word[len(path) :] or _RELATIVE.search(word)
+    return f"{path}?…" if query and is_url else word
 
 
 def _without_credentials(rest: str, *, is_url: bool) -> str:

@@ -35,7 +35,7 @@ def kit() -> Kit:
     return Kit()
 
 
-def test_peek_says_what_may_be_done(kit: Kit) -> None:
+def test_the_memory_says_what_may_be_done(kit: Kit) -> None:
     assert kit.cache.from_memory(KEY) is None
     entry = kit.page()
     kit.cache.put(KEY, entry)

@@ -38,7 +38,6 @@ _CONVENTIONS: Final = {
     "python_gc_objects_uncollectable": ("cpython.gc.uncollectable_objects", "{object}"),
 }
 _UNITS: Final = {"_seconds": "s", "_bytes": "By", "_ratio": "1"}
-_SUFFIXES: Final = {"info": "_info"}  # that a family's name lacks, and OTLP has nothing else for
 _LABELS: Final = {
     "route": "http.route",
     "method": "http.request.method",
@@ -101,7 +100,8 @@ class MetricsExport:
 
 
 def _converted(family: Metric, started: int, now: int) -> otlp.Metric:
-    name, unit = _CONVENTIONS.get(family.name) or _own_name(f"{family.name}{_SUFFIXES.get(family.type, '')}")
+    full_name = f"{family.name}_info" if family.type == "info" else family.name
+    name, unit = _CONVENTIONS.get(family.name) or _own_name(full_name)
     if family.type == "histogram":
         groups = groupby(family.samples, lambda sample: {k: v for k, v in sample.labels.items() if k != "le"})
         histogram = otlp.Histogram([_point(labels, list(of), started, now) for labels, of in groups], _CUMULATIVE)

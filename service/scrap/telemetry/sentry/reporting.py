@@ -27,7 +27,7 @@ class ReportLimiter:
     ) -> None:
         self._each, self._overall, self._window, self._clock = each, overall, window, clock
         self._passed: deque[tuple[float, Hashable]] = deque()  # within the last window: when, and of what kind
-        self.suppressed = 0  # since it was last set to 0
+        self.suppressed = 0  # not admitted; who sends a report sets it to 0
 
     def take(self, kind: Hashable) -> bool:
         now = self._clock()
