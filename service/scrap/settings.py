@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from itertools import chain
 from typing import Any, TypeVar, cast
 
+import ada_url
 import click
 
 from scrap import admission, api, cache, clients, fetch, telemetry
@@ -114,9 +115,19 @@ def _ports(text: str) -> range:
 
 def _origin(text: str) -> str:
     """Reads an origin, as browsers write it into the Origin header (RFC 6454, section 6.2)."""
-    if not re.fullmatch(r"\*|[a-z][a-z0-9+.-]*://[a-z0-9._\[\]:-]+(?<!:)", text):
-        raise ValueError(f"{text!r} is neither * nor an origin: scheme://host[:port] in lower case, without a path")
+    is_origin = re.fullmatch(r"\*|[a-z][a-z0-9+.-]*://[a-z0-9._\[\]:-]+(?<!:)", text)
+    # The URL standard has no origin for schemes of extensions and apps ("null"), which browsers send as well.
+    if not is_origin or (text != "*" and _origin_of(text) not in {text, "null"}):
+        form = "scheme://host[:port] in lower case, without a path and the scheme's own port"
+        raise ValueError(f"{text!r} is neither * nor an origin: {form}")
     return text
+
+
+def _origin_of(url: str) -> str | None:
+    try:
+        return ada_url.URL(url).origin
+    except ValueError:
+        return None
 
 
 _POSITIVE = _Finite(min=0, min_open=True)

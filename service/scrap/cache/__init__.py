@@ -93,11 +93,12 @@ class Cache:
         return Hit(entry, state)
 
     def put(self, key: str, entry: Entry) -> None:
-        """Keeps an entry in both levels, in the shared one soon or never; one of no use is not kept."""
+        """Keeps an entry in both levels, in the shared one soon or never; one of no use ends the former one's use."""
         left = entry.left(self._clock())
-        if left <= 0:
+        if left > 0:
+            self.memory.put(key, entry)
+        elif not self.memory.drop(key):
             return
-        self.memory.put(key, entry)
         if self._shared is not None:
             self._shared.put(key, entry, left)
 

@@ -28,9 +28,7 @@ class Memory:
 
     def put(self, key: str, entry: Entry) -> None:
         """Keeps an entry in place of the key's former one; if it is larger than the bound, neither is kept."""
-        former = self._entries.pop(key, None)
-        if former is not None:
-            self.used -= _weight(key, former)
+        self.drop(key)
         weight = _weight(key, entry)
         if weight > self.bound:
             return
@@ -39,6 +37,13 @@ class Memory:
         while self.used > self.bound:
             oldest, out = self._entries.popitem(last=False)
             self.used -= _weight(oldest, out)
+
+    def drop(self, key: str) -> bool:
+        """Keeps a key's entry no longer; returns whether there was one."""
+        entry = self._entries.pop(key, None)
+        if entry is not None:
+            self.used -= _weight(key, entry)
+        return entry is not None
 
 
 def _weight(key: str, entry: Entry) -> int:

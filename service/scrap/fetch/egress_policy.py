@@ -8,6 +8,8 @@ from scrap.fetch.coding import ACCEPTED
 from scrap.fetch.user_agent import USER_AGENT
 
 _ACCEPT = f"Accept: text/html,application/xhtml+xml;q=0.9,*/*;q=0.1\r\nAccept-Encoding: {ACCEPTED}\r\n"
+# A name, or what all below have in common: labels of letters, digits, hyphens and underscores, and no address.
+_HOST = re.compile(r"\.?(?![0-9.]+$)[a-z0-9_-]+(?:\.[a-z0-9_-]+)*\.?")
 _FIELD_VALUE = re.compile(r"[\x21-\x7e](?:[\x20-\x7e]*[\x21-\x7e])?")  # RFC 9110, section 5.5, without obs-text
 
 
@@ -16,7 +18,7 @@ class EgressPolicy:
     """Which targets are allowed beyond the public web.
 
     Raises:
-        ValueError: a header's value is none, or a host suffix is not ASCII.
+        ValueError: a header's value is none, or a host is no name.
     """
 
     # Networks that may be fetched though they are not public. They win over the address table, and over nothing else.
@@ -37,10 +39,11 @@ class EgressPolicy:
         for name, value in (("user_agent", self.user_agent), ("accept_language", self.accept_language)):
             if not _FIELD_VALUE.fullmatch(value):
                 raise ValueError(f"{name} must be printable ASCII, not {value!r}")
-        for host in self.hosts:
-            if not host.isascii() or not host.strip("."):
-                raise ValueError(f"hosts must be ASCII names, not {host!r}")
-        object.__setattr__(self, "hosts", tuple(host.rstrip(".").lower() for host in self.hosts))
+        hosts = tuple(host.lower() for host in self.hosts)
+        for host in hosts:
+            if not _HOST.fullmatch(host):
+                raise ValueError(f"hosts must be names (example.com, or .example.com for all below), not {host!r}")
+        object.__setattr__(self, "hosts", tuple(host.rstrip(".") for host in hosts))
 
     def request_fields(self) -> bytes:
         """Writes the header fields that are the same in each request (RFC 9110, sections 10.1.5 and 12.5)."""

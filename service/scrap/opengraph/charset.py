@@ -93,12 +93,11 @@ def marked(data: bytes) -> tuple[Charset, int] | None:
 
 
 def declared(attributes: Mapping[bytes, bytes]) -> Charset | None:
-    """Reads the charset that a meta declares (HTML, section 13.2.3.2), if its label is known."""
-    label = attributes.get(b"charset")
-    if label is None and attributes.get(b"http-equiv", b"").lower() == b"content-type":
+    """Reads the charset that a meta declares (HTML, section 13.2.6.4.4), if a label is known."""
+    charset = _readable(attributes.get(b"charset", b""))
+    if charset is None and attributes.get(b"http-equiv", b"").lower() == b"content-type":
         named = _IN_CONTENT.search(attributes.get(b"content", b""))
-        label = b"".join(named.groups(b"")) if named else None
-    charset = None if label is None else _readable(label)
+        charset = _readable(b"".join(named.groups(b""))) if named else None
     return WINDOWS_1252 if charset and charset.name == "x-user-defined" else charset
 
 

@@ -100,6 +100,14 @@ async def test_the_server_forgets_an_entry_when_it_is_of_no_use_any_more(server:
         assert 590_000 < server.admin.pttl(_name(KEY)) <= 600_000
 
 
+async def test_a_page_that_may_not_be_kept_any_more_is_forgotten_by_the_server(server: RedisServer) -> None:
+    async with replica(server.url) as here:
+        here.cache.put(KEY, page())
+        await stored(server, KEY)
+        here.cache.put(KEY, page(freshness=Freshness(0)))
+        await until(lambda: not server.admin.exists(_name(KEY)))
+
+
 async def test_the_server_does_not_receive_the_urls_of_pages(server: RedisServer) -> None:
     async with replica(server.url) as here:
         here.cache.put(KEY, page())

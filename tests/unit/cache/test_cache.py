@@ -95,6 +95,13 @@ def test_an_entry_of_no_use_is_not_kept(kit: Kit) -> None:
     assert len(kit.cache.memory) == 0
 
 
+def test_a_page_that_may_not_be_kept_any_more_ends_the_use_of_its_old_preview(kit: Kit) -> None:
+    kit.cache.put(KEY, kit.page(b"old"))
+    kit.cache.put(KEY, preview(b"new", Outcome.OK, Freshness(0), now=kit.clock.now))
+    assert kit.cache.from_memory(KEY) is None
+    assert kit.cache.memory.used == 0
+
+
 def test_its_use_can_be_read(kit: Kit) -> None:
     kit.cache.put(KEY, kit.page())
     used = len(KEY) + 2 + OVERHEAD

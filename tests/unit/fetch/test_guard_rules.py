@@ -93,6 +93,21 @@ def test_names_that_an_operator_allows(host: str, verdict: GuardVerdict) -> None
     assert guard.judge_name(host, policy) is verdict
 
 
+@pytest.mark.parametrize(
+    "host",
+    ["*.example.com", "https://example.com", "example.com:8080", "a..b", ".", "bücher.example", "10.0.0.1", "::1"],
+)
+def test_what_could_match_no_name_is_rejected_at_the_start(host: str) -> None:
+    with pytest.raises(ValueError, match="hosts must be names"):
+        EgressPolicy(hosts=(host,))
+
+
+def test_names_are_allowed_in_any_case_and_with_the_dot_of_the_root() -> None:
+    assert EgressPolicy(hosts=("App.Kube-System.", "_dmarc.x", "xn--bcher-kva.example", "4.app.svc")).hosts == (
+        "app.kube-system", "_dmarc.x", "xn--bcher-kva.example", "4.app.svc"
+    )  # fmt: skip
+
+
 def test_allowed_name_opens_no_network() -> None:
     policy = EgressPolicy(hosts=("origin.demo.svc",))
     assert guard.judge_address(ip_address("10.96.0.1"), policy) is GuardVerdict.PRIVATE

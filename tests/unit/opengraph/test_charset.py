@@ -71,6 +71,8 @@ def test_a_label_means_what_browsers_mean_by_it(label: str, written: bytes, mean
         (b"<meta http-equiv=content-type content='text/html;charset=charset=big5'>", None, "utf-8"),
         (b"<meta http-equiv=content-type content='charset big5; charset=big5;'>", None, "big5"),
         (b"<meta http-equiv=content-type content='text/html'>", None, "utf-8"),
+        (b"<meta charset=bogus http-equiv=content-type content='text/html; charset=big5'>", None, "big5"),
+        (b"<meta charset=big5 http-equiv=content-type content='text/html; charset=koi8-r'>", None, "big5"),
         (b"<meta http-equiv=refresh content='charset=big5'>", None, "utf-8"),
         (b"<meta content='charset=big5'>", None, "utf-8"),
         (b"x" * 5000 + b"<meta charset=koi8-r>", None, "koi8-r"),
