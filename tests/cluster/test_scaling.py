@@ -1,4 +1,7 @@
-"""From load to pods and back, with everything real: the service, its alerts, the monitoring stack, the operator."""
+"""From load to pods, with everything real: the service, its alerts, the monitoring stack, the operator.
+
+The way back, from calm to fewer pods, is a chapter of the story.
+"""
 
 import json
 import math
@@ -114,9 +117,9 @@ def send(namespace: Namespace, ends_in: float) -> None:
     fetched(f"{alertmanager()}/alerts", [alert])
 
 
-@pytest.mark.parametrize("phase", [0.0, 0.25, 0.5, 0.75])
+@pytest.mark.parametrize("phase", [0.0, 0.5])
 def test_from_firing_to_replicas_is_an_interval_and_two_seconds_at_most(shop: Namespace, phase: float) -> None:
-    """In each quarter of the time between two polls: they begin where the last one was noticed."""
+    """Right after a poll and between two of them: they begin where the last one was noticed."""
     calm_down(shop)
     time.sleep(phase * INTERVAL)  # the phase, and no wait for anything
     send(shop, 60)
@@ -134,7 +137,7 @@ def metric(namespace: Namespace, name: str) -> float:
     return next((float(line.rpartition(" ")[2]) for line in lines if line.startswith(name)), math.nan)
 
 
-def test_load_becomes_pods_and_calm_takes_them_back(shop: Namespace) -> None:
+def test_load_becomes_pods_which_an_outage_of_monitoring_leaves(shop: Namespace) -> None:
     intervals = asked(Stack(), shop.name)
     calm_down(shop)
     api = alertmanager()
@@ -162,14 +165,6 @@ def test_load_becomes_pods_and_calm_takes_them_back(shop: Namespace) -> None:
         until("it is held again", held_again, intervals.patience(240))
         print(f"held again {time.monotonic() - died:.0f} s after Prometheus and Alertmanager died: {sorted(seen)}")
         assert {count for count, _ in seen} == {MAXIMUM}
-        stopped = time.monotonic()  # the end of the block waits for the last responses
-
-    until("down", lambda: replicas(shop) < MAXIMUM, intervals.patience(240))
-    calm = time.monotonic() - stopped
-    print(f"the first step down {calm:.0f} s after the load ended")
-    # The look-back, whose last sample of the load may be a scrape old; then the stabilization.
-    assert calm >= intervals.window(WINDOW) + WINDOW - intervals.scrape
-    until("as few as may be", lambda: replicas(shop) == MINIMUM and ready(shop) == MINIMUM, 180)
 
 
 def test_the_operator_takes_less_than_100_mib(shop: Namespace) -> None:

@@ -163,8 +163,9 @@ def test_c_half_of_it(stage: Stage) -> None:
         down = has(stage, MINIMUM, began, gone_after(stage) + SPARE, ready=False)
         stage.record.figure("c: calm to fewer pods", down, "s")
         look_on(DURATIONS.steady)
-        # The last look at the load before may be a scrape and an evaluation old.
-        assert down >= hold(stage.intervals) - stage.intervals.noticed
+        # The last look at the load before may be a scrape and an evaluation old, and the last poll that found it a
+        # poll; from that on the steps down are stabilized.
+        assert down >= hold(stage.intervals) - stage.intervals.noticed + DURATIONS.stabilization - POLL
         assert changes(stage, began) == 1
 
 
