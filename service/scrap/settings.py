@@ -288,8 +288,8 @@ GROUPS: Mapping[str, tuple[Setting, ...]] = {
 SETTINGS: tuple[Setting, ...] = tuple(setting for group in GROUPS.values() for setting in group)
 
 
-class SettingError(Exception):
-    """A setting is wrong; the message names it."""
+class SettingError(click.UsageError):
+    """A setting is wrong; the message names it. The command line shows it as a wrong option."""
 
 
 def variables(component: type[Any], *fields: str) -> str:

@@ -9,7 +9,7 @@ import uvloop
 from scrap import __version__, app
 from scrap.cli.get_command import get
 from scrap.cli.settings_command import SettingsCommand
-from scrap.settings import GROUPS, SettingError, Settings
+from scrap.settings import GROUPS, Settings
 
 _COMMON = """host port management-host management-port deadline max-fetches allowed-networks allowed-hosts allowed-ports
     user-agent accept-language cache-bytes cache-url page trusted-proxies log-format log-level log-queries log-clients
@@ -46,8 +46,6 @@ def serve(**values: Any) -> None:
     """
     try:
         uvloop.run(app.serve(Settings(values)))
-    except SettingError as error:
-        raise click.UsageError(str(error)) from None
     except OSError as error:
         raise click.ClickException(str(error)) from None
 

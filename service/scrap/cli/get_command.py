@@ -57,12 +57,10 @@ def get(given: tuple[str, ...], form: str, verbose: bool, **values: Any) -> None
             output.bar.stop()  # after a Ctrl-C in `start` as well, which has hidden the cursor
             signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
         output.end()
-    except SettingError as error:
-        raise click.UsageError(str(error)) from None
     except (KeyboardInterrupt, asyncio.CancelledError):
         sys.exit(128 + signal.SIGINT)  # as shells have it
-    except BrokenPipeError:
-        raise  # click ends quietly
+    except (SettingError, BrokenPipeError):
+        raise  # click shows the first, and ends quietly at the second
     except OSError as error:
         raise click.ClickException(str(error)) from None
     except Exception as error:  # noqa: BLE001 - any error ends with one line and an exit code
