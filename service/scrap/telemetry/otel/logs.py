@@ -38,18 +38,14 @@ class OTLPHandler(logging.Handler):
     def emit(self, record: logging.LogRecord) -> None:
         """Sends a record; reports on stderr, as the handlers of `logging` do, one that cannot be formatted."""
         try:
-            self._send(record)
+            fields = fields_of(record, None, queries=self._queries)
+            del fields["time"], fields["level"]
+            self._logger.emit(
+                timestamp=int(record.created * 1e9),
+                severity_number=_SEVERITIES.get(record.levelno, SeverityNumber.UNSPECIFIED),
+                severity_text=record.levelname.upper(),
+                body=fields.pop("message", None) or record.getMessage(),
+                attributes={_NAMES.get(name, f"scrap.{name}"): value for name, value in fields.items()},
+            )
         except Exception:  # noqa: BLE001 - whoever logs is not to blame
             self.handleError(record)
-
-    def _send(self, record: logging.LogRecord) -> None:
-        fields = fields_of(record, None, queries=self._queries)
-        del fields["time"]
-        level = fields.pop("level").upper()
-        self._logger.emit(
-            timestamp=int(record.created * 1e9),
-            severity_number=_SEVERITIES.get(record.levelno, SeverityNumber.UNSPECIFIED),
-            severity_text=level,
-            body=fields.pop("message", None) or record.getMessage(),
-            attributes={_NAMES.get(name, f"scrap.{name}"): value for name, value in fields.items()},
-        )
