@@ -1,7 +1,6 @@
 """The most frequent keys of a stream, in bounded memory. No I/O."""
 
 from dataclasses import dataclass
-from heapq import nlargest
 
 
 @dataclass(slots=True)
@@ -44,6 +43,6 @@ class SpaceSaving:
         return counter
 
     def _prune(self) -> None:
-        before = self.counters
-        self.counters = dict(nlargest(self._k, before.items(), key=lambda item: item[1].upper_bound))
-        self.missed = max(counter.upper_bound for key, counter in before.items() if key not in self.counters)
+        ranked = sorted(self.counters.items(), key=lambda item: item[1].upper_bound, reverse=True)
+        self.counters = dict(ranked[: self._k])
+        self.missed = ranked[self._k][1].upper_bound
