@@ -14,7 +14,7 @@ import orjson
 import uvloop
 
 from scrap import admission, app, fetch, urls
-from scrap.cli.get_result import GetResult, Object
+from scrap.cli.get_result import GetResult
 from scrap.cli.settings_command import SettingsCommand
 from scrap.errors import Reason, ScrapError
 from scrap.settings import SettingError, Settings
@@ -119,17 +119,16 @@ async def _each(addresses: Iterator[str], settings: Settings, verbose: bool, sho
 
 
 async def _result(built: app.Components, url: str, verbose: bool) -> GetResult:
-    explanation: Object = {}
     try:
         target = urls.parse(url)
         if verbose:
             preview, explanation = await built.explainer.explain(target)
         else:
-            preview = await built.previewer.make(target)
+            preview, explanation = await built.previewer.make(target), {}
         entry = preview.entry
         error = ScrapError(entry.reason, preview.internal) if entry.reason else None
         return GetResult(url, orjson.loads(entry.body or b"{}"), explanation, error, entry.upstream_status)
     except ScrapError as raised:
-        return GetResult(url, {}, explanation, raised)
+        return GetResult(url, {}, {}, raised)
     except Exception as raised:  # noqa: BLE001 - the other pages are still fetched
-        return GetResult(url, {}, explanation, ScrapError(Reason.INTERNAL, repr(raised)))
+        return GetResult(url, {}, {}, ScrapError(Reason.INTERNAL, repr(raised)))
