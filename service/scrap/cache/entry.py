@@ -144,7 +144,7 @@ def failed_or_stale(failed: Entry, stale: Entry | None, now: float, *, hold: flo
 def encode(key: str, entry: Entry) -> bytes:
     """Writes an entry for the shared level: a digest, a line of JSON, the body. Outcome and etag follow from these."""
     payload = orjson.dumps([getattr(entry, name) for name in (*_HEAD, *_TIMES)]) + b"\n" + entry.body
-    return _digest(key, payload) + payload
+    return blake2b(payload + key.encode(), digest_size=_DIGEST, person=_PERSON).digest() + payload
 
 
 def decode(key: str, data: bytes) -> Entry | None:
@@ -152,18 +152,16 @@ def decode(key: str, data: bytes) -> Entry | None:
 
     The digest is no signature: anybody can compute it, so the entry has to be one that `preview` or `failure` makes.
     """
-    payload = data[_DIGEST:]
-    if data[:_DIGEST] != _digest(key, payload):
-        return None
-    head, _, body = payload.partition(b"\n")
+    head, _, body = data[_DIGEST:].partition(b"\n")
     try:
-        return _read(body, *orjson.loads(head))
+        entry = _read(body, *orjson.loads(head))
+        return entry if encode(key, entry) == data else None
     except (ValueError, TypeError, LookupError):
         return None
 
 
 def _read(body: bytes, reason: Any, status: Any, retry_after: Any, location: Any, *times: Any) -> Entry:
-    """The entry with this body and head; raises ValueError, TypeError or LookupError where it is none."""
+    """An entry made of those that its kind has; raises ValueError, TypeError or LookupError where they make none."""
     known: dict[str, Any] = {name: _number(time, 0, _LATEST) for name, time in zip(_TIMES, times, strict=True)}
     stored, fresh_until, swr_until, sie_until, held_until = known.values()
     first, last = sorted((swr_until, sie_until))
@@ -171,31 +169,23 @@ def _read(body: bytes, reason: Any, status: Any, retry_after: Any, location: Any
         raise ValueError("times out of order")
     if reason is None:
         graph = orjson.loads(body)
-        if not isinstance(graph, dict) or (status, retry_after) != (None, None):
+        if not isinstance(graph, dict):
             raise ValueError("no preview")
         if location != "" and (len(location) > _LONGEST_LOCATION or not _LOCATION.fullmatch(location)):
             raise ValueError("no URL")
         outcome = Outcome.OK if graph else Outcome.NO_OPEN_GRAPH
         return Entry(outcome=outcome, body=body, etag=etag.of(body), location=location, **known)
-    reason = _REASONS[reason]
-    has_response = (status, retry_after) != (None, None)
-    if reason.outcome not in _KEPT or (has_response and reason.outcome is not Outcome.UPSTREAM_ERROR):
+    outcome = _REASONS[reason].outcome
+    if outcome not in _KEPT or not fresh_until == first == last or held_until:
         raise ValueError("no failure that is kept")
-    if (body, location, held_until) != (b"", "", 0) or not fresh_until == first == last:
-        raise ValueError("a failure with a preview's head")
-    status = None if status is None else int(_number(status, 100, 999))
-    retry_after = None if retry_after is None else _number(retry_after, 0, _LONGEST)
-    return Entry(outcome=reason.outcome, reason=reason, upstream_status=status, retry_after=retry_after, **known)
+    if outcome is Outcome.UPSTREAM_ERROR:  # others have no response
+        known["upstream_status"] = None if status is None else int(_number(status, 100, 999))
+        known["retry_after"] = None if retry_after is None else _number(retry_after, 0, _LONGEST)
+    return Entry(outcome=outcome, reason=_REASONS[reason], **known)
 
 
-def _number(value: object, least: float, most: float) -> float:
+def _number(value: float, least: float, most: float) -> float:
     """A number within limits, which NaN is not; raises ValueError otherwise."""
-    if type(value) not in {int, float} or not least <= value <= most:  # type: ignore[operator]  # bool is no number
+    if type(value) not in {int, float} or not least <= value <= most:  # bool is no number
         raise ValueError(f"{value!r} is no number from {least} to {most}")
-    return float(value)  # type: ignore[arg-type]
-
-
-def _digest(key: str, payload: bytes) -> bytes:
-    digest = blake2b(payload, digest_size=_DIGEST, person=_PERSON)
-    digest.update(key.encode())
-    return digest.digest()
+    return value
