@@ -228,10 +228,11 @@ class Previewer:
             await self._step(reader.feed, timings)
         if page.failure and not reader.is_useful:
             raise page.failure()
-        parse = PageParse(reader, page.target.href, self.parsing)
-        parsed = await self._step(parse.by_fast_path, timings) if reader.is_light else None
-        if parsed is None:
-            parsed = await self._in_thread(parse.by_either, page.target.host, reader.held, timings)
+        arguments = reader, page.target.href, self.parsing
+        parsed = await self._step(partial(_by_fast_path, *arguments), timings) if reader.is_light else None
+        if parsed is None or parsed.fallback_reason:
+            parse = partial(parse_page, *arguments, parsed)
+            parsed = await self._in_thread(parse, page.target.host, reader.held, timings)
         if parsed.error:
             self._parser_failed(page.target.host, parsed.error)
         parser, reason = "reference" if parsed.fallback_reason else "fast", parsed.fallback_reason
@@ -282,43 +283,37 @@ class Previewer:
         return result
 
 
-@dataclass(slots=True, eq=False)
-class PageParse:
-    """The parse of one page that was read: by the fast path, and where that cannot, by the reference parser."""
+def parse_page(
+    reader: opengraph.PageReader, url: str, limits: opengraph.ParseLimits, parsed: Parsed | None = None
+) -> Parsed:
+    """Parses a page that was read: by the fast path, unless that has `parsed` it; where that cannot, by html5lib."""
+    parsed = parsed or _by_fast_path(reader, url, limits)
+    if not parsed.fallback_reason:
+        return parsed
+    try:
+        found = _parsed(opengraph.read_with_html5lib(reader.reading.text, limits), url, limits)
+    except Exception as error:  # noqa: BLE001 - no page may cause an error
+        return parsed._replace(error=error)
+    return found._replace(fallback_reason=parsed.fallback_reason, error=parsed.error)
 
-    reader: opengraph.PageReader
-    url: str
-    limits: opengraph.ParseLimits
-    reading: opengraph.Reading | None = None
 
-    def by_fast_path(self) -> Parsed | None:
-        """What the fast path finds; None where the reference parser has to read the page."""
-        reading = self.reading = self.reader.close()
-        try:
-            return self._parsed(reading.document) if reading.document is not None else None
-        except Exception as error:  # noqa: BLE001 - no page may cause an error
-            self.reading = reading._replace(fallback_reason=opengraph.FallbackReason.ERROR, error=error)
-            return None
+def _by_fast_path(reader: opengraph.PageReader, url: str, limits: opengraph.ParseLimits) -> Parsed:
+    """What the fast path finds; nothing, with a fallback reason, where it cannot read the page."""
+    reading = reader.close()
+    try:
+        if reading.document:
+            return _parsed(reading.document, url, limits)
+    except Exception as error:  # noqa: BLE001 - likewise
+        reading = reading._replace(fallback_reason=opengraph.FallbackReason.ERROR, error=error)
+    return _NOTHING._replace(fallback_reason=reading.fallback_reason, error=reading.error)
 
-    def by_either(self) -> Parsed:
-        """What is found; nothing where the reference parser fails as well."""
-        if self.reading is None and (found := self.by_fast_path()):
-            return found
-        reading = self.reading
-        assert reading is not None  # noqa: S101 - the fast path has read it
-        error = reading.error
-        try:
-            parsed = self._parsed(opengraph.read_with_html5lib(reading.text, self.limits))
-        except Exception as failure:  # noqa: BLE001 - likewise
-            parsed, error = _NOTHING, failure
-        return parsed._replace(fallback_reason=reading.fallback_reason, error=error)
 
-    def _parsed(self, document: opengraph.Document) -> Parsed:
-        graph = opengraph.open_graph(document, self.url, self.limits)
-        outcome = Outcome.OK if graph.fields else Outcome.NO_OPEN_GRAPH
-        # A copy: orjson's own keeps the buffer that it was written to, of 4 KiB at least, for as long as it is kept.
-        body = bytes(memoryview(orjson.dumps(graph.fields)))
-        return Parsed(body, outcome, bound=graph.bound, refresh=document.refresh, base=document.base)
+def _parsed(document: opengraph.Document, url: str, limits: opengraph.ParseLimits) -> Parsed:
+    graph = opengraph.open_graph(document, url, limits)
+    outcome = Outcome.OK if graph.fields else Outcome.NO_OPEN_GRAPH
+    # A copy: orjson's own keeps the buffer that it was written to, of 4 KiB at least, for as long as it is kept.
+    body = bytes(memoryview(orjson.dumps(graph.fields)))
+    return Parsed(body, outcome, bound=graph.bound, refresh=document.refresh, base=document.base)
 
 
 def _feed(reader: opengraph.PageReader, page: FetchedPage, slot: Slot, piece: bytes) -> Wants:

@@ -3,6 +3,7 @@
 import asyncio
 import threading
 from ipaddress import ip_network
+from typing import Any
 
 import pytest
 
@@ -33,14 +34,14 @@ class LongPages(running.Pages):
 async def test_others_are_answered_while_a_page_takes_long(monkeypatch: pytest.MonkeyPatch, kind: str) -> None:
     begun, others_answered = threading.Event(), threading.Event()
     in_time: list[bool] = []
-    parse = preview.PageParse.by_either
+    parse = preview.parse_page
 
-    def parse_when_others_are_answered(page: preview.PageParse) -> preview.Parsed:
+    def parse_when_others_are_answered(*page: Any) -> preview.Parsed:
         begun.set()
         in_time.append(others_answered.wait(20))
-        return parse(page)
+        return parse(*page)
 
-    monkeypatch.setattr(preview.PageParse, "by_either", parse_when_others_are_answered)
+    monkeypatch.setattr(preview, "parse_page", parse_when_others_are_answered)
     with running.origin(LongPages) as origin:
         settings = Settings(
             {"allowed_networks": (ip_network("127.0.0.0/8"),), "allowed_ports": frozenset({origin.server_port})}
