@@ -64,7 +64,7 @@ async def build_components(settings: Settings, emit: Emit = ignore) -> AsyncIter
             ) from None
         previews.start()
         stack.push_async_callback(previews.aclose)
-        cpu_usage = admission.CPUUsage(limit=admission.CPULimit().read)
+        cpu_usage = admission.CPUUsage(limit=admission.cpu_limit())
         stack.callback(asyncio.create_task(cpu_usage.keep_sampling()).cancel)
         control = admission.Admission(settings[admission.AdmissionLimits], cpu_usage=lambda: cpu_usage.share)
         previewer = Previewer(

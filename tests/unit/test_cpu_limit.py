@@ -1,22 +1,23 @@
 """The limit on the CPU, from files as the kernel writes them."""
 
+from collections.abc import Callable
 from math import inf
 from pathlib import Path
 
 import pytest
 
-from scrap.admission import CPUAllowance, CPULimit
+from scrap.admission import CPUAllowance, cpu_limit
 
 STAT = "nr_periods 90\nnr_throttled 30\n"
 
 
-def limit(folder: Path, membership: str, files: dict[str, str]) -> CPULimit:
+def limit(folder: Path, membership: str, files: dict[str, str]) -> Callable[[], CPUAllowance]:
     """The limit where the file system has these files."""
     for name, text in files.items():
         (path := folder / "root" / name).parent.mkdir(parents=True, exist_ok=True)
         path.write_text(text)
     (folder / "membership").write_text(membership)
-    return CPULimit(folder / "membership", folder / "root")
+    return cpu_limit(folder / "membership", folder / "root")
 
 
 @pytest.mark.parametrize(
@@ -54,15 +55,15 @@ def limit(folder: Path, membership: str, files: dict[str, str]) -> CPULimit:
     ],
 )
 def test_the_lowest_limit_counts(tmp_path: Path, membership: str, files: dict[str, str], allowed: CPUAllowance) -> None:
-    assert limit(tmp_path, membership, files).read() == allowed
+    assert limit(tmp_path, membership, files)() == allowed
 
 
 def test_what_is_changed_later_counts(tmp_path: Path) -> None:
     found = limit(tmp_path, "0::/\n", {"cpu.max": "max 100000\n", "cpu.stat": STAT})
-    assert found.read().cores == inf
+    assert found().cores == inf
     (tmp_path / "root" / "cpu.max").write_text("25000 100000\n")
-    assert found.read().cores == 0.25
+    assert found().cores == 0.25
 
 
 def test_there_are_no_control_groups(tmp_path: Path) -> None:
-    assert CPULimit(tmp_path / "none", tmp_path).read() == CPUAllowance()
+    assert cpu_limit(tmp_path / "none", tmp_path)() == CPUAllowance()

@@ -16,18 +16,15 @@ class CPUAllowance(NamedTuple):
     throttled: float = 0.0  # seconds so far of the periods in which the process used up its quota and had to wait
 
 
-class CPULimit:
-    """The lowest limit of this process's control group, version 1 or 2, and of those above it; only Linux has one.
+def cpu_limit(
+    membership: Path = Path("/proc/self/cgroup"), root: Path = Path("/sys/fs/cgroup")
+) -> Callable[[], CPUAllowance]:
+    """What reads, in some 50 µs, the lowest limit of this process's control group and of those above it.
 
-    Linux: Documentation/admin-guide/cgroup-v2.rst, and Documentation/scheduler/sched-bwc.rst for version 1.
+    Only Linux has one (Documentation/admin-guide/cgroup-v2.rst; for version 1 Documentation/scheduler/sched-bwc.rst).
     """
-
-    def __init__(self, membership: Path = Path("/proc/self/cgroup"), root: Path = Path("/sys/fs/cgroup")) -> None:
-        self._groups = [folder for folder in _groups(membership, root) if (folder / "cpu.stat").exists()]
-
-    def read(self) -> CPUAllowance:
-        """Reads files, for some 50 µs."""
-        return min(map(_allowance, self._groups), default=CPUAllowance())
+    groups = [folder for folder in _groups(membership, root) if (folder / "cpu.stat").exists()]
+    return lambda: min(map(_allowance, groups), default=CPUAllowance())
 
 
 def _groups(membership: Path, root: Path) -> Iterator[Path]:
