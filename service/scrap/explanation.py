@@ -13,9 +13,8 @@ import orjson
 from scrap import opengraph
 from scrap.admission import Admission
 from scrap.cache import Hit
-from scrap.cache.disconnect import Disconnect
 from scrap.cache.entry import Entry
-from scrap.cache.flight import Flights
+from scrap.cache.flight import Disconnect, Flights
 from scrap.errors import Outcome, Overloaded
 from scrap.events import HOP_PHASES, PHASES, Emit, FetchEnded
 from scrap.fetch import FetchedPage

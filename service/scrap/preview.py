@@ -17,9 +17,8 @@ import orjson
 from scrap import opengraph
 from scrap.admission import Admission, Executor, Slot
 from scrap.cache import Cache, Hit, entry, freshness
-from scrap.cache.disconnect import Disconnect
 from scrap.cache.entry import Entry, EntryState
-from scrap.cache.flight import Flights
+from scrap.cache.flight import Disconnect, Flights
 from scrap.cache.freshness import FreshnessPolicy
 from scrap.errors import Outcome, Overloaded, Reason, ScrapError, UpstreamError
 from scrap.events import BackgroundFailed, Emit, FetchEnded, Parse, RequestEnded, Timings

@@ -15,7 +15,7 @@ import uvicorn
 from uvicorn._types import ASGI3Application
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 
-from scrap.cache.disconnect import Disconnect
+from scrap.cache.flight import Disconnect
 from scrap.errors import Overloaded, Reason, ScrapError
 
 

@@ -5,13 +5,24 @@ from collections.abc import Callable, Coroutine
 from functools import partial
 from typing import Any, Generic, TypeVar
 
-from scrap.cache.disconnect import Disconnect
 from scrap.errors import Overloaded, Reason, ScrapError
 from scrap.events import Emit, FlightJoined
 
 T = TypeVar("T")
 Make = Callable[[], Coroutine[Any, Any, T]]
 _JOINED = FlightJoined()
+
+
+class Disconnect:
+    """Whether a client's disconnect `happened`; it is called when it happens, and calls `callback`."""
+
+    happened = False
+    callback: Callable[[], object] | None = None
+
+    def __call__(self) -> None:
+        self.happened = True
+        if self.callback is not None:
+            self.callback()
 
 
 class _Flight(Generic[T]):

@@ -9,8 +9,7 @@ from typing import Any
 
 import pytest
 
-from scrap.cache.disconnect import Disconnect
-from scrap.cache.flight import Flights
+from scrap.cache.flight import Disconnect, Flights
 from scrap.errors import Overloaded, Reason, ScrapError, UpstreamError
 from scrap.events import Event, FlightJoined, ignore
 
