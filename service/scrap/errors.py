@@ -142,6 +142,3 @@ class DeadlineExceeded(ScrapError):
 
 class Overloaded(ScrapError):
     """The service is saturated, or has run out of a resource; the response has Retry-After."""
-
-    def __init__(self, reason: Reason = Reason.FULL, internal: str = "") -> None:
-        super().__init__(reason, internal)

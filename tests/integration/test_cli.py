@@ -10,7 +10,7 @@ from click.testing import CliRunner, Result
 
 from scrap import __version__, cli
 from scrap.cli.get_result import EXIT_CODES
-from scrap.errors import Outcome, Overloaded
+from scrap.errors import Outcome, Overloaded, Reason
 from scrap.preview import Previewer
 from scrap.settings import SETTINGS
 from tests import running
@@ -66,7 +66,7 @@ def test_get_says_that_it_took_too_long() -> None:
     assert "The page was not fetched within the deadline." in done.stderr
 
 
-@pytest.mark.parametrize(("error", "code"), [(RuntimeError("a bug"), 70), (Overloaded(), 75)])
+@pytest.mark.parametrize(("error", "code"), [(RuntimeError("a bug"), 70), (Overloaded(Reason.FULL), 75)])
 def test_get_says_in_a_line_that_it_is_our_fault(monkeypatch: pytest.MonkeyPatch, error: Exception, code: int) -> None:
     async def fail(*_: object) -> None:
         raise error

@@ -13,7 +13,7 @@ from collections import OrderedDict
 from collections.abc import Callable
 
 from scrap.admission.limits import AdmissionLimits
-from scrap.errors import Overloaded
+from scrap.errors import Overloaded, Reason
 
 _SATURATED_SECONDS = 5.0  # after a rejection, for scrapes
 
@@ -105,7 +105,7 @@ class Admission:
         self._last_rejection = self._clock()
         self.rejected += 1
         self._schedule_iteration()
-        return Overloaded()
+        return Overloaded(Reason.FULL)
 
     async def enter(self) -> Slot:
         """Returns a slot; raises `Overloaded` at once or after `AdmissionLimits.max_wait` seconds."""

@@ -68,7 +68,7 @@ class Connection(HttpToolsProtocol):
             self._start_timer(self._limits.head_seconds, self._head_is_late)
         else:
             self.transport = transport
-            self._reject(Overloaded())
+            self._reject(Overloaded(Reason.FULL))
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Stops the timer and disconnects the request under way; uvicorn disconnects only the last that was read."""

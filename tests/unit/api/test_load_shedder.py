@@ -48,7 +48,7 @@ class FakePreviewer:
 
     def reject(self) -> Overloaded:
         self.rejected += 1
-        return Overloaded()
+        return Overloaded(Reason.FULL)
 
     def peek(self, target: Target, *, no_cache: bool) -> Preview | None:
         raise RuntimeError("admitted")

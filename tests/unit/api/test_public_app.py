@@ -107,7 +107,7 @@ async def test_a_scrape_keeps_nobody_waiting() -> None:
 
 
 @pytest.mark.parametrize(
-    ("error", "status"), [(RuntimeError(), 500), (asyncio.CancelledError(), 503), (Overloaded(), 503)]
+    ("error", "status"), [(RuntimeError(), 500), (asyncio.CancelledError(), 503), (Overloaded(Reason.FULL), 503)]
 )
 async def test_scripts_of_another_origin_may_read_every_failure(error: BaseException, status: int) -> None:
     app = broken_app(error, around=api.cors(api.CORSPolicy(("https://app.example",))))

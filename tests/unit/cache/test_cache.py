@@ -75,7 +75,7 @@ def test_a_page_that_is_gone_is_gone(kit: Kit) -> None:
     assert kit.cache.from_memory(KEY) == Hit(answer, EntryState.FRESH)
 
 
-@pytest.mark.parametrize("error", [InvalidURL(Reason.URL_SCHEME), Overloaded()])
+@pytest.mark.parametrize("error", [InvalidURL(Reason.URL_SCHEME), Overloaded(Reason.FULL)])
 def test_what_is_not_the_pages_fault_leaves_no_trace(kit: Kit, error: InvalidURL | Overloaded) -> None:
     kit.cache.fail(KEY, kit.failed(error))
     assert len(kit.cache.memory) == 0
@@ -87,7 +87,7 @@ def test_what_is_not_the_pages_fault_leaves_no_trace(kit: Kit, error: InvalidURL
 def test_a_shed_call_is_answered_stale(kit: Kit) -> None:
     kit.cache.put(KEY, kit.page(b"old"))
     kit.clock.now += 200
-    assert kit.cache.fail(KEY, kit.failed(Overloaded())).body == b"old"
+    assert kit.cache.fail(KEY, kit.failed(Overloaded(Reason.FULL))).body == b"old"
 
 
 def test_an_entry_of_no_use_is_not_kept(kit: Kit) -> None:

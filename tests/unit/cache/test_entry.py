@@ -93,7 +93,7 @@ def test_holding_never_lengthens_a_life() -> None:
 
 def test_a_shed_call_is_answered_stale_and_holds_nothing() -> None:
     later = NOW + 200
-    answer = failed_or_stale(failed(Overloaded(), later), page(), later)
+    answer = failed_or_stale(failed(Overloaded(Reason.FULL), later), page(), later)
     assert answer.body == page().body
     assert answer.state(later) is None
 
