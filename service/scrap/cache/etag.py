@@ -4,8 +4,8 @@ import re
 from base64 import urlsafe_b64encode
 from hashlib import blake2b
 
-# entity-tag = [ "W/" ] DQUOTE *etagc DQUOTE (RFC 9110, section 8.8.3); a comma may be part of one.
-_TAG = re.compile(r'(?:W/)?("[\x21\x23-\x7e\x80-\xff]*")')
+# The opaque-tag, DQUOTE *etagc DQUOTE, of an entity-tag (RFC 9110, section 8.8.3); a comma may be part of one.
+_TAG = re.compile(r'"[\x21\x23-\x7e\x80-\xff]*"')
 
 
 def of(body: bytes) -> str:
@@ -14,8 +14,5 @@ def of(body: bytes) -> str:
 
 
 def matches(if_none_match: str, etag: str) -> bool:
-    """Whether an If-None-Match names this quoted tag, compared weakly (RFC 9110, section 13.1.2)."""
-    if if_none_match == etag or if_none_match.strip() == "*":
-        return True
-    opaque = etag.removeprefix("W/")
-    return any(match[1] == opaque for match in _TAG.finditer(if_none_match))
+    """Whether an If-None-Match names this strong tag, compared weakly (RFC 9110, section 13.1.2)."""
+    return if_none_match.strip() == "*" or etag in _TAG.findall(if_none_match)
