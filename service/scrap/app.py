@@ -12,6 +12,8 @@ from functools import partial
 from socket import socket
 from typing import Any, NamedTuple
 
+from starlette.middleware import Middleware
+
 from scrap import __version__, admission, api, api_docs, cache, clients, fetch, opengraph, telemetry, web
 from scrap.cache import freshness
 from scrap.errors import ScrapError
@@ -105,22 +107,19 @@ async def serve(settings: Settings) -> None:
         targets = api.TargetReader(settings[fetch.EgressPolicy].accept_language)
         reader = clients.ClientReader(settings[clients.ClientPolicy])
         page = settings[web.PageSettings]
-        routes = api_docs.routes(__version__, has_swagger_ui=page.is_on)
-        routes.append(api.ExactRoute(api.explain.PATH, api.ExplainEndpoint(built.explainer, targets)))
+        routes = [
+            api.ExactRoute(api.scrap.PATH, api.ScrapEndpoint(built.previewer, targets)),
+            api.ExactRoute(api.explain.PATH, api.ExplainEndpoint(built.explainer, targets)),
+            *api_docs.routes(__version__, has_swagger_ui=page.is_on),
+        ]
         if page.is_on:
             from scrap.web.page import pages  # noqa: PLC0415 - Jinja2, which nothing else needs
 
             endpoints = pages(built.explainer, targets.read, built.turns, page)
             routes += [api.ExactRoute(path, endpoint) for path, endpoint in endpoints.items()]
-        public_app = api.public_app(
-            built.previewer,
-            built.admission,
-            targets=targets,
-            clients=reader,
-            emit=emit,
-            routes=routes,
-            around=api.cors(settings[api.CORSPolicy]),
-        )
+        shedder = Middleware(api.LoadShedder, admission=built.admission, previewer=built.previewer, targets=targets)
+        around = api.cors(settings[api.CORSPolicy])
+        public_app = api.application(routes, shedder, emit=emit, clients=reader, around=around)
         management_app = api.management_app(
             is_ready=lambda: not stopped.is_set(), exposition=metrics.exposition, top_clients=top_clients.render
         )

@@ -12,15 +12,11 @@ from starlette.responses import Response
 from starlette.routing import Match, Route
 from starlette.types import Scope
 
-from scrap.admission import Admission
-from scrap.api import problem, scrap
-from scrap.api.load_shedder import LoadShedder
+from scrap.api import problem
 from scrap.api.request_context import UNMATCHED, Around, RequestContext
-from scrap.api.target_reader import TargetReader
 from scrap.clients import ClientReader
 from scrap.errors import ScrapError
 from scrap.events import Emit
-from scrap.preview import Previewer
 
 
 class ExactRoute(Route):
@@ -38,22 +34,6 @@ class ExactRoute(Route):
             return Match.NONE, {}
         match = Match.FULL if scope["method"] in {"GET", "HEAD"} else Match.PARTIAL
         return match, {"endpoint": self.endpoint, "path_params": {}, "template": self.template}
-
-
-def public_app(
-    previewer: Previewer,
-    admission: Admission,
-    *,
-    targets: TargetReader,
-    clients: ClientReader,
-    emit: Emit,
-    routes: Sequence[ExactRoute] = (),
-    around: Around = None,
-) -> Starlette:
-    """Builds the public application; `routes` are those beside that of previews."""
-    shedder = Middleware(LoadShedder, admission=admission, previewer=previewer, targets=targets)
-    routes = [ExactRoute(scrap.PATH, scrap.ScrapEndpoint(previewer, targets)), *routes]
-    return application(routes, shedder, emit=emit, clients=clients, around=around)
 
 
 def application(

@@ -6,16 +6,14 @@ from typing import Any, cast
 import orjson
 import pytest
 
-from scrap import api, api_docs
 from scrap.admission import Admission
 from scrap.cache.entry import failure
 from scrap.cache.freshness import FreshnessPolicy
-from scrap.clients import NO_CLIENTS
 from scrap.errors import Outcome, Overloaded, Reason
 from scrap.events import Event, RequestEnded
 from scrap.preview import Preview, Previewer
 from scrap.urls import Target
-from tests.unit.api.asgi import QUERY, call
+from tests.unit.api.asgi import QUERY, call, public_app
 
 PATH = "/api/v1/scrap"
 
@@ -28,14 +26,7 @@ class FakePreviewer:
         self.rejected = 0
         self.events: list[Event] = []
         previewer, admission = cast("Previewer", self), cast("Admission", self)
-        self.app = api.public_app(
-            previewer,
-            admission,
-            targets=api.TargetReader("en"),
-            emit=self.events.append,
-            routes=api_docs.routes("1", has_swagger_ui=False),
-            clients=NO_CLIENTS,
-        )
+        self.app = public_app(previewer, admission, self.events.append)
         self._known = known
         self._slots = slots
 

@@ -9,14 +9,13 @@ import pytest
 from starlette.applications import Starlette
 from starlette.types import Message
 
-from scrap import api, api_docs
+from scrap import api
 from scrap.admission import Admission, AdmissionLimits
 from scrap.api.request_context import Around
-from scrap.clients import NO_CLIENTS
 from scrap.errors import Outcome, Overloaded, Reason
 from scrap.events import Emit, Event, RequestEnded, RequestStarted, ignore
 from scrap.preview import Previewer
-from tests.unit.api.asgi import call
+from tests.unit.api.asgi import call, public_app
 
 IDLE = Admission(AdmissionLimits())
 
@@ -33,8 +32,7 @@ class Broken:
 
 def broken_app(error: BaseException | None = None, emit: Emit = ignore, around: Around = None) -> Starlette:
     previewer = cast("Previewer", Broken(error or RuntimeError("the secret is at 10.0.0.7")))
-    targets, routes = api.TargetReader("en"), api_docs.routes("1", has_swagger_ui=True)
-    return api.public_app(previewer, IDLE, targets=targets, emit=emit, routes=routes, clients=NO_CLIENTS, around=around)
+    return public_app(previewer, IDLE, emit, has_swagger_ui=True, around=around)
 
 
 async def test_a_bug_is_answered_recorded_and_not_disclosed() -> None:
