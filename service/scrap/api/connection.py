@@ -130,16 +130,11 @@ class Connection(HttpToolsProtocol):
         if len(self.pipeline) >= self._limits.pipelined:
             self.transport.abort()
             raise asyncio.LimitOverrunError("too many pipelined requests", len(self.pipeline))
-        hosts, has_body = [], False
-        for name, value in self.headers:
-            if name == b"host":
-                hosts.append(value)
-            elif name in _BODY_HEADERS:
-                has_body = True
+        hosts = [value for name, value in self.headers if name == b"host"]
         if not (is_host(*hosts) if len(hosts) == 1 else not hosts and self.parser.get_http_version() < "1.1"):
             raise ValueError("not one valid Host")
         super().on_headers_complete()
-        if has_body:
+        if not _BODY_HEADERS.isdisjoint(dict(self.headers)):
             self.cycle.keep_alive = False  # no endpoint reads a body: it is dropped with its connection
 
     def on_response_complete(self) -> None:
