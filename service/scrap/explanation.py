@@ -4,7 +4,6 @@ Each explanation is a fetch; simultaneous ones of a page are one.
 """
 
 import re
-from collections.abc import Iterator
 from functools import partial
 from typing import Any
 
@@ -47,7 +46,6 @@ _HOP = ("url", "status", "reason", *HOP_PHASES)
 _PHASES = tuple(phase for phase in PHASES if phase != "shared_cache")  # the page is fetched whatever that has
 
 Object = dict[str, Any]
-Found = tuple[str, int | None]  # a warning, and the number of its property
 
 
 class Explainer:
@@ -91,12 +89,9 @@ class Explainer:
             raise Overloaded(entry.reason, preview.internal)
         document = {"url": target.href, **page, **_document(entry, hit, preview.fetch or FetchEnded())}
         if not entry.reason:
-            found: dict[str, list[int]] = {}  # the numbers of the properties that a warning is about
-            for code, number in (*_of_page(document, self._page_bytes), *_of_graph(document["open_graph"])):
-                found.setdefault(code, []).extend([] if number is None else [number])
             document["warnings"] = [
                 {"code": code, "detail": WARNINGS[code].format(bytes=self._page_bytes), "properties": numbers}
-                for code, numbers in found.items()
+                for code, numbers in _warnings(document, self._page_bytes).items()
             ]
         if document["open_graph"]:
             document["instead"] = None  # html5lib had to find it
@@ -138,35 +133,36 @@ def _present(**members: Any) -> Object:
     return {name: round(value, 6) if isinstance(value, float) else value for name, value in known.items()}
 
 
-def _of_page(document: Object, page_bytes: int) -> Iterator[Found]:
+def _warnings(document: Object, page_bytes: int) -> dict[str, list[int]]:
+    """The numbers of the properties that each warning is about; none where it is about the page."""
+    found: dict[str, list[int]] = {}
     if document["content"].get("charset_source") == "content":
-        yield "charset_undeclared", None
+        found["charset_undeclared"] = []
     if document["body"]["is_truncated"]:
-        yield "page_too_long" if document["body"]["bytes"] >= page_bytes else "page_cut", None
+        found["page_too_long" if document["body"]["bytes"] >= page_bytes else "page_cut"] = []
     if "limit" in document.get("parser", ()):
-        yield "limit_exceeded", None
-
-
-def _of_graph(graph: Object) -> Iterator[Found]:
+        found["limit_exceeded"] = []
+    graph = document["open_graph"]
     if not graph:
-        return
+        return found
     title, image, first = graph.get("title", ""), graph.get("image", ""), image_of(graph)
     if not title:
-        yield "title_missing", None
+        found["title_missing"] = []
     elif len(title) > LONGEST_TITLE:
-        yield "title_long", None
+        found["title_long"] = []
     if not image:
-        yield "image_missing", None
+        found["image_missing"] = []
     elif not {"width", "height"} <= first.keys():
-        yield "image_size_missing", None
+        found["image_size_missing"] = []
     if image.startswith("http:") and "secure_url" not in first:
-        yield "image_insecure", None
+        found["image_insecure"] = []
     once: set[str] = set()
     for number, (name, content) in enumerate(graph["properties"]):
         value = (content or "").strip()
         if value and name in once:
-            yield "duplicate_ignored", number
+            found.setdefault("duplicate_ignored", []).append(number)
         elif value and name in _ONCE:
             once.add(name)
         if value and _LINKS.fullmatch(name) and not value.lower().startswith(("http:", "https:")):
-            yield "url_unusable" if _SCHEME.match(value) else "url_relative", number
+            found.setdefault("url_unusable" if _SCHEME.match(value) else "url_relative", []).append(number)
+    return found
