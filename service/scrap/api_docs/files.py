@@ -10,6 +10,7 @@ from starlette.staticfiles import StaticFiles
 Endpoint = Callable[[Request], Awaitable[Response]]
 
 PAGES = Path(__file__).parent / "pages"
+_FILES = StaticFiles(directory=PAGES, packages=[("flask_swagger_ui", "dist")])
 CACHE_CONTROL = "public, max-age=3600"  # they change with our version alone
 # Nothing of another host, nothing inline; Swagger UI's pictures are in its style sheet.
 HEADERS = {
@@ -23,11 +24,11 @@ HEADERS = {
 }
 
 
-def endpoint(files: StaticFiles, name: str) -> Endpoint:
+def endpoint(name: str) -> Endpoint:
     async def send_file(request: Request) -> Response:
         # No ranges, which HTTP leaves to a server: Starlette's errors of them are no problems (RFC 9110, section 14.2).
         request.scope["headers"] = [field for field in request.scope["headers"] if field[0] != b"range"]
-        response = await files.get_response(name, request.scope)
+        response = await _FILES.get_response(name, request.scope)
         response.headers.update(HEADERS)
         del response.headers["Accept-Ranges"]
         return response

@@ -5,7 +5,6 @@ from collections.abc import Iterator
 
 from starlette.requests import Request
 from starlette.responses import Response
-from starlette.staticfiles import StaticFiles
 
 from scrap.api.problem import HELP, members_of, name_of
 from scrap.api_docs.files import HEADERS, PAGES, Endpoint, endpoint
@@ -19,7 +18,7 @@ def endpoints() -> Iterator[tuple[str, Endpoint]]:
     """The path and the endpoint of each page, and of their style sheet."""
     for reasons in reasons_by("type").values():
         yield HELP + name_of(reasons[0]), _page(render("problem.html", reasons), render("problem.md", reasons))
-    yield f"{HELP}problem.css", endpoint(StaticFiles(directory=PAGES), "problem.css")
+    yield f"{HELP}problem.css", endpoint("problem.css")
 
 
 def render(template: str, reasons: list[Reason]) -> str:
