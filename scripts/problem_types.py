@@ -3,8 +3,8 @@
 import re
 from pathlib import Path
 
+from scrap.api.problem import reasons_by
 from scrap.api_docs import problem_pages
-from scrap.api_docs.reasons import reasons_by
 
 PAGE = Path(__file__).parent.parent / "docs" / "problems.md"
 

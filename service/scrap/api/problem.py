@@ -55,6 +55,14 @@ def members_of(reason: Reason) -> dict[str, Any]:
     }
 
 
+def reasons_by(member: str) -> dict[Any, list[Reason]]:
+    """The reasons whose problems have the same value of a member, by that value."""
+    found: dict[Any, list[Reason]] = {}
+    for reason in Reason:
+        found.setdefault(members_of(reason)[member], []).append(reason)
+    return found
+
+
 @cache
 def _link(reason: Reason) -> tuple[bytes, bytes]:
     return b"link", f'<{HELP}{name_of(reason)}>; rel="help"'.encode()

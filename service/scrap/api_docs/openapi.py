@@ -9,7 +9,6 @@ import orjson
 from scrap import opengraph
 from scrap.api import explain, problem, scrap
 from scrap.api_docs.files import PAGES
-from scrap.api_docs.reasons import reasons_by
 from scrap.errors import Reason
 
 PATH = "/openapi.json"
@@ -38,8 +37,8 @@ def render(version: str) -> bytes:
         components["headers"][name] = {"schema": _STRING} | header
     components["schemas"]["OpenGraph"] = opengraph.SCHEMA
     for name in ("type", "detail", "reason", "fault"):
-        components["schemas"]["Problem"]["properties"][name]["enum"] = sorted(reasons_by(name))
-    by_status = sorted(reasons_by("status").items())
+        components["schemas"]["Problem"]["properties"][name]["enum"] = sorted(problem.reasons_by(name))
+    by_status = sorted(problem.reasons_by("status").items())
     components["responses"] = {_name(status): _response(status, reasons) for status, reasons in by_status}
     for path, item in document["paths"].items():
         get = item["get"]

@@ -6,9 +6,8 @@ from collections.abc import Iterator
 from starlette.requests import Request
 from starlette.responses import Response
 
-from scrap.api.problem import HELP, members_of, name_of
+from scrap.api.problem import HELP, members_of, name_of, reasons_by
 from scrap.api_docs.files import HEADERS, PAGES, Endpoint, endpoint
-from scrap.api_docs.reasons import reasons_by
 from scrap.errors import Reason
 
 TEMPLATE = f"{HELP}{{name}}"  # the route of them all, in metrics
