@@ -109,7 +109,7 @@ async def serve(settings: Settings) -> None:
         page = settings[web.PageSettings]
         routes = [
             api.ExactRoute(api.scrap.PATH, api.ScrapEndpoint(built.previewer, targets)),
-            api.ExactRoute(api.explain.PATH, api.ExplainEndpoint(built.explainer, targets)),
+            api.explain_route(built.explainer, targets),
             *api_docs.routes(__version__, has_swagger_ui=page.is_on),
         ]
         if page.is_on:
