@@ -165,24 +165,9 @@ _ATTRIBUTE = _compile(rf"""
     [{_S}/]*+ ({_ATTRIBUTE_NAME})
     (?> (?: [{_S}]*+=[{_S}]*+ (?: "([^"]*+)" | '([^']*+)' | ([^{_S}>"'][^{_S}>]*+) | ) )? )
 """)
-# Namespaces under their own names; what nearly all pages declare that declare anything. Only where there is no single
-# quote: then a double one begins or ends a value and is never part of one, so the name that is seen is the whole name.
-_OWN_NAME = _compile(rf"""
-    (?<![^{_S}"]) (?:
-        (?:{"|".join(sorted(NAMESPACES))}):[{_S}]++https?://(?:ogp\.me/ns|opengraphprotocol\.org/schema)
-        | fb:[{_S}]++https?://ogp\.me/ns/fb
-    )
-""")
 
 
 def attributes(written: bytes) -> dict[bytes, bytes]:
     """Reads the attributes of a complete tag: names in lower case, the first of each counts, values as written."""
     found = _ATTRIBUTE.findall(written)
     return {name.lower(): double or single or bare for name, double, single, bare in reversed(found)}
-
-
-def may_declare(written: bytes) -> bool:
-    """Returns whether a tag may give a namespace a name that is not its own."""
-    if b"ogp.me" in written and b"'" not in written:
-        written = _OWN_NAME.sub(b"", written)
-    return b"ogp.me" in written or b"opengraphprotocol" in written or b"&" in written

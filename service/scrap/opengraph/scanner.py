@@ -30,8 +30,6 @@ _DIVERGING = {
     for name in markup.DIVERGING
 }
 
-_DECLARING = {name.encode() for name in markup.DECLARING}
-
 # Bytes of attributes, or of apparent tags behind a diverging one, that are read at once: 4 ms at most. html5lib has
 # limits of its own, and runs in a thread.
 _LONG = 16 * 1024
@@ -208,7 +206,7 @@ class Scanner:
             if self._in_head:
                 self._in_head = False
                 self._stop = self._at + self._limits.after_head
-        elif name not in _DECLARING:
+        elif name in markup.STATES:
             self._state = name
         elif self._is_costly(written):
             self._fallback = self._fallback or FallbackReason.LENGTH
@@ -216,7 +214,7 @@ class Scanner:
             if self._base is None:
                 self._base = markup.attributes(written).get(b"href")
                 self.weight += len(self._base or b"")
-        elif written and markup.may_declare(written) and _declares(markup.attributes(written)):
+        elif _declares(markup.attributes(written)):
             self._fallback = self._fallback or FallbackReason.PREFIX
 
     def _enter_tag(self) -> None:
@@ -268,7 +266,7 @@ class Scanner:
             self._find(key, attributes.get(b"content"))
         elif self._refresh is None and not self._diverging:
             self._refresh = _refresh(attributes)
-        if markup.may_declare(written) and _declares(attributes):
+        if _declares(attributes):
             self._fallback = self._fallback or FallbackReason.PREFIX
 
     def _find(self, key: bytes, content: bytes | None) -> None:
@@ -375,6 +373,5 @@ def _value(written: bytes, decode: Callable[[bytes], str]) -> str:
 
 def _declares(attributes: dict[bytes, bytes]) -> bool:
     """Returns whether a tag gives a namespace a name that is not its own."""
-    if b"prefix" not in attributes and not any(name.startswith(b"xmlns:") for name in attributes):
-        return False  # most of those that reach this have a reference
-    return bool(declared_prefixes({_latin_1(name): _value(value, _latin_1) for name, value in attributes.items()}))
+    declaring = [name for name in attributes if name == b"prefix" or name.startswith(b"xmlns:")]
+    return bool(declared_prefixes({_latin_1(name): _value(attributes[name], _latin_1) for name in declaring}))
