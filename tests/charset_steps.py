@@ -8,7 +8,7 @@ import hashlib
 from collections.abc import Callable
 from functools import cache
 
-from scrap.opengraph.charset import labelled
+from scrap.opengraph.charset import decode, labelled
 
 IDENTIFIERS = {
     "big5": "8dfc771062e7be0810919082c2c06baa2236147909e0ecc235b1cb9ad782ac82",
@@ -54,7 +54,7 @@ def decoded(name: str, data: bytes) -> str:
     """What the service makes of bytes."""
     charset = labelled(name)
     assert charset
-    return charset.decode(data)
+    return decode(data, charset)
 
 
 def identifier(index: object) -> str:

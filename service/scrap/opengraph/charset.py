@@ -2,14 +2,13 @@
 
 The order: byte order mark, HTTP header, UTF-16's `<?x`, the first declaration by a meta, the XML declaration, valid
 UTF-8, what Firefox's detector finds. `webencodings` has the standard's labels, `endec` its decoders, which are
-Firefox's (encoding_rs); Python's know fewer characters and replace other bytes.
+Firefox's (encoding_rs); Python's know fewer characters and replace other bytes. A charset is known by the standard's
+name, in lower case.
 """
 
 import codecs
 import re
 from collections.abc import Callable, Generator, Mapping
-from functools import cache
-from typing import NamedTuple
 
 import endec
 import webencodings
@@ -34,7 +33,7 @@ LONGEST_MARK = 6
 
 # In these, the bytes of a tag may mean something else. In all others the bytes of HTML's grammar (ASCII but for
 # letters, digits and @[\]^_`{|}~) are never part of another character, so a page can be scanned as bytes.
-_OPAQUE: dict[str, Callable[[str], codecs.IncrementalDecoder]] = {
+OPAQUE: dict[str, Callable[[str], codecs.IncrementalDecoder]] = {
     "utf-16be": codecs.getincrementaldecoder("utf-16be"),
     "utf-16le": codecs.getincrementaldecoder("utf-16le"),
     "iso-2022-jp": Iso2022JpDecoder,
@@ -54,60 +53,47 @@ _IN_CONTENT = re.compile(
 _IN_XML = re.compile(rb"""[\0-\x20]*=[\0-\x20]*(?:"([^"\0-\x20]*)"|'([^'\0-\x20]*)')""")
 
 
-class Charset(NamedTuple):
-    name: str  # the standard's, in lower case
-    decoder: Callable[[str], codecs.IncrementalDecoder] | None  # where tags cannot be found in the bytes themselves
-
-    def decode(self, data: bytes | bytearray) -> str:
-        """Decodes; what is malformed becomes U+FFFD. Other threads may run after every 16 KiB or so."""
-        if self.name == "utf-8" and len(data) <= _PIECE:
-            return data.decode(errors="replace")  # alike, in half of the time
-        pieces, at = [], 0
-        while len(data) - at > _PIECE and not self.decoder and (cut := _GRAMMAR.search(data, at + _PIECE)):
-            pieces.append(endec.decode(bytes(data[at : cut.end()]), self.name, "replace", bom="ignore"))
-            at = cut.end()  # and not its start: a character that is cut off by it is malformed, not incomplete
-        return "".join([*pieces, endec.decode(bytes(data[at:]), self.name, "replace", bom="ignore")])
+def decode(data: bytes | bytearray, charset: str) -> str:
+    """Decodes; what is malformed becomes U+FFFD. Other threads may run after every 16 KiB or so."""
+    if charset == "utf-8" and len(data) <= _PIECE:
+        return data.decode(errors="replace")  # alike, in half of the time
+    pieces, at = [], 0
+    while len(data) - at > _PIECE and charset not in OPAQUE and (cut := _GRAMMAR.search(data, at + _PIECE)):
+        pieces.append(endec.decode(bytes(data[at : cut.end()]), charset, "replace", bom="ignore"))
+        at = cut.end()  # and not its start: a character that is cut off by it is malformed, not incomplete
+    return "".join([*pieces, endec.decode(bytes(data[at:]), charset, "replace", bom="ignore")])
 
 
-@cache  # by the standard's names: some forty
-def _charset(name: str) -> Charset:
-    return Charset(name, _OPAQUE.get(name))
-
-
-UTF_8 = _charset("utf-8")
-WINDOWS_1252 = _charset("windows-1252")
-
-
-def labelled(label: str) -> Charset | None:
+def labelled(label: str) -> str | None:
     """Finds a charset by one of its labels; None where the standard knows no such label."""
     encoding = webencodings.lookup(label)
-    return _charset(encoding.name) if encoding else None
+    return encoding.name if encoding else None
 
 
-def marked(data: bytes) -> tuple[Charset, int] | None:
+def marked(data: bytes) -> tuple[str, int] | None:
     """Finds a byte order mark, or UTF-16's `<?x`, at the beginning; returns its charset and the mark's length."""
     for mark, name, length in _MARKS:
         if data.startswith(mark):
-            return _charset(name), length
+            return name, length
     return None
 
 
-def declared(attributes: Mapping[bytes, bytes]) -> Charset | None:
+def declared(attributes: Mapping[bytes, bytes]) -> str | None:
     """Reads the charset that a meta declares (HTML, section 13.2.6.4.4), if a label is known."""
     charset = _readable(attributes.get(b"charset", b""))
     if charset is None and attributes.get(b"http-equiv", b"").lower() == b"content-type":
         named = _IN_CONTENT.search(attributes.get(b"content", b""))
         charset = _readable(b"".join(named.groups(b""))) if named else None
-    return WINDOWS_1252 if charset and charset.name == "x-user-defined" else charset
+    return "windows-1252" if charset == "x-user-defined" else charset
 
 
-def _readable(label: bytes) -> Charset | None:
+def _readable(label: bytes) -> str | None:
     """The charset of a declaration, which was readable as ASCII, so it cannot mean UTF-16."""
     charset = labelled(label.decode("latin-1"))
-    return UTF_8 if charset and charset.name.startswith("utf-16") else charset
+    return "utf-8" if charset and charset.startswith("utf-16") else charset
 
 
-def in_xml_declaration(data: bytearray) -> Charset | None:
+def in_xml_declaration(data: bytearray) -> str | None:
     """Reads an XML declaration (HTML, section 13.2.3.2: get an XML encoding)."""
     if not data.startswith(b"<?xml"):
         return None
@@ -116,7 +102,7 @@ def in_xml_declaration(data: bytearray) -> Charset | None:
     return _readable(b"".join(named.groups(b""))) if named else None
 
 
-def undeclared(data: bytearray) -> Generator[None, None, Charset]:
+def undeclared(data: bytearray) -> Generator[None, None, str]:
     """Finds the charset of a page that declares none, in steps of 2 ms.
 
     It is UTF-8 if all of it is, but for a character cut at the end.
@@ -132,9 +118,9 @@ def undeclared(data: bytearray) -> Generator[None, None, Charset]:
     else:
         first = data.find(b"\x1b") if chardetng else -1  # of ISO-2022-JP
     if first < 0:
-        return UTF_8
+        return "utf-8"
     if chardetng is None:
-        return WINDOWS_1252
+        return "windows-1252"
     # Firefox's detector takes 0.5 µs a byte: it is given those around the first beyond ASCII.
     detector = chardetng.EncodingDetector()
     start = max(0, first - _BEFORE)
@@ -142,4 +128,4 @@ def undeclared(data: bytearray) -> Generator[None, None, Charset]:
         detector.feed(bytes(data[at : at + _DETECTED_AT_ONCE]), last=False)
         yield
     name = detector.guess(tld=None, allow_utf8=True)
-    return labelled("windows-874" if name == "cp874" else name) or WINDOWS_1252
+    return labelled("windows-874" if name == "cp874" else name) or "windows-1252"

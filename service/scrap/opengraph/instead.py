@@ -8,7 +8,7 @@ from itertools import islice
 from typing import Any
 
 from scrap.opengraph import markup
-from scrap.opengraph.charset import Charset
+from scrap.opengraph.charset import decode
 from scrap.opengraph.references import unescape
 
 # Limits, so that it takes 4 ms at most.
@@ -24,11 +24,11 @@ _JSON_LD = re.compile(rb"type\s*=[\s'\"]*application/ld\+json", re.IGNORECASE)
 _MEMBER = re.compile(rb'"(@type|headline|name)"[ \t\r\n]*+:[ \t\r\n]*+"([^"\\<]{1,200})"')
 
 
-def instead_of(data: bytes | bytearray, encoding: Charset) -> dict[str, Any]:
+def instead_of(data: bytes | bytearray, charset: str) -> dict[str, Any]:
     """What there is of `title`, and as pairs `twitter` (its card) and `json_ld` (`@type`, `headline`, `name`)."""
 
     def text(written: bytes | bytearray) -> str:
-        return unescape(encoding.decode(written[: 4 * _TEXT] + b">")[:-1]).strip()[:_TEXT]
+        return unescape(decode(written[: 4 * _TEXT] + b">", charset)[:-1]).strip()[:_TEXT]
 
     title = None
     twitter: list[tuple[str, str]] = []

@@ -4,7 +4,6 @@ import codecs
 from typing import NamedTuple
 
 from scrap.opengraph import charset as charsets
-from scrap.opengraph.charset import Charset
 from scrap.opengraph.document import Document, FallbackReason
 from scrap.opengraph.limits import ParseLimits
 from scrap.opengraph.scanner import Scanner
@@ -21,13 +20,13 @@ class Reading(NamedTuple):
     charset: str  # the WHATWG name of the page's
     charset_source: str  # where that was found: "mark" (a byte order mark), "header", or the scanner's
     data: bytearray  # what was read
-    encoding: Charset  # of `data`; UTF-8 where it had to be decoded before it could be read
+    encoding: str  # the charset of `data`: "utf-8" where it had to be decoded before it could be read
     error: Exception | None = None  # a mistake of the fast path's own, which made it fail; `data` ends there
 
     @property
     def text(self) -> str:
         """All that was read, as text. The fast path needs none of it, so it is made on demand."""
-        return self.encoding.decode(self.data)
+        return charsets.decode(self.data, self.encoding)
 
 
 class PageReader:
@@ -70,8 +69,8 @@ class PageReader:
             if self._decoder is not None:
                 data, is_last = self._decoded(data, self._decoder)
             self._scanner.feed(data, is_last)
-            if (charset := self._scanner.charset) and charset.decoder:
-                self._decode(charset, charset.decoder("replace"))  # a meta declares it
+            if (charset := self._scanner.charset) and charset in charsets.OPAQUE:
+                self._decode(charset)  # a meta declares it
         except Exception as error:  # noqa: BLE001 - no page may cause an error; the reference parser reads what is here
             self._error, self.is_behind = error, False
             return True
@@ -113,8 +112,8 @@ class PageReader:
             except Exception as error:  # noqa: BLE001 - likewise
                 self._error = error
         document, reason = (found, None) if isinstance(found, Document) else (None, found)
-        encoding = scanner.charset or charsets.UTF_8
-        name, source = (self._charset or encoding).name, self._source or scanner.charset_source
+        encoding = scanner.charset or "utf-8"
+        name, source = self._charset or encoding, self._source or scanner.charset_source
         self.reading = Reading(document, reason, name, source, scanner.data, encoding, self._error)
         return self.reading
 
@@ -128,15 +127,15 @@ class PageReader:
         if charset and (length or self._charset is None):
             self._charset, self._source = charset, "mark"
         self._scanner.charset = charset = self._charset
-        if charset and charset.decoder:
-            self._decode(charset, charset.decoder("replace"))
+        if charset and charset in charsets.OPAQUE:
+            self._decode(charset)
         return data[length:]
 
-    def _decode(self, charset: Charset, decoder: codecs.IncrementalDecoder) -> None:
+    def _decode(self, charset: str) -> None:
         """Begins, perhaps again, in a charset in which tags cannot be found in the bytes themselves."""
-        self._charset, self._decoder = charset, decoder
+        self._charset, self._decoder = charset, charsets.OPAQUE[charset]("replace")
         self._encoded, self._scanner = self._scanner.data, Scanner(self._limits)
-        self._scanner.charset = charsets.UTF_8
+        self._scanner.charset = "utf-8"
 
     def _decoded(self, data: bytes, decoder: codecs.IncrementalDecoder) -> tuple[bytes, bool]:
         """Decodes a part of what there is, for a scanner that is not behind; returns whether it is the last as well."""

@@ -13,13 +13,11 @@ one cannot count, whichever tokens it has, and what comes before it is read as e
 
 import re
 import sys
-from collections.abc import Callable, Generator, Iterator
+from collections.abc import Generator, Iterator
 from functools import lru_cache
-from operator import methodcaller
 
 from scrap.opengraph import charset as charsets
 from scrap.opengraph import markup
-from scrap.opengraph.charset import Charset
 from scrap.opengraph.document import Document, FallbackReason, Meta, declared_prefixes, limited, properties
 from scrap.opengraph.limits import ParseLimits
 from scrap.opengraph.references import unescape
@@ -36,7 +34,7 @@ _LONG = 16 * 1024
 _REFERENCES = 1000  # in one tag; a step ends after so many
 _TOKENS = 192  # that matter, in one step: the slowest, metas with references, take 20 µs each
 
-_latin_1: Callable[[bytes], str] = methodcaller("decode", "latin-1")
+_ASCII = "windows-1252"  # any charset that is scanned will do where only ASCII counts
 Names = tuple[str, ...]
 Key = Names | bytes  # as bytes, where the names depend on the charset, or take much memory
 _USUAL_KEY = 64  # bytes; the names of a longer key are not remembered
@@ -46,8 +44,8 @@ _NO_CARD, _CARD = 0, 3  # bits: og:title was found; another property of og: was
 
 # The charset declarations of most pages, in lower case.
 _USUAL_CHARSETS = {
-    b'charset="utf-8"': charsets.UTF_8,
-    b'http-equiv="content-type" content="text/html; charset=utf-8"': charsets.UTF_8,
+    b'charset="utf-8"': "utf-8",
+    b'http-equiv="content-type" content="text/html; charset=utf-8"': "utf-8",
 }
 
 
@@ -59,7 +57,7 @@ class Scanner:
         self.enough = False  # that place was reached
         self.is_behind = False  # there is a step to do that needs no more bytes
         self.has_ended = False
-        self.charset: Charset | None = None  # unless it was set: the first that a meta declares, or what the end shows
+        self.charset: str | None = None  # unless it was set: the first that a meta declares, or what the end shows
         self.charset_source = "meta"  # unless it was set: "meta", "xml", or "content" where nothing declares it
         self.weight = 0  # bytes that count: how much work it will be to make a document of them
         self.held = 0  # bytes of memory beside `data`: a copy of what was found
@@ -102,10 +100,9 @@ class Scanner:
         if self._fallback:
             return self._fallback
         assert self.charset  # noqa: S101 - the last steps found it
-        decode = self.charset.decode
-        metas, bound = limited(self._metas(decode), self._limits)
-        base = None if self._base is None else _value(self._base, decode)
-        refresh = None if self._found or self._refresh is None else parse_refresh(_value(self._refresh, decode))
+        metas, bound = limited(self._metas(self.charset), self._limits)
+        base = None if self._base is None else _value(self._base, self.charset)
+        refresh = None if self._found or self._refresh is None else parse_refresh(_value(self._refresh, self.charset))
         return Document(metas, base, bound=bound, refresh=refresh)
 
     def _end(self) -> Iterator[None]:
@@ -328,12 +325,12 @@ class Scanner:
             return True
         return bool(_key(attributes)) or _declares(attributes)
 
-    def _metas(self, decode: Callable[[bytes], str]) -> Iterator[Meta]:
+    def _metas(self, charset: str) -> Iterator[Meta]:
         longest = _MAX_CHARACTER * (self._limits.value_chars + 1)  # bytes of a content that is too long for certain
         for key, content in self._found:
             # A reference is longer than its character, and a content with one is short.
-            text = None if content is None else _value(content if b"&" in content else content[:longest], decode)
-            for name in _names(key, decode) if isinstance(key, bytes) else key:
+            text = None if content is None else _value(content if b"&" in content else content[:longest], charset)
+            for name in _names(key, charset) if isinstance(key, bytes) else key:
                 yield name, text
 
 
@@ -348,22 +345,22 @@ def _key(attributes: dict[bytes, bytes]) -> bytes | None:
 
 def _refresh(attributes: dict[bytes, bytes]) -> bytes | None:
     content = attributes.get(b"content")
-    if not content or _value(attributes.get(b"http-equiv", b""), _latin_1).lower() != "refresh":
+    if not content or _value(attributes.get(b"http-equiv", b"")).lower() != "refresh":
         return None
-    return content if parse_refresh(_value(content, _latin_1)) else None
+    return content if parse_refresh(_value(content)) else None
 
 
-def _names(key: bytes, decode: Callable[[bytes], str] = _latin_1) -> Names:
-    return tuple(properties(_value(key, decode)))
+def _names(key: bytes, charset: str = _ASCII) -> Names:
+    return tuple(properties(_value(key, charset)))
 
 
 _usual_names = lru_cache(1024)(_names)  # of a key in ASCII that is not long
 
 
-def _value(written: bytes, decode: Callable[[bytes], str]) -> str:
+def _value(written: bytes, charset: str = _ASCII) -> str:
     """What html5lib makes of an attribute's value."""
     # As in the page, a byte of the grammar follows: there ends a character that is cut off.
-    text = written.decode("ascii") if written.isascii() else decode(written + b">")[:-1]
+    text = written.decode("ascii") if written.isascii() else charsets.decode(written + b">", charset)[:-1]
     if "\r" in text:
         text = text.replace("\r\n", "\n").replace("\r", "\n")
     if "\0" in text:
@@ -374,4 +371,4 @@ def _value(written: bytes, decode: Callable[[bytes], str]) -> str:
 def _declares(attributes: dict[bytes, bytes]) -> bool:
     """Returns whether a tag gives a namespace a name that is not its own."""
     declaring = [name for name in attributes if name == b"prefix" or name.startswith(b"xmlns:")]
-    return bool(declared_prefixes({_latin_1(name): _value(attributes[name], _latin_1) for name in declaring}))
+    return bool(declared_prefixes({name.decode("latin-1"): _value(attributes[name]) for name in declaring}))
