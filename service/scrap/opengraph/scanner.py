@@ -60,6 +60,7 @@ class Scanner:
         self.charset: str | None = None  # unless it was set: the first that a meta declares, or what the end shows
         self.charset_source = "meta"  # unless it was set: "meta", "xml", or "content" where nothing declares it
         self.weight = 0  # bytes that count: how much work it will be to make a document of them
+        self.base_size = 0  # bytes of `<base href>`
         self.held = 0  # bytes of memory beside `data`: a copy of what was found
         self._limits = limits
         self._references = 0  # in tags that were looked at
@@ -210,7 +211,8 @@ class Scanner:
         elif name == b"base":
             if self._base is None:
                 self._base = markup.attributes(written).get(b"href")
-                self.weight += len(self._base or b"")
+                self.base_size = len(self._base or b"")
+                self.weight += self.base_size
         elif _declares(markup.attributes(written)):
             self._fallback = self._fallback or FallbackReason.PREFIX
 

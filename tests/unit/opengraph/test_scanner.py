@@ -7,6 +7,7 @@ import pytest
 from scrap.opengraph import FallbackReason, PageReader, ParseLimits, markup
 from tests.reference import assert_agrees, finished, read
 
+URL = "https://example.com/page"
 TITLE = '<meta property="og:title" content="T">'
 TYPE = '<meta property="og:type" content="website">'
 
@@ -365,17 +366,32 @@ def test_a_long_content_needs_no_fallback() -> None:
 
 
 @pytest.mark.parametrize(
-    "heavy", [TITLE * 900, f'<meta property="og:title" content="{"&amp;" * 2000}">', f'<base href="{"x" * 9000}">']
+    "heavy",
+    [
+        TITLE * 900,
+        f'<meta property="og:title" content="{"&amp;" * 2000}">',
+        f'<base href="{"x" * 9000}">',
+        f'<base href="{"x" * 3000}">',  # each link is made absolute by it
+    ],
 )
 def test_a_page_with_much_open_graph_is_not_light(heavy: str) -> None:
     reader = PageReader()
-    assert reader.is_light
+    assert reader.is_light(URL)
     reader.feed((TITLE * 100).encode())
-    assert reader.is_light
+    assert reader.is_light(URL)
     reader.feed(heavy.encode())
     while reader.is_behind:
         reader.feed()
-    assert not reader.is_light
+    assert not reader.is_light(URL)
+
+
+def test_many_links_of_a_page_whose_url_is_long_are_not_light() -> None:
+    reader = PageReader()
+    reader.feed("".join(f'<meta property=og:image content="../{number}">' for number in range(300)).encode())
+    while reader.is_behind:
+        reader.feed()
+    assert reader.is_light(URL)
+    assert not reader.is_light(f"{URL}{'p/' * 1500}")
 
 
 def test_more_bytes_than_enough_change_nothing() -> None:
