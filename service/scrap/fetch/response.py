@@ -49,7 +49,6 @@ class UpstreamResponse(SocketReader):
         self._resources = resources
         self._limits = resources.limits
         self._block = bytearray()  # of the header, as far as it is here
-        self._has_head = False
         self._parser: httptools.HttpResponseParser | None = None  # of a body in chunks
         self._length: int | None = None  # of a body that is framed by it
         self._wire_bytes = 0
@@ -80,17 +79,17 @@ class UpstreamResponse(SocketReader):
         """Sends the request, once; what came before it is no response (RFC 9112, section 9.2)."""
         self._sent = perf_counter()
         if self._wire_bytes:
-            self._has_head, self.first_byte = False, 0.0
+            self.status, self.first_byte = 0, 0.0
             self.fail(Reason.PROTOCOL_ERROR, "a response before its request")
         elif self._transport is not None:
             self._transport.write(request)
 
     async def head(self) -> None:
         """Waits for the response's head; raises UpstreamError (PROTOCOL_ERROR, HEADERS_TOO_LARGE) or Overloaded."""
-        if not (self._has_head or self._ended):
+        if not (self.status or self._ended):
             self._waiter = asyncio.get_running_loop().create_future()
             await self._waiter
-        if not self._has_head:
+        if not self.status:
             raise self.error()
 
     def take(self) -> bytes | None:
@@ -140,7 +139,7 @@ class UpstreamResponse(SocketReader):
             return
         self._wire_bytes += len(data)
         try:
-            body = bytes(data) if self._has_head else self._receive_header(data)
+            body = bytes(data) if self.status else self._receive_header(data)
             if body and self._parser is not None:
                 self._parser.feed_data(body)
             elif body:
@@ -165,7 +164,7 @@ class UpstreamResponse(SocketReader):
             return
         if exhaustion.is_ours(exc):
             self.fail(Reason.EXHAUSTED, str(exc))  # not the page's fault: no page is cut for it
-        elif not self._has_head:
+        elif not self.status:
             reason = Reason.TLS_FAILED if isinstance(exc, ssl.SSLError) else Reason.PROTOCOL_ERROR
             self.fail(reason, f"closed before the end of the head: {exc or 'end of stream'}")
         else:
@@ -198,20 +197,16 @@ class UpstreamResponse(SocketReader):
 
     def _receive_header(self, data: memoryview) -> bytes:
         """Reads header blocks up to one that is not interim (RFC 9110, section 15.2); returns what follows it."""
-        start, searched = 0, max(len(self._block) - 2, 0)
-        block: bytearray | memoryview = data
-        if self._block:
-            self._block += data
-            block = self._block
+        searched = max(len(self._block) - 2, 0)
+        self._block += data
         excess = max(self._wire_bytes - self._limits.header_bytes, 0)  # bytes at the end that no header may have
-        while found := HEAD_END.search(block, searched, len(block) - excess):
-            self._read_head(bytes(block[start : found.end()]))
-            start = searched = found.end()
-            if self._has_head:
-                self._block = bytearray()
-                return bytes(block[start:])
-        if start or block is data:
-            self._block = bytearray(block[start:])
+        while found := HEAD_END.search(self._block, searched, len(self._block) - excess):
+            self._read_head(bytes(self._block[: found.end()]))
+            del self._block[: found.end()]
+            searched = 0
+            if self.status:
+                rest, self._block = bytes(self._block), bytearray()
+                return rest
         if not b"HTTP/".startswith(self._block[:5].lstrip(b"\r\n")):
             raise UpstreamError(Reason.PROTOCOL_ERROR, f"no HTTP: {bytes(self._block[:100])!r}")
         if excess:
@@ -222,7 +217,7 @@ class UpstreamResponse(SocketReader):
         head = read_head(block, self._limits.header_fields)
         if head.status < 200:
             return
-        self._has_head, self.status, self.fields, self._length = True, head.status, head.fields, head.length
+        self.status, self.fields, self._length = head.status, head.fields, head.length
         self._is_persistent = head.is_persistent
         self.first_byte = perf_counter() - self._sent
         if head.length == 0:
@@ -246,5 +241,5 @@ class UpstreamResponse(SocketReader):
     def _notify(self) -> None:
         if self.on_data is not None:
             self.on_data()
-        elif self._waiter is not None and (self._has_head or self._ended) and not self._waiter.done():
+        elif self._waiter is not None and (self.status or self._ended) and not self._waiter.done():
             self._waiter.set_result(None)
