@@ -71,10 +71,10 @@ class Fetcher:
 
     async def follow(self, target: Target, navigation: Navigation) -> FetchedPage:
         """Goes on to where a page leads (`FetchedPage.refreshed`), as `open` does."""
-        cookie = self._begin_hop(target, navigation)
+        request = self._begin_hop(target, navigation)
         previous: UpstreamResponse | None = None  # whose connection is used again
         while True:
-            response = await self._get(target, cookie, navigation, previous)
+            response = await self._get(target, request, navigation, previous)
             try:
                 if 200 <= response.status < 300:
                     page = FetchedPage(response, self._per_host, self._limits, self._turns, navigation)
@@ -86,7 +86,7 @@ class Fetcher:
                 if location is None:
                     raise self._status_error(response)
                 target = redirects.resolve(location, target)
-                cookie = self._begin_hop(target, navigation)
+                request = self._begin_hop(target, navigation)
             except BaseException:
                 self._close(response)
                 raise
@@ -99,7 +99,7 @@ class Fetcher:
         self._own_resolver.close()
 
     def _begin_hop(self, target: Target, navigation: Navigation) -> bytes:
-        """Counts a request, and checks that it may be sent; returns its Cookie."""
+        """Counts a request, and checks that it may be sent; returns its head (RFC 9112, section 3)."""
         if len(navigation.seen) > self._limits.redirects:
             raise UpstreamError(Reason.REDIRECT_LIMIT, target.href)
         cookie = navigation.jar.header(target)
@@ -107,10 +107,12 @@ class Fetcher:
             raise UpstreamError(Reason.REDIRECT_LOOP, target.href)
         navigation.seen.add((target.href, cookie))
         self._retry_after.check(target.host)
-        return cookie
+        languages = target.languages or self._languages
+        first = f"GET {target.path} HTTP/1.1\r\nHost: {target.authority}\r\nAccept-Language: {languages}\r\n"
+        return first.encode("ascii") + self._fields + (b"Cookie: %b\r\n\r\n" % cookie if cookie else b"\r\n")
 
     async def _get(
-        self, target: Target, cookie: bytes, navigation: Navigation, previous: UpstreamResponse | None
+        self, target: Target, request: bytes, navigation: Navigation, previous: UpstreamResponse | None
     ) -> UpstreamResponse:
         """Sends one GET and returns its response as soon as the head is there. It must be given to `_close`.
 
@@ -126,19 +128,19 @@ class Fetcher:
         hop = Hop(target.host, target.port, target.href, time())
         response: UpstreamResponse | None = None
         summary.hops.append(hop)
-        began, resolved, connected = perf_counter(), 0.0, 0.0
+        began = perf_counter()
         try:
-            request = self._head(target, cookie)
             if previous is not None:
                 response = await self._reuse(previous, target, request, hop, deadline)
             if response is None:
                 deadline.begin(Reason.TIMEOUT_CONNECT, self._limits.connect_seconds)
                 addresses = await self._lookup.addresses(target, hop)
                 resolved = perf_counter()
-                response = await self._connector.send(request, target, addresses)
-                connected = perf_counter()
-                deadline.begin(Reason.TIMEOUT_FIRST_BYTE, self._limits.first_byte_seconds)
-                await response.head()
+                try:
+                    response = await self._connector.send(request, target, addresses)
+                finally:
+                    hop.connect = perf_counter() - resolved
+                await self._wait_for_head(response, hop, deadline)
             deadline.end_phase()
             hop.status = response.status
             return response
@@ -152,12 +154,7 @@ class Fetcher:
                 summary.hops.pop()
             raise
         finally:
-            ended = perf_counter()
-            hop.seconds = ended - began
-            if resolved:
-                hop.connect = (connected or ended) - resolved
-            if connected and response is not None:
-                hop.first_byte += response.first_byte or ended - connected
+            hop.seconds = perf_counter() - began
             timings.dns += hop.dns
             timings.connect += hop.connect
             timings.first_byte += hop.first_byte
@@ -169,21 +166,25 @@ class Fetcher:
 
         None where there is none: a host may close a connection that it kept, at any time (RFC 9112, section 9.3.1).
         """
-        began = perf_counter()
         response = previous.hand_over(target)
         try:
             response.send(request)
-            deadline.begin(Reason.TIMEOUT_FIRST_BYTE, self._limits.first_byte_seconds)
-            await response.head()
+            await self._wait_for_head(response, hop, deadline)
             return response
-        except UpstreamError:
+        except BaseException as error:
             response.abort()
-            return None
-        except BaseException:
-            response.abort()
+            if isinstance(error, UpstreamError):
+                return None
             raise
+
+    async def _wait_for_head(self, response: UpstreamResponse, hop: Hop, deadline: Deadline) -> None:
+        """Waits for a response's head, in a phase of its own; its seconds are added to the hop's."""
+        began = perf_counter()
+        deadline.begin(Reason.TIMEOUT_FIRST_BYTE, self._limits.first_byte_seconds)
+        try:
+            await response.head()
         finally:
-            hop.first_byte = response.first_byte or perf_counter() - began
+            hop.first_byte += response.first_byte or perf_counter() - began
 
     def _status_error(self, response: UpstreamResponse) -> UpstreamError:
         """Makes the error of a status that is neither a page's nor a redirect's; remembers its Retry-After."""
@@ -191,12 +192,6 @@ class Fetcher:
         retry_after = b", ".join(response.fields.get(b"retry-after", ())).decode("latin-1")
         seconds = self._retry_after.note(host, status, retry_after)
         return UpstreamError(Reason.UPSTREAM_STATUS, response.target.href, status=status, retry_after=seconds)
-
-    def _head(self, target: Target, cookie: bytes) -> bytes:
-        """Writes a request's head (RFC 9112, section 3)."""
-        languages = target.languages or self._languages
-        first = f"GET {target.path} HTTP/1.1\r\nHost: {target.authority}\r\nAccept-Language: {languages}\r\n"
-        return first.encode("ascii") + self._fields + (b"Cookie: %b\r\n\r\n" % cookie if cookie else b"\r\n")
 
     def _close(self, response: UpstreamResponse) -> None:
         """Ends a response's connection at once, and gives the host's slot back."""
