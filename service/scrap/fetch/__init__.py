@@ -4,8 +4,7 @@ from scrap.fetch.deadline import Deadline
 from scrap.fetch.egress_policy import EgressPolicy
 from scrap.fetch.fetcher import Fetcher
 from scrap.fetch.limits import FetchLimits
-from scrap.fetch.page import FetchedPage, Navigation, Wants
-from scrap.fetch.resolver import Resolve
+from scrap.fetch.page import FetchedPage, Wants
 from scrap.fetch.verdict import GuardVerdict
 
 __all__ = [
@@ -15,7 +14,5 @@ __all__ = [
     "FetchedPage",
     "Fetcher",
     "GuardVerdict",
-    "Navigation",
-    "Resolve",
     "Wants",
 ]
