@@ -76,15 +76,18 @@ class Fetcher:
         while True:
             response = await self._get(target, request, navigation, previous)
             try:
-                if 200 <= response.status < 300:
+                status = response.status
+                if 200 <= status < 300:
                     page = FetchedPage(response, self._per_host, self._limits, self._turns, navigation)
                     if page.is_unknown:
                         await page.look()
                     return page
                 navigation.jar.keep(target, response.fields)
-                location = redirects.location_of(response.status, response.fields)
+                location = redirects.location_of(status, response.fields)
                 if location is None:
-                    raise self._status_error(response)
+                    sent = b", ".join(response.fields.get(b"retry-after", ())).decode("latin-1")
+                    seconds = self._retry_after.note(target.host, status, sent)
+                    raise UpstreamError(Reason.UPSTREAM_STATUS, target.href, status=status, retry_after=seconds)
                 target = redirects.resolve(location, target)
                 request = self._begin_hop(target, navigation)
             except BaseException:
@@ -131,7 +134,13 @@ class Fetcher:
         began = perf_counter()
         try:
             if previous is not None:
-                response = await self._reuse(previous, target, request, hop, deadline)
+                response = previous.hand_over(target)
+                response.send(request)
+                try:
+                    await self._wait_for_head(response, hop, deadline)
+                except UpstreamError:  # a host may close a kept connection at any time (RFC 9112, section 9.3.1)
+                    response.abort()
+                    response = None
             if response is None:
                 deadline.begin(Reason.TIMEOUT_CONNECT, self._limits.connect_seconds)
                 addresses = await self._lookup.addresses(target, hop)
@@ -159,24 +168,6 @@ class Fetcher:
             timings.connect += hop.connect
             timings.first_byte += hop.first_byte
 
-    async def _reuse(
-        self, previous: UpstreamResponse, target: Target, request: bytes, hop: Hop, deadline: Deadline
-    ) -> UpstreamResponse | None:
-        """Sends a request on the connection of a redirect, and waits for its response's head.
-
-        None where there is none: a host may close a connection that it kept, at any time (RFC 9112, section 9.3.1).
-        """
-        response = previous.hand_over(target)
-        try:
-            response.send(request)
-            await self._wait_for_head(response, hop, deadline)
-            return response
-        except BaseException as error:
-            response.abort()
-            if isinstance(error, UpstreamError):
-                return None
-            raise
-
     async def _wait_for_head(self, response: UpstreamResponse, hop: Hop, deadline: Deadline) -> None:
         """Waits for a response's head, in a phase of its own; its seconds are added to the hop's."""
         began = perf_counter()
@@ -185,13 +176,6 @@ class Fetcher:
             await response.head()
         finally:
             hop.first_byte += response.first_byte or perf_counter() - began
-
-    def _status_error(self, response: UpstreamResponse) -> UpstreamError:
-        """Makes the error of a status that is neither a page's nor a redirect's; remembers its Retry-After."""
-        host, status = response.target.host, response.status
-        retry_after = b", ".join(response.fields.get(b"retry-after", ())).decode("latin-1")
-        seconds = self._retry_after.note(host, status, retry_after)
-        return UpstreamError(Reason.UPSTREAM_STATUS, response.target.href, status=status, retry_after=seconds)
 
     def _close(self, response: UpstreamResponse) -> None:
         """Ends a response's connection at once, and gives the host's slot back."""
