@@ -2,9 +2,8 @@
 
 import asyncio
 import ssl
-from collections.abc import Coroutine, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Any
 
 from scrap.errors import Overloaded, Reason, UpstreamError
 from scrap.fetch import exhaustion
@@ -24,27 +23,23 @@ class Connector:
     context: ssl.SSLContext  # verifies the host's name, whatever address was connected to
     sessions: TLSSessions = field(default_factory=TLSSessions)
 
-    def send(
-        self, request: bytes, target: Target, addresses: Sequence[Address]
-    ) -> Coroutine[Any, Any, UpstreamResponse]:
+    async def send(self, request: bytes, target: Target, addresses: Sequence[Address]) -> UpstreamResponse:
         """Sends a request's head, once, to the first checked address of its target that accepts a connection.
 
         While one does not answer, the next is tried beside it (RFC 8305). Raises UpstreamError (CONNECT_FAILED or
         TLS_FAILED) for the last one that failed, and Overloaded (EXHAUSTED) where there was no socket for one of them.
         """
         if len(addresses) == 1:
-            return self._connect(target, addresses[0], request)
-        return self._race(request, target, addresses[: self.resources.limits.addresses])
-
-    async def _race(self, request: bytes, target: Target, addresses: Sequence[Address]) -> UpstreamResponse:
-        waiting = list(reversed(addresses))
+            return await self._connect(target, addresses[0], request)
+        limits = self.resources.limits
+        waiting = list(reversed(addresses[: limits.addresses]))
         attempts: set[asyncio.Task[UpstreamResponse]] = set()
         failure: BaseException | None = None  # the last one, and a local one before any other
         try:
             while waiting or attempts:
                 if waiting:
                     attempts.add(asyncio.create_task(self._connect(target, waiting.pop())))
-                patience = self.resources.limits.address_delay if waiting else None
+                patience = limits.address_delay if waiting else None
                 done, _ = await asyncio.wait(attempts, timeout=patience, return_when=asyncio.FIRST_COMPLETED)
                 for attempt in done:
                     attempts.discard(attempt)

@@ -1,9 +1,7 @@
 """A page's fetch: hop after hop, with the cookies of this one fetch, to a page whose content can be read."""
 
 import ssl
-from collections.abc import Coroutine
 from time import perf_counter, time
-from typing import Any
 
 from scrap.errors import Blocked, Reason, ScrapError, UpstreamError
 from scrap.events import Emit, FetchEnded, Hop
@@ -57,7 +55,7 @@ class Fetcher:
         self._languages = policy.accept_language
         self._fields = policy.request_fields()
 
-    def open(self, target: Target, summary: FetchEnded, deadline: Deadline) -> Coroutine[Any, Any, FetchedPage]:
+    async def open(self, target: Target, summary: FetchEnded, deadline: Deadline) -> FetchedPage:
         """Fetches a page up to its head. The page is a context manager, whose end ends the connection at once.
 
         Args:
@@ -67,7 +65,7 @@ class Fetcher:
         Raises Blocked (the target or a redirect's), UpstreamError where the page cannot be fetched, and Overloaded
         (FULL: too many wait for this host; EXHAUSTED).
         """
-        return self.follow(target, Navigation(summary, deadline, Jar(self._limits)))
+        return await self.follow(target, Navigation(summary, deadline, Jar(self._limits)))
 
     async def follow(self, target: Target, navigation: Navigation) -> FetchedPage:
         """Goes on to where a page leads (`FetchedPage.refreshed`), as `open` does."""
