@@ -5,7 +5,6 @@ from scrap.fetch.egress_policy import EgressPolicy
 from scrap.fetch.fetcher import Fetcher
 from scrap.fetch.limits import FetchLimits
 from scrap.fetch.page import FetchedPage, Wants
-from scrap.fetch.verdict import GuardVerdict
 
 __all__ = [
     "Deadline",
@@ -13,6 +12,5 @@ __all__ = [
     "FetchLimits",
     "FetchedPage",
     "Fetcher",
-    "GuardVerdict",
     "Wants",
 ]

@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from scrap.fetch import FetchLimits, GuardVerdict
+from scrap.fetch import FetchLimits
+from scrap.fetch.verdict import GuardVerdict
 
 PAGE = (Path(__file__).parents[3] / "docs" / "fetching.md").read_text(encoding="utf-8")
 
