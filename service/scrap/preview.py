@@ -228,7 +228,8 @@ class Previewer:
         if page.failure and not reader.is_useful:
             raise page.failure()
         arguments = reader, page.target.href, self.parsing
-        parsed = await self._step(partial(_by_fast_path, *arguments), timings) if reader.is_light(page.target.href) else None
+        is_light = reader.is_light(page.target.href)
+        parsed = await self._step(partial(_by_fast_path, *arguments), timings) if is_light else None
         if parsed is None or parsed.fallback_reason:
             parse = partial(parse_page, *arguments, parsed)
             parsed = await self._in_thread(parse, page.target.host, reader.held, timings)

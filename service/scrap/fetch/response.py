@@ -197,16 +197,20 @@ class UpstreamResponse(SocketReader):
 
     def _receive_header(self, data: memoryview) -> bytes:
         """Reads header blocks up to one that is not interim (RFC 9110, section 15.2); returns what follows it."""
-        searched = max(len(self._block) - 2, 0)
-        self._block += data
+        start, searched = 0, max(len(self._block) - 2, 0)
+        block: bytearray | memoryview = data  # the usual one is here at once, and is not copied
+        if self._block:
+            self._block += data
+            block = self._block
         excess = max(self._wire_bytes - self._limits.header_bytes, 0)  # bytes at the end that no header may have
-        while found := HEAD_END.search(self._block, searched, len(self._block) - excess):
-            self._read_head(bytes(self._block[: found.end()]))
-            del self._block[: found.end()]
-            searched = 0
+        while found := HEAD_END.search(block, searched, len(block) - excess):
+            self._read_head(bytes(block[start : found.end()]))
+            start = searched = found.end()
             if self.status:
-                rest, self._block = bytes(self._block), bytearray()
-                return rest
+                self._block = bytearray()
+                return bytes(block[start:])
+        if start or block is data:
+            self._block = bytearray(block[start:])
         if not b"HTTP/".startswith(self._block[:5].lstrip(b"\r\n")):
             raise UpstreamError(Reason.PROTOCOL_ERROR, f"no HTTP: {bytes(self._block[:100])!r}")
         if excess:

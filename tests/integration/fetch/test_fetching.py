@@ -556,7 +556,7 @@ async def test_host_that_takes_no_connection_has_cost_its_connect(make: Make) ->
             limits = FetchLimits(connect_seconds=0.1)
             hop, timings = await ends(make(limits=limits), f"http://127.0.0.2:{origin.port}/")
     assert hop.reason is Reason.TIMEOUT_CONNECT
-    assert hop.connect == timings.connect >= 0.09
+    assert hop.connect == timings.connect >= 0.05  # its timer counts from when the loop last looked at the clock
     assert hop.first_byte == 0
 
 
