@@ -130,8 +130,8 @@ class Previewer:
         hit, summary = self.cache.from_memory(target.key), FetchEnded()
         try:
             with Deadline(self.deadline) as deadline:
-                if hit is None and not self.admission.is_full:
-                    hit = await self.cache.from_shared(target.key)
+                if hit is None:
+                    hit = await self._from_shared(target, summary)
                 preview = await self._fetch(target, summary, deadline, look)
         except ScrapError as error:
             preview = self._failure(error, summary)
@@ -157,11 +157,7 @@ class Previewer:
         summary = FetchEnded()
         try:
             with Deadline(self.deadline) as deadline:
-                # A rejection does not wait for another server.
-                if self.cache.shared_up and not self.admission.is_full:
-                    asked = time.perf_counter()
-                    hit = await self.cache.from_shared(target.key)
-                    summary.timings.shared_cache = time.perf_counter() - asked
+                hit = await self._from_shared(target, summary)
                 if hit and hit.state:
                     is_stale = only_fresh and hit.state is EntryState.STALE
                     if not (is_stale or (no_cache and self._is_due(hit))):
@@ -172,6 +168,16 @@ class Previewer:
             hold = self.freshness.minimum if no_cache else 0.0
             kept = self.cache.fail(target.key, failure.entry, fallback=hit.entry if hit else None, hold=hold)
             return failure if kept is failure.entry else failure._replace(entry=kept, source=STALE)
+
+    async def _from_shared(self, target: Target, summary: FetchEnded) -> Hit | None:
+        """What the shared level has; a rejection does not wait for another server."""
+        if not self.cache.shared_up or self.admission.is_full:
+            return None
+        asked = time.perf_counter()
+        try:
+            return await self.cache.from_shared(target.key)
+        finally:
+            summary.timings.shared_cache = time.perf_counter() - asked
 
     def _failure(self, error: ScrapError, summary: FetchEnded) -> Preview:
         """A failure's preview; the page is not to blame for a deadline that passed mostly in queues of this service."""

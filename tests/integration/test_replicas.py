@@ -5,6 +5,7 @@ import time
 from collections.abc import Iterator
 from functools import partial
 from hashlib import blake2b
+from urllib.parse import quote
 
 import orjson
 import pytest
@@ -97,6 +98,9 @@ def test_the_look_up_in_the_server_is_a_phase_of_the_request(
     assert found.headers["Server-Timing"].startswith("dns;dur=0.0, ")
     assert ", shared_cache;dur=" in found.headers["Server-Timing"]
     assert figure(second, look_ups) == before + 1
+    explained = client.request(second.url, f"/api/v1/explain?url={quote(f'{url}?explained', safe='')}")
+    assert ", shared_cache;dur=" in explained.headers["Server-Timing"]
+    assert figure(second, look_ups) == before + 2
 
 
 def test_the_server_is_killed_and_comes_back_and_no_call_is_lost(shared: RedisServer, origin: running.Origin) -> None:
