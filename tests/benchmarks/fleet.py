@@ -157,6 +157,17 @@ def groups(fleet: Fleet) -> Iterator[tuple[int, float]]:
         first = last + 1
 
 
+def reused(rate: float, hosts: int, idle: float) -> float:
+    """The share of a pod's fetches that would find a connection to their host, kept for `idle` seconds after another.
+
+    Args:
+        rate: fetches a second.
+        hosts: how many there are, as popular among fetches as pages are among requests (a Zipf distribution).
+    """
+    found = groups(Fleet(1, rate, hosts, Arrangement.MEMORY))
+    return sum(count * of_host * -math.expm1(-of_host * idle) for count, of_host in found) / rate
+
+
 def _characteristic_time(fleet: Fleet, pods: int, kept: int) -> float:
     """Seconds without a request after which a page is evicted (Che's approximation of LRU); inf: it never is."""
     if kept >= fleet.pages:

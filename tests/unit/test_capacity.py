@@ -1,12 +1,13 @@
 """The fleet's simulation and model agree; docs/capacity.md has the tables that the constants give."""
 
 import math
+import random
 
 import pytest
 
 from tests.benchmarks import capacity
 from tests.benchmarks.capacity import RATES, TABLES, hottest, plan, pods_for, text, written
-from tests.benchmarks.fleet import Arrangement, Fleet, groups, model, simulate
+from tests.benchmarks.fleet import Arrangement, Fleet, groups, model, reused, simulate
 
 # Small, with memories that are too small, and with fetches that take long, so that pods duplicate them.
 FLEETS = {
@@ -55,6 +56,18 @@ def test_a_plan_has_enough_pods_and_one_to_spare(rate: int, arrangement: Arrange
     found = plan(rate, arrangement)
     assert found.fleet.pods >= max(2, pods_for(found.cores))
     assert found.cores / (found.fleet.pods - 1) <= capacity.UTILISATION
+
+
+def test_the_share_of_kept_connections_is_that_of_fetches_one_by_one() -> None:
+    rng, rate, hosts, idle = random.Random(1), 20.0, 1_000, 5.0  # noqa: S311 - the same fetches every time
+    last: dict[int, float] = {}
+    now, found, fetches = 0.0, 0, 40_000
+    for _ in range(fetches):
+        now += rng.expovariate(rate)
+        host = int((hosts + 1) ** rng.random())
+        found += now - last.get(host, -math.inf) < idle
+        last[host] = now
+    assert reused(rate, hosts, idle) == pytest.approx(found / fetches, rel=0.03)
 
 
 def test_the_document_has_the_tables_of_these_constants() -> None:
