@@ -71,7 +71,7 @@ def test_lines_come_from_many_threads() -> None:
         for _ in range(2000):
             say(lines, "x" * 50)
 
-    with pipe.read() as received, pipe.queue() as lines:
+    with pipe.read() as received, pipe.queue(limit=8000) as lines:
         threads = [threading.Thread(target=say_many) for _ in range(4)]
         for thread in threads:
             thread.start()
