@@ -37,9 +37,11 @@ coverage: setup ## run the tests and measure what they reach
 	@.venv/bin/pytest --cov --cov-report=term
 
 test-on: ON ?= /usr/bin/python3
-test-on: setup ## run the tests on another Python, in an environment of its own (ON=/usr/bin/python3)
+# Without what is alike on each: the documents' site, the pages in a browser, clients in other languages, the gate.
+test-on: ALIKE := test_site test_first_minutes test_documented_clients test_bench_gate web/test_browser web/test_docs
+test-on: setup ## run the tests of the code on another Python, in an environment of its own (ON=/usr/bin/python3)
 	@$(ON) --version
-	@UV_PROJECT_ENVIRONMENT=.cache/venv-on $(UV) run --frozen --quiet --python $(ON) pytest
+	@UV_PROJECT_ENVIRONMENT=.cache/venv-on $(UV) run --frozen --quiet --python $(ON) pytest $(ALIKE:%=--ignore=tests/integration/%.py)
 
 lint: setup ## style and layout of the code; the workflows, by zizmor and (with Go) actionlint
 	@.venv/bin/ruff check
