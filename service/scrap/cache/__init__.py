@@ -93,14 +93,14 @@ class Cache:
         return Hit(entry, state)
 
     def put(self, key: str, entry: Entry) -> None:
-        """Keeps an entry in both levels, in the shared one soon or never; one of no use ends the former one's use."""
+        """Keeps an entry in both levels, in the shared one soon or never; of one of no use, and its former, neither."""
         left = entry.left(self._clock())
         if left > 0:
             self.memory.put(key, entry)
         elif not self.memory.drop(key):
             return
         if self._shared is not None:
-            self._shared.put(key, entry, left)
+            self._shared.put(key, entry, left)  # one of no use expires there at once
 
     def fail(self, key: str, failed: Entry, *, fallback: Entry | None = None, hold: float = 0.0) -> Entry:
         """Keeps a failure, or the stale preview that stands in for it; returns the one to respond with.

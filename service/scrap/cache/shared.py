@@ -92,7 +92,7 @@ class Shared:
         return entry
 
     def put(self, key: str, entry: Entry, ttl: float) -> None:
-        """Stores an entry for `ttl` seconds, soon or never."""
+        """Stores an entry for `ttl` seconds, a millisecond at least, soon or never."""
         if not self.up or entry.size > self._settings.value_bytes:
             return
         try:

@@ -11,15 +11,16 @@ import pytest
 from tests import client, running
 
 APP = "https://app.example"
+EXTENSION = "chrome-extension://abcdefghijklmnop"
 PREFLIGHT = {"Origin": APP, "Access-Control-Request-Method": "GET", "Access-Control-Request-Headers": "x-request-id"}
 EXPOSED = {"age", "content-location", "etag", "link", "retry-after", "server-timing", "x-request-id"}
 
 
 @pytest.fixture(scope="module")
 def open_service() -> Iterator[running.Service]:
-    """A service for the scripts of two origins, with one slot, that nobody may wait for."""
+    """A service for the scripts of three origins, with one slot, that nobody may wait for."""
     settings = {
-        "SCRAP_CORS_ORIGINS": f"{APP}, http://localhost:3000",
+        "SCRAP_CORS_ORIGINS": f"{APP}, http://localhost:3000, {EXTENSION}",
         "SCRAP_MAX_FETCHES": "1",
         "SCRAP_MAX_WAITING": "0",
     }
@@ -73,7 +74,7 @@ def test_another_preflight_is_a_problem(open_service: running.Service, change: d
     assert names(response.headers, "Vary") >= {"origin"}
 
 
-@pytest.mark.parametrize("origin_of_script", [APP, "http://localhost:3000"])
+@pytest.mark.parametrize("origin_of_script", [APP, "http://localhost:3000", EXTENSION])
 def test_every_response_may_be_read(
     open_service: running.Service, origin: running.Origin, origin_of_script: str
 ) -> None:

@@ -553,10 +553,10 @@ async def test_refusing_host_has_cost_its_connect(client: Client) -> None:
 async def test_host_that_takes_no_connection_has_cost_its_connect(make: Make) -> None:
     async with serving(page()) as origin:
         with deaf("127.0.0.2", origin.port):
-            limits = FetchLimits(connect_seconds=0.1)
+            limits = FetchLimits(connect_seconds=1.0)
             hop, timings = await ends(make(limits=limits), f"http://127.0.0.2:{origin.port}/")
     assert hop.reason is Reason.TIMEOUT_CONNECT
-    assert hop.connect == timings.connect >= 0.05  # its timer counts from when the loop last looked at the clock
+    assert hop.connect == timings.connect >= 0.9  # the timer counts from the loop's last look at the clock
     assert hop.first_byte == 0
 
 

@@ -357,15 +357,16 @@ def failing() -> Iterator[str]:
 def test_a_receiver_that_is_lost_costs_only_its_data(
     lost: Callable[[], AbstractContextManager[str]], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setenv("OTEL_EXPORTER_OTLP_TIMEOUT", "1")  # the threads that are left behind end soon
+    timeout = 4  # seconds: longer than a busy machine stops a call; the threads that are left behind end soon
+    monkeypatch.setenv("OTEL_EXPORTER_OTLP_TIMEOUT", str(timeout))
     queue = {"OTEL_BSP_MAX_QUEUE_SIZE": "64", "OTEL_BSP_MAX_EXPORT_BATCH_SIZE": "32", "OTEL_BSP_SCHEDULE_DELAY": "1"}
     with lost() as url, exporting(url, monkeypatch, OTEL_METRIC_EXPORT_INTERVAL="10", **queue) as (emit, otel):
-        times = []
+        slowest = 0.0
         for _ in range(500):
             started = time.perf_counter()
             call(emit, *CALL)
-            times.append(time.perf_counter() - started)
-        assert sorted(times)[-5] < 1  # none waits for the receiver; a busy machine may stop one or two
+            slowest = max(slowest, time.perf_counter() - started)
+        assert slowest < timeout
         gc.collect()
         assert sum(isinstance(thing, RequestEnded) for thing in gc.get_objects()) < 100
         started = time.perf_counter()
