@@ -12,7 +12,8 @@ from scrap.preview import Previewer
 class LoadShedder:
     """ASGI middleware inside of `RequestContext`.
 
-    What only the shared cache may have needs a fetch as well: a rejection that waits for another server is not quick.
+    A page that only the shared cache may have counts as one to fetch: a look-up waits for another server, and a
+    rejection has to be quick.
     """
 
     def __init__(self, app: ASGIApp, *, admission: Admission, previewer: Previewer, targets: TargetReader) -> None:

@@ -90,7 +90,7 @@ class Server(uvicorn.Server):
 
         Args:
             linger: seconds to go on at least, for clients that still send requests here.
-            deadline: when to go on no longer; the server's own from now on.
+            deadline: when it ends at the latest, by the event loop's clock; `running` ends what is left then.
         """
         self.deadline = deadline
         close = (b"connection", b"close")

@@ -1,4 +1,4 @@
-"""What an operator allows, and the headers that name the service."""
+"""Targets that are allowed beyond the public web, and the header fields that each request to a page has."""
 
 import re
 from dataclasses import dataclass
@@ -18,7 +18,7 @@ class EgressPolicy:
     """Which targets are allowed beyond the public web.
 
     Raises:
-        ValueError: a header's value is none, or a host is no name.
+        ValueError: the value of a header field is not valid, or a host is no valid name.
     """
 
     # Networks that may be fetched though they are not public. They win over the address table, and over nothing else.

@@ -1,6 +1,6 @@
 """Which responses are redirects, which refreshes are like one, and where they lead.
 
-How many are followed is `FetchLimits.redirects`, for `Fetcher._begin_hop`.
+`Fetcher._begin_hop` ends a loop, and a chain of more than `FetchLimits.redirects`.
 """
 
 from scrap import urls
