@@ -189,7 +189,7 @@ def _telemetry(
 
 
 def _failed_in_background(emit: Emit, loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
-    """Emits the error of a task that nothing awaits: a refresh, a callback."""
+    """Emits the error of a task that nothing awaits: a background fetch, a callback."""
     loop.default_exception_handler(context)  # logs it
     error = context.get("exception")
     if error is not None and not isinstance(error, ScrapError | OSError):  # those are the web's fault

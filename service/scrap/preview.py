@@ -93,7 +93,7 @@ class Previewer:
         self._parser_failure_logged = float("-inf")
 
     def peek(self, target: Target, *, no_cache: bool = False) -> Preview | None:
-        """The preview in this process's cache, if there is one; a stale one is refreshed in the background.
+        """The preview in this process's cache, if there is one; for a stale one, the page is fetched in the background.
 
         `no_cache`: the client wants none that was made before its request, as far as that is allowed (`_is_due`).
         """
@@ -101,7 +101,7 @@ class Previewer:
         if hit is None or (no_cache and self._is_due(hit)):
             return None
         if hit.state is EntryState.STALE:
-            self._refresh(target)
+            self._fetch_in_background(target)
         return _found(hit)
 
     def knows(self, target: Target) -> bool:
@@ -119,7 +119,7 @@ class Previewer:
         if joins:
             preview = preview.joined()
         if preview.due:
-            self._refresh(target)
+            self._fetch_in_background(target)
         return preview
 
     async def study(self, target: Target, look: Look) -> tuple[Preview, Hit | None]:
@@ -142,7 +142,7 @@ class Previewer:
         """Cancels the fetches that are under way."""
         await self._flights.aclose()
 
-    def _refresh(self, target: Target) -> None:
+    def _fetch_in_background(self, target: Target) -> None:
         """Begins to fetch the page of a stale preview; not where admission is full: requests come first."""
         if not self.admission.is_full:
             self._flights.launch(target.key, partial(self._make, target, only_fresh=True))

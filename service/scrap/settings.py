@@ -252,8 +252,8 @@ GROUPS: Mapping[str, tuple[Setting, ...]] = {
                 "Seconds for which a failure, or a page that ended early, is answered without another fetch. More "
                 "spares broken hosts, less shows a fixed page sooner."),
         Setting("stale-while-revalidate", freshness.FreshnessPolicy, "stale_while_revalidate", _SECONDS,
-                "Seconds past freshness for which a stale preview is answered while a refresh runs; with 0, clients "
-                "wait."),
+                "Seconds past freshness for which a stale preview is answered while the page is fetched; with 0, "
+                "clients wait."),
         Setting("stale-if-error", freshness.FreshnessPolicy, "stale_if_error", _SECONDS,
                 "Seconds past freshness for which a stale preview is answered where the page cannot be fetched."),
     ),
