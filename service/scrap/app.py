@@ -5,7 +5,6 @@ import contextlib
 import gc
 import logging
 import os
-import signal
 import sys
 from collections.abc import AsyncIterator, Callable
 from functools import partial
@@ -103,7 +102,7 @@ async def serve(settings: Settings) -> None:
             raise SettingError(str(error)) from error
         built = await stack.enter_async_context(build_components(settings, emit))
         metrics.registry.register(telemetry.StateCollector(built.admission, built.cpu_usage, built.cache))
-        stopped = asyncio.Event()
+        stopping = api.stopping()
         targets = api.TargetReader(settings[fetch.EgressPolicy].accept_language)
         reader = clients.ClientReader(settings[clients.ClientPolicy])
         page = settings[web.PageSettings]
@@ -121,23 +120,20 @@ async def serve(settings: Settings) -> None:
         around = api.cors(settings[api.CORSPolicy])
         public_app = api.application(routes, shedder, emit=emit, clients=reader, around=around)
         management_app = api.management_app(
-            is_ready=lambda: not stopped.is_set(), exposition=metrics.exposition, top_clients=top_clients.render
+            stopping=stopping, exposition=metrics.exposition, top_clients=top_clients.render
         )
         new_server = partial(api.Server, limits=limits, connections=settings[api.ConnectionLimits])
-        loop = asyncio.get_running_loop()
         sys.setswitchinterval(SWITCH_INTERVAL)
         gc.collect()
         gc.freeze()  # to walk what was imported and built blocked the event loop for 25 ms, once a second under load
-        for number in (signal.SIGTERM, signal.SIGINT):
-            loop.add_signal_handler(number, stopped.set)
         async with (
             new_server(management_app, emit=ignore, clients=reader).running(management_socket) as management,
             new_server(public_app, emit=emit, clients=reader).running(public_socket) as public,
         ):
             log.info("serving on %s, management on %s", _url_of(public_socket), _url_of(management_socket))
-            await stopped.wait()
+            await stopping.wait()
             log.info("draining")
-            management.deadline = deadline = loop.time() + limits.shutdown
+            management.deadline = deadline = asyncio.get_running_loop().time() + limits.shutdown
             await public.drain(linger=settings[Serving].linger, deadline=deadline)
 
 

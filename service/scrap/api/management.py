@@ -13,18 +13,19 @@ from scrap.events import ignore
 
 
 def management_app(
-    *, is_ready: Callable[[], bool], exposition: Callable[[str], tuple[bytes, str]], top_clients: Callable[[], bytes]
+    *, stopping: asyncio.Event, exposition: Callable[[str], tuple[bytes, str]], top_clients: Callable[[], bytes]
 ) -> Starlette:
     """Builds the management application.
 
-    `exposition` renders the metrics for an Accept header, in a thread; `top_clients` the list of clients as JSON.
+    It is ready until `stopping` is set. `exposition` renders the metrics for an Accept header, in a thread;
+    `top_clients` the list of clients as JSON.
     """
 
     async def livez(request: Request) -> Response:
         return PlainTextResponse("ok\n")  # no dependencies: a restart would fix none of them
 
     async def readyz(request: Request) -> Response:
-        return PlainTextResponse("ok\n") if is_ready() else PlainTextResponse("draining\n", 503)
+        return PlainTextResponse("draining\n", 503) if stopping.is_set() else PlainTextResponse("ok\n")
 
     async def metrics(request: Request) -> Response:
         # In a thread: to render takes 10 ms and more, which no request should wait for.

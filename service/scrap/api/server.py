@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import signal
 import socket
 from collections.abc import AsyncIterator, Iterator
 from contextvars import Context
@@ -98,6 +99,14 @@ class Server(uvicorn.Server):
         self.server_state.default_headers = [*self.server_state.default_headers, close]  # and at once
         under_way = [*self.server_state.tasks, asyncio.create_task(asyncio.sleep(linger))]
         await asyncio.wait(under_way, timeout=deadline - asyncio.get_running_loop().time())
+
+
+def stopping() -> asyncio.Event:
+    """Creates an event that SIGTERM and SIGINT set: readiness fails at once, and the drain begins."""
+    event = asyncio.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(number, event.set)
+    return event
 
 
 def listen(host: str, port: int, *, limits: ServerLimits) -> socket.socket:

@@ -23,7 +23,7 @@ CLIENTS = 128
 async def iterations(limits: ServerLimits) -> int:
     """How many iterations of the event loop pass until connections that wait in the kernel are accepted."""
     loop = asyncio.get_running_loop()
-    app = management_app(is_ready=lambda: True, exposition=lambda _: (b"", ""), top_clients=bytes)
+    app = management_app(stopping=asyncio.Event(), exposition=lambda _: (b"", ""), top_clients=bytes)
     listener = listen("127.0.0.1", 0, limits=limits)
     passed = 0
 

@@ -93,7 +93,7 @@ async def test_a_scrape_keeps_nobody_waiting() -> None:
         assert rendered.wait(30)
         return b"figures", "text/plain"
 
-    management = api.management_app(is_ready=lambda: True, exposition=exposition, top_clients=bytes)
+    management = api.management_app(stopping=asyncio.Event(), exposition=exposition, top_clients=bytes)
     public = broken_app()
     scrape = asyncio.create_task(call(management, path="/metrics"))
     assert await asyncio.to_thread(rendering.wait, 30)
