@@ -76,7 +76,7 @@ class Reason(StrEnum):
     NOT_FOUND = "not_found", Outcome.CALLER_ERROR, "There is nothing at this path."
     METHOD_NOT_ALLOWED = "method_not_allowed", Outcome.CALLER_ERROR, "This path does not support that method."
     REQUEST_MALFORMED = "request_malformed", Outcome.CALLER_ERROR, "This is not an HTTP/1.1 request."
-    REQUEST_TOO_LARGE = "request_too_large", Outcome.CALLER_ERROR, "The request has too many header bytes."
+    REQUEST_TOO_LARGE = "request_too_large", Outcome.CALLER_ERROR, "The request has too many header bytes or lines."
     REQUEST_TIMEOUT = "request_timeout", Outcome.CALLER_ERROR, "The request took too long to arrive."
     PREFLIGHT_REJECTED = "preflight_rejected", Outcome.CALLER_ERROR, "This origin, method or header is not allowed."
     CALLER_LEFT = "caller_left", Outcome.CALLER_ERROR, "The client closed the connection before the response."

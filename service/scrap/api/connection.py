@@ -25,8 +25,9 @@ class ConnectionLimits:
 
     connections: int = 1024  # open at once, 10 KiB each; the response to one more is 503, and it is closed
     head_bytes: int = 16_384  # of a request's line and headers; the response to more is 431
+    head_lines: int = 100  # likewise; a field is 200 bytes of memory, however short. Apache and gunicorn: 100 fields
     head_seconds: float = 10.0  # from the first byte to the end of a head; the response to a slower one is 408
-    pipelined: int = 8  # requests sent ahead on one connection; at one more it is aborted
+    pipelined: int = 2  # requests sent ahead on one connection; at one more it is aborted. Each holds its head
 
 
 _BODY_HEADERS: Final = frozenset({b"content-length", b"transfer-encoding"})
@@ -57,6 +58,7 @@ class Connection(HttpToolsProtocol):
         self._limits = self.config.limits
         self._head_open = False
         self._head_bytes = 0  # of an open head that were read
+        self._head_lines = 0  # of it
         self._head_tail = b""  # the last of them: its end may come in two reads
         self._timer: asyncio.TimerHandle | None = None  # of an open head; after the client's FIN, of the next probe
         self._answered: RequestResponseCycle | None = None  # the request whose response is under way
@@ -103,14 +105,15 @@ class Connection(HttpToolsProtocol):
         end = (self._head_tail + data).find(b"\r\n\r\n")  # the parser accepts no bare LF for an end
         size = len(data) if end < 0 else end + 4 - len(self._head_tail)
         self._head_bytes += size
-        if self._head_bytes > self._limits.head_bytes:
+        self._head_lines += data.count(b"\n", 0, size)
+        if self._head_bytes > self._limits.head_bytes or self._head_lines > self._limits.head_lines:
             self._reject(ScrapError(Reason.REQUEST_TOO_LARGE))
         elif size:
             super().data_received(data[:size])
         if self._head_open:
             self._head_tail = (self._head_tail + data[:size])[-3:]
         else:
-            self._head_bytes, self._head_tail = 0, b""
+            self._head_bytes, self._head_lines, self._head_tail = 0, 0, b""
         return data[size:]
 
     def eof_received(self) -> bool:  # type: ignore[override]  # uvicorn's keeps none; asyncio's may

@@ -42,6 +42,9 @@ class FakeTransport(asyncio.Transport):
         self.closed = True
         self.ended.set()
 
+    def abort(self) -> None:
+        self.close()
+
     def pause_reading(self) -> None:
         """Nothing is read."""
 
@@ -117,7 +120,7 @@ def head(size: int) -> bytes:
 )
 def test_each_head_is_measured_by_itself_in_whatever_pieces_it_comes(sizes: list[int], cuts: set[int]) -> None:
     async def measure() -> None:
-        client = FakeClient(ConnectionLimits(head_bytes=120))
+        client = FakeClient(ConnectionLimits(head_bytes=120, pipelined=8))
         stream = b"".join(map(head, sizes))
         for start, end in pairwise([0, *sorted(cut for cut in cuts if cut < len(stream)), len(stream)]):
             client.connection.data_received(stream[start:end])
@@ -144,6 +147,28 @@ async def test_a_large_head_in_one_read_is_rejected(data: bytes) -> None:
     client.connection.data_received(data)
     await run_ready_tasks()
     assert (client.requests, client.statuses, client.transport.closed) == (0, [b"431"], True)
+
+
+@pytest.mark.parametrize(("fields", "status"), [(98, b"204"), (99, b"431")])
+@pytest.mark.parametrize("piece", [7, 100_000])
+async def test_lines_of_a_head_are_counted(fields: int, status: bytes, piece: int) -> None:
+    """A field of five bytes takes 200 of memory: a head within its bytes took 400 KiB."""
+    client = FakeClient()
+    request = b"GET / HTTP/1.1\r\nHost: x\r\n" + b"a:b\r\n" * (fields - 1) + b"\r\n"
+    stream = REQUEST + request  # each head by itself
+    for start in range(0, len(stream), piece):
+        client.connection.data_received(stream[start : start + piece])
+    await run_ready_tasks()
+    assert client.statuses == [b"204", status]
+
+
+async def test_no_more_requests_than_two_are_sent_ahead() -> None:
+    """Each that waits holds its head."""
+    client = FakeClient()
+    client.connection.data_received(REQUEST * 3)
+    assert not client.transport.closed
+    client.connection.data_received(REQUEST)
+    assert client.transport.closed
 
 
 async def test_content_is_no_part_of_a_head() -> None:
