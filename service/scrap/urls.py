@@ -15,9 +15,11 @@ from scrap.errors import InvalidURL, Reason
 MAX_LENGTH = 2048  # characters; shared links are shorter
 _MAX_LENGTH_BEYOND = 4 * MAX_LENGTH  # of a redirect's target, which carries state between pages, and once encoded
 
-# The authority as it was written, up to the first of / ? #, with what stands before it: any number of slashes after
-# http:, backslashes too (WHATWG URL, section 4.4, "special authority ignore slashes state").
-_AUTHORITY = re.compile(r"(?:[A-Za-z][A-Za-z0-9+.\-]*:|(?=[/\\]{2}))([/\\]*[^/?#]*)")
+# A host has 253 characters at most (RFC 1035). To write one of thousands in ASCII takes time quadratic in its length.
+_MAX_AUTHORITY = 1024
+# The scheme and the authority as they were written, the latter up to the first of / ? #, with any number of slashes
+# before it, backslashes too (WHATWG URL, section 4.4, "special authority ignore slashes state").
+_AUTHORITY = re.compile(r"(?:([A-Za-z][A-Za-z0-9+.\-]*:)|(?=[/\\]{2}))([/\\]*[^/?#]*)")
 _ENDS = "".join(map(chr, range(0x21)))  # C0 controls and space: no part of a URL (section 4.4)
 _NOT_UTF8 = re.compile(r"[\udc80-\udcff]")
 _UNSAFE_IN_AUTHORITY = re.compile(r"[\s\\%<>\"^`{|}\x00-\x20\x7f-\xa0]")
@@ -61,11 +63,11 @@ def parse(text: str, *, base: str | None = None) -> Target:
     Raises:
         InvalidURL: it is too long, malformed, not http(s), or carries credentials.
     """
-    text = text.strip(_ENDS).replace("\t", "").replace("\n", "").replace("\r", "")
+    text = _without_breaks(text)
     if len(text) > (MAX_LENGTH if base is None else _MAX_LENGTH_BEYOND):
         raise InvalidURL(Reason.URL_TOO_LONG)
-    written = _AUTHORITY.match(text)
-    if written and _UNSAFE_IN_AUTHORITY.search(written[1]):
+    authority = _authority(text, base)
+    if len(authority) > _MAX_AUTHORITY or _UNSAFE_IN_AUTHORITY.search(authority):
         raise InvalidURL(Reason.URL_MALFORMED)
     try:
         href = ada_url.join_url(base, text) if base else ada_url.normalize_url(text)
@@ -75,7 +77,7 @@ def parse(text: str, *, base: str | None = None) -> Target:
     if parts is None:
         raise InvalidURL(Reason.URL_SCHEME)
     scheme, credentials, host, port, path = parts.groups()
-    if credentials is not None or (written and "@" in written[1]):
+    if credentials is not None or "@" in authority:
         raise InvalidURL(Reason.URL_CREDENTIALS)
     if len(href) > _MAX_LENGTH_BEYOND:
         raise InvalidURL(Reason.URL_TOO_LONG)
@@ -96,8 +98,39 @@ def parse(text: str, *, base: str | None = None) -> Target:
 
 def resolve(base: str | None, link: str) -> str | None:
     """Makes a link, as the page has it, absolute by its base; None where that gives no http or https URL."""
+    url = _join(base, link)
+    return url if url and url.startswith(("https://", "http://")) else None
+
+
+def base_of(url: str, href: str) -> str:
+    """The base of a document's links: its `<base href>`, if that may be one (HTML, section 4.2.3), else its URL."""
+    base = _join(url, href) if len(href) <= _MAX_LENGTH_BEYOND else None
+    return url if base is None or base.startswith(("data:", "javascript:")) else base
+
+
+def _join(base: str | None, link: str) -> str | None:
+    if len(link) > _MAX_AUTHORITY and len(_authority(_without_breaks(link), base)) > _MAX_AUTHORITY:
+        return None
     try:
-        url = ada_url.join_url(base, link) if base else ada_url.normalize_url(link)
+        return ada_url.join_url(base, link) if base else ada_url.normalize_url(link)
     except ValueError:
         return None
-    return url if url.startswith(("https://", "http://")) else None
+
+
+def _without_breaks(url: str) -> str:
+    """A URL without what is no part of it, wherever it stands (WHATWG URL, section 4.4)."""
+    return url.strip(_ENDS).replace("\t", "").replace("\n", "").replace("\r", "")
+
+
+def _authority(url: str, base: str | None) -> str:
+    """The authority as it was written, with the slashes before it; "" where there is none.
+
+    What follows the scheme of the base is relative to the base, but for two slashes (WHATWG URL, section 4.4, "special
+    relative or authority state").
+    """
+    written = _AUTHORITY.match(url)
+    if written is None:
+        return ""
+    scheme, authority = written.groups()
+    is_relative = base and scheme and base.startswith(scheme.lower()) and authority[:2].strip("/\\")
+    return "" if is_relative else authority

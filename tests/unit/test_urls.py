@@ -92,6 +92,7 @@ def test_one_spelling(text: str, href: str, host: str, port: int) -> None:
         ("http:///user@example.com/", Reason.URL_CREDENTIALS),
         ("http://example.com/" + "a" * 2048, Reason.URL_TOO_LONG),
         ("http://example.com/" + "ä" * 2000, Reason.URL_TOO_LONG),
+        ("http://" + "ä" * 1100 + "/", Reason.URL_MALFORMED),
     ],
 )
 def test_what_cannot_be_read(text: str, reason: Reason) -> None:
@@ -125,6 +126,63 @@ def test_longest_url_is_read() -> None:
 def test_redirects_write_the_authority_plainly_too(location: str) -> None:
     with pytest.raises(InvalidURL):
         urls.parse(location, base="https://example.com/")
+
+
+@pytest.mark.parametrize(
+    ("location", "href"),
+    [
+        ("http:/@user", "http://example.com/@user"),
+        ("HTTP:/caf%C3%A9", "http://example.com/caf%C3%A9"),
+        ("http:final", "http://example.com/a/final"),
+        ("http:", "http://example.com/a/b"),
+        ("http:/", "http://example.com/"),
+        ("http:?a@b", "http://example.com/a/b?a@b"),
+        ("http://example.org", "http://example.org/"),
+        ("http:\\\\example.org", None),  # written with backslashes
+        ("http:/\\us@example.org", None),
+        ("https:/@user", None),  # of another scheme: a host with credentials
+        ("https:/example.org", "https://example.org/"),
+    ],
+)
+def test_redirects_within_a_scheme_are_relative_to_their_page(location: str, href: str | None) -> None:
+    """As in browsers (WHATWG URL, section 4.4, "special relative or authority state")."""
+    base = "http://example.com/a/b"
+    if href:
+        assert urls.parse(location, base=base).href == href
+        return
+    with pytest.raises(InvalidURL):
+        urls.parse(location, base=base)
+
+
+LONG_HOSTS = ["".join(chr(0x4E00 + at) for at in range(5300)), "a" + "".join(chr(0x300 + at % 64) for at in range(8000))]
+
+
+@pytest.mark.parametrize("host", LONG_HOSTS)
+@pytest.mark.parametrize("link", ["http://{}/", "//{}/", "ht\ntp:/{}:80", " https:{}/x"])
+def test_hosts_of_thousands_of_characters_are_not_written_in_ascii(
+    monkeypatch: pytest.MonkeyPatch, host: str, link: str
+) -> None:
+    """The time for that is quadratic: 50 ms for these, on the event loop."""
+    monkeypatch.delattr(urls, "ada_url")
+    with pytest.raises(InvalidURL):
+        urls.parse(link.format(host), base="http://example.com/" if link.startswith(("/", " ")) else None)
+    assert urls.resolve("ftp://example.com/", link.format(host)) is None
+    assert urls.base_of("http://example.com/", f"foo:{host}") == "http://example.com/"
+
+
+@pytest.mark.parametrize(
+    ("href", "base"),
+    [
+        ("b/", "https://example.com/a/b/"),
+        ("file:///C:/x/", "file:///C:/x/"),
+        ("data:,x", "https://example.com/a/"),
+        ("javascript:0", "https://example.com/a/"),
+        ("http://[", "https://example.com/a/"),
+        ("/" + "é" * 8192, "https://example.com/a/"),
+    ],
+)
+def test_base_of_a_document(href: str, base: str) -> None:
+    assert urls.base_of("https://example.com/a/", href) == base
 
 
 def test_redirects_may_be_longer_and_relative() -> None:

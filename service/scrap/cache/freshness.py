@@ -15,6 +15,7 @@ from scrap.errors import Outcome, Reason
 Fields = Mapping[bytes, Sequence[bytes]]  # header fields by name, in lower case: the values in order
 
 _MAX_DATE = 64  # bytes; what is read is remembered
+_MAX_DIRECTIVES = 4096  # bytes of Cache-Control that are read: each may be a directive, of 0.5 µs
 _LONGEST = 2**31  # seconds: what a delta-seconds too large to hold means (RFC 9111, section 1.2.2)
 
 # A directive: a token, and perhaps a token or a quoted string (RFC 9111, section 5.2). What is neither is skipped.
@@ -66,7 +67,7 @@ def of_page(fields: Fields, *, now: float, delay: float = 0.0, policy: Freshness
 
     Its header fields came at `now`, in seconds since the epoch, `delay` seconds after the request.
     """
-    directives = directives_of(b", ".join(fields.get(b"cache-control", ())))
+    directives = directives_of(b", ".join(fields.get(b"cache-control", ()))[:_MAX_DIRECTIVES])
     # Not to be kept, or not to be shown unasked (sections 5.2.2.3, .4 and .7); `private="Set-Cookie"` and
     # `no-cache="…"` are of single fields, none of which a preview holds.
     not_kept = "no-store" in directives and "must-understand" not in directives

@@ -157,7 +157,8 @@ def codings(content_encoding: str, limits: FetchLimits) -> list[Coding]:
                 made.append(Zstd(limits))
             case name if name in _REFUSED:
                 raise UpstreamError(Reason.BODY_UNREADABLE, f"coding {name}")
-        if len(made) > limits.codings:
+        # Two of brotli would fill two windows in one step.
+        if len(made) > limits.codings or sum(isinstance(coding, Brotli) for coding in made) > 1:
             raise UpstreamError(Reason.BODY_UNREADABLE, "too many codings")
     return made
 

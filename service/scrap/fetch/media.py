@@ -5,6 +5,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import lru_cache
 
+from scrap.fetch.response_head import Fields
+
 SNIFFED_BYTES = 1445  # what the MIME Sniffing standard looks at (section 5.1)
 
 _HTML = {"text/html", "application/xhtml+xml", "application/vnd.wap.xhtml+xml"}
@@ -62,6 +64,12 @@ def _charset(value: str, start: int) -> str | None:
             if (label or quote) and _PARAMETER_VALUE.fullmatch(label):
                 return label
     return None
+
+
+def forbids_sniffing(fields: Fields) -> bool:
+    """Whether content of unknown type is no HTML, however it begins (Fetch standard, section 3.6: nosniff)."""
+    values = b",".join(fields.get(b"x-content-type-options", ())).split(b",", 1)
+    return values[0].strip(b"\t\n\r ").lower() == b"nosniff"
 
 
 def sniff(beginning: bytes) -> bool:

@@ -59,7 +59,8 @@ class FetchedPage:
         self.fields = response.fields
         self.delay = response.first_byte  # seconds from its request to its head, redirects before it not counted
         self.is_html = bool(header.is_html)  # other content is not to be read
-        self.is_unknown = header.is_html is None  # its beginning says what it is: see `look`
+        # Its beginning says what it is: see `look`.
+        self.is_unknown = header.is_html is None and not media.forbids_sniffing(response.fields)
         self.charset = header.charset  # the label in Content-Type
         self.truncated = False  # there was more than was read: the limit was reached, or it ended early
         self.failure: Callable[[], ScrapError] | None = None  # makes the error of a page that ended early

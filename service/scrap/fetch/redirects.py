@@ -38,7 +38,7 @@ def refreshed(header: str, declared: Refresh | None, here: Target, base: str | N
     refresh = sent or declared
     if refresh is None or refresh.url is None or refresh.seconds > REFRESH_SECONDS:
         return None
-    origin = here.href if sent or not base else urls.resolve(here.href, base) or here.href
+    origin = here.href if sent or not base else urls.base_of(here.href, base)
     try:
         target = resolve(refresh.url, here._replace(href=origin))
     except UpstreamError:

@@ -52,6 +52,7 @@ class UpstreamResponse(SocketReader):
         self._parser: httptools.HttpResponseParser | None = None  # of a body in chunks
         self._length: int | None = None  # of a body that is framed by it
         self._wire_bytes = 0
+        self._interim = 0  # responses (1xx)
         self._sent = 0.0
         self._body: list[bytes] = []
         self._chunks = 0
@@ -220,6 +221,9 @@ class UpstreamResponse(SocketReader):
     def _read_head(self, block: bytes) -> None:
         head = read_head(block, self._limits.header_fields)
         if head.status < 200:
+            self._interim += 1
+            if self._interim > self._limits.interim_responses:
+                raise UpstreamError(Reason.HEADERS_TOO_LARGE, f"more than {self._limits.interim_responses} interim")
             return
         self.status, self.fields, self._length = head.status, head.fields, head.length
         self._is_persistent = head.is_persistent

@@ -39,7 +39,7 @@ class TLSConnection(SocketReader, asyncio.Transport):
         host, port = response.target.host, response.target.port
         self._response = response
         self._sessions = sessions
-        self._limit = resources.limits.tls_overhead_bytes
+        self._limits = resources.limits
         self._plain = resources.plain  # at least two records long
         self._incoming = ssl.MemoryBIO()
         self._outgoing = ssl.MemoryBIO()
@@ -96,6 +96,9 @@ class TLSConnection(SocketReader, asyncio.Transport):
 
     def _step(self) -> None:
         """Goes on with the handshake, or decrypts, as far as there are bytes to do it with."""
+        if not self._is_secure and self._overhead > self._limits.tls_handshake_bytes:
+            self._lose(TLSOverheadExceeded(f"a handshake of more than {self._limits.tls_handshake_bytes} bytes"))
+            return
         try:
             if not self._is_secure:
                 self._tls.do_handshake()
@@ -109,8 +112,9 @@ class TLSConnection(SocketReader, asyncio.Transport):
             self._lose(error)
             return
         self._flush()
-        if self._overhead > self._limit + self._incoming.pending:
-            self._lose(TLSOverheadExceeded(f"more than {self._limit} bytes of TLS without content"))
+        limit = self._limits.tls_overhead_bytes
+        if self._overhead > limit + self._incoming.pending:
+            self._lose(TLSOverheadExceeded(f"more than {limit} bytes of TLS without content"))
 
     def _read(self) -> None:
         """Decrypts what there is; the response receives it by the buffer, not by the record."""

@@ -75,7 +75,7 @@ class _Graph:
         self._links: dict[str, str | None] = {}  # what was resolved already: a picture is often named more than once
         self._base: str | None = url
         if base := document.base:
-            self._base = base if len(base) > limits.url_chars else urls.resolve(url, base) or url
+            self._base = base if len(base) > limits.url_chars else urls.base_of(url, base)
             if len(self._base) > limits.url_chars:
                 self._base, self.bound = None, self.bound or Bound.LENGTH
         self._fields: dict[str, Any] = {}
@@ -113,7 +113,9 @@ class _Graph:
             value = self._absolute(content)
         elif name in _SIZES:
             value = _size(content)
-        is_root = not name or (name == "url" and value != self._open.get(kind, {}).get("url"))
+        is_root = not name
+        if name == "url" and content.strip():
+            is_root = value is None or value != self._open.get(kind, {}).get("url")
         if kind not in self._open or (is_root and kind in self._rooted):
             self._begin(kind, self._fields.setdefault(_MEDIA[kind], []))
         if is_root:

@@ -370,6 +370,13 @@ async def test_missing_type_is_sniffed(client: Client, body: bytes, is_html: boo
     assert (got.is_html, got.body) == (is_html, body if is_html else b"")
 
 
+@pytest.mark.parametrize(("value", "is_html"), [(b"NoSniff, x", False), (b"x, nosniff", True)])
+async def test_content_without_a_type_may_forbid_sniffing(client: Client, value: bytes, is_html: bool) -> None:
+    head = b"HTTP/1.1 200 OK\r\nX-Content-Type-Options: %b\r\n\r\n" % value
+    async with serving(says(head, CARD)) as origin:
+        assert (await client.get(origin.url())).is_html is is_html
+
+
 async def test_leaving_early_ends_the_connection_at_once(client: Client) -> None:
     async with serving(says(HTML + b"\r\n" + CARD, stays=True)) as origin:
         fed: list[bytes] = []
@@ -440,6 +447,18 @@ async def test_a_second_response_is_never_read(client: Client) -> None:
         async with serving(says(HTML + first + second)) as origin:
             got = await client.get(origin.url())
         assert (got.body, got.truncated, len(origin.requests)) == (CARD, False, 1)
+
+
+@pytest.mark.parametrize(("count", "is_read"), [(32, True), (33, False)])
+async def test_interim_answers_are_counted(client: Client, count: int, is_read: bool) -> None:
+    """64 KiB of them hold the event loop for 13 ms."""
+    async with serving(says(b"HTTP/1.1 100\n\n" * count + HTML + b"\r\n" + CARD)) as origin:
+        if is_read:
+            assert (await client.get(origin.url())).body == CARD
+            return
+        with pytest.raises(UpstreamError) as caught:
+            await client.get(origin.url())
+    assert caught.value.reason is Reason.HEADERS_TOO_LARGE
 
 
 async def test_interim_answers_are_passed_over(client: Client) -> None:

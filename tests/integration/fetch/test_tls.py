@@ -9,6 +9,7 @@ import warnings
 from collections.abc import Awaitable, Callable
 
 import pytest
+import trustme
 
 from scrap.errors import DeadlineExceeded, Reason, UpstreamError
 from scrap.fetch import FetchLimits, tls
@@ -234,6 +235,42 @@ async def test_host_that_speaks_only_old_tls(trusting: Client, certificates: Cer
             await trusting.get(origin.url("/", NAME))
     assert caught.value.reason is Reason.TLS_FAILED
     assert origin.requests == []
+
+
+async def test_numbers_of_a_key_exchange_are_not_the_hosts_to_choose(make: Make) -> None:
+    """Finite-field Diffie-Hellman of TLS 1.2: 10,000 bits take 1.3 s on the event loop. Browsers do not offer it."""
+    authority = trustme.CA()
+    trusting = tls.context()
+    authority.configure_trust(trusting)
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    authority.issue_cert(NAME, key_type=trustme.KeyType.RSA).configure_cert(context)
+    context.maximum_version = ssl.TLSVersion.TLSv1_2
+    client = make(resolve=Names({NAME: [["127.0.0.1"]]}), ssl_context=trusting)
+    for suites, is_read in (("ECDHE", True), ("DHE", False)):
+        context.set_ciphers(suites)
+        async with serving(page(), context) as origin:
+            if is_read:
+                assert (await client.get(origin.url("/", NAME))).body == CARD
+                continue
+            with pytest.raises(UpstreamError) as caught:
+                await client.get(origin.url("/", NAME))
+        assert (caught.value.reason, origin.requests) == (Reason.TLS_FAILED, [])
+
+
+@pytest.mark.parametrize(("certificates_sent", "is_read"), [(50, True), (120, False)])
+async def test_certificates_are_bounded(make: Make, certificates_sent: int, is_read: bool) -> None:
+    """To look for a chain among 100 KiB of them takes up to 100 ms, on the event loop."""
+    root = issue("root", is_authority=True)
+    context = serving_chain(issue(NAME, root), *[issue("other", root, is_authority=True)] * certificates_sent)
+    client = make(resolve=Names({NAME: [["127.0.0.1"]]}), ssl_context=trusting_roots([root]))
+    async with serving(page(), context) as origin:
+        if is_read:
+            assert (await client.get(origin.url("/", NAME))).body == CARD
+            return
+        with pytest.raises(UpstreamError) as caught:
+            await client.get(origin.url("/", NAME))
+    assert caught.value.reason is Reason.TLS_FAILED
+    assert "handshake of more than 32768 bytes" in caught.value.internal
 
 
 @pytest.mark.parametrize("version", [ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3])

@@ -89,6 +89,11 @@ def test_what_is_invalid_or_forbidden_is_stale(value: str) -> None:
     assert lifetime(cc(value), date("Expires", 500)) == 0
 
 
+def test_reads_the_beginning_of_a_long_field() -> None:
+    assert lifetime(cc("a, " * 1350 + "max-age=70")) == 70
+    assert lifetime(cc("a, " * 1400 + "max-age=70")) == lifetime()
+
+
 def test_joins_the_lines_of_a_field() -> None:
     assert lifetime(cc("public"), cc("max-age=70")) == 70
 

@@ -196,6 +196,13 @@ def test_a_size_that_is_no_number_stays_as_it_is_written(text: str) -> None:
     assert image.get("width", "") == text
 
 
+def test_the_other_name_of_the_root_takes_its_sizes_with_it_too() -> None:
+    wide = (("og:image:url", "data:x"), ("og:image:width", "1"), ("og:image", "/b.jpg"), ("og:image:width", "2"))
+    assert answer(*wide)["images"] == [{"width": 1}, {"url": "https://example.com/b.jpg", "width": 2}]
+    other = (("og:image", "data:x"), ("og:image:width", "1"), ("og:image:url", "ftp://y/"), ("og:image:width", "2"))
+    assert answer(*other)["images"] == [{"width": 1}, {"width": 2}]
+
+
 def test_a_size_may_have_space_around_it() -> None:
     assert answer(("og:video:width", " 640\n"), ("og:video:height", "0"))["videos"] == [{"width": 640, "height": 0}]
 
@@ -231,6 +238,10 @@ def test_addresses_are_made_absolute() -> None:
 )
 def test_the_base_is_resolved_against_the_page_and_counts_for_its_addresses(base: str | None, expected: str) -> None:
     assert answer(("og:url", "x"), base=base) == {"url": expected}
+
+
+def test_addresses_relative_to_a_base_of_another_scheme_are_none() -> None:
+    assert answer(("og:url", "x"), ("og:image", "/y.png"), base="file:///C:/x/") == {}
 
 
 @pytest.mark.parametrize("link", ["javascript:alert(1)", "data:image/png,x", "ftp://example.com/", "http://[", "", " "])
