@@ -91,7 +91,7 @@ class Reason(StrEnum):
     CONNECT_FAILED = "connect_failed", Outcome.UPSTREAM_ERROR, "The host does not accept connections."
     TLS_FAILED = "tls_failed", Outcome.UPSTREAM_ERROR, "No trusted TLS connection to the host could be made."
     PROTOCOL_ERROR = "protocol_error", Outcome.UPSTREAM_ERROR, "The host's response is not valid HTTP."
-    HEADERS_TOO_LARGE = "headers_too_large", Outcome.UPSTREAM_ERROR, "The host's response has too many header bytes."
+    HEADERS_TOO_LARGE = "headers_too_large", Outcome.UPSTREAM_ERROR, "The host's response has too many header bytes or lines."
     BODY_UNREADABLE = "body_unreadable", Outcome.UPSTREAM_ERROR, "The page's content coding cannot be decoded."
     REDIRECT_INVALID = "redirect_invalid", Outcome.UPSTREAM_ERROR, "The page redirects to an invalid URL."
     REDIRECT_LOOP = "redirect_loop", Outcome.UPSTREAM_ERROR, "The page redirects in a loop."
