@@ -147,7 +147,7 @@ dashboards-check: setup ## whether every panel has data in a Grafana (GRAFANA=ht
 	@.venv/bin/python -m scripts.dashboards.grafana --url $(or $(GRAFANA),http://127.0.0.1:3000) \
 	    --namespace $(or $(NAMESPACE),scrap) --job $(or $(JOB),scrap) $(ARGS)
 
-docs: setup ## make the pages that are made from code
+docs: setup ## make the pages that are made from code (needs helm-docs)
 	@.venv/bin/python -m scripts.settings_table > docs/settings.md
 	@.venv/bin/python -m scripts.chart_config
 	@.venv/bin/python -m scripts.problem_types

@@ -163,6 +163,8 @@ def _skipped(story: dict[str, Any]) -> str:
 def main() -> None:
     """Draws one file to another."""
     source, target = map(Path, sys.argv[1:])
+    if not source.exists():
+        sys.exit(f"{source} is missing: run make story first")
     draw(json.loads(source.read_text()), target)
 
 

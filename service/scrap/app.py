@@ -93,6 +93,9 @@ async def serve(settings: Settings) -> None:
     os.environ.setdefault("RES_OPTIONS", _RESOLVER_OPTIONS)
     async with contextlib.AsyncExitStack() as stack:
         limits = settings[api.ServerLimits]
+        if settings[Serving].linger > limits.shutdown:
+            longer = variables(Serving, "linger"), variables(api.ServerLimits, "shutdown")
+            raise SettingError("{} is longer than {}".format(*longer))
         public_socket = stack.enter_context(_listen(settings, "host", "port"))
         management_socket = stack.enter_context(_listen(settings, "management_host", "management_port"))
         try:

@@ -75,7 +75,7 @@ class Reason(StrEnum):
     # The client's request.
     NOT_FOUND = "not_found", Outcome.CALLER_ERROR, "There is nothing at this path."
     METHOD_NOT_ALLOWED = "method_not_allowed", Outcome.CALLER_ERROR, "This path does not support that method."
-    REQUEST_MALFORMED = "request_malformed", Outcome.CALLER_ERROR, "This is not an HTTP/1.1 request."
+    REQUEST_MALFORMED = "request_malformed", Outcome.CALLER_ERROR, "This is no HTTP/1.1 request with a known method."
     REQUEST_TOO_LARGE = "request_too_large", Outcome.CALLER_ERROR, "The request has too many header bytes or lines."
     REQUEST_TIMEOUT = "request_timeout", Outcome.CALLER_ERROR, "The request took too long to arrive."
     PREFLIGHT_REJECTED = "preflight_rejected", Outcome.CALLER_ERROR, "This origin, method or header is not allowed."
@@ -91,7 +91,7 @@ class Reason(StrEnum):
     CONNECT_FAILED = "connect_failed", Outcome.UPSTREAM_ERROR, "The host does not accept connections."
     TLS_FAILED = "tls_failed", Outcome.UPSTREAM_ERROR, "No trusted TLS connection to the host could be made."
     PROTOCOL_ERROR = "protocol_error", Outcome.UPSTREAM_ERROR, "The host's response is not valid HTTP."
-    HEADERS_TOO_LARGE = "headers_too_large", Outcome.UPSTREAM_ERROR, "The host's response has too many header bytes or lines."
+    HEADERS_TOO_LARGE = "headers_too_large", Outcome.UPSTREAM_ERROR, "The header of the host's response is too large."
     BODY_UNREADABLE = "body_unreadable", Outcome.UPSTREAM_ERROR, "The page's content coding cannot be decoded."
     REDIRECT_INVALID = "redirect_invalid", Outcome.UPSTREAM_ERROR, "The page redirects to an invalid URL."
     REDIRECT_LOOP = "redirect_loop", Outcome.UPSTREAM_ERROR, "The page redirects in a loop."

@@ -525,6 +525,8 @@ def main(arguments: list[str]) -> int:
     parser.add_argument("--rounds", type=int)
     parser.add_argument("--seconds", type=int)
     given = parser.parse_args(arguments)
+    if given.write and not RESULTS.exists():
+        sys.exit(f"{RESULTS} is missing: run make bench-peers first")
     if given.write:
         document = ROOT / "docs/benchmarks.md"
         document.write_text(written(document.read_text(), report(Results.read(RESULTS))))

@@ -44,7 +44,7 @@ SCRAPED = " and ".join(f'count(up{{namespace="scrap",job="{job}"}} == 1) == {n}'
 LOADED = f'sum(rate(scrap_requests_total{{namespace="scrap",route="/api/v1/scrap"}}[1m])) > {RATE / 2}'
 SEEDS = {choose(seed, "").name: seed for seed in range(500)}
 
-OF_ANOTHER_MAKE = {"MAKEFLAGS", "MAKELEVEL", "MFLAGS"}  # of `make test-cluster`, which a reader's shell has not
+OF_ANOTHER_MAKE = {"ARGS", "MAKEFLAGS", "MAKELEVEL", "MFLAGS"}  # of `make test-cluster`, which a reader's shell has not
 
 
 def shell(command: str) -> str:

@@ -154,3 +154,7 @@ def test_settings_that_contradict_each_other_are_refused() -> None:
     done = run("serve", "--cache-min", "100", "--cache-max", "10")
     assert done.exit_code == 2
     assert "SCRAP_CACHE_MIN and SCRAP_CACHE_MAX" in done.stderr
+    done = run("serve", "--linger", "6", "--shutdown", "2", **FREE_PORTS)
+    assert done.exit_code == 2
+    assert "SCRAP_LINGER" in done.stderr
+    assert "is longer than SCRAP_SHUTDOWN" in done.stderr

@@ -126,6 +126,11 @@ class TestFormats:
         assert missing["problem"]["upstream_status"] == 404
         assert card["open_graph"]["title"] == "A card & its picture"
 
+    def test_an_error_status_is_named(self, origin: running.Origin) -> None:
+        done = get(f"{origin.url}/missing")
+        said = f"The page's response has an error status. (upstream_status: 404 from {origin.url}/missing)"
+        assert done.stderr == f"scrap: {origin.url}/missing: {said}\n"
+
     def test_no_url_on_stdin_is_an_empty_array(self) -> None:
         done = get("-", stdin="\n  \n")
         assert (done.returncode, done.stdout, done.stderr) == (0, "[]\n", "")

@@ -73,7 +73,9 @@ DECISIONS = sorted((ROOT / "docs/decisions").iterdir())
 WHERE = ROOT / "docs/where-to-change.md"
 WRAPPED = [
     *ROOT.glob("*.md"),
-    *(path for path in (ROOT / "docs").glob("*.md") if path.name not in {"dashboards.md", "faults.md", "slack.md"}),
+    *(path for path in (ROOT / "docs").glob("*.md") if path.name != "faults.md"),  # `make faults` writes that
+    *(ROOT / "k8s").glob("*.md"),
+    ROOT / "charts/scrap/rules/README.md",
     *DECISIONS,
 ]
 PAGES = [

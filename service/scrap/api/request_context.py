@@ -5,6 +5,7 @@ import random
 import re
 import time
 from collections.abc import Callable, Sequence
+from email.utils import formatdate
 from http import HTTPStatus
 from typing import Any, Final
 
@@ -91,5 +92,6 @@ def rejection(error: ScrapError, peer: Sequence[Any] | None, *, emit: Emit, clie
     emit(RequestStarted())
     emit(summary)
     status = f"HTTP/1.1 {summary.status} {HTTPStatus(summary.status).phrase}".encode()
-    headers = *problem.raw_headers, (b"x-request-id", request_id), (b"connection", b"close")
+    date = formatdate(usegmt=True).encode()  # RFC 9110, section 6.6.1
+    headers = (b"date", date), *problem.raw_headers, (b"x-request-id", request_id), (b"connection", b"close")
     return b"\r\n".join([status, *(b"%b: %b" % field for field in headers), b"", problem.body])

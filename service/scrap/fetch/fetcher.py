@@ -85,7 +85,8 @@ class Fetcher:
                 if location is None:
                     sent = b", ".join(response.fields.get(b"retry-after", ())).decode("latin-1")
                     seconds = self._retry_after.note(target.host, status, sent)
-                    raise UpstreamError(Reason.UPSTREAM_STATUS, target.href, status=status, retry_after=seconds)
+                    said = f"{status} from {target.href}"
+                    raise UpstreamError(Reason.UPSTREAM_STATUS, said, status=status, retry_after=seconds)
                 target = redirects.resolve(location, target)
                 request = self._begin_hop(target, navigation)
             except BaseException:

@@ -133,7 +133,7 @@ class Visit:
         self.said.append(dialog.message)
         dialog.dismiss()
 
-    def show(self, url: str, *, until: Literal["load", "networkidle"] = "load") -> None:
+    def show(self, url: str, *, until: Literal["commit", "load", "networkidle"] = "load") -> None:
         self.page.goto(self.service.url + path_of(url), wait_until=until)
 
     @property

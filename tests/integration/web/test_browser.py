@@ -4,10 +4,11 @@ from typing import Any
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Page, Route, expect
 
 from tests import running
 from tests.integration.web.conftest import HOSTILE, Visit
+from tests.waiting import eventually
 
 expect.set_options(timeout=30_000)  # milliseconds, as Playwright has for the rest
 SERIOUS = {"serious", "critical"}
@@ -111,6 +112,16 @@ def test_why_it_is_empty(visit: Visit, shown: running.Origin, url: str, words: s
 
 def test_a_picture_that_is_not_there_is_said(visit: Visit, shown: running.Origin) -> None:
     visit.show(f"{shown.url}/no-image")
+    expect(visit.page.get_by_text("The picture cannot be loaded.")).to_be_visible()
+
+
+def test_a_picture_that_is_not_there_is_said_by_a_script_that_comes_later(visit: Visit, shown: running.Origin) -> None:
+    scripts: list[Route] = []
+    visit.page.route("**/static/page.js*", lambda route: scripts.append(route))  # noqa: PLW0108 - no builtin
+    visit.show(f"{shown.url}/no-image", until="commit")
+    visit.page.wait_for_function("document.querySelector('.picture img')?.complete")
+    eventually(lambda: scripts)
+    scripts[0].continue_()
     expect(visit.page.get_by_text("The picture cannot be loaded.")).to_be_visible()
 
 

@@ -1,6 +1,8 @@
 """A client's connection, without a socket."""
 
 import asyncio
+import re
+import time
 from contextvars import ContextVar
 from functools import partial
 from itertools import pairwise
@@ -19,6 +21,7 @@ from scrap.api.server import Server, ServerLimits
 from scrap.clients import NO_CLIENTS
 from scrap.errors import Reason, ScrapError
 from scrap.events import Event, RequestEnded, RequestStarted, ignore
+from scrap.http_date import parse
 
 REQUEST = b"GET / HTTP/1.1\r\nHost: x\r\n\r\n"
 
@@ -169,6 +172,16 @@ async def test_no_more_requests_than_two_are_sent_ahead() -> None:
     assert not client.transport.closed
     client.connection.data_received(REQUEST)
     assert client.transport.closed
+
+
+async def test_a_rejection_has_its_date() -> None:
+    """RFC 9110, section 6.6.1."""
+    client = FakeClient()
+    client.connection.data_received(b"GARBAGE\r\n\r\n")
+    (head,) = client.transport.written
+    date = re.search(rb"\r\ndate: ([^\r]+)\r\n", head)
+    assert date
+    assert abs((parse(date[1].decode()) or 0) - time.time()) < 60
 
 
 async def test_content_is_no_part_of_a_head() -> None:

@@ -29,7 +29,7 @@ if (picture) {
     picture.nextElementSibling.hidden = false;
   };
   picture.addEventListener("error", fail);
-  if (picture.complete && picture.naturalWidth === 0 && picture.loading !== "lazy") fail();
+  if (picture.complete && picture.naturalWidth === 0) fail();
 }
 
 const copy = document.querySelector(".copy");
