@@ -8,7 +8,6 @@ from playwright.sync_api import Page, Route, expect
 
 from tests import running
 from tests.integration.web.conftest import HOSTILE, Visit
-from tests.waiting import eventually
 
 expect.set_options(timeout=30_000)  # milliseconds, as Playwright has for the rest
 SERIOUS = {"serious", "critical"}
@@ -120,7 +119,8 @@ def test_a_picture_that_is_not_there_is_said_by_a_script_that_comes_later(visit:
     visit.page.route("**/static/page.js*", lambda route: scripts.append(route))  # noqa: PLW0108 - no builtin
     visit.show(f"{shown.url}/no-image", until="commit")
     visit.page.wait_for_function("document.querySelector('.picture img')?.complete")
-    eventually(lambda: scripts)
+    while not scripts:
+        visit.page.wait_for_timeout(10)  # nothing of Playwright runs in a sleep
     scripts[0].continue_()
     expect(visit.page.get_by_text("The picture cannot be loaded.")).to_be_visible()
 
