@@ -23,12 +23,14 @@ class FakeMonitoring(ThreadingHTTPServer):
     Attributes:
         pods: of Alertmanager.
         stored: those of them that have storage.
+        rules: the names of the PrometheusRule that is loaded, one for each request; the last one stays.
     """
 
     def __init__(self) -> None:
         super().__init__(("127.0.0.1", 0), _MonitoringHandler)
         self.pods = ["alertmanager-0", "alertmanager-1"]
         self.stored = ["alertmanager-0", "alertmanager-1"]
+        self.rules = ["scrap"]
 
     def answer(self, path: str, expression: str) -> Any:
         """The JSON for a path of either API."""
@@ -39,6 +41,10 @@ class FakeMonitoring(ThreadingHTTPServer):
     def _data(self, path: str, expression: str) -> Any:
         if path.endswith("/alertmanagers"):
             return {"activeAlertmanagers": [{"url": f"http://127.0.0.1:{self.server_port}/api/v2/alerts"}]}
+        if path.endswith("/rules"):
+            name = self.rules.pop(0) if len(self.rules) > 1 else self.rules[0]
+            file = f"/etc/prometheus/rules/shop-{name}-0f1e2d3c-4b5a-6978-8796-a5b4c3d2e1f0.yaml"
+            return {"groups": [{"file": file, "rules": [{"health": "ok"}]}]}
         if expression.startswith("up"):
             return {"result": [{"value": [0, "1"]}]}
         assert 'kube_pod_info{pod_ip=~"127.0.0.1"}' in expression
@@ -73,7 +79,7 @@ def said(monitoring: FakeMonitoring) -> list[str]:
         "PROMETHEUS": f"http://127.0.0.1:{monitoring.server_port}",
         "NAMESPACE": "shop",
         "JOBS": "scrap=127.0.0.1",
-        "RULES": "",
+        "RULES": "scrap",
         "RECEIVERS": RECEIVER,
         "WEBHOOK": "https://hooks.example/secret",
     }
@@ -98,6 +104,12 @@ def test_a_single_alertmanager_and_one_without_storage_are_notes_and_no_failures
     assert [line for line in said(monitoring) if line.startswith("NOTE")] == [
         "NOTE Alertmanager has a single pod: while that is away, nobody is notified, see docs/slack.md"
     ]
+
+
+def test_rules_of_another_release_are_not_these(monitoring: FakeMonitoring) -> None:
+    monitoring.rules = ["scrap-b", "scrap-b", "scrap"]
+    assert "ok   the rules are loaded and healthy" in said(monitoring)
+    assert monitoring.rules == ["scrap"]
 
 
 def test_of_an_alertmanager_outside_of_the_cluster_nothing_is_known(monitoring: FakeMonitoring) -> None:

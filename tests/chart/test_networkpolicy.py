@@ -166,7 +166,8 @@ def test_an_allowed_network_is_reached_at_the_allowed_ports() -> None:
     assert allows(opened, "egress", Peer("10.9.1.1"), 8080)
     assert not allows(opened, "egress", Peer("10.9.1.1"), 443)
     assert not allows(opened, "egress", Peer("10.8.1.1"), 8080)
-    assert allows(opened, "egress", Peer("1.1.1.1"), 443), "the public web stays as it was"
+    assert allows(opened, "egress", Peer("1.1.1.1"), 8080), "and so is the public web, as by the service itself"
+    assert not allows(opened, "egress", Peer("1.1.1.1"), 443)
 
 
 def test_without_ports_of_its_own_an_allowed_network_is_reached_at_the_webs() -> None:

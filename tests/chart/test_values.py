@@ -78,6 +78,11 @@ def test_the_schema_knows_every_value_and_no_other() -> None:
     assert closed_objects(SCHEMA, VALUES) == []
 
 
+def warnings_within(hours: Any) -> Any:
+    """Values with hours of warnings."""
+    return {"monitoring": {"alertmanagerConfig": {"warning": {"hours": hours}}}}
+
+
 def without_rules(**settings: Any) -> Object:
     """An operator, and settings of the rules that leave it without its alerts."""
     return {"operator": {"enabled": True}, "monitoring": {"prometheusRule": settings}}
@@ -109,6 +114,11 @@ TYPOS = [
     ({"operator": {"alertScaler": {"source": None}}}, "source"),
     ({"monitoring": {"prometheusRule": {"alerts": {"ScrapDown": None}}}}, "ScrapDown"),
     ({"config": {"linger": 30}}, "config.linger is longer than config.shutdown"),
+    # prometheus-operator would discard the whole AlertmanagerConfig:
+    (warnings_within({"from": "20:00", "to": "06:00"}), "hours.from is not before to"),
+    (warnings_within({"weekdays": ["monday:friday", "saturday:sunday"]}), "saturday:sunday is no range"),
+    (warnings_within({"weekdays": ["mon"]}), "/warning/hours/weekdays/0"),
+    ({"monitoring": {"alertmanagerConfig": {"critical": {"groupBy": ["job", "job"]}}}}, "/critical/groupBy"),
     ({"autoscaling": {"enabled": True}, "operator": {"enabled": True}}, "mutually exclusive"),
     ({"operator": {"alertScaler": {"minReplicas": 11}}}, "operator.alertScaler.minReplicas is above"),
     ({"operator": {"alertScaler": {"mode": "Dry"}}}, "/operator/alertScaler/mode"),

@@ -7,6 +7,7 @@ operator rejects our AlertmanagerConfig.
 
 import json
 import os
+import re
 import socket
 import sys
 import time
@@ -42,8 +43,9 @@ def is_up(job, service):
 
 def are_healthy(name):
     """Whether the rules of our PrometheusRule are loaded, and none fails."""
-    file = f"/{os.environ['NAMESPACE']}-{name}-"
-    rules = [rule for group in ask("rules")["groups"] if file in group["file"] for rule in group["rules"]]
+    # Behind the name comes the object's UID; `scrap-` alone would be the beginning of `scrap-b-` as well.
+    file = re.compile(rf"/{os.environ['NAMESPACE']}-{name}-[0-9a-f]{{8}}(?:-[0-9a-f]{{4}}){{3}}-[0-9a-f]{{12}}\.yaml$")
+    rules = [rule for group in ask("rules")["groups"] if file.search(group["file"]) for rule in group["rules"]]
     # "unknown" means not yet evaluated: some groups have an interval of minutes.
     return bool(rules) and all(rule["health"] != "err" for rule in rules)
 

@@ -164,6 +164,18 @@ SCRAP_USER_AGENT: {{ printf "Mozilla/5.0 (compatible; scrapbot/%s; +%s)" (includ
 {{- if gt (float64 (.Values.config.linger | default 0)) (float64 (.Values.config.shutdown | default 25)) }}
 {{- fail "config.linger is longer than config.shutdown: a pod would be stopped while it lingers" }}
 {{- end }}
+{{- with .Values.monitoring.alertmanagerConfig.warning.hours }}
+{{- if ge .from .to }}
+{{- fail "monitoring.alertmanagerConfig.warning.hours.from is not before to: the operator of Prometheus would discard all routes" }}
+{{- end }}
+{{- $order := dict "sunday" 0 "monday" 1 "tuesday" 2 "wednesday" 3 "thursday" 4 "friday" 5 "saturday" 6 }}
+{{- range .weekdays }}
+{{- $range := splitList ":" . }}
+{{- if gt (get $order (first $range) | int) (get $order (last $range) | int) }}
+{{- fail (printf "monitoring.alertmanagerConfig.warning.hours.weekdays: a week begins on Sunday, so %s is no range; give two" .) }}
+{{- end }}
+{{- end }}
+{{- end }}
 {{- if and .Values.autoscaling.enabled .Values.operator.enabled }}
 {{- fail "autoscaling.enabled and operator.enabled are mutually exclusive: two scalers of the same pods would conflict" }}
 {{- end }}
