@@ -18,8 +18,8 @@ class FetchLimits:
     header_bytes: int = 64 * KIB
     # Lines of one response's head, 200 bytes of memory each; then HEADERS_TOO_LARGE. Real pages have fewer than 100.
     header_fields: int = 512
-    # Interim responses (1xx) before it; then HEADERS_TOO_LARGE. Each costs some 5 µs, and real hosts send one or two.
-    interim_responses: int = 32
+    # Interim responses (1xx) before it; then HEADERS_TOO_LARGE. Each costs 5 µs, and real hosts send one or two.
+    interim_responses: int = 128
     # Bytes read of one response, framing included; then the page is cut there and `truncated`. Bounds what decodes
     # to nothing: chunk extensions, trailers.
     wire_bytes: int = 4 * MIB

@@ -449,7 +449,7 @@ async def test_a_second_response_is_never_read(client: Client) -> None:
         assert (got.body, got.truncated, len(origin.requests)) == (CARD, False, 1)
 
 
-@pytest.mark.parametrize(("count", "is_read"), [(32, True), (33, False)])
+@pytest.mark.parametrize(("count", "is_read"), [(128, True), (129, False)])
 async def test_interim_answers_are_counted(client: Client, count: int, is_read: bool) -> None:
     """64 KiB of them hold the event loop for 13 ms."""
     async with serving(says(b"HTTP/1.1 100\n\n" * count + HTML + b"\r\n" + CARD)) as origin:

@@ -217,7 +217,7 @@ def converse(service: running.Service, requests: Sequence[bytes]) -> None:
     address = urlsplit(service.url)
     with socket.create_connection((address.hostname, address.port), timeout=30) as connection:
         answers = connection.makefile("rb")
-        for batch in batched(requests, 8):
+        for batch in batched(requests, 3):
             connection.sendall(b"".join(b"%b HTTP/1.1\r\nHost: scrap\r\n\r\n" % request for request in batch))
             for _ in batch:
                 length = 0
