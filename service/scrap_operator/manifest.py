@@ -49,8 +49,6 @@ _NOT_READY = {
     ScalingReason.SCALED_TO_ZERO,
     ScalingReason.SOURCE_UNAVAILABLE,
 }
-# Reasons of inconclusive alerts for which source and heartbeat are there all the same.
-_AVAILABLE = {ScalingReason.SOURCE_FAILING, ScalingReason.WARMING_UP}
 
 
 class InvalidSpec(Exception):
@@ -286,7 +284,7 @@ def _conditions(decision: Decision) -> list[dict[str, Any]]:
     if inconclusive:
         available = _condition(
             "SourceAvailable",
-            ok=inconclusive.reason in _AVAILABLE,
+            ok=_is_available(decision, inconclusive.reason),
             reason=inconclusive.reason,
             message=inconclusive.sentence,
         )
@@ -311,6 +309,16 @@ def _conditions(decision: Decision) -> list[dict[str, Any]]:
             message=decision.sentence if decision.limited else "No rule asks for more than was granted.",
         ),
     ]
+
+
+def _is_available(decision: Decision, reason: ScalingReason) -> bool:
+    """Whether source and heartbeat are there, though the alerts are inconclusive for a reason.
+
+    A failed poll below the threshold changes nothing: what was not there before is not there now.
+    """
+    if reason is ScalingReason.SOURCE_FAILING:
+        return decision.memory.available_since is not None
+    return reason is ScalingReason.WARMING_UP
 
 
 def _condition(kind: str, *, ok: bool, reason: str, message: str) -> dict[str, Any]:

@@ -17,6 +17,7 @@ from scrap_operator.model import (
     Direction,
     Effect,
     Mode,
+    Observation,
     Observations,
     PendingDirection,
     PolicyType,
@@ -33,6 +34,9 @@ from scrap_operator.model import (
 from tests.unit.operator.api import Json, alert_scaler, merged
 
 NOW = 1_800_000_000
+HEARTBEAT = PollResult((Alert({"alertname": "Watchdog"}),), uptime=3600)
+SILENCE = PollResult((), uptime=3600)
+FAILED = PollFailed("gone")
 
 
 def test_what_is_not_said_is_the_models_default() -> None:
@@ -172,10 +176,10 @@ def test_no_status_is_no_memory() -> None:
     assert manifest.memory_of(alert_scaler()) == Observations()
 
 
-def status_at(now: int, before: Json | None = None) -> tuple[Json, Json]:
+def status_at(now: int, before: Json | None = None, observation: Observation = FAILED) -> tuple[Json, Json]:
     """A status, and an AlertScaler that has it."""
     body = before or alert_scaler()
-    decision = decide(manifest.spec_of(body), ScaleTarget(3), PollFailed("gone"), manifest.memory_of(body), now)
+    decision = decide(manifest.spec_of(body), ScaleTarget(3), observation, manifest.memory_of(body), now)
     status = manifest.status_of(decision, body, now)
     return status, body | {"status": merged(body.get("status", {}), status)}
 
@@ -198,12 +202,29 @@ def test_the_time_of_the_last_poll_alone_can_wait(seconds: int, outdated: bool) 
 
 
 def test_a_condition_keeps_its_time_until_its_status_changes() -> None:
-    _, body = status_at(NOW)
-    for tick in range(1, 4):
+    _, body = status_at(NOW, observation=HEARTBEAT)
+    for tick in range(1, 5):
         status, body = status_at(NOW + 15 * tick, body)
     since = {each["type"]: each["lastTransitionTime"] for each in status["conditions"]}
     assert since["Conflict"] == "2027-01-15T08:00:00Z"
-    assert since["SourceAvailable"] == "2027-01-15T08:00:30Z"  # the third failure
+    assert since["SourceAvailable"] == "2027-01-15T08:00:45Z"  # the third failure
+
+
+@pytest.mark.parametrize(
+    ("observations", "available"),
+    [
+        ([FAILED], False),  # the first poll of all
+        ([HEARTBEAT, FAILED], True),
+        ([HEARTBEAT, FAILED, FAILED, FAILED], False),
+        ([HEARTBEAT, SILENCE, FAILED], False),
+        ([HEARTBEAT, SILENCE, FAILED, HEARTBEAT], True),
+    ],
+)
+def test_a_failed_poll_makes_no_source_available(observations: list[Observation], available: bool) -> None:
+    body = None
+    for tick, observation in enumerate(observations):
+        status, body = status_at(NOW + 15 * tick, body, observation)
+    assert manifest.conditions_of(status)["SourceAvailable"] is available
 
 
 def test_a_problem_leaves_the_other_conditions() -> None:
