@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.alerts.rules import Case, alerts, cases, groups_of, promtool, settings
+from tests.alerts.rules import VALUES, Case, alerts, cases, groups_of, promtool, settings
 
 pytestmark = pytest.mark.needs("helm", "promtool")
 
@@ -48,6 +48,13 @@ def test_every_alert_has_a_case_in_which_it_fires_and_one_in_which_it_does_not()
         if any(alert.split("/")[0] not in str(firing) for firing in case.at.values())
     }
     assert silent == {name for name, _ in shown}
+
+
+def test_an_operator_that_serves_no_alertscaler_is_as_it_should_be_where_the_chart_creates_none(tmp_path: Path) -> None:
+    (case,) = [case for case in cases() if case.name == "it starts, and finds no AlertScaler, or no CRD"]
+    alone = {**VALUES, "operator": {"enabled": True, "alertScaler": {"create": False}}}
+    done = promtool(replace(case, at={time: [] for time in case.at}), tmp_path, groups_of(alone))
+    assert done.returncode == 0, done.stdout + done.stderr
 
 
 def test_a_full_disk_fires_where_filling_ones_are_not(tmp_path: Path) -> None:

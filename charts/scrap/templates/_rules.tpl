@@ -38,9 +38,9 @@
 {{- toJson $words }}
 {{- end }}
 
-{{/* The groups of rules, as JSON: by name whether they are on. `nodes` is also the file of both its switches. */}}
+{{/* The switches of groups and rules, as JSON: by name whether they are on. `nodes` is also the file of both its switches. */}}
 {{- define "scrap.ruleSwitches" -}}
-{{- $switches := merge (dict "operator" .Values.operator.enabled) .Values.monitoring.prometheusRule.groups -}}
+{{- $switches := merge (dict "operator" .Values.operator.enabled "alertScaler" .Values.operator.alertScaler.create) .Values.monitoring.prometheusRule.groups -}}
 {{- $nodes := toString $switches.nodes -}}
 {{- $growth := toString $switches.diskGrowth -}}
 {{- $_ := set $switches "diskGrowth" (or (eq $growth "true") (and (eq $growth "auto") (ne $nodes "false"))) -}}
@@ -76,8 +76,13 @@
 {{- fail (printf "monitoring.prometheusRule: %s can never fire over burn.%s: even if every request is bad, the budget of objective %v does not burn %v times as fast as allowed; raise the objective or lower the rate" $raw.alert $entry $own.objective $burning.rate) }}
 {{- end }}
 {{- end }}
-{{- $rule := include "scrap.fill" (list (omit $raw "each" "switch" "unless" | toYaml) $words) | fromYaml }}
+{{- $rule := include "scrap.fill" (list (omit $raw "each" "switch" "or" "unless" | toYaml) $words) | fromYaml }}
 {{- if $rule.Error }}{{ fail (printf "rules: %s: %s" (toJson $raw) $rule.Error) }}{{ end }}
+{{- range $switch, $expression := $raw.or }}
+{{- if get $switches $switch }}
+{{- $_ := set $rule "expr" (printf "%s\nor (\n%s\n)" $rule.expr (include "scrap.fill" (list $expression $words))) }}
+{{- end }}
+{{- end }}
 {{- range $other, $expression := $raw.unless }}
 {{- if (get $settings.alerts $other).enabled }}
 {{- $_ := set $rule "expr" (printf "%s\nunless (\n%s\n)" $rule.expr (include "scrap.fill" (list $expression $words))) }}
