@@ -31,6 +31,7 @@
 {{- $words := dict
     "namespace" .Release.Namespace
     "job" $job
+    "release" .Release.Name
     "scrap" (printf "namespace=%q,job=%q" .Release.Namespace $job)
     "operator" (printf "namespace=%q,job=%q" .Release.Namespace (printf "%s-operator" $job))
     "logs" (printf "kubectl -n %s logs -l app.kubernetes.io/instance=%s,app.kubernetes.io/component=service --tail=-1 --since=15m" .Release.Namespace .Release.Name) -}}
