@@ -94,8 +94,8 @@ async def serve(settings: Settings) -> None:
     async with contextlib.AsyncExitStack() as stack:
         limits = settings[api.ServerLimits]
         if settings[Serving].linger > limits.shutdown:
-            longer = variables(Serving, "linger"), variables(api.ServerLimits, "shutdown")
-            raise SettingError("{} is longer than {}".format(*longer))
+            shutdown = variables(api.ServerLimits, "shutdown")
+            raise SettingError(f"{variables(Serving, 'linger')} is longer than {shutdown}")
         public_socket = stack.enter_context(_listen(settings, "host", "port"))
         management_socket = stack.enter_context(_listen(settings, "management_host", "management_port"))
         try:

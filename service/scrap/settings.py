@@ -167,8 +167,7 @@ GROUPS: Mapping[str, tuple[Setting, ...]] = {
         Setting("connections", api.ConnectionLimits, "connections", _COUNT,
                 "Connections open at once; one more is answered 503. Each costs about 10 KiB."),
         Setting("request-bytes", api.ConnectionLimits, "head_bytes", _COUNT,
-                "Bytes of a request's line and headers; more is answered 431, and so are more than 100 "
-                "lines."),
+                "Bytes of a request's line and headers; more is answered 431, and so are more than 100 lines."),
         Setting("request-seconds", api.ConnectionLimits, "head_seconds", _POSITIVE,
                 "Seconds for a request's line and headers to arrive; slower is answered 408."),
         Setting("write-seconds", api.ServerLimits, "write", _POSITIVE,

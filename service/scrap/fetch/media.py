@@ -67,7 +67,7 @@ def _charset(value: str, start: int) -> str | None:
 
 
 def forbids_sniffing(fields: Fields) -> bool:
-    """Whether content of unknown type is no HTML, however it begins (Fetch standard, section 3.6: nosniff)."""
+    """Whether content of unknown type is no HTML, however it begins (Fetch standard: determine nosniff)."""
     values = b",".join(fields.get(b"x-content-type-options", ())).split(b",", 1)
     return values[0].strip(b"\t\n\r ").lower() == b"nosniff"
 

@@ -24,6 +24,9 @@ class TLSNotClosed(ConnectionError):
 class TLSOverheadExceeded(ssl.SSLError):
     """TLS took more bytes beside content than its limit."""
 
+    def __str__(self) -> str:
+        return str(self.args[0])  # its base's is that of a tuple, where there is no number
+
 
 class UpstreamResponse(SocketReader):
     """Sends a request once and holds what comes back, never more than its limits.

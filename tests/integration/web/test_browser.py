@@ -116,7 +116,11 @@ def test_a_picture_that_is_not_there_is_said(visit: Visit, shown: running.Origin
 
 def test_a_picture_that_is_not_there_is_said_by_a_script_that_comes_later(visit: Visit, shown: running.Origin) -> None:
     scripts: list[Route] = []
-    visit.page.route("**/static/page.js*", lambda route: scripts.append(route))  # noqa: PLW0108 - no builtin
+
+    def hold(script: Route) -> None:
+        scripts.append(script)
+
+    visit.page.route("**/static/page.js*", hold)
     visit.show(f"{shown.url}/no-image", until="commit")
     visit.page.wait_for_function("document.querySelector('.picture img')?.complete")
     while not scripts:
