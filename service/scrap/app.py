@@ -105,7 +105,7 @@ async def serve(settings: Settings) -> None:
             raise SettingError(str(error)) from error
         built = await stack.enter_async_context(build_components(settings, emit))
         metrics.registry.register(telemetry.StateCollector(built.admission, built.cpu_usage, built.cache))
-        stopping = api.stopping()
+        stopping = api.stop_signal()
         targets = api.TargetReader(settings[fetch.EgressPolicy].accept_language)
         reader = clients.ClientReader(settings[clients.ClientPolicy])
         page = settings[web.PageSettings]

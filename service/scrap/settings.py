@@ -165,7 +165,8 @@ GROUPS: Mapping[str, tuple[Setting, ...]] = {
         Setting("backlog", api.ServerLimits, "backlog", _COUNT,
                 "Connections that wait to be accepted; the kernel refuses more."),
         Setting("connections", api.ConnectionLimits, "connections", _COUNT,
-                "Connections open at once; one more is answered 503. Each costs about 10 KiB."),
+                "Connections open at once; one more is answered 503. Each costs about 10 KiB, and 100 KiB with the "
+                "largest requests."),
         Setting("request-bytes", api.ConnectionLimits, "head_bytes", _COUNT,
                 "Bytes of a request's line and headers; more is answered 431, and so are more than 100 lines."),
         Setting("request-seconds", api.ConnectionLimits, "head_seconds", _POSITIVE,

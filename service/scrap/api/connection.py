@@ -23,7 +23,7 @@ from scrap.errors import Overloaded, Reason, ScrapError
 class ConnectionLimits:
     """What a client may cost before its request is read."""
 
-    connections: int = 1024  # open at once, 10 KiB each; the response to one more is 503, and it is closed
+    connections: int = 1024  # open at once, 10 to 100 KiB each; the response to one more is 503, and it is closed
     head_bytes: int = 16_384  # of a request's line and headers; the response to more is 431
     head_lines: int = 100  # likewise; a field is 200 bytes of memory, however short. Apache and gunicorn: 100 fields
     head_seconds: float = 10.0  # from the first byte to the end of a head; the response to a slower one is 408

@@ -101,7 +101,7 @@ class Server(uvicorn.Server):
         await asyncio.wait(under_way, timeout=deadline - asyncio.get_running_loop().time())
 
 
-def stopping() -> asyncio.Event:
+def stop_signal() -> asyncio.Event:
     """Creates an event that SIGTERM and SIGINT set: readiness fails at once, and the drain begins."""
     event = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
